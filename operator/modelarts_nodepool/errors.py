@@ -1,0 +1,196 @@
+"""Every error of our own, with the word that users see for it.
+
+The tree (the leaf's `reason` is the condition reason, the event reason, the metric label and a heading in
+docs/operations/troubleshooting.md):
+
+    OperatorError
+    ├── SettingsError            a flag or variable is wrong; the process ends with exit code 2
+    ├── InvalidName              a name that would change a URL; nothing was sent
+    ├── CredentialsUnavailable   Secret missing, not labelled, a key missing or unreadable
+    ├── CloudError               an answer of ModelArts or its gateway, or none
+    │   ├── CredentialsRejected  401, APIG.0301: no hot retry, six bad signatures lock the key
+    │   ├── ClockSkew            401 while the server's Date is far from ours
+    │   ├── PermissionDenied     403
+    │   ├── NotFound             ModelArts itself says that the thing does not exist
+    │   │   └── ResourcePoolNotFound
+    │   ├── RefusedByModelArts   400, 409: understood and not done
+    │   │   └── Conflict         409: may mean that a deletion is already in effect
+    │   └── CloudUnavailable     try again later; never read as "gone"
+    │       ├── Throttled        429
+    │       ├── Unreachable      no connection was made: the request had no effect
+    │       ├── NoAnswer         sent, then time-out or reset: the effect is unknown
+    │       ├── ServerFailure    5xx: the effect is unknown
+    │       ├── WrongEndpoint    3xx, APIG.0101: this is not the API
+    │       └── MalformedAnswer  200 with a body that is not what the API page describes
+    └── ClusterError             an answer of the Kubernetes API server, or none
+        ├── ObjectChanged        409, or 422 of a JSON Patch test: decide again
+        ├── ObjectGone           404
+        └── ClusterUnavailable   everything else
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+
+class OperatorError(Exception):
+    """Any error that this program raises on purpose."""
+
+    reason: ClassVar[str] = "Error"
+
+
+class SettingsError(OperatorError):
+    """A setting is wrong; the message names it and says how to mend it."""
+
+    reason = "SettingsError"
+
+
+class InvalidName(OperatorError):  # noqa: N818 - the class name is the word users read
+    """A name that may not become part of a URL. Nothing was sent."""
+
+    reason = "InvalidName"
+
+
+class CredentialsUnavailable(OperatorError):  # noqa: N818 - likewise
+    """The credentials could not be read. The message names the key, never its value."""
+
+    reason = "CredentialsUnavailable"
+
+
+class CloudError(OperatorError):
+    """ModelArts, or the gateway before it, did not do what was asked.
+
+    `status` is the HTTP status or None without an answer; `code` the error_code of the body;
+    `request_id` from X-Request-Id or the body. `had_no_effect` is True only where the answer proves
+    that the request changed nothing.
+    """
+
+    reason = "CloudError"
+    had_no_effect: ClassVar[bool] = False
+    is_transient: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        """Keep what the answer said beside the sentence for people."""
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+
+class CredentialsRejected(CloudError):  # noqa: N818 - likewise
+    """401 or APIG.0301: the access key or signature was not accepted."""
+
+    reason = "CredentialsRejected"
+    had_no_effect = True
+
+
+class ClockSkew(CloudError):  # noqa: N818 - likewise
+    """Signatures fail because our clock is more than 15 minutes off."""
+
+    reason = "ClockSkew"
+    had_no_effect = True
+
+
+class PermissionDenied(CloudError):  # noqa: N818 - likewise
+    """403: the identity may not do this."""
+
+    reason = "PermissionDenied"
+    had_no_effect = True
+
+
+class NotFound(CloudError):  # noqa: N818 - likewise
+    """ModelArts itself, not its gateway, says that the thing does not exist. One witness, not a proof."""
+
+    reason = "NodePoolNotFound"
+
+
+class ResourcePoolNotFound(NotFound):
+    """404 ModelArts.50015001: the resource pool does not exist."""
+
+    reason = "ResourcePoolNotFound"
+
+
+class RefusedByModelArts(CloudError):  # noqa: N818 - likewise
+    """400: understood and not done."""
+
+    reason = "RefusedByModelArts"
+    had_no_effect = True
+
+
+class Conflict(RefusedByModelArts):
+    """409: not done now; it may mean that a deletion is already in effect."""
+
+    had_no_effect = False
+
+
+class CloudUnavailable(CloudError):  # noqa: N818 - likewise
+    """Nothing can be concluded from this; try again later."""
+
+    reason = "CloudUnavailable"
+    is_transient = True
+
+
+class Throttled(CloudUnavailable):
+    """429; `retry_after` is what the server asked for, capped."""
+
+    had_no_effect = True
+
+
+class Unreachable(CloudUnavailable):
+    """No connection was made (DNS, TCP, TLS, proxy): nothing was sent."""
+
+    had_no_effect = True
+
+
+class NoAnswer(CloudUnavailable):
+    """The request went out and no whole answer came back."""
+
+
+class ServerFailure(CloudUnavailable):
+    """5xx of ModelArts or its gateway."""
+
+
+class WrongEndpoint(CloudUnavailable):
+    """3xx or APIG.0101: what answers is not the ModelArts API of this region."""
+
+
+class MalformedAnswer(CloudUnavailable):
+    """A success status with a body that is not what the API page describes."""
+
+
+class ClusterError(OperatorError):
+    """The Kubernetes API server did not do what was asked."""
+
+    reason = "ClusterError"
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        """Keep the HTTP status, None where there was no answer."""
+        super().__init__(message)
+        self.status = status
+
+
+class ObjectChanged(ClusterError):
+    """409, or 422 of a patch that tests uid and resourceVersion: the object is not what was decided on."""
+
+    reason = "ObjectChanged"
+
+
+class ObjectGone(ClusterError):
+    """404: the object, or its kind, does not exist (any more)."""
+
+    reason = "ObjectGone"
+
+
+class ClusterUnavailable(ClusterError):
+    """No answer, 429, 5xx, or a refusal such as 403 that only an administrator can lift."""
+
+    reason = "ClusterUnavailable"

@@ -1,0 +1,70 @@
+"""The one enumeration of reasons: condition reason, event reason, metric label, troubleshooting heading."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """One word from the decision to the runbook. Grouped as in the design's tables."""
+
+    # The object lives and all is as it should be, or soon will be.
+    NODES_AVAILABLE = "NodesAvailable"
+    NODE_POOL_EMPTY = "NodePoolEmpty"
+    NODES_CREATING = "NodesCreating"
+    NODES_DELETING = "NodesDeleting"
+    NO_NODES_AVAILABLE = "NoNodesAvailable"
+    OBSERVATION_STALE = "ObservationStale"
+    NOT_YET_OBSERVED = "NotYetObserved"
+
+    # NodesHealthy
+    ALL_NODES_HEALTHY = "AllNodesHealthy"
+    NODES_ABNORMAL = "NodesAbnormal"
+    NODES_MISSING = "NodesMissing"
+
+    # Somebody has to act.
+    ACCOUNT_NOT_FOUND = "AccountNotFound"
+    ACCOUNT_TERMINATING = "AccountTerminating"
+    NOT_GRANTED = "NotGranted"
+    CREDENTIALS_UNAVAILABLE = "CredentialsUnavailable"
+    CREDENTIALS_REJECTED = "CredentialsRejected"
+    PERMISSION_DENIED = "PermissionDenied"
+    CLOCK_SKEW = "ClockSkew"
+    CLOUD_UNAVAILABLE = "CloudUnavailable"
+    DUPLICATE_OBJECT = "DuplicateObject"
+    IDENTITY_MISMATCH = "IdentityMismatch"
+    NODE_POOL_NOT_FOUND = "NodePoolNotFound"
+    RESOURCE_POOL_NOT_FOUND = "ResourcePoolNotFound"
+    INVALID_OBJECT = "InvalidObject"
+    PAUSED = "Paused"
+
+    # A deletion: why it is held, or what it waits for.
+    DELETING_NODE_POOL = "DeletingNodePool"
+    DELETION_BLOCKED = "DeletionBlocked"
+    DELETION_STUCK = "DeletionStuck"
+    DELETION_REVERTED = "DeletionReverted"
+    REFUSED_BY_MODELARTS = "RefusedByModelArts"
+    OTHER_FINALIZERS = "OtherFinalizers"
+    CRD_TERMINATING = "CustomResourceDefinitionTerminating"
+    NAMESPACE_TERMINATING = "NamespaceTerminating"
+    CONFIRMATION_REQUIRED = "ConfirmationRequired"
+    YEARLY_MONTHLY_BILLING = "YearlyMonthlyBilling"
+    NODE_LOCKED = "NodeLocked"
+    BILLING_UNKNOWN = "BillingUnknown"
+    LAST_NODE_POOL = "LastNodePool"
+    DELETION_BUDGET_EXHAUSTED = "DeletionBudgetExhausted"
+
+    # A deletion: why the finalizer left.
+    GONE = "Gone"
+    ALREADY_GONE = "AlreadyGone"
+    RETAINED = "Retained"
+    RETAINED_AFTER_SEND = "RetainedAfterSend"
+    ORPHANED = "Orphaned"
+    HANDED_OVER = "HandedOver"
+
+    # Accounts.
+    CREDENTIALS_VALID = "CredentialsValid"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, not a secret
+    NOT_YET_USED = "NotYetUsed"
+
+
+OVERRIDABLE = frozenset({Reason.OTHER_FINALIZERS, Reason.BILLING_UNKNOWN, Reason.LAST_NODE_POOL})
+CONFIRMABLE = frozenset({Reason.CRD_TERMINATING, Reason.NAMESPACE_TERMINATING, Reason.CONFIRMATION_REQUIRED})
