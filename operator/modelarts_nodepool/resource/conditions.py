@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from modelarts_nodepool.resource.model import Timestamp, WireModel
+from modelarts_nodepool.resource.rules import INT64
 
 
 class ConditionType(StrEnum):
@@ -50,7 +51,7 @@ class Condition(WireModel):
         int,
         Field(
             description="The metadata.generation that this was computed from.",
-            json_schema_extra={"format": "int64"},
+            json_schema_extra=INT64,
         ),
     ]
     last_transition_time: Annotated[Timestamp, Field(description="When the status last changed.")]

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
-_WHOLE = re.compile(r"(?:[0-9]{1,5}(?:h|m|s))+")
+# At most three parts of at most five digits: what the API server's CEL can hold without overflow, too.
+_WHOLE = re.compile(r"(?:[0-9]{1,5}(?:h|m|s)){1,3}")
 _PART = re.compile(r"([0-9]{1,5})(h|m|s)")
 
 
@@ -36,5 +37,5 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(from_text),
     PlainSerializer(to_text, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,5}(h|m|s))+$"}),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,5}(h|m|s)){1,3}$", "maxLength": 18}),
 ]

@@ -8,6 +8,7 @@ import re
 GROUP = "modelarts.huaweicloud.com"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+CATEGORY = "modelarts"
 
 NODE_POOL_KIND = "ModelArtsNodePool"
 NODE_POOL_PLURAL = "modelartsnodepools"

@@ -11,9 +11,15 @@ from pydantic import Field
 from modelarts_nodepool.resource.conditions import Condition
 from modelarts_nodepool.resource.model import Timestamp, WireModel
 from modelarts_nodepool.resource.names import NAME_PATTERN
+from modelarts_nodepool.resource.rules import ATOMIC, INT32, INT64, checked, immutable, keyed_by, rule
 
 CloudName = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=63)]
-Count = Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})]
+Count = Annotated[int, Field(ge=0, json_schema_extra=INT32)]
+
+_CREATE_ANOTHER = (
+    "Create another object for it; to drop this object and keep its node pool, set deletionPolicy: Retain and "
+    "then delete the object."
+)
 
 
 class DeletionPolicy(StrEnum):
@@ -40,11 +46,26 @@ class AccountRef(WireModel):
 class NodePoolSpec(WireModel):
     """Which node pool in the cloud this object stands for, and what deleting the object does to it."""
 
-    account_ref: Annotated[AccountRef, Field(description="The account to use. Immutable.")] = AccountRef()
+    account_ref: Annotated[
+        AccountRef,
+        Field(
+            description="The account to use. Immutable.",
+            json_schema_extra=checked(
+                rule(
+                    "self.name == oldSelf.name",
+                    "accountRef is immutable: another account is another node pool. " + _CREATE_ANOTHER,
+                    field_path=".name",
+                )
+            ),
+        ),
+    ] = AccountRef()
     pool_name: Annotated[
         CloudName,
         Field(
-            description="The resource pool's metadata.name, which is its ID (not its display name). Immutable."
+            description="The resource pool's metadata.name, which is its ID (not its display name). Immutable.",
+            json_schema_extra=immutable(
+                "poolName is immutable: another resource pool is another node pool. " + _CREATE_ANOTHER
+            ),
         ),
     ]
     node_pool_name: Annotated[
@@ -92,7 +113,10 @@ class NodePoolShape(WireModel):
     max_count: Annotated[
         Count, Field(description="Nodes it may grow to; the same as count in a physical pool.")
     ] = 0
-    azs: Annotated[tuple[ZoneCount, ...], Field(description="Nodes asked for by availability zone.")] = ()
+    azs: Annotated[
+        tuple[ZoneCount, ...],
+        Field(description="Nodes asked for by availability zone.", json_schema_extra=ATOMIC),
+    ] = ()
 
 
 class Identity(WireModel):
@@ -158,7 +182,7 @@ class NodePoolStatus(WireModel):
         Field(
             description="The metadata.generation this status was computed from; -1 until the operator has "
             "written it. An object that still shows -1 protects nothing.",
-            json_schema_extra={"format": "int64"},
+            json_schema_extra=INT64,
         ),
     ] = -1
     counts: Annotated[Counts | None, Field(description="Nodes by state, from the last good answer.")] = None
@@ -180,6 +204,7 @@ class NodePoolStatus(WireModel):
     conditions: Annotated[
         tuple[Condition, ...],
         Field(
-            description="Stalled, Reconciling, Ready, NodesHealthy, DeletionBlocked, Paused, in this order."
+            description="Stalled, Reconciling, Ready, NodesHealthy, DeletionBlocked, Paused, in this order.",
+            json_schema_extra=keyed_by("type"),
         ),
     ] = ()
