@@ -1,0 +1,1 @@
+"""What should happen: pure functions of what was observed and of the time, which is an argument."""

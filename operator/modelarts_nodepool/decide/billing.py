@@ -1,0 +1,146 @@
+"""Row 15: nothing that is billed yearly/monthly, or locked, is deleted, and billing has to be known."""
+
+from datetime import timedelta
+from typing import TypeVar
+
+from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.decision import Decision, Hold, Look
+from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
+from modelarts_nodepool.decide.proof import Unclear, weigh_failure
+from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool, Moment
+from modelarts_nodepool.resource.reasons import Reason
+
+T = TypeVar("T")
+
+# Facts that let a DELETE pass are at most this old; facts that hold one are looked at less often.
+FRESH = timedelta(seconds=60)
+HELD = timedelta(minutes=5)
+
+
+def decide_billing(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Hold for yearly/monthly, locked and unknown; ask for facts that are missing or old."""
+    resource_pool, nodes = observed.resource_pool, observed.nodes
+    missing = frozenset(
+        fact
+        for fact, evidence in ((Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes))
+        if not _is_usable(evidence, observed, moment, HELD)
+    )
+    if missing or resource_pool is None or nodes is None:
+        return Look(missing)
+    for fact, evidence in ((Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes)):
+        if evidence.value is None:
+            return _failed(observed, evidence, fact, moment)
+    return _weigh(observed, resource_pool, nodes, moment)
+
+
+def _weigh(
+    observed: DeletionObserved,
+    resource_pool: Evidence[CloudResourcePool],
+    nodes: Evidence[tuple[CloudNode, ...]],
+    moment: Moment,
+) -> Decision | None:
+    held = _blocked(observed, resource_pool.value, nodes.value or ())
+    if held is not None:
+        return held
+    old = frozenset(
+        fact
+        for fact, evidence in (
+            (Fact.LISTING, observed.listing),
+            (Fact.RESOURCE_POOL, resource_pool),
+            (Fact.NODES, nodes),
+        )
+        if not _is_usable(evidence, observed, moment, FRESH)
+    )
+    return Look(old) if old else None
+
+
+def _blocked(
+    observed: DeletionObserved, resource_pool: CloudResourcePool | None, nodes: tuple[CloudNode, ...]
+) -> Hold | None:
+    own = resource_pool.billing if resource_pool else Billing.UNKNOWN
+    prepaid = [node.name for node in nodes if node.billing is Billing.YEARLY_MONTHLY]
+    locked = [node.name for node in nodes if node.is_locked]
+    unknown = [node.name for node in nodes if node.billing is Billing.UNKNOWN]
+    name = observed.node_pool.spec.pool_name
+    if own is Billing.YEARLY_MONTHLY:
+        return _yearly(observed, f"resource pool {name} is billed yearly/monthly")
+    if prepaid:
+        return _yearly(observed, f"{_some(prepaid)} billed yearly/monthly")
+    if locked:
+        return _locked(observed, locked)
+    if commands_lift(observed):
+        return None
+    if own is Billing.UNKNOWN:
+        return _unknown(observed, f"ModelArts does not say how resource pool {name} is billed")
+    if unknown:
+        return _unknown(observed, f"ModelArts does not say how {_some(unknown)} billed")
+    return None
+
+
+def commands_lift(observed: DeletionObserved) -> bool:
+    """Whether people took it upon themselves that unknown billing is pay-per-use."""
+    return Reason.BILLING_UNKNOWN in commands.given_overrides(observed.node_pool)
+
+
+def _yearly(observed: DeletionObserved, what: str) -> Hold:
+    node_pool = observed.node_pool
+    words = (
+        f"{what}: ModelArts does not delete that and it is never unsubscribed from here; no DELETE was sent; "
+        f"unsubscribe it in the ModelArts console, then: {commands.look_again(node_pool)}; or let the object go "
+        f"and keep the node pool: {commands.retain(node_pool)}"
+    )
+    return Hold(Reason.YEARLY_MONTHLY_BILLING, words, HELD)
+
+
+def _locked(observed: DeletionObserved, locked: list[str]) -> Hold:
+    node_pool = observed.node_pool
+    words = (
+        f"{_some(locked)} locked against deletion; unlock in the ModelArts console, then: "
+        f"{commands.look_again(node_pool)}; or let the object go and keep the node pool: {commands.retain(node_pool)}"
+    )
+    return Hold(Reason.NODE_LOCKED, words, HELD)
+
+
+def _unknown(observed: DeletionObserved, what: str) -> Hold:
+    words = (
+        f"{what}; where you know that it is pay-per-use: "
+        f"{commands.override(observed.node_pool, Reason.BILLING_UNKNOWN)}"
+    )
+    return Hold(Reason.BILLING_UNKNOWN, words, HELD)
+
+
+def _failed(observed: DeletionObserved, evidence: Evidence[object], fact: Fact, moment: Moment) -> Decision:
+    weighed = weigh_failure(evidence, fact, moment)
+    if isinstance(weighed, Unclear):
+        words = (
+            f"whether the node pool may be deleted could not be looked up ({fact}): {weighed.failure}; tried again "
+            f"by itself; details: {commands.describe(observed.node_pool)}"
+        )
+        transient = getattr(weighed.failure, "is_transient", False)
+        return Hold(_reason(weighed), words, weighed.retry_after, is_transient=transient)
+    return Look(weighed.facts)
+
+
+def _reason(weighed: Unclear) -> Reason:
+    # "Not found" here contradicts the LIST that shows the node pool: that is no reason to hold by its own name.
+    known = {
+        Reason.CREDENTIALS_REJECTED,
+        Reason.CREDENTIALS_UNAVAILABLE,
+        Reason.PERMISSION_DENIED,
+        Reason.CLOCK_SKEW,
+    }
+    return next((reason for reason in known if reason.value == weighed.failure.reason), Reason.CLOUD_UNAVAILABLE)
+
+
+def _is_usable(evidence: Evidence[T] | None, observed: DeletionObserved, moment: Moment, longest: timedelta) -> bool:
+    if evidence is None or evidence.begun < observed.deletion_seen:
+        return False
+    if observed.reconcile_requested is not None and evidence.begun < observed.reconcile_requested:
+        return False
+    return moment.age_of(evidence.begun) < longest
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004 - enough to recognise them
+    return f"node {shown} is" if len(names) == 1 else f"nodes {shown}{more} are"

@@ -1,0 +1,69 @@
+"""The commands that messages end with, ready to be pasted. Called by the rows and by status messages.
+
+They set annotations with a field manager of their own: GitOps tools undo what `kubectl` managers set.
+"""
+
+import shlex
+
+from modelarts_nodepool.resource.names import (
+    CONFIRM_ANNOTATION,
+    NODE_POOL_SHORT,
+    OVERRIDE_ANNOTATION,
+    PAUSED_ANNOTATION,
+    RECONCILE_ANNOTATION,
+)
+from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.reasons import OVERRIDABLE, Reason
+
+_MANAGER = "--field-manager=on-call"
+
+
+def _target(node_pool: NodePool) -> str:
+    return f"-n {shlex.quote(node_pool.metadata.namespace)} {NODE_POOL_SHORT} {shlex.quote(node_pool.metadata.name)}"
+
+
+def _annotate(node_pool: NodePool, setting: str) -> str:
+    return f"kubectl annotate {_target(node_pool)} {setting} --overwrite {_MANAGER}"
+
+
+def retain(node_pool: NodePool) -> str:
+    """Let the object go and keep the node pool. Cannot be taken back."""
+    return f"""kubectl patch {_target(node_pool)} --type=merge -p '{{"spec":{{"deletionPolicy":"Retain"}}}}'"""
+
+
+def look_again(node_pool: NodePool) -> str:
+    """Decide again at once."""
+    return _annotate(node_pool, f'{RECONCILE_ANNOTATION}="$(date +%s)"')
+
+
+def unpause(node_pool: NodePool) -> str:
+    """Go on."""
+    return f"kubectl annotate {_target(node_pool)} {PAUSED_ANNOTATION}- {_MANAGER}"
+
+
+def confirm(node_pool: NodePool) -> str:
+    """Confirm this deletion by naming the node pool."""
+    return _annotate(node_pool, f"{CONFIRM_ANNOTATION}={node_pool.node_pool_name}")
+
+
+def override(node_pool: NodePool, reason: Reason) -> str:
+    """Lift one more guard of this very object, keeping those lifted already."""
+    reasons = ",".join(sorted(given_overrides(node_pool) | {reason}))
+    return _annotate(node_pool, f"{OVERRIDE_ANNOTATION}={reasons}@{node_pool.metadata.uid}")
+
+
+def describe(node_pool: NodePool) -> str:
+    """Show the whole object."""
+    return f"kubectl describe {_target(node_pool)}"
+
+
+def given_overrides(node_pool: NodePool) -> frozenset[Reason]:
+    """The guards that people lifted: `<Reason>[,<Reason>…]@<uid>`, of this very object only.
+
+    A uid cannot be left in Git or in a backup: an override of another object's uid lifts nothing.
+    """
+    words, at, uid = node_pool.override.partition("@")
+    if not at or uid != node_pool.metadata.uid:
+        return frozenset()
+    given = {word.strip() for word in words.split(",")}
+    return frozenset(reason for reason in OVERRIDABLE if reason.value in given)

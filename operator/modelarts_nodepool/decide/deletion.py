@@ -1,0 +1,146 @@
+"""What to do about an object that is being deleted: the table of deletion, row by row, first that applies.
+
+Called by engine/deletion.py with everything that was observed. A row answers None where it does not apply.
+Nothing here ever releases but rows 1 and 7; nothing sends but the end of the table.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.billing import decide_billing
+from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send
+from modelarts_nodepool.decide.observed import DeletionObserved
+from modelarts_nodepool.decide.progress import decide_in_effect, decide_reverted
+from modelarts_nodepool.decide.proof import Absent, Missing, Present, Unclear, prove_absence
+from modelarts_nodepool.ports import Moment
+from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.resource.node_pool import DeletionPolicy
+from modelarts_nodepool.resource.reasons import Reason
+
+Row = Callable[[DeletionObserved, Moment], Decision | None]
+
+# A held object is looked at again this often without being asked, and at once when it or its account changes.
+HELD = timedelta(minutes=1)
+
+
+def decide_deletion(observed: DeletionObserved, moment: Moment) -> Decision:
+    """The decision of the first row that applies."""
+    for _number, row in ROWS:
+        decision = row(observed, moment)
+        if decision is not None:
+            return decision
+    return Send()
+
+
+def retained(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Row 1: the policy is Retain, or was once since the deletion: no call to the cloud, no way back."""
+    node_pool = observed.node_pool
+    if node_pool.spec.deletion_policy is not DeletionPolicy.RETAIN and not observed.retain_seen:
+        return None
+    name = node_pool.node_pool_name
+    if observed.record.sent_time is not None:
+        words = f"a DELETE of node pool {name} was sent before the policy became Retain: look at it in the cloud"
+        return Release(Reason.RETAINED_AFTER_SEND, words, is_orphan=True)
+    blocked = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
+    if blocked is not None and blocked.status is ConditionStatus.TRUE:
+        words = f"node pool {name} stays in the cloud and no object stands for it; its deletion was held"
+        return Release(Reason.ORPHANED, words, is_orphan=True)
+    return Release(Reason.RETAINED, f"node pool {name} stays in the cloud, as the policy Retain asks")
+
+
+def account_in_the_way(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Row 2: without the account, or without its grant, nothing may be looked at or deleted."""
+    node_pool = observed.node_pool
+    name = node_pool.spec.account_ref.name
+    way_out = f"or let the object go and keep the node pool: {commands.retain(node_pool)}"
+    if observed.account is None:
+        words = f"ModelArtsAccount {name} does not exist; create it: kubectl apply -f account.yaml; {way_out}"
+        return Hold(Reason.ACCOUNT_NOT_FOUND, words, HELD)
+    if not observed.account.is_granted:
+        words = (
+            f"ModelArtsAccount {name} grants namespace {node_pool.metadata.namespace} no access to resource pool "
+            f"{node_pool.spec.pool_name}; add it to spec.grants: kubectl edit maacct {name}; {way_out}"
+        )
+        return Hold(Reason.NOT_GRANTED, words, HELD)
+    return None
+
+
+def identity_differs(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Row 3: what account and spec say now is not the node pool that was seen."""
+    pinned = observed.node_pool.status.identity
+    if pinned is None or observed.account is None or pinned == observed.account.identity:
+        return None
+    now = observed.account.identity
+    changed = [key for key, value in pinned if value != getattr(now, key)]
+    words = (
+        f"the object stood for node pool {pinned.node_pool_name} of resource pool {pinned.pool_name} in project "
+        f"{pinned.project_id} ({pinned.region}); account or spec now say another {', '.join(changed)}; put the "
+        f"account back as it was, or let the object go and keep the node pool: {commands.retain(observed.node_pool)}"
+    )
+    return Hold(Reason.IDENTITY_MISMATCH, words, HELD)
+
+
+def absence(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Rows 4, 6 and 7: released where proven gone, held where that cannot be known."""
+    node_pool = observed.node_pool
+    match prove_absence(observed, moment):
+        case Missing(facts):
+            return Look(facts)
+        case Unclear(failure, retry_after):
+            words = f"{failure}; tried again by itself; details: {commands.describe(node_pool)}"
+            transient = getattr(failure, "is_transient", False)
+            return Hold(Reason(failure.reason), words, retry_after, is_transient=transient)
+        case Absent(with_resource_pool):
+            return _gone(observed, with_resource_pool=with_resource_pool)
+        case Present(shown) if shown.counts is None:
+            words = (
+                f"ModelArts shows node pool {shown.name} with unreadable counts ({shown.problem}); tried again "
+                f"by itself; details: {commands.describe(node_pool)}"
+            )
+            return Hold(Reason.CLOUD_UNAVAILABLE, words, HELD, is_transient=True)
+        case Present():
+            return None
+
+
+def paused(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Row 10: behind the proof, for what is gone is released all the same."""
+    if not observed.node_pool.is_paused:
+        return None
+    words = f"the object is paused: nothing is sent to the cloud; go on: {commands.unpause(observed.node_pool)}"
+    return Hold(Reason.PAUSED, words, HELD)
+
+
+def other_finalizers(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Row 11: somebody else has not finished with the object."""
+    node_pool = observed.node_pool
+    others = node_pool.other_finalizers
+    if not others or Reason.OTHER_FINALIZERS in commands.given_overrides(node_pool):
+        return None
+    words = (
+        f"other finalizers are on the object ({', '.join(others)}); the node pool is deleted when they are gone, "
+        f"or before: {commands.override(node_pool, Reason.OTHER_FINALIZERS)}"
+    )
+    return Hold(Reason.OTHER_FINALIZERS, words, HELD)
+
+
+def _gone(observed: DeletionObserved, *, with_resource_pool: bool) -> Release:
+    name = observed.node_pool.node_pool_name
+    what = f"node pool {name} and its resource pool are" if with_resource_pool else f"node pool {name} is"
+    if observed.record.attempt > 0:
+        return Release(Reason.GONE, f"{what} gone: two looks at the cloud agree")
+    return Release(Reason.ALREADY_GONE, f"{what} not in the cloud: two looks agree; nothing was sent")
+
+
+# Numbers are those of the table; 5, 12-14, 16 and 17 have their place between these.
+ROWS: tuple[tuple[str, Row], ...] = (
+    ("1", retained),
+    ("2", account_in_the_way),
+    ("3", identity_differs),
+    ("4, 6, 7", absence),
+    ("8", decide_in_effect),
+    ("9", decide_reverted),
+    ("10", paused),
+    ("11", other_finalizers),
+    ("15", decide_billing),
+)

@@ -1,0 +1,123 @@
+"""What a decision may depend on, and nothing else. Gathered by engine/gather.py, read by decide/.
+
+Everything is frozen: the same observation and the same moment always give the same decision.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from modelarts_nodepool.errors import CloudError, CredentialsUnavailable
+from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
+from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
+from modelarts_nodepool.resource.objects import Account, NodePool
+
+T_co = TypeVar("T_co", covariant=True)
+
+Failure = CloudError | CredentialsUnavailable
+
+
+class Fact(StrEnum):
+    """A fact that costs calls to the cloud. A decision asks for it by `Look`."""
+
+    LISTING = "list_node_pools"
+    NODE_POOL = "show_node_pool"
+    RESOURCE_POOL = "show_pool"
+    RESOURCE_POOLS = "list_pools"
+    NODES = "list_node_pool_nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence(Generic[T_co]):
+    """What one look at the cloud showed: a value or a failure, and when the look began (monotonic seconds).
+
+    The beginning counts, not the end: an answer is true for some moment after its request was sent.
+    """
+
+    begun: float
+    value: T_co | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """The account that an object names, with what it means for this object."""
+
+    account: Account
+    is_granted: bool
+    identity: Identity
+
+    @property
+    def poll_interval(self) -> timedelta:
+        """How often the account lets a resource pool be looked at."""
+        return self.account.spec.poll_interval
+
+    @property
+    def active_poll_interval(self) -> timedelta:
+        """The same while something is created or deleted; never slower than the usual interval."""
+        return min(self.account.spec.active_poll_interval, self.account.spec.poll_interval)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionObserved:
+    """Everything that the deletion of one object depends on.
+
+    - `deletion_seen`: when this process first saw the deletionTimestamp (monotonic).
+    - `retain_seen`: the policy was Retain at any time since then.
+    - `record`: status.deletion, with what this process knows beyond it.
+    - `send_finished`: when the last DELETE of this process was answered or given up (monotonic).
+    - `last_failure`: how that DELETE failed, None where it was accepted or none was sent by this process.
+    - `reconcile_requested`: when a reconcile-at value not handled yet was first seen (monotonic).
+    - `listing`: the newest LIST of the identity's resource pool; `earlier_listing`: one before it.
+    """
+
+    node_pool: NodePool
+    account: AccountView | None
+    deletion_seen: float
+    retain_seen: bool = False
+    record: DeletionRecord = field(default_factory=DeletionRecord)
+    send_finished: float | None = None
+    last_failure: Failure | None = None
+    last_failure_at: float | None = None
+    reconcile_requested: float | None = None
+    listing: Evidence[NodePoolListing] | None = None
+    earlier_listing: Evidence[NodePoolListing] | None = None
+    shown: Evidence[CloudNodePool] | None = None
+    resource_pool: Evidence[CloudResourcePool] | None = None
+    resource_pools: Evidence[Mapping[str, CloudResourcePool]] | None = None
+    nodes: Evidence[tuple[CloudNode, ...]] | None = None
+
+    @property
+    def identity(self) -> Identity | None:
+        """The pinned identity, else what account and spec say now, else None without an account."""
+        if self.node_pool.status.identity is not None:
+            return self.node_pool.status.identity
+        return self.account.identity if self.account else None
+
+    @property
+    def witnesses_count_from(self) -> float:
+        """A look that began earlier than this proves nothing about absence (monotonic)."""
+        return max(self.deletion_seen, self.send_finished or self.deletion_seen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveObserved:
+    """Everything that the status of an object that lives depends on.
+
+    - `account` is None where the account does not exist.
+    - `failure`: why the newest look failed, None where it worked.
+    - `seen`: the newest good LIST of its resource pool, None where there was none yet.
+    - `seen_age`: how long ago that LIST began; where there is none, how long looking has been tried.
+    - `older_twin`: title of an older object that stands for the same node pool.
+    - `reconcile_at`: the newest reconcile-at value that a look has followed.
+    """
+
+    node_pool: NodePool
+    account: AccountView | None
+    failure: Failure | None = None
+    seen: NodePoolListing | None = None
+    seen_age: timedelta = timedelta()
+    older_twin: str | None = None
+    reconcile_at: str | None = None
