@@ -3,12 +3,12 @@
 Built by decide/status.py. `set_conditions` is the only way to make a list of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from modelarts_nodepool.resource.model import Timestamp, WireModel
 from modelarts_nodepool.resource.rules import INT64
@@ -55,6 +55,18 @@ class Condition(WireModel):
         ),
     ]
     last_transition_time: Annotated[Timestamp, Field(description="When the status last changed.")]
+
+
+def _drop_unknown(given: object) -> object:
+    # A newer version may have written a type that this one does not know; after a roll-back its objects have
+    # to be readable all the same.
+    if not isinstance(given, Sequence):
+        return given
+    return [item for item in given if not isinstance(item, Mapping) or item.get("type") in _KNOWN]
+
+
+_KNOWN = frozenset(kind.value for kind in ConditionType)
+Conditions = Annotated[tuple[Condition, ...], BeforeValidator(_drop_unknown)]
 
 
 class Said(WireModel):

@@ -20,9 +20,9 @@ _EFFECTIVE = "(has({0}.spec.nodePoolName) ? {0}.spec.nodePoolName : {0}.metadata
 _NODE_POOL_ROOT_RULES = [
     rule(
         f"{_EFFECTIVE.format('self')} == {_EFFECTIVE.format('oldSelf')}",
-        "nodePoolName is immutable: this object stands for one node pool in the cloud for good. Create another "
-        "object for the other node pool; to drop this object and keep its node pool, set deletionPolicy: Retain "
-        "and then delete the object.",
+        "nodePoolName is immutable: this object stands for one node pool in the cloud for good. Create "
+        "another object for the other one; to drop this object and keep its node pool, set deletionPolicy: "
+        "Retain and then delete the object.",
         field_path=".spec.nodePoolName",
     ),
     rule(
@@ -67,8 +67,8 @@ def build_node_pool_crd() -> dict[str, Any]:
 def build_account_crd() -> dict[str, Any]:
     """The CustomResourceDefinition of ModelArtsAccount."""
     schema = _object_schema(
-        "A cloud project: how the operator logs in to it, who may use it for which resource pools, and how many "
-        "node pools may be deleted in how much time.",
+        "A cloud project: how the operator logs in to it, who may use it for which resource pools, and how "
+        "many node pools may be deleted in how much time.",
         AccountSpec,
         AccountStatus,
     )
@@ -167,9 +167,7 @@ def _condition(kind: str, field: str) -> str:
     return f'.status.conditions[?(@.type=="{kind}")].{field}'
 
 
-def _column(
-    name: str, path: str, description: str, *, kind: str = "string", wide: bool = False
-) -> dict[str, Any]:
+def _column(name: str, path: str, description: str, *, kind: str = "string", wide: bool = False) -> dict[str, Any]:
     return {
         "name": name,
         "type": kind,

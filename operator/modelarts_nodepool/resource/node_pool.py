@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from modelarts_nodepool.resource.conditions import Condition
+from modelarts_nodepool.resource.conditions import Conditions
 from modelarts_nodepool.resource.model import Timestamp, WireModel
 from modelarts_nodepool.resource.names import NAME_PATTERN
 from modelarts_nodepool.resource.rules import ATOMIC, INT32, INT64, checked, immutable, keyed_by, rule
@@ -17,8 +17,8 @@ CloudName = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=
 Count = Annotated[int, Field(ge=0, json_schema_extra=INT32)]
 
 _CREATE_ANOTHER = (
-    "Create another object for it; to drop this object and keep its node pool, set deletionPolicy: Retain and "
-    "then delete the object."
+    "Create another object for it; to drop this object and keep its node pool, set deletionPolicy: Retain "
+    "and then delete the object."
 )
 
 
@@ -62,7 +62,7 @@ class NodePoolSpec(WireModel):
     pool_name: Annotated[
         CloudName,
         Field(
-            description="The resource pool's metadata.name, which is its ID (not its display name). Immutable.",
+            description="The resource pool's metadata.name, which is its ID and not its display name. Immutable.",
             json_schema_extra=immutable(
                 "poolName is immutable: another resource pool is another node pool. " + _CREATE_ANOTHER
             ),
@@ -110,9 +110,7 @@ class NodePoolShape(WireModel):
 
     flavor: Annotated[str, Field(description="The resource flavor, for example modelarts.vm.gpu.t4u8.")] = ""
     count: Annotated[Count, Field(description="Nodes asked for.")] = 0
-    max_count: Annotated[
-        Count, Field(description="Nodes it may grow to; the same as count in a physical pool.")
-    ] = 0
+    max_count: Annotated[Count, Field(description="Nodes it may grow to; the same as count in a physical pool.")] = 0
     azs: Annotated[
         tuple[ZoneCount, ...],
         Field(description="Nodes asked for by availability zone.", json_schema_extra=ATOMIC),
@@ -120,7 +118,7 @@ class NodePoolShape(WireModel):
 
 
 class Identity(WireModel):
-    """The one node pool in the cloud that this object stands for. Pinned once seen; deletion uses this only."""
+    """The one node pool in the cloud that this object stands for. Pinned once seen."""
 
     region: Annotated[str, Field(description="The region, for example cn-north-4.")]
     project_id: Annotated[str, Field(description="The project ID in the URL of every call.")]
@@ -140,27 +138,19 @@ class SendOutcome(StrEnum):
 class CloudErrorRecord(WireModel):
     """An answer of ModelArts that is worth keeping."""
 
-    code: Annotated[
-        str | None, Field(description="The cloud's error code, for example ModelArts.50004000.")
-    ] = None
+    code: Annotated[str | None, Field(description="The cloud's error code, for example ModelArts.50004000.")] = None
     message: Annotated[str, Field(description="The cloud's words, sanitised.", max_length=1024)]
-    request_id: Annotated[str | None, Field(description="The cloud's request ID, for a support ticket.")] = (
-        None
-    )
+    request_id: Annotated[str | None, Field(description="The cloud's request ID, for a support ticket.")] = None
     time: Annotated[Timestamp, Field(description="When it was answered.")]
 
 
 class DeletionRecord(WireModel):
     """What was done about this deletion. Written before each DELETE is sent, so that none is forgotten."""
 
-    attempt: Annotated[
-        Count, Field(description="How many DELETEs were about to be sent, this one included.")
-    ] = 0
+    attempt: Annotated[Count, Field(description="How many DELETEs were about to be sent, this one included.")] = 0
     sent_time: Annotated[
         Timestamp | None,
-        Field(
-            description="When the last DELETE was about to be sent. Without an answer its outcome is unknown."
-        ),
+        Field(description="When the last DELETE was about to be sent. Without an answer its outcome is unknown."),
     ] = None
     accepted_time: Annotated[Timestamp | None, Field(description="When ModelArts accepted it.")] = None
     nothing_deleting_since: Annotated[
@@ -169,9 +159,7 @@ class DeletionRecord(WireModel):
     ] = None
     request_id: Annotated[str | None, Field(description="The cloud's request ID of the last DELETE.")] = None
     outcome: Annotated[SendOutcome | None, Field(description="Unknown, Accepted or Refused.")] = None
-    last_error: Annotated[
-        CloudErrorRecord | None, Field(description="The last refusal or failure of a DELETE.")
-    ] = None
+    last_error: Annotated[CloudErrorRecord | None, Field(description="The last refusal or failure of a DELETE.")] = None
 
 
 class NodePoolStatus(WireModel):
@@ -186,23 +174,20 @@ class NodePoolStatus(WireModel):
         ),
     ] = -1
     counts: Annotated[Counts | None, Field(description="Nodes by state, from the last good answer.")] = None
-    node_pool: Annotated[
-        NodePoolShape | None, Field(description="What was asked for, as the cloud says.")
-    ] = None
+    node_pool: Annotated[NodePoolShape | None, Field(description="What was asked for, as the cloud says.")] = None
     identity: Annotated[
         Identity | None,
         Field(
-            description="Pinned when ModelArts first shows the node pool. Deletion uses this and nothing else."
+            description="The one node pool in the cloud that this object stands for. Pinned when ModelArts "
+            "first shows it; deletion uses this and nothing else."
         ),
     ] = None
-    deletion: Annotated[DeletionRecord | None, Field(description="The record of this object's deletion.")] = (
-        None
-    )
+    deletion: Annotated[DeletionRecord | None, Field(description="The record of this object's deletion.")] = None
     last_handled_reconcile_at: Annotated[
         str | None, Field(description="The last value of the reconcile-at annotation that was acted on.")
     ] = None
     conditions: Annotated[
-        tuple[Condition, ...],
+        Conditions,
         Field(
             description="Stalled, Reconciling, Ready, NodesHealthy, DeletionBlocked, Paused, in this order.",
             json_schema_extra=keyed_by("type"),

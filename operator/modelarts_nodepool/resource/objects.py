@@ -50,9 +50,7 @@ class Metadata:
             deleted=datetime.fromisoformat(deleted) if deleted else None,
             finalizers=tuple(raw.get("finalizers") or ()),
             annotations={
-                key: value
-                for key, value in (raw.get("annotations") or {}).items()
-                if key.startswith(f"{GROUP}/")
+                key: value for key, value in (raw.get("annotations") or {}).items() if key.startswith(f"{GROUP}/")
             },
         )
 

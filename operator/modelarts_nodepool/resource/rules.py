@@ -1,8 +1,8 @@
 """Small pieces that the models add to their JSON schema so that the API server checks what types cannot say.
 
 Used in `json_schema_extra` of the models here; resource/crd.py carries them over into the CRDs unchanged.
-A rule on the root of an object must be there from the first version or be a transition rule: a plain root rule
-that comes later makes every write to old invalid objects fail, the removal of our finalizer included.
+A rule on the root of an object must be there from the first version or be a transition rule: a plain root
+rule that comes later makes every write to old invalid objects fail, the removal of our finalizer included.
 """
 
 from typing import Literal
@@ -16,7 +16,7 @@ _Cause = Literal["FieldValueRequired", "FieldValueForbidden", "FieldValueInvalid
 def rule(
     expression: str, message: str, *, cause: _Cause = "FieldValueInvalid", field_path: str | None = None
 ) -> JsonDict:
-    """One CEL rule. The message says what is wrong and how to put it right; the path names the guilty field."""
+    """One CEL rule. The message says what is wrong and how to put it right; the path names the field."""
     built: JsonDict = {"rule": expression, "message": message, "reason": cause}
     if field_path is not None:
         built["fieldPath"] = field_path

@@ -35,7 +35,7 @@ class _WithoutNull(GenerateJsonSchema):
         return super().default_schema(schema)
 
     @override
-    def encode_default(self, dft: Any) -> Any:  # noqa: ANN401 - pydantic's own signature
+    def encode_default(self, dft: Any) -> Any:
         return to_text(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
@@ -45,9 +45,7 @@ def to_structural(model: type[WireModel], *, keep_defaults: bool = True) -> dict
     return _node(schema, schema.get("$defs", {}), keep_defaults=keep_defaults)
 
 
-def _node(
-    schema: Mapping[str, Any], definitions: Mapping[str, Any], *, keep_defaults: bool
-) -> dict[str, Any]:
+def _node(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, keep_defaults: bool) -> dict[str, Any]:
     whole = dict(schema)
     if "$ref" in schema:
         # What the field says (its description above all) wins over what the class says.
