@@ -1,0 +1,165 @@
+"""The one connection to the API server: TLS, proxy, tokens, a bounded number of sockets.
+
+Opened once by app; kube/cluster.py and the watches in handlers/ talk through it. It knows no kopf: handlers
+wrap `new_session()` for it.
+"""
+
+import ipaddress
+import ssl
+import urllib.request
+from dataclasses import dataclass
+from typing import Self
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+from yarl import URL
+
+from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.kube.authorization import Authorization
+from modelarts_nodepool.kube.kubeconfig import Access, load_access
+
+# Unlimited, a thousand deletions at once opened as many TLS connections and cost twice the memory and CPU.
+_MAX_CONNECTIONS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """An open way to one API server.
+
+    `server` is its URL without a trailing slash (it may have a path), `default_namespace` that of the
+    context or the Pod, `source` says in words where the configuration came from.
+    """
+
+    server: str
+    default_namespace: str | None
+    source: str
+    session: aiohttp.ClientSession
+    _connector: aiohttp.TCPConnector
+    _authorization: Authorization
+    _proxy: str | None
+    _user_agent: str
+
+    @classmethod
+    async def open(cls, *, version: str, kubeconfig: str | None = None, context: str | None = None) -> "Connection":
+        """Read the configuration and prepare; nothing is sent yet. Raises errors.SettingsError."""
+        access = await load_access(kubeconfig, context)
+        return cls.from_access(access, version)
+
+    @classmethod
+    def from_access(cls, access: Access, version: str) -> Self:
+        """From a configuration in hand. Needs a running event loop."""
+        configuration = access.configuration
+        server = configuration.host.rstrip("/")
+        tls = _build_tls(configuration, access.source)
+
+        async def reload() -> None:
+            before = configuration.cert_file
+            await access.reload()
+            if configuration.cert_file and configuration.cert_file != before:
+                tls.load_cert_chain(configuration.cert_file, configuration.key_file)
+
+        authorization = Authorization(
+            URL(server),
+            lambda: _header(configuration),
+            reload,
+            tls_server_name=configuration.tls_server_name,
+        )
+        connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=tls)
+        proxy = configuration.proxy or _find_proxy(URL(server))
+        user_agent = f"modelarts-nodepool-operator/{version}"
+        session = _build_session(connector, authorization, proxy, user_agent)
+        return cls(
+            server,
+            access.namespace,
+            access.source,
+            session,
+            connector,
+            authorization,
+            proxy,
+            user_agent,
+        )
+
+    def new_session(self) -> aiohttp.ClientSession:
+        """Another session over the same sockets and tokens; closing it closes nothing else.
+
+        kopf closes the session it was given when it stops and after a 401, and refuses one it has seen fail:
+        give it a new one at each login.
+        """
+        return _build_session(self._connector, self._authorization, self._proxy, self._user_agent)
+
+    async def close(self) -> None:
+        """Close all sockets. Sessions given out before are of no use afterwards."""
+        await self.session.close()
+        await self._connector.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _build_session(
+    connector: aiohttp.TCPConnector, authorization: Authorization, proxy: str | None, user_agent: str
+) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        connector_owner=False,
+        middlewares=(authorization,),
+        headers={"User-Agent": user_agent},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # Watches last; every other call is bounded by its caller.
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+        # trust_env would also let a ~/.netrc add credentials of its own.
+        trust_env=False,
+        proxy=proxy,
+    )
+
+
+def _header(configuration: Configuration) -> str | None:
+    value = configuration.api_key.get("BearerToken")
+    # A token file often ends with a line feed, which no header may hold.
+    return value.strip() if value else None
+
+
+def _build_tls(configuration: Configuration, source: str) -> ssl.SSLContext:
+    try:
+        tls = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
+        if configuration.cert_file:
+            tls.load_cert_chain(configuration.cert_file, configuration.key_file)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"A certificate or key of the API server's configuration ({source}) cannot be read "
+            f"({type(error).__name__}): see kubectl config view --minify."
+        ) from error
+    # Python 3.13 asks more of a CA than kubectl does; clusters with such CAs are common.
+    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not configuration.verify_ssl:
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    return tls
+
+
+def _find_proxy(server: URL) -> str | None:
+    """The environment's proxy for this server. NO_PROXY may hold networks, as Go programs understand it."""
+    host = server.host or ""
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(server.scheme)
+    if not proxy or urllib.request.proxy_bypass(host) or _is_in_networks(host, proxies.get("no", "")):
+        return None
+    return proxy
+
+
+def _is_in_networks(host: str, no_proxy: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    for entry in no_proxy.split(","):
+        try:
+            network = ipaddress.ip_network(entry.strip(), strict=False)
+        except ValueError:
+            continue
+        if address in network:
+            return True
+    return False

@@ -1,0 +1,63 @@
+"""The only writes to our objects, as JSON patches. Pure; sent by engine/ through ports.Cluster.
+
+Each tests the uid and the resourceVersion of the object it was decided on, so that it can hit neither an object
+created again under the same name nor one that has changed since: the answer is errors.ObjectChanged then.
+Nothing but status and our own finalizer is ever touched.
+"""
+
+from typing import Any
+
+from modelarts_nodepool.resource.account import AccountStatus
+from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
+from modelarts_nodepool.resource.node_pool import NodePoolStatus
+from modelarts_nodepool.resource.objects import Account, Metadata, NodePool
+
+Operation = dict[str, Any]
+Patch = list[Operation]
+
+_FINALIZERS = "/metadata/finalizers"
+
+
+def build_finalizer_added(thing: NodePool | Account) -> Patch:
+    """Adds our finalizer behind those that are there."""
+    ours = _finalizer_of(thing)
+    if ours in thing.metadata.finalizers:
+        raise ValueError(f"{thing.metadata.name} has the finalizer {ours} already")
+    return [*_tests(thing.metadata), _added(thing.metadata, ours)]
+
+
+def build_finalizer_removed(thing: NodePool | Account) -> Patch:
+    """Removes our finalizer and no other, wherever in the list it stands."""
+    ours = _finalizer_of(thing)
+    if ours not in thing.metadata.finalizers:
+        raise ValueError(f"{thing.metadata.name} has no finalizer {ours}")
+    place = f"{_FINALIZERS}/{thing.metadata.finalizers.index(ours)}"
+    return [
+        *_tests(thing.metadata),
+        # The resourceVersion says so already; an index is too sharp a tool to be used on one proof alone.
+        {"op": "test", "path": place, "value": ours},
+        {"op": "remove", "path": place},
+    ]
+
+
+def build_status(thing: NodePool | Account, status: NodePoolStatus | AccountStatus) -> Patch:
+    """Replaces the whole status; for the status subresource."""
+    return [*_tests(thing.metadata), {"op": "add", "path": "/status", "value": status.to_wire()}]
+
+
+def _tests(metadata: Metadata) -> Patch:
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": metadata.uid},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.resource_version},
+    ]
+
+
+def _added(metadata: Metadata, finalizer: str) -> Operation:
+    if metadata.finalizers:
+        return {"op": "add", "path": f"{_FINALIZERS}/-", "value": finalizer}
+    # The API server leaves an empty list out, and `-` needs a list to stand in.
+    return {"op": "add", "path": _FINALIZERS, "value": [finalizer]}
+
+
+def _finalizer_of(thing: NodePool | Account) -> str:
+    return NODE_POOL_FINALIZER if isinstance(thing, NodePool) else ACCOUNT_FINALIZER

@@ -1,0 +1,95 @@
+"""URL paths of everything the operator touches in the cluster. Pure."""
+
+from urllib.parse import quote
+
+from modelarts_nodepool.resource.names import (
+    ACCOUNT_PLURAL,
+    API_VERSION,
+    CREDENTIALS_LABEL,
+    GROUP,
+    NODE_POOL_PLURAL,
+)
+from modelarts_nodepool.resource.objects import Account, NodePool
+
+API = f"/apis/{API_VERSION}"
+NODE_POOLS = f"{API}/{NODE_POOL_PLURAL}"
+ACCOUNTS = f"{API}/{ACCOUNT_PLURAL}"
+NAMESPACES = "/api/v1/namespaces"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+NODE_POOL_DEFINITION = f"{DEFINITIONS}/{NODE_POOL_PLURAL}.{GROUP}"
+ACCOUNT_DEFINITION = f"{DEFINITIONS}/{ACCOUNT_PLURAL}.{GROUP}"
+
+
+def node_pools_in(namespace: str) -> str:
+    """The collection of one namespace."""
+    return f"{API}/namespaces/{_segment(namespace)}/{NODE_POOL_PLURAL}"
+
+
+def node_pool(namespace: str, name: str) -> str:
+    """One node pool object."""
+    return f"{node_pools_in(namespace)}/{_segment(name)}"
+
+
+def node_pool_status(namespace: str, name: str) -> str:
+    """Its status subresource."""
+    return f"{node_pool(namespace, name)}/status"
+
+
+def account(name: str) -> str:
+    """One account."""
+    return f"{ACCOUNTS}/{_segment(name)}"
+
+
+def account_status(name: str) -> str:
+    """Its status subresource."""
+    return f"{account(name)}/status"
+
+
+def path_of(thing: NodePool | Account) -> str:
+    """The path of an object in hand."""
+    if isinstance(thing, NodePool):
+        return node_pool(thing.metadata.namespace, thing.metadata.name)
+    return account(thing.metadata.name)
+
+
+def status_path_of(thing: NodePool | Account) -> str:
+    """The status subresource of an object in hand."""
+    return f"{path_of(thing)}/status"
+
+
+def namespace(name: str) -> str:
+    """One namespace."""
+    return f"{NAMESPACES}/{_segment(name)}"
+
+
+def secrets(namespace: str) -> str:
+    """The credentials Secrets of a namespace, and no others."""
+    selector = quote(f"{CREDENTIALS_LABEL}=true", safe="")
+    return f"{NAMESPACES}/{_segment(namespace)}/secrets?labelSelector={selector}"
+
+
+def secret(namespace: str, name: str) -> str:
+    """One Secret."""
+    return f"{NAMESPACES}/{_segment(namespace)}/secrets/{_segment(name)}"
+
+
+def events(namespace: str) -> str:
+    """Where core/v1 Events are posted."""
+    return f"{NAMESPACES}/{_segment(namespace)}/events"
+
+
+def leases(namespace: str) -> str:
+    """Where Leases are created."""
+    return f"/apis/coordination.k8s.io/v1/namespaces/{_segment(namespace)}/leases"
+
+
+def lease(namespace: str, name: str) -> str:
+    """One Lease."""
+    return f"{leases(namespace)}/{_segment(name)}"
+
+
+def _segment(name: str) -> str:
+    """A name as one segment of a path. Names come from the API server; a settings typo must not move the path."""
+    if name in {"", ".", ".."}:
+        raise ValueError(f"{name!r} cannot be the name of an object")
+    return quote(name, safe="")

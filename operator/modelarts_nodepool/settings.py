@@ -1,0 +1,57 @@
+"""What `run` was told, and the constants that nobody is asked for.
+
+Values only: cli.py reads flags and environment, checks them and says what is wrong. Imports nothing of ours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+# The API server.
+KUBE_TIMEOUT = timedelta(seconds=15)
+KUBE_RETRY_AFTER_LIMIT = timedelta(seconds=5)
+KUBE_PAGE_SIZE = 500
+
+# Events: never in the way of a deletion.
+EVENTS_A_SECOND = 10
+EVENTS_BURST = 50
+EVENTS_QUEUED = 1000
+
+DEFAULT_HTTP_HOST = "0.0.0.0"  # noqa: S104 - the kubelet probes the Pod's address
+DEFAULT_HTTP_PORT = 8080
+
+
+class LogFormat(StrEnum):
+    """How a log line looks."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of `run`.
+
+    `endpoints` maps a region to the text of the URL given for it; `http_port` 0 is any free port; `kubeconfig`
+    None is what kubectl would use, else the Pod's ServiceAccount.
+    """
+
+    operator_namespace: str
+    endpoints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    http_host: str = DEFAULT_HTTP_HOST
+    http_port: int = DEFAULT_HTTP_PORT
+    log_format: LogFormat = LogFormat.JSON
+    log_level: LogLevel = LogLevel.INFO
+    leader_election: bool = True
+    kubeconfig: str | None = None
