@@ -7,7 +7,6 @@ wrap `new_session()` for it.
 import ipaddress
 import ssl
 import urllib.request
-from dataclasses import dataclass
 from typing import Self
 
 import aiohttp
@@ -20,64 +19,34 @@ from modelarts_nodepool.kube.kubeconfig import Access, load_access
 
 # Unlimited, a thousand deletions at once opened as many TLS connections and cost twice the memory and CPU.
 _MAX_CONNECTIONS = 20
+_CONNECT_SECONDS = 10
 
 
-@dataclass(frozen=True, eq=False)
 class Connection:
     """An open way to one API server.
 
     `server` is its URL without a trailing slash (it may have a path), `default_namespace` that of the
-    context or the Pod, `source` says in words where the configuration came from.
+    context or the Pod, `source` says in words where the configuration came from, `session` is for our own calls.
     """
 
-    server: str
-    default_namespace: str | None
-    source: str
-    session: aiohttp.ClientSession
-    _connector: aiohttp.TCPConnector
-    _authorization: Authorization
-    _proxy: str | None
-    _user_agent: str
-
-    @classmethod
-    async def open(cls, *, version: str, kubeconfig: str | None = None, context: str | None = None) -> "Connection":
-        """Read the configuration and prepare; nothing is sent yet. Raises errors.SettingsError."""
-        access = await load_access(kubeconfig, context)
-        return cls.from_access(access, version)
-
-    @classmethod
-    def from_access(cls, access: Access, version: str) -> Self:
-        """From a configuration in hand. Needs a running event loop."""
+    def __init__(self, access: Access, version: str) -> None:
+        """From a configuration in hand. Needs a running event loop. Raises errors.SettingsError."""
         configuration = access.configuration
-        server = configuration.host.rstrip("/")
+        self.server = str(configuration.host).rstrip("/")
+        self.default_namespace = access.namespace
+        self.source = access.source
+        self._user_agent = f"modelarts-nodepool-operator/{version}"
+        self._proxy = configuration.proxy or find_proxy(URL(self.server))
         tls = _build_tls(configuration, access.source)
+        self._authorization = _build_authorization(URL(self.server), access, tls)
+        self._connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=tls)
+        self._sessions: list[aiohttp.ClientSession] = []
+        self.session = self.new_session()
 
-        async def reload() -> None:
-            before = configuration.cert_file
-            await access.reload()
-            if configuration.cert_file and configuration.cert_file != before:
-                tls.load_cert_chain(configuration.cert_file, configuration.key_file)
-
-        authorization = Authorization(
-            URL(server),
-            lambda: _header(configuration),
-            reload,
-            tls_server_name=configuration.tls_server_name,
-        )
-        connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=tls)
-        proxy = configuration.proxy or _find_proxy(URL(server))
-        user_agent = f"modelarts-nodepool-operator/{version}"
-        session = _build_session(connector, authorization, proxy, user_agent)
-        return cls(
-            server,
-            access.namespace,
-            access.source,
-            session,
-            connector,
-            authorization,
-            proxy,
-            user_agent,
-        )
+    @classmethod
+    async def open(cls, *, version: str, kubeconfig: str | None = None, context: str | None = None) -> Self:
+        """Read the configuration and prepare; nothing is sent yet. Raises errors.SettingsError."""
+        return cls(await load_access(kubeconfig, context), version)
 
     def new_session(self) -> aiohttp.ClientSession:
         """Another session over the same sockets and tokens; closing it closes nothing else.
@@ -85,11 +54,26 @@ class Connection:
         kopf closes the session it was given when it stops and after a 401, and refuses one it has seen fail:
         give it a new one at each login.
         """
-        return _build_session(self._connector, self._authorization, self._proxy, self._user_agent)
+        session = aiohttp.ClientSession(
+            connector=self._connector,
+            connector_owner=False,
+            middlewares=(self._authorization,),
+            headers={"User-Agent": self._user_agent},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # Watches last; every other call is bounded by its caller.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+            # trust_env would also let a ~/.netrc add credentials of its own.
+            trust_env=False,
+            proxy=self._proxy,
+        )
+        self._sessions = [known for known in self._sessions if not known.closed]
+        self._sessions.append(session)
+        return session
 
     async def close(self) -> None:
-        """Close all sockets. Sessions given out before are of no use afterwards."""
-        await self.session.close()
+        """Close all sockets and every session given out."""
+        for session in self._sessions:
+            await session.close()
         await self._connector.close()
 
     async def __aenter__(self) -> Self:
@@ -99,21 +83,16 @@ class Connection:
         await self.close()
 
 
-def _build_session(
-    connector: aiohttp.TCPConnector, authorization: Authorization, proxy: str | None, user_agent: str
-) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        connector_owner=False,
-        middlewares=(authorization,),
-        headers={"User-Agent": user_agent},
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # Watches last; every other call is bounded by its caller.
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-        # trust_env would also let a ~/.netrc add credentials of its own.
-        trust_env=False,
-        proxy=proxy,
-    )
+def _build_authorization(server: URL, access: Access, tls: ssl.SSLContext) -> Authorization:
+    configuration = access.configuration
+
+    async def reload() -> None:
+        before = configuration.cert_file
+        await access.reload()
+        if configuration.cert_file and configuration.cert_file != before:
+            tls.load_cert_chain(configuration.cert_file, configuration.key_file)
+
+    return Authorization(server, lambda: _header(configuration), reload, tls_server_name=configuration.tls_server_name)
 
 
 def _header(configuration: Configuration) -> str | None:
@@ -140,7 +119,7 @@ def _build_tls(configuration: Configuration, source: str) -> ssl.SSLContext:
     return tls
 
 
-def _find_proxy(server: URL) -> str | None:
+def find_proxy(server: URL) -> str | None:
     """The environment's proxy for this server. NO_PROXY may hold networks, as Go programs understand it."""
     host = server.host or ""
     proxies = urllib.request.getproxies()

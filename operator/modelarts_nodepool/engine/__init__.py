@@ -1,0 +1,1 @@
+"""Gather, decide, act, report: what runs between the handlers and the two ports."""

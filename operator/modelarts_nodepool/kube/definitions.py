@@ -1,0 +1,74 @@
+"""Whether the API server serves our two kinds fully; what is missing, in words.
+
+Asked by the supervisor in engine/ before kopf starts, and by doctor. While a CRD terminates, discovery leaves out
+the verb patch: a watcher started then would stay blind, so both the CRD and discovery have to agree.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from modelarts_nodepool.errors import ClusterError, ObjectGone
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.ports import Cluster
+from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, API_VERSION, GROUP, NODE_POOL_PLURAL
+
+_PLURALS = (NODE_POOL_PLURAL, ACCOUNT_PLURAL)
+_INSTALL = "kubectl apply --server-side -f crds/"
+
+_logger = logging.getLogger(__name__)
+
+
+async def find_missing(cluster: Cluster) -> list[str]:
+    """What keeps us from starting, a sentence each with what to do; empty when both kinds are served."""
+    missing = [problem for plural in _PLURALS if (problem := await _problem_of(cluster, plural))]
+    return missing or await _undiscovered(cluster)
+
+
+async def wait_until_served(cluster: Cluster, poll: timedelta = timedelta(seconds=1)) -> None:
+    """Return once both kinds are served; what is missing is logged when it changes."""
+    said: list[str] = []
+    while missing := await find_missing(cluster):
+        if missing != said:
+            for problem in missing:
+                _logger.warning("waiting: %s", problem)
+            said = missing
+        await asyncio.sleep(poll.total_seconds())
+
+
+async def _problem_of(cluster: Cluster, plural: str) -> str | None:
+    name = f"{plural}.{GROUP}"
+    try:
+        definition = await cluster.get(f"{paths.DEFINITIONS}/{name}")
+    except ObjectGone:
+        return f"The CRD {name} is not installed: {_INSTALL}"
+    except ClusterError as error:
+        return f"The CRD {name} cannot be read. {error}"
+    if definition["metadata"].get("deletionTimestamp"):
+        return f"The CRD {name} is being deleted: see kubectl get crd {name} -o yaml, then {_INSTALL}"
+    if not _is_established(definition):
+        return f"The CRD {name} is not established: kubectl describe crd {name}"
+    return None
+
+
+def _is_established(definition: Mapping[str, Any]) -> bool:
+    conditions = (definition.get("status") or {}).get("conditions") or ()
+    return any(condition.get("type") == "Established" and condition.get("status") == "True" for condition in conditions)
+
+
+async def _undiscovered(cluster: Cluster) -> list[str]:
+    try:
+        served = await cluster.get(paths.API)
+    except ObjectGone:
+        return [f"The API server does not serve {API_VERSION} yet: kubectl get --raw {paths.API}"]
+    except ClusterError as error:
+        return [f"The API {API_VERSION} cannot be discovered. {error}"]
+    verbs = {resource["name"]: resource.get("verbs") or () for resource in served.get("resources") or ()}
+    return [
+        f"The API server does not let anybody patch {name} yet: kubectl api-resources --api-group={GROUP} -o wide"
+        for plural in _PLURALS
+        for name in (plural, f"{plural}/status")
+        if "patch" not in verbs.get(name, ())
+    ]
