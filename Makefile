@@ -1,0 +1,97 @@
+# Everything a person does with this checkout. `make` alone lists it.
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+READY := .venv/.ready
+IMAGE ?= modelarts-nodepool-operator:dev
+CONTAINER ?= docker
+# More arguments for demo, test and test-unit: make demo ARGS=--keep
+ARGS ?=
+# A virtual environment does not survive being moved: its commands begin with its old path.
+MOVED := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] || echo moved)
+
+.PHONY: help setup demo test test-unit check generate format lock transcript image clean moved
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv/ with the command modelarts-nodepool and all that development needs
+
+$(READY): requirements/dev.txt pyproject.toml $(MOVED)
+	@set -euo pipefail; \
+	chosen=""; seen=""; \
+	for python in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+	  version=$$("$$python" --version 2>/dev/null) || continue; \
+	  seen="$$seen $$version;"; \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    && "$$python" -c 'import ensurepip, venv' 2>/dev/null; then chosen=$$python; break; fi; \
+	done; \
+	if [ -z "$$chosen" ]; then \
+	  echo "Python 3.11 or newer with its venv module is needed.$${seen:+ Found:$$seen}" >&2; \
+	  echo "Install it (Debian, Ubuntu: apt install python3 python3-venv), or: make setup PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$(BIN)/python" -c 'import pip' 2>/dev/null || [ "$(MOVED)" = moved -a -e $(READY) ]; then \
+	  echo "Making .venv with $$version"; \
+	  "$$chosen" -m venv --clear .venv; \
+	fi; \
+	pip="$(BIN)/python -m pip --disable-pip-version-check --no-input"; \
+	echo "Installing $$(grep -c '==' $<) packages pinned by hash"; \
+	$$pip install --progress-bar off --require-hashes -r $< | awk -v total="$$(grep -c '==' $<)" ' \
+	  /^(Collecting|Requirement already satisfied)/ { n++; if (n % 10 == 0) print "  " n " of at most " total; fflush() } \
+	  /^Installing collected/ { print "  unpacking"; fflush() }'; \
+	$$pip install -q --no-deps --no-build-isolation -e .; \
+	echo "$(CURDIR)" > $(READY); \
+	echo "Ready: $(BIN)/modelarts-nodepool"
+
+demo: setup ## Show everything at once on this machine; leaves nothing behind
+	@$(BIN)/modelarts-nodepool demo $(ARGS)
+
+test: setup ## Run all tests, those on a real Kubernetes control plane included
+	@echo "Making sure that the control plane's binaries are here"
+	@$(BIN)/python -m modelarts_nodepool.lab.controlplane binaries
+	$(BIN)/pytest $(ARGS)
+
+test-unit: setup ## Run the tests that need neither a socket nor a control plane
+	$(BIN)/pytest tests/unit $(ARGS)
+
+check: generate ## Generate, lint, check types and layers; fail when that leaves a difference to commit
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@changed=$$(git status --porcelain) || { echo "Not a git checkout: differences cannot be seen."; exit 1; }; \
+	if [ -n "$$changed" ]; then \
+	  echo "These files differ from what is committed:"; echo "$$changed"; \
+	  echo "Commit them. What is in crds/ and docs/spec/ is generated: commit it as it is, never edit it."; \
+	  exit 1; \
+	fi
+	@echo "All checks passed."
+
+generate: setup ## Write crds/ and docs/spec/ from the models
+	$(BIN)/python -m modelarts_nodepool.resource.generate
+
+format: setup ## Lay out the code and fix what can be fixed without thought
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml
+
+lock: ## Pin the requirements anew from pyproject.toml (needs uv)
+	@command -v uv > /dev/null || { echo "uv is needed: https://docs.astral.sh/uv/" >&2; exit 1; }
+	$(LOCK) -o requirements/run.txt
+	$(LOCK) --extra lab --group dev -o requirements/dev.txt
+
+transcript: setup ## Run the demo and record it as docs/demo.svg
+	$(BIN)/modelarts-nodepool demo --record docs/demo.svg
+
+image: ## Build the operator's container image
+	$(CONTAINER) build -t $(IMAGE) .
+
+clean: ## Remove .venv/ and whatever tools left; the cache of control plane binaries stays
+	rm -rf .venv build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find operator tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,44 @@
+"""Which processes live: for tests that show that nothing is left behind."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+POLL_SECONDS = 0.05
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process has this pid; a zombie that nobody has collected yet is dead."""
+    status = Path(f"/proc/{pid}/stat")
+    if status.parent.parent.joinpath("self").exists():
+        try:
+            return status.read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def pids_naming(text: str) -> list[int]:
+    """The processes whose command line holds this text. Sees nothing where there is no /proc."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = entry.joinpath("cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if text in command and is_alive(int(entry.name)):
+            found.append(int(entry.name))
+    return found
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether the condition became true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return condition()
