@@ -1,0 +1,102 @@
+"""One HTTP answer, and what its error body says, in whichever of its forms.
+
+Built by modelarts/transport.py, read by modelarts/faults.py and modelarts/reading.py. No judgement here.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from modelarts_nodepool.modelarts.words import plain_words
+
+_REQUEST_ID = re.compile(r"[0-9A-Za-z._:-]{1,128}")
+_DEEPEST = 5
+# The pairs of keys that error bodies use, in the order in which the official SDK looks for them.
+_PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`headers` has lower-case names. `is_whole` is False where the body broke off or was cut."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_whole: bool = True
+
+    @property
+    def request_id(self) -> str | None:
+        """X-Request-Id, else `request_id` of an error body."""
+        return _as_request_id(self.headers.get("x-request-id")) or self._request_id_in_body()
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's clock, by its Date header."""
+        return parse_http_date(self.headers.get("date", ""))
+
+    def _request_id_in_body(self) -> str | None:
+        # A success carries none in its body, and parsing a long list twice for it would be waste.
+        if self.status < 400:  # noqa: PLR2004 - where HTTP errors begin
+            return None
+        document = parse_json(self.body)
+        return _as_request_id(document.get("request_id")) if isinstance(document, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """What an error body says. `code` is None where the body is not JSON or has no code in it."""
+
+    code: str | None
+    words: str
+
+
+def parse_json(body: bytes) -> object:
+    """The JSON document, or None where it is none; never raises."""
+    try:
+        parsed: object = json.loads(body)
+    except (ValueError, RecursionError):  # ValueError covers bad UTF-8 as well
+        return None
+    return parsed
+
+
+def read_error(body: bytes) -> ErrorBody:
+    """The code and the words of an error body; raw text as words where it has no known form."""
+    raw = body[:20_000].decode(errors="replace")
+    code, words = _find_pair(parse_json(body), 0)
+    return ErrorBody(code=plain_words(code, 64) if code else None, words=words or raw)
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """An HTTP date, aware; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _find_pair(document: object, depth: int) -> tuple[str | None, str | None]:
+    if not isinstance(document, dict) or depth > _DEEPEST:
+        return None, None
+    for code_key, words_key in _PAIRS:
+        if code_key in document or words_key in document:
+            return _as_text(document.get(code_key)), _as_text(document.get(words_key))
+    for value in document.values():
+        found = _find_pair(value, depth + 1)
+        if found != (None, None):
+            return found
+    return None, None
+
+
+def _as_text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    # IAM puts a number there, as in {"error": {"code": 401}}.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _as_request_id(value: object) -> str | None:
+    return value if isinstance(value, str) and _REQUEST_ID.fullmatch(value) else None

@@ -1,0 +1,162 @@
+"""ports.ModelArts over HTTP: builds each call, sends it once, reads the answer or says what it means.
+
+Built by app.py, one per account; used by engine/. Keeps no state but the connections and the last listings.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from modelarts_nodepool.errors import CloudError, MalformedAnswer
+from modelarts_nodepool.modelarts import reading
+from modelarts_nodepool.modelarts.answers import Answer
+from modelarts_nodepool.modelarts.endpoints import Endpoint
+from modelarts_nodepool.modelarts.faults import fault_of
+from modelarts_nodepool.modelarts.operations import Call, Operation, check_workspace
+from modelarts_nodepool.modelarts.transport import Bounds, Transport
+from modelarts_nodepool.ports import (
+    Accepted,
+    AccessKey,
+    Clock,
+    CloudNode,
+    CloudNodePool,
+    CloudResourcePool,
+    NodePoolListing,
+)
+
+T = TypeVar("T")
+
+_READ = frozenset({200})
+_ACCEPTED = frozenset({200, 202, 204})
+# 100 pages of up to 500 nodes: more than ModelArts allows in a resource pool by far.
+_MOST_PAGES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """One finished call, for logs and metrics. `outcome` is the status, or the error's class without one."""
+
+    operation: Operation
+    resource_pool: str | None
+    node_pool: str | None
+    outcome: str
+    duration: timedelta
+    request_id: str | None
+
+
+class ModelArtsClient:
+    """One project in one region. `key` is asked anew for every call, so that a changed Secret is used at once."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: Endpoint,
+        project_id: str,
+        key: Callable[[], AccessKey],
+        clock: Clock,
+        on_call: Callable[[CallReport], None] | None = None,
+        ca_bundle: Path | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._project_id = project_id
+        self._key = key
+        self._clock = clock
+        self._on_call = on_call
+        self._transport = Transport(endpoint, ca_bundle=ca_bundle, bounds=bounds)
+        self._listings: dict[str, tuple[bytes, Mapping[str, CloudNodePool]]] = {}
+
+    async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
+        """All resource pools of a workspace by name."""
+        check_workspace(workspace)
+        call = self._call(Operation.LIST_POOLS, query=(("workspaceId", workspace),))
+        return await self._ask(call, reading.read_resource_pools)
+
+    async def show_pool(self, resource_pool: str) -> CloudResourcePool:
+        """One resource pool; errors.ResourcePoolNotFound where ModelArts says it is not there."""
+        return await self._ask(self._call(Operation.SHOW_POOL, resource_pool), reading.read_resource_pool)
+
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
+        """All node pools of a resource pool. A body equal to the last one is not read again."""
+        return await self._ask(self._call(Operation.LIST_NODE_POOLS, resource_pool), self._read_listing)
+
+    async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
+        """One node pool; errors.NotFound where ModelArts says it is not there."""
+        call = self._call(Operation.SHOW_NODE_POOL, resource_pool, node_pool)
+        return await self._ask(call, reading.read_node_pool)
+
+    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
+        """All nodes of a node pool, page by page until a page has no continue token."""
+        nodes: list[CloudNode] = []
+        used: set[str] = set()
+        query: tuple[tuple[str, str], ...] = ()
+        while len(used) < _MOST_PAGES:
+            call = self._call(Operation.LIST_NODE_POOL_NODES, resource_pool, node_pool, query)
+            page, token = await self._ask(call, reading.read_nodes)
+            nodes += page
+            if token is None:
+                return nodes
+            if token in used:
+                raise MalformedAnswer(f"{call.title} came back to a page it had given before; given up")
+            used.add(token)
+            query = (("continue", token),)
+        raise MalformedAnswer(
+            f"list_node_pool_nodes of node pool {node_pool} in resource pool {resource_pool} did not end after "
+            f"{_MOST_PAGES} pages; given up"
+        )
+
+    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
+        """Ask for a node pool's deletion; 200, 202 and 204 mean accepted, whatever the body."""
+        call = self._call(Operation.DELETE_NODE_POOL, resource_pool, node_pool)
+        return await self._ask(call, lambda _, answer: Accepted(request_id=answer.request_id))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+    def _call(
+        self,
+        operation: Operation,
+        resource_pool: str | None = None,
+        node_pool: str | None = None,
+        query: tuple[tuple[str, str], ...] = (),
+    ) -> Call:
+        return Call(operation, self._project_id, resource_pool, node_pool, query)
+
+    async def _ask(self, call: Call, read: Callable[[Call, Answer], T]) -> T:
+        key = self._key()
+        begun = self._clock.monotonic()
+        outcome, request_id = "Cancelled", None
+        try:
+            answer = await self._transport.send(call, key, self._clock.now())
+            request_id = answer.request_id
+            outcome = str(answer.status)
+            if answer.status not in (_ACCEPTED if call.is_deletion else _READ):
+                hidden = (key.access, key.secret, key.security_token or "")
+                raise fault_of(call, answer, self._clock.now(), hidden)
+            return read(call, answer)
+        except CloudError as error:
+            is_answered = error.status is not None and not isinstance(error, MalformedAnswer)
+            outcome = str(error.status) if is_answered else type(error).__name__
+            raise
+        finally:
+            self._report(call, outcome, begun, request_id)
+
+    def _report(self, call: Call, outcome: str, begun: float, request_id: str | None) -> None:
+        if self._on_call is None:
+            return
+        duration = timedelta(seconds=self._clock.monotonic() - begun)
+        self._on_call(CallReport(call.operation, call.resource_pool, call.node_pool, outcome, duration, request_id))
+
+    def _read_listing(self, call: Call, answer: Answer) -> NodePoolListing:
+        # Polls mostly find nothing new: the same bytes mean the same node pools, and reading them costs more
+        # than everything else about a poll.
+        resource_pool = str(call.resource_pool)
+        digest = sha256(answer.body).digest()
+        last = self._listings.get(resource_pool)
+        if last is None or last[0] != digest:
+            last = (digest, reading.read_node_pools(call, answer))
+            self._listings[resource_pool] = last
+        return NodePoolListing(node_pools=last[1], request_id=answer.request_id)

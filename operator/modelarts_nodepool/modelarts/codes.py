@@ -1,0 +1,65 @@
+"""The codes and phrases that have a meaning to us, each with where that meaning is known from.
+
+Read by modelarts/faults.py. Gateway codes come with either prefix (APIG. and APIGW.), so they are compared
+by their number. Sources: "DOC" Huawei Cloud's ModelArts pages, "OTC" the same product's pages at Open Telekom
+Cloud, "APIG" the API Gateway's error code page, "ROMA" the one of ROMA Connect, "seen" third-party reports.
+"""
+
+import re
+
+MODELARTS_PREFIX = "ModelArts."
+_GATEWAY = re.compile(r"APIGW?\.(\d+)")
+
+# No such route: wrong host, region or method. Never "gone". APIG; and ModelArts' own word for it (OTC).
+GATEWAY_NO_SUCH_API = frozenset({"0101"})
+MODELARTS_NO_SUCH_API = frozenset({"ModelArts.4204"})
+
+# The signature, the key or the clock. Six of them in a row lock the key for five minutes. APIG.
+GATEWAY_CREDENTIALS = frozenset({"0301", "0303"})
+# Invalid token, invalid access key, both answered with 403. OTC.
+MODELARTS_CREDENTIALS = frozenset({"ModelArts.0203", "ModelArts.0206"})
+
+# Too many requests. APIG, and seen for a daily quota; the others OTC.
+GATEWAY_THROTTLED = frozenset({"0308"})
+MODELARTS_THROTTLED = frozenset({"ModelArts.2799", "ModelArts.4206", "ModelArts.6101"})
+
+# "Operations conflict, later." OTC.
+MODELARTS_CONFLICT = frozenset({"ModelArts.5044"})
+
+# The resource pool does not exist: DOC and OTC; the second one is the training family's. OTC.
+RESOURCE_POOL_NOT_FOUND = frozenset({"ModelArts.50015001", "ModelArts.2890"})
+# 404 about other things than pools: a flavor or plug-in template, a network. OTC.
+OTHER_THING_NOT_FOUND = frozenset({"ModelArts.50005101", "ModelArts.50025001", "ModelArts.50025002"})
+
+# A 400 that means "not found" says so in one sentence about one of these things, and nothing else. "Record not
+# found" is seen; the others follow "pool not found" and "Pool {name} not found." (OTC).
+_THING = r"(?:the |this )?(?:record|node ?-?pool|resource ?-?pool|pool)(?: <name>)?"
+_PLACE = r"(?: in (?:the )?(?:resource ?-?)?pool(?: <name>)?)?"
+_ABSENT = r"(?:(?:is |was )?not found|(?:cannot|can not|could not) be found|(?:does |do )?not exist|no longer exists)"
+NOT_FOUND_SENTENCE = re.compile(rf"{_THING}{_PLACE} {_ABSENT}{_PLACE}")
+_QUOTES = re.compile(r"[\"'`\[\](){}<>\u2018\u2019\u201c\u201d]")
+_SENTENCE_END = re.compile(r"[.;:,!]+(?:\s|$)")
+
+
+def gateway_number(code: str | None) -> str | None:
+    """The number of a gateway's code; None where the code is not a gateway's."""
+    found = _GATEWAY.fullmatch(code or "")
+    return found.group(1) if found else None
+
+
+def is_modelarts_code(code: str | None) -> bool:
+    """Whether ModelArts itself speaks, not the gateway before it."""
+    return bool(code) and str(code).startswith(MODELARTS_PREFIX)
+
+
+def says_not_found(words: str, names: tuple[str, ...]) -> bool:
+    """Whether one sentence of an error message says that the thing asked for does not exist.
+
+    `names` are those that were asked for: "network x not found" must not pass for a pool named otherwise.
+    """
+    text = words.lower().replace("doesn't", "does not")
+    text = _QUOTES.sub(" ", text)
+    for name in names:
+        text = re.sub(rf"(?<![-a-z0-9]){re.escape(name)}(?![-a-z0-9])", "\0", text)
+    sentences = _SENTENCE_END.split(text.replace("\0", "<name>"))
+    return any(NOT_FOUND_SENTENCE.fullmatch(" ".join(sentence.split())) for sentence in sentences)

@@ -1,0 +1,104 @@
+"""Where the ModelArts API of a region is. Called by app.py with the `--endpoint` settings.
+
+The endpoint follows from the region or from the operator's own settings, never from an object: whoever may
+write an object must not be able to send signed requests elsewhere.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.resource.names import REGION_PATTERN
+
+# The pattern of all 22 regions in the official SDKs' region tables (Python and Go, 3.1.219), but for one:
+# they give ap-southeast-1 the domain myhuaweicloud.cn, where every other published configuration has .com.
+# Ours is .com; whoever finds the other one right says --endpoint ap-southeast-1=https://….
+_PATTERN = "https://modelarts.{region}.myhuaweicloud.com"
+_REGION = re.compile(REGION_PATTERN.removeprefix("^").removesuffix("$"))
+_HOST = re.compile(r"[0-9A-Za-z]([-.0-9A-Za-z]*[0-9A-Za-z])?|[0-9A-Fa-f:.]+")
+_FLAG = "--endpoint"
+_EXAMPLE = f"write for example {_FLAG} cn-north-4=https://modelarts.cn-north-4.myhuaweicloud.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A region's API: `url` has scheme, host and perhaps a port, no path."""
+
+    region: str
+    url: str
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine: no proxy is asked then, and http:// is allowed."""
+        return _is_loopback(urlsplit(self.url).hostname or "")
+
+
+def endpoint_of(region: str, overrides: Mapping[str, Endpoint] | None = None) -> Endpoint:
+    """The override for this region if there is one, else the public address."""
+    if overrides and region in overrides:
+        return overrides[region]
+    _check_region(region)
+    return Endpoint(region, _PATTERN.format(region=region))
+
+
+def parse_endpoints(texts: Iterable[str]) -> dict[str, Endpoint]:
+    """All `--endpoint` values by region; naming a region twice is an error."""
+    found: dict[str, Endpoint] = {}
+    for text in texts:
+        endpoint = parse_endpoint(text)
+        if endpoint.region in found:
+            raise SettingsError(f"{_FLAG} names region {endpoint.region} twice; leave one out")
+        found[endpoint.region] = endpoint
+    return found
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """`REGION=URL`. Without a scheme it is https; http only for this machine; a path is refused."""
+    region, equals, url = text.strip().partition("=")
+    if not equals or not url:
+        raise SettingsError(f"{_FLAG} needs REGION=URL; {_EXAMPLE}")
+    _check_region(region)
+    # No message quotes the URL: it might hold a password.
+    parts = _split(url if "://" in url else f"https://{url}", region)
+    host = (parts.hostname or "").lower()
+    if parts.username is not None or parts.password is not None:
+        raise SettingsError(f"{_FLAG} for {region} holds a user name; credentials belong into a Secret")
+    if not host or _HOST.fullmatch(host) is None:
+        raise SettingsError(f"{_FLAG} for {region} has no valid host; {_EXAMPLE}")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise SettingsError(f"{_FLAG} for {region} has a path; the API has no prefix: leave away what follows the host")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise SettingsError(f"{_FLAG} for {region} is http://, which is only for loopback; use https://")
+    if parts.scheme not in {"http", "https"}:
+        raise SettingsError(f"{_FLAG} for {region} is neither https:// nor http://; {_EXAMPLE}")
+    shown = f"[{host}]" if ":" in host else host
+    port = f":{parts.port}" if parts.port is not None else ""
+    return Endpoint(region, f"{parts.scheme}://{shown}{port}")
+
+
+def _split(url: str, region: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        is_readable = parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
+    except ValueError:
+        is_readable = False
+    if not is_readable:
+        raise SettingsError(f"{_FLAG} for {region} is no URL; {_EXAMPLE}")
+    return urlsplit(url)
+
+
+def _check_region(region: str) -> None:
+    if _REGION.fullmatch(region) is None:
+        raise SettingsError(f"{region[:63]!r} is no region (such as cn-north-4); {_EXAMPLE}")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,203 @@
+"""What an answer that is not a success means: one function from answers to the tree of errors.py.
+
+Called by modelarts/client.py. "Gone" is only what ModelArts itself says in a JSON body with its own code; a
+gateway's 404, a page of HTML, a redirect are never that. Messages quote the cloud sanitised and cut short.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from modelarts_nodepool import errors
+from modelarts_nodepool.modelarts import codes
+from modelarts_nodepool.modelarts.answers import Answer, ErrorBody, parse_http_date, read_error
+from modelarts_nodepool.modelarts.operations import Call, Operation
+from modelarts_nodepool.modelarts.words import plain_words
+from modelarts_nodepool.resource.model import to_timestamp
+
+# The gateway refuses signatures that are further off (API Request Signing Guide).
+LARGEST_CLOCK_SKEW = timedelta(minutes=15)
+# No longer waits than this on a server's word: a wrong header must not stop the operator for days.
+LONGEST_RETRY_AFTER = timedelta(minutes=5)
+# What fits a status field of ours (resource/node_pool.py, CloudErrorRecord).
+_LONGEST_MESSAGE = 1000
+
+_DOCTOR = "run: modelarts-nodepool doctor"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An answer with its error body read, beside what was asked and when."""
+
+    call: Call
+    answer: Answer
+    body: ErrorBody
+    now: datetime
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.answer.status
+
+    @property
+    def code(self) -> str | None:
+        """The error_code of the body."""
+        return self.body.code
+
+    @property
+    def gateway(self) -> str | None:
+        """The number of a gateway's code."""
+        return codes.gateway_number(self.body.code)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that were asked for."""
+        return tuple(name for name in (self.call.resource_pool, self.call.node_pool) if name)
+
+
+class Meaning(NamedTuple):
+    """An error class and what to do next."""
+
+    kind: type[errors.CloudError]
+    remedy: str
+
+
+def fault_of(call: Call, answer: Answer, now: datetime, hidden: Collection[str] = ()) -> errors.CloudError:
+    """The error for an answer that is no success. `hidden` are values that must not show in its message."""
+    fault = Fault(call, answer, read_error(answer.body), now)
+    meaning = next(found for judge in _JUDGES if (found := judge(fault)) is not None)
+    words = plain_words(fault.body.words, 500, hidden)
+    said = " ".join(part for part in (str(fault.status), fault.code or "") if part)
+    message = f"{call.title} was answered {said}: {words or 'no words'}. {meaning.remedy}"
+    return meaning.kind(
+        plain_words(message, _LONGEST_MESSAGE, hidden),
+        status=fault.status,
+        code=fault.code,
+        request_id=answer.request_id,
+        retry_after=parse_retry_after(answer.headers.get("retry-after"), now),
+    )
+
+
+def parse_retry_after(text: str | None, now: datetime) -> timedelta | None:
+    """Retry-After as seconds or an HTTP date: never negative, at most five minutes, None where unreadable."""
+    if text is None:
+        return None
+    stripped = text.strip()
+    if stripped.isascii() and stripped.removeprefix("-").isdigit():
+        # Nine digits are 30 years: enough to be capped, few enough not to overflow.
+        asked = timedelta(seconds=int(stripped[:9]))
+    else:
+        moment = parse_http_date(stripped)
+        if moment is None:
+            return None
+        asked = moment - now
+    return min(max(asked, timedelta()), LONGEST_RETRY_AFTER)
+
+
+def _redirect_or_no_such_api(fault: Fault) -> Meaning | None:
+    wrong = fault.gateway in codes.GATEWAY_NO_SUCH_API or fault.code in codes.MODELARTS_NO_SUCH_API
+    if not wrong and fault.status >= 400:  # noqa: PLR2004 - where HTTP errors begin
+        return None
+    return _WRONG_ENDPOINT
+
+
+def _credentials(fault: Fault) -> Meaning | None:
+    rejected = (
+        fault.status == 401  # noqa: PLR2004 - the status itself
+        or fault.gateway in codes.GATEWAY_CREDENTIALS
+        or fault.code in codes.MODELARTS_CREDENTIALS
+    )
+    if not rejected:
+        return None
+    theirs = fault.answer.date
+    if theirs is not None and abs(theirs - fault.now) > LARGEST_CLOCK_SKEW:
+        return Meaning(
+            errors.ClockSkew,
+            f"The server's clock says {to_timestamp(theirs)}, ours says {to_timestamp(fault.now)}: signatures fail "
+            "beyond 15 minutes. Set the clock of the operator's node; see: chronyc tracking",
+        )
+    return Meaning(
+        errors.CredentialsRejected,
+        "Check the access key in the account's Secret; six failures in a row lock a key for five minutes; " + _DOCTOR,
+    )
+
+
+def _throttled(fault: Fault) -> Meaning | None:
+    throttled = (
+        fault.status == 429  # noqa: PLR2004 - the status itself
+        or fault.gateway in codes.GATEWAY_THROTTLED
+        or fault.code in codes.MODELARTS_THROTTLED
+    )
+    return Meaning(errors.Throttled, "It is asked again later by itself") if throttled else None
+
+
+def _permission(fault: Fault) -> Meaning | None:
+    if fault.status != 403:  # noqa: PLR2004 - the status itself
+        return None
+    return Meaning(
+        errors.PermissionDenied,
+        "Give the IAM user modelarts:pool:list, get, update and delete, and see that the project ID is the "
+        f"user's; {_DOCTOR}",
+    )
+
+
+def _not_found(fault: Fault) -> Meaning | None:
+    if not codes.is_modelarts_code(fault.code) or fault.code in codes.OTHER_THING_NOT_FOUND:
+        return None
+    is_said = fault.status == 400 and codes.says_not_found(fault.body.words, fault.names)  # noqa: PLR2004
+    if fault.status != 404 and not is_said:  # noqa: PLR2004 - the status itself
+        return None
+    is_resource_pool = (
+        fault.call.operation in {Operation.SHOW_POOL, Operation.LIST_NODE_POOLS}
+        or fault.code in codes.RESOURCE_POOL_NOT_FOUND
+    )
+    return Meaning(
+        errors.ResourcePoolNotFound if is_resource_pool else errors.NotFound,
+        "Compare with: modelarts-nodepool inventory",
+    )
+
+
+def _conflict(fault: Fault) -> Meaning | None:
+    if fault.status != 409 and fault.code not in codes.MODELARTS_CONFLICT:  # noqa: PLR2004 - the status itself
+        return None
+    return Meaning(errors.Conflict, "It may be that an operation is still going on; it is tried again later")
+
+
+def _server_failure(fault: Fault) -> Meaning | None:
+    # 408: the gateway gave up waiting; what came of the request is as unknown as with a 504.
+    if fault.status < 500 and fault.status != 408:  # noqa: PLR2004 - the statuses themselves
+        return None
+    return Meaning(errors.ServerFailure, "It is tried again later by itself")
+
+
+def _refused(fault: Fault) -> Meaning | None:
+    # 400 of the API page and of the gateway have a code; a 400 without one is a proxy's or a load balancer's.
+    # A gateway's 404 of whatever number says nothing about node pools.
+    is_gateways = fault.gateway is not None and fault.status != 404  # noqa: PLR2004 - the status itself
+    if not is_gateways and not codes.is_modelarts_code(fault.code):
+        return None
+    return Meaning(errors.RefusedByModelArts, "Look at the node pool in the ModelArts console")
+
+
+def _anything_else(_: Fault) -> Meaning:
+    return _WRONG_ENDPOINT
+
+
+_WRONG_ENDPOINT = Meaning(
+    errors.WrongEndpoint,
+    "This is not the ModelArts API of the region: check --endpoint, the account's region and any proxy; " + _DOCTOR,
+)
+
+# The first one that knows the answer. Codes go before statuses where a status has several meanings.
+_JUDGES: tuple[Callable[[Fault], Meaning | None], ...] = (
+    _redirect_or_no_such_api,
+    _credentials,
+    _throttled,
+    _not_found,
+    _permission,
+    _conflict,
+    _server_failure,
+    _refused,
+    _anything_else,
+)

@@ -1,0 +1,117 @@
+"""What is asked of ModelArts: one call with its method, its URL path, and the words for it in messages.
+
+Built by modelarts/client.py, sent by modelarts/transport.py. A call with a name that could change the URL
+cannot be built: with a node pool named `..` the path of delete_node_pool is that of "delete resource pool".
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+from modelarts_nodepool.errors import InvalidName
+from modelarts_nodepool.resource.names import NAME_PATTERN, PROJECT_PATTERN, is_valid_name
+
+_PROJECT = re.compile(PROJECT_PATTERN.removeprefix("^").removesuffix("$"))
+
+
+class Operation(StrEnum):
+    """ModelArts' operation ids in snake_case; the `operation` label of metrics."""
+
+    LIST_POOLS = "list_pools"
+    SHOW_POOL = "show_pool"
+    LIST_NODE_POOLS = "list_node_pools"
+    SHOW_NODE_POOL = "show_node_pool"
+    LIST_NODE_POOL_NODES = "list_node_pool_nodes"
+    DELETE_NODE_POOL = "delete_node_pool"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request to come. Raises errors.InvalidName on a name that may not stand in a URL."""
+
+    operation: Operation
+    project_id: str
+    resource_pool: str | None = None
+    node_pool: str | None = None
+    query: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """No call without good names: nothing can be sent by mistake."""
+        _check_project("project ID", self.project_id)
+        if self.operation is not Operation.LIST_POOLS:
+            _check_name("resource pool", self.resource_pool)
+        if self.operation in _OF_NODE_POOLS:
+            _check_name("node pool", self.node_pool)
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return "DELETE" if self.is_deletion else "GET"
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether this changes anything in the cloud."""
+        return self.operation is Operation.DELETE_NODE_POOL
+
+    @property
+    def path(self) -> str:
+        """The path, percent-encoded; the checked names need no encoding."""
+        path = f"/v2/{self.project_id}/pools"
+        if self.operation is Operation.LIST_POOLS:
+            return path
+        path = f"{path}/{self.resource_pool}"
+        if self.operation is Operation.SHOW_POOL:
+            return path
+        path = f"{path}/nodepools"
+        if self.operation is Operation.LIST_NODE_POOLS:
+            return path
+        path = f"{path}/{self.node_pool}"
+        return f"{path}/nodes" if self.operation is Operation.LIST_NODE_POOL_NODES else path
+
+    @property
+    def target(self) -> str:
+        """Path and query as they go on the wire. A space is %20: a plus sign would break the signature."""
+        query = "&".join(f"{_encode(name)}={_encode(value)}" for name, value in self.query)
+        return f"{self.path}?{query}" if query else self.path
+
+    @property
+    def title(self) -> str:
+        """How messages name the call. The query is left out."""
+        if self.node_pool:
+            return f"{self.operation} of node pool {self.node_pool} in resource pool {self.resource_pool}"
+        if self.resource_pool:
+            return f"{self.operation} of resource pool {self.resource_pool}"
+        return f"{self.operation} of project {self.project_id}"
+
+
+_OF_NODE_POOLS = frozenset({Operation.SHOW_NODE_POOL, Operation.LIST_NODE_POOL_NODES, Operation.DELETE_NODE_POOL})
+
+
+def check_workspace(workspace: str) -> None:
+    """A workspace ID has the same alphabet as a project ID."""
+    _check_project("workspace", workspace)
+
+
+def _encode(text: str) -> str:
+    return quote(text, safe="-._~")
+
+
+def _check_name(kind: str, name: object) -> None:
+    if not isinstance(name, str) or not is_valid_name(name):
+        raise InvalidName(
+            f"{_shown(name)} is no {kind} name: it has to match {NAME_PATTERN}; nothing was sent. "
+            "Look the name up with: modelarts-nodepool inventory"
+        )
+
+
+def _check_project(kind: str, value: object) -> None:
+    if not isinstance(value, str) or _PROJECT.fullmatch(value) is None:
+        raise InvalidName(
+            f"{_shown(value)} is no {kind}: it has to match {PROJECT_PATTERN}; nothing was sent. "
+            "Correct it in the ModelArtsAccount"
+        )
+
+
+def _shown(value: object) -> str:
+    return ascii(value)[:80]

@@ -1,0 +1,144 @@
+"""Good answers into the values of ports.py. Called by modelarts/client.py.
+
+What spoils one node pool is told of that node pool; what makes the answer itself doubtful (another kind, no
+`items`, an item without a name, a page that is not the last) is errors.MalformedAnswer for all of it, because
+a name that is missing from a doubtful list must never count as gone.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from modelarts_nodepool.errors import MalformedAnswer
+from modelarts_nodepool.modelarts.answers import Answer, parse_json
+from modelarts_nodepool.modelarts.billing import is_locked, node_billing, resource_pool_billing
+from modelarts_nodepool.modelarts.operations import Call
+from modelarts_nodepool.modelarts.shapes import to_cloud_node_pool
+from modelarts_nodepool.modelarts.wire.loose import Unreadable, read_whole
+from modelarts_nodepool.modelarts.wire.node_pool import NodePoolBody
+from modelarts_nodepool.modelarts.wire.resource_pool import ObjectBody
+from modelarts_nodepool.modelarts.words import plain_words
+from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool
+
+
+def read_node_pools(call: Call, answer: Answer) -> dict[str, CloudNodePool]:
+    """The body of list_node_pools: complete, or errors.MalformedAnswer."""
+    found: dict[str, CloudNodePool] = {}
+    for item in _whole_list(call, answer, "NodePoolList"):
+        body = NodePoolBody.model_validate(item)
+        name = _new_name(call, answer, body.name, found)
+        found[name] = to_cloud_node_pool(name, body)
+    return found
+
+
+def read_node_pool(call: Call, answer: Answer) -> CloudNodePool:
+    """The body of show_node_pool."""
+    body = NodePoolBody.model_validate(_object(call, answer, "NodePool"))
+    if body.name != call.node_pool:
+        _refuse(call, answer, f"metadata.name is {_shown(body.name)} instead of {call.node_pool}")
+    return to_cloud_node_pool(str(call.node_pool), body)
+
+
+def read_resource_pools(call: Call, answer: Answer) -> dict[str, CloudResourcePool]:
+    """The body of list_pools: complete, or errors.MalformedAnswer."""
+    found: dict[str, CloudResourcePool] = {}
+    for item in _whole_list(call, answer, "PoolList"):
+        body = ObjectBody.model_validate(item)
+        name = _new_name(call, answer, body.name, found)
+        found[name] = _to_resource_pool(name, body)
+    return found
+
+
+def read_resource_pool(call: Call, answer: Answer) -> CloudResourcePool:
+    """The body of show_pool."""
+    body = ObjectBody.model_validate(_object(call, answer, "Pool"))
+    if body.name != call.resource_pool:
+        _refuse(call, answer, f"metadata.name is {_shown(body.name)} instead of {call.resource_pool}")
+    return _to_resource_pool(str(call.resource_pool), body)
+
+
+def read_nodes(call: Call, answer: Answer) -> tuple[list[CloudNode], str | None]:
+    """One page of list_node_pool_nodes, with the token of the next one."""
+    document = _object(call, answer, "NodeList")
+    nodes = [_to_node(call, answer, ObjectBody.model_validate(item)) for item in _items(call, answer, document)]
+    return nodes, _next_page(call, answer, document)
+
+
+def _to_resource_pool(name: str, body: ObjectBody) -> CloudResourcePool:
+    billing = resource_pool_billing(body.annotations)
+    return CloudResourcePool(name=name, billing=billing, phase=plain_words(body.phase, 64))
+
+
+def _to_node(call: Call, answer: Answer, body: ObjectBody) -> CloudNode:
+    name = _new_name(call, answer, body.name, {})
+    annotations = body.annotations
+    if isinstance(annotations, Unreadable):
+        # Whether a node is locked must not be guessed.
+        _refuse(call, answer, f"the annotations of node {_shown(name)} are no map")
+    return CloudNode(
+        name=name,
+        billing=node_billing(annotations),
+        is_locked=is_locked(annotations),
+        phase=plain_words(body.phase, 64),
+    )
+
+
+def _object(call: Call, answer: Answer, kind: str) -> Mapping[str, Any]:
+    document = parse_json(answer.body)
+    if not isinstance(document, dict):
+        _refuse(call, answer, "the body is not a JSON object")
+    if document.get("kind") != kind:
+        _refuse(call, answer, f"kind is {_shown(document.get('kind'))} instead of {kind}")
+    return document
+
+
+def _items(call: Call, answer: Answer, document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if "items" not in document:
+        _refuse(call, answer, "`items` is missing")
+    items = document["items"]
+    if items is None:
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        _refuse(call, answer, "`items` is not a list of objects")
+    return items
+
+
+def _whole_list(call: Call, answer: Answer, kind: str) -> list[dict[str, Any]]:
+    document = _object(call, answer, kind)
+    if _next_page(call, answer, document) is not None:
+        _refuse(call, answer, "it is one page of several, which this call does not have")
+    return _items(call, answer, document)
+
+
+def _next_page(call: Call, answer: Answer, document: Mapping[str, Any]) -> str | None:
+    metadata = document.get("metadata")
+    if metadata is None:
+        return None
+    if not isinstance(metadata, dict):
+        _refuse(call, answer, "the list's metadata is not an object")
+    token = metadata.get("continue")
+    if token:
+        return token if isinstance(token, str) else _refuse(call, answer, "the continue token is no text")
+    if read_whole(metadata.get("remainingItemCount")) not in {None, 0}:
+        _refuse(call, answer, "items remain and there is no continue token")
+    return None
+
+
+def _new_name(call: Call, answer: Answer, name: object, found: Mapping[str, object]) -> str:
+    if not isinstance(name, str) or not name:
+        _refuse(call, answer, "an item has no metadata.name")
+    if name in found:
+        _refuse(call, answer, f"{_shown(name)} is in the list twice")
+    return name
+
+
+def _shown(value: object) -> str:
+    return plain_words(ascii(value)[:200], 80)
+
+
+def _refuse(call: Call, answer: Answer, words: str) -> NoReturn:
+    raise MalformedAnswer(
+        f"{call.title} was answered {answer.status}, but {words}: nothing is concluded from it. "
+        "Check that --endpoint and any proxy lead to ModelArts; run: modelarts-nodepool doctor",
+        status=answer.status,
+        request_id=answer.request_id,
+    )

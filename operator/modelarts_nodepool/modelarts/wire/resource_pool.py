@@ -1,0 +1,52 @@
+"""Resource pools and nodes, as far as the operator reads them; everything else in them is kept.
+
+Pages ShowPool and ListPools for resource pools, ListNodePoolNodes for nodes. Billing stands in annotations.
+"""
+
+from modelarts_nodepool.modelarts.wire.loose import Map, One, Text, Unreadable, Wire
+
+
+class ObjectMetadata(Wire):
+    """Name, labels and annotations of a resource pool or a node."""
+
+    name: Text = None
+    creation_timestamp: Text = None
+    labels: Map
+    annotations: Map
+
+
+class PhaseStatus(Wire):
+    """The phase: Running, Abnormal, … of a resource pool; Available, Deleting, … of a node."""
+
+    phase: Text = None
+    message: Text = None
+
+
+class ObjectBody(Wire):
+    """A resource pool (kind Pool) or a node (kind Node)."""
+
+    api_version: Text = None
+    kind: Text = None
+    metadata: One[ObjectMetadata] = None
+    status: One[PhaseStatus] = None
+
+    @property
+    def name(self) -> object:
+        """metadata.name, whatever it is."""
+        metadata = self.metadata
+        return None if metadata is None or isinstance(metadata, Unreadable) else metadata.name
+
+    @property
+    def annotations(self) -> dict[str, object] | Unreadable:
+        """metadata.annotations; a missing map is an empty one."""
+        metadata = self.metadata
+        if metadata is None:
+            return {}
+        return metadata if isinstance(metadata, Unreadable) else metadata.annotations
+
+    @property
+    def phase(self) -> str:
+        """status.phase, or nothing."""
+        status = self.status
+        phase = None if status is None or isinstance(status, Unreadable) else status.phase
+        return phase if isinstance(phase, str) else ""

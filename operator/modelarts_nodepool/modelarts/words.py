@@ -1,0 +1,26 @@
+"""Text from the cloud made fit for conditions, events and logs. Used by everything that quotes an answer."""
+
+import unicodedata
+from collections.abc import Collection
+
+# Cc control, Cf format (with the bidirectional overrides), Cs lone surrogates (not valid UTF-8), Co private
+# use, Cn unassigned, Zl and Zp line and paragraph separators.
+_UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_HIDDEN = "[hidden]"
+_SHORTEST_SECRET = 4
+# A text is looked at up to here, so that a huge body costs little.
+_READ_AT_MOST = 20_000
+
+
+def plain_words(text: str, limit: int = 500, hidden: Collection[str] = ()) -> str:
+    """One line without control or direction characters, at most `limit` long, with secrets blotted out."""
+    line = "".join(
+        " " if character.isspace() else character
+        for character in text[:_READ_AT_MOST]
+        if character.isspace() or unicodedata.category(character) not in _UNWANTED
+    )
+    for secret in sorted(hidden, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            line = line.replace(secret, _HIDDEN)
+    line = " ".join(line.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
