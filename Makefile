@@ -19,6 +19,7 @@ help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv/ with the command modelarts-nodepool and all that development needs
+	@echo "Ready: $(BIN)/modelarts-nodepool"
 
 $(READY): requirements/dev.txt pyproject.toml $(MOVED)
 	@set -euo pipefail; \
@@ -40,22 +41,26 @@ $(READY): requirements/dev.txt pyproject.toml $(MOVED)
 	fi; \
 	pip="$(BIN)/python -m pip --disable-pip-version-check --no-input"; \
 	echo "Installing $$(grep -c '==' $<) packages pinned by hash"; \
-	$$pip install --progress-bar off --require-hashes -r $< | awk -v total="$$(grep -c '==' $<)" ' \
-	  /^(Collecting|Requirement already satisfied)/ { n++; if (n % 10 == 0) print "  " n " of at most " total; fflush() } \
-	  /^Installing collected/ { print "  unpacking"; fflush() }'; \
+	live=""; if [ -t 1 ]; then live=1; fi; \
+	$$pip install --progress-bar off --require-hashes -r $< \
+	  | awk -v total="$$(grep -c '==' $<)" -v live="$$live" ' \
+	  /^(Collecting|Requirement already satisfied)/ { n++; split($$0, word, /[ =]+/); name = $$0 ~ /^C/ ? word[2] : word[4]; \
+	    if (live) printf "\r\033[K  %d of at most %d: %s", n, total, name; \
+	    else if (n % 10 == 0) print "  " n " of at most " total } \
+	  /^Installing collected/ { printf live ? "\r\033[K  unpacking" : "  unpacking\n" } \
+	  { fflush() } END { if (live) printf "\r\033[K" }'; \
 	$$pip install -q --no-deps --no-build-isolation -e .; \
-	echo "$(CURDIR)" > $(READY); \
-	echo "Ready: $(BIN)/modelarts-nodepool"
+	echo "$(CURDIR)" > $(READY)
 
-demo: setup ## Show everything at once on this machine; leaves nothing behind
+demo: $(READY) ## Show everything at once on this machine; leaves nothing behind
 	@$(BIN)/modelarts-nodepool demo $(ARGS)
 
-test: setup ## Run all tests, those on a real Kubernetes control plane included
+test: $(READY) ## Run all tests, those on a real Kubernetes control plane included
 	@echo "Making sure that the control plane's binaries are here"
 	@$(BIN)/python -m modelarts_nodepool.lab.controlplane binaries
 	$(BIN)/pytest $(ARGS)
 
-test-unit: setup ## Run the tests that need neither a socket nor a control plane
+test-unit: $(READY) ## Run the tests that need neither a socket nor a control plane
 	$(BIN)/pytest tests/unit $(ARGS)
 
 check: generate ## Generate, lint, check types and layers; fail when that leaves a difference to commit
@@ -71,10 +76,10 @@ check: generate ## Generate, lint, check types and layers; fail when that leaves
 	fi
 	@echo "All checks passed."
 
-generate: setup ## Write crds/ and docs/spec/ from the models
+generate: $(READY) ## Write crds/ and docs/spec/ from the models
 	$(BIN)/python -m modelarts_nodepool.resource.generate
 
-format: setup ## Lay out the code and fix what can be fixed without thought
+format: $(READY) ## Lay out the code and fix what can be fixed without thought
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -86,7 +91,7 @@ lock: ## Pin the requirements anew from pyproject.toml (needs uv)
 	$(LOCK) -o requirements/run.txt
 	$(LOCK) --extra lab --group dev -o requirements/dev.txt
 
-transcript: setup ## Run the demo and record it as docs/demo.svg
+transcript: $(READY) ## Run the demo and record it as docs/demo.svg
 	$(BIN)/modelarts-nodepool demo --record docs/demo.svg
 
 image: ## Build the operator's container image
