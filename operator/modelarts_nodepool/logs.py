@@ -159,9 +159,8 @@ def set_up_logging(log_format: str, level: str, stream: TextIO | None = None) ->
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root = logging.getLogger()
-    for old in [old for old in root.handlers if isinstance(old, _Handler)]:
-        root.removeHandler(old)
-    root.addHandler(handler)
+    # Any other handler would write what this one masks.
+    root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -197,7 +196,7 @@ def _safe(key: str, value: object) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
-        return {str(name): _safe(str(name), item) for name, item in value.items()}
+        return {masked(str(name)): _safe(str(name), item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_safe("", item) for item in value]
     return masked(str(value))

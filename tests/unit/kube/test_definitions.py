@@ -1,0 +1,110 @@
+"""Whether both kinds are served, and what is said when they are not."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.kube.definitions import find_missing, wait_until_served
+
+ESTABLISHED = {"type": "Established", "status": "True"}
+VERBS = ["get", "list", "patch", "watch"]
+NODE_POOLS = "modelartsnodepools.modelarts.huaweicloud.com"
+
+
+def a_definition(*conditions: Mapping[str, str], **metadata: str) -> dict[str, Any]:
+    return {"metadata": metadata, "status": {"conditions": list(conditions)}}
+
+
+def discovery(verbs: Sequence[str] = VERBS) -> dict[str, Any]:
+    kinds = ("modelartsnodepools", "modelartsaccounts")
+    names = [name for kind in kinds for name in (kind, f"{kind}/status")]
+    return {"resources": [{"name": name, "verbs": list(verbs)} for name in names]}
+
+
+class ReadOnlyCluster:
+    """Answers reads from a table."""
+
+    def __init__(self, **answers: object) -> None:
+        self.answers: dict[str, Any] = {
+            paths.NODE_POOL_DEFINITION: answers.get("node_pools", a_definition(ESTABLISHED)),
+            paths.ACCOUNT_DEFINITION: answers.get("accounts", a_definition(ESTABLISHED)),
+            paths.API: answers.get("api", discovery()),
+        }
+
+    async def get(self, path: str) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] | ClusterError = self.answers[path]
+        if isinstance(answer, ClusterError):
+            raise answer
+        return answer
+
+    async def list_bodies(self, path: str) -> Sequence[Mapping[str, Any]]:
+        raise NotImplementedError(path)
+
+    async def json_patch(self, path: str, patch: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        raise NotImplementedError(path, patch)
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise NotImplementedError(path, body)
+
+
+async def test_nothing_is_missing_when_both_kinds_are_served() -> None:
+    assert await find_missing(ReadOnlyCluster()) == []
+
+
+@pytest.mark.parametrize(
+    ("cluster", "said"),
+    [
+        pytest.param(
+            ReadOnlyCluster(node_pools=ObjectGone("no")),
+            f"The CRD {NODE_POOLS} is not installed: kubectl apply --server-side -f crds/",
+            id="not installed",
+        ),
+        pytest.param(
+            ReadOnlyCluster(node_pools=a_definition(ESTABLISHED, deletionTimestamp="2026-01-01T00:00:00Z")),
+            f"The CRD {NODE_POOLS} is being deleted: see kubectl get crd {NODE_POOLS} -o yaml",
+            id="being deleted",
+        ),
+        pytest.param(
+            ReadOnlyCluster(node_pools=a_definition({"type": "Established", "status": "False"})),
+            f"The CRD {NODE_POOLS} is not established: kubectl describe crd {NODE_POOLS}",
+            id="not established",
+        ),
+        pytest.param(
+            ReadOnlyCluster(accounts={"metadata": {}}),
+            "The CRD modelartsaccounts.modelarts.huaweicloud.com is not established",
+            id="fresh, without a status",
+        ),
+        pytest.param(
+            ReadOnlyCluster(accounts=ClusterUnavailable("403: forbidden")),
+            "cannot be read. 403: forbidden",
+            id="no permission to read",
+        ),
+        pytest.param(ReadOnlyCluster(api=ObjectGone("no")), "does not serve", id="not discovered"),
+        pytest.param(ReadOnlyCluster(api=ClusterUnavailable("503")), "be discovered. 503", id="no discovery"),
+        pytest.param(
+            ReadOnlyCluster(api=discovery(["get", "delete"])),
+            "does not let anybody patch modelartsnodepools yet",
+            id="discovered without patch",
+        ),
+        pytest.param(ReadOnlyCluster(api={"resources": None}), "patch modelartsnodepools yet", id="empty"),
+    ],
+)
+async def test_what_is_missing_is_said_with_the_next_step(cluster: ReadOnlyCluster, said: str) -> None:
+    missing = await find_missing(cluster)
+    assert said in missing[0]
+
+
+async def test_waiting_ends_when_the_kinds_are_served(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = ReadOnlyCluster(node_pools=ObjectGone("no"))
+    waiting = asyncio.create_task(wait_until_served(cluster, timedelta(0)))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    cluster.answers[paths.NODE_POOL_DEFINITION] = a_definition(ESTABLISHED)
+    await waiting
+    assert caplog.text.count("is not installed") == 1
