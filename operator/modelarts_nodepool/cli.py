@@ -1,0 +1,165 @@
+"""The command line: reads flags and environment, checks them, says what is wrong and how to mend it.
+
+Exit codes: 0 fine, 1 the work failed, 2 wrong usage or settings.
+"""
+
+import asyncio
+import importlib.util
+import logging
+import re
+import sys
+
+import click
+
+from modelarts_nodepool import app
+from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.logs import set_up_logging
+from modelarts_nodepool.modelarts.endpoints import parse_endpoints
+from modelarts_nodepool.settings import (
+    DEFAULT_HTTP_HOST,
+    DEFAULT_HTTP_PORT,
+    LogFormat,
+    LogLevel,
+    Settings,
+)
+
+PREFIX = "MODELARTS_NODEPOOL"
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+logger = logging.getLogger(__name__)
+
+
+@click.group(
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": PREFIX,
+        "max_content_width": 100,
+    }
+)
+@click.version_option(app.VERSION, prog_name="modelarts-nodepool")
+def cli() -> None:
+    r"""Delete ModelArts node pools safely from Kubernetes, and see their nodes in status.
+
+    \b
+    On this machine, with nothing else at hand:   modelarts-nodepool demo
+    In a cluster that kubectl reaches:            modelarts-nodepool run --operator-namespace NAMESPACE
+    """
+
+
+@cli.command()
+@click.option(
+    "--operator-namespace",
+    required=True,
+    envvar=f"{PREFIX}_OPERATOR_NAMESPACE",
+    show_envvar=True,
+    help="The namespace that holds the credentials Secrets of the accounts.",
+)
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="REGION=URL",
+    envvar=f"{PREFIX}_ENDPOINT",
+    show_envvar=True,
+    help="Where the ModelArts API of a region is, instead of its public address. http:// only for loopback. "
+    "May be given several times; in the environment separated by spaces.",
+)
+@click.option(
+    "--kubeconfig",
+    metavar="FILE",
+    envvar=f"{PREFIX}_KUBECONFIG",
+    show_envvar=True,
+    help="Default: KUBECONFIG, ~/.kube/config, the Pod's ServiceAccount, as kubectl does.",
+)
+@click.option(
+    "--http-host",
+    default=DEFAULT_HTTP_HOST,
+    show_default=True,
+    envvar=f"{PREFIX}_HTTP_HOST",
+    show_envvar=True,
+    help="Where /livez and /readyz are served.",
+)
+@click.option(
+    "--http-port",
+    default=DEFAULT_HTTP_PORT,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    envvar=f"{PREFIX}_HTTP_PORT",
+    show_envvar=True,
+    help="Its port; 0 is any free one, which the log names.",
+)
+@click.option(
+    "--log-format",
+    default=LogFormat.JSON.value,
+    show_default=True,
+    type=click.Choice([f.value for f in LogFormat]),
+    envvar=f"{PREFIX}_LOG_FORMAT",
+    show_envvar=True,
+    help="json for machines, text for people.",
+)
+@click.option(
+    "--log-level",
+    default=LogLevel.INFO.value,
+    show_default=True,
+    type=click.Choice([v.value for v in LogLevel]),
+    envvar=f"{PREFIX}_LOG_LEVEL",
+    show_envvar=True,
+    help="How much is logged. debug logs each call to the cloud.",
+)
+def run(
+    operator_namespace: str,
+    endpoints: tuple[str, ...],
+    kubeconfig: str | None,
+    http_host: str,
+    http_port: int,
+    log_format: str,
+    log_level: str,
+) -> None:
+    """Run the operator until SIGTERM or Ctrl-C.
+
+    Watches ModelArtsNodePool and ModelArtsAccount objects in all namespaces, mirrors node counts into status,
+    and deletes node pools whose objects are deleted with deletionPolicy Delete.
+    """
+    if _NAMESPACE.fullmatch(operator_namespace) is None:
+        raise SettingsError(
+            f"--operator-namespace is {operator_namespace!r}, which is no namespace's name; use the namespace that "
+            "holds the credentials Secrets, for example modelarts-system"
+        )
+    checked = parse_endpoints(endpoints)
+    settings = Settings(
+        operator_namespace=operator_namespace,
+        endpoints={region: endpoint.url for region, endpoint in checked.items()},
+        http_host=http_host,
+        http_port=http_port,
+        log_format=LogFormat(log_format),
+        log_level=LogLevel(log_level),
+        kubeconfig=kubeconfig,
+    )
+    set_up_logging(settings.log_format, settings.log_level)
+    asyncio.run(app.run(settings))
+
+
+def _add_lab() -> None:
+    """The lab is left out of the image: its commands are there only where it is."""
+    if importlib.util.find_spec("modelarts_nodepool.lab") is None:
+        return
+    from modelarts_nodepool.lab.commands import add_commands  # noqa: PLC0415 - see above
+
+    add_commands(cli)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    _add_lab()
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SettingsError as error:
+        click.echo(f"modelarts-nodepool: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

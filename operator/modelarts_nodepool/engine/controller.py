@@ -1,0 +1,118 @@
+"""Who works on what: turns every change of the cluster and every look at the cloud into work for the right one.
+
+An object that lives is the mirror's, one that is being deleted has a task of its own. Nothing is decided before
+`begin`, which the supervisor calls once our own first LISTs are complete.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from modelarts_nodepool.engine.accounts import Accounts
+from modelarts_nodepool.engine.deletion import Deletion
+from modelarts_nodepool.engine.mirror import Mirror
+from modelarts_nodepool.engine.poller import Poller
+from modelarts_nodepool.engine.send import Sender
+from modelarts_nodepool.engine.tools import Tools
+
+logger = logging.getLogger(__name__)
+
+
+class Controller:
+    """Routes changes to the mirror, to deletions and to accounts."""
+
+    def __init__(self, tools: Tools, sender: Sender) -> None:
+        """Registers itself with the registry and the pollers."""
+        self._tools = tools
+        self._sender = sender
+        self._mirror = Mirror(tools)
+        self._accounts = Accounts(tools)
+        self._deletions: dict[str, tuple[Deletion, asyncio.Task[None]]] = {}
+        self._begun = False
+        tools.registry.on_node_pool = self._on_node_pool
+        tools.registry.on_account = self._on_account
+        tools.registry.on_namespace = self._on_namespace
+        tools.pollers.on_look = self._on_look
+
+    @property
+    def deletions(self) -> int:
+        """How many deletions are under way."""
+        return len(self._deletions)
+
+    def begin(self) -> None:
+        """The registry is complete: decide about everything in it. Again after each later full LIST."""
+        self._begun = True
+        for uid in self._tools.registry.node_pools:
+            self._on_node_pool(uid)
+        for name in self._tools.registry.accounts:
+            self._accounts.queue.add(name)
+
+    async def run(self) -> None:
+        """Work until cancelled; deletions and pollers end with it, whatever they wait for."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._mirror.queue.run(), name="mirror")
+                group.create_task(self._accounts.queue.run(), name="accounts")
+        finally:
+            tasks = [task for _, task in self._deletions.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._tools.pollers.stop()
+
+    def _on_node_pool(self, uid: str) -> None:
+        if not self._begun:
+            return
+        node_pool = self._tools.registry.node_pools.get(uid)
+        if node_pool is None or (node_pool.metadata.deleted is not None and not node_pool.is_protected):
+            # Gone, or out of our hands: released, or never protected.
+            self._end_deletion(uid)
+            self._tools.pollers.leave(uid)
+        elif node_pool.metadata.deleted is not None:
+            self._wake_deletion(uid)
+        else:
+            self._mirror.queue.add(uid)
+
+    def _wake_deletion(self, uid: str) -> None:
+        running = self._deletions.get(uid)
+        if running is not None and not running[1].done():
+            running[0].wake()
+            return
+        deletion = Deletion(uid, self._tools, self._sender)
+        task = asyncio.create_task(deletion.run(), name=f"delete {uid}")
+        task.add_done_callback(lambda done: self._forget(uid, done))
+        self._deletions[uid] = (deletion, task)
+
+    def _end_deletion(self, uid: str) -> None:
+        running = self._deletions.get(uid)
+        if running is not None:
+            running[1].cancel()
+
+    def _forget(self, uid: str, done: asyncio.Task[None]) -> None:
+        if uid in self._deletions and self._deletions[uid][1] is done:
+            del self._deletions[uid]
+        with suppress(asyncio.CancelledError):
+            error = done.exception()
+            if error is not None:
+                logger.error("the task of a deletion ended by an error", exc_info=error, extra={"uid": uid})
+
+    def _on_account(self, name: str) -> None:
+        if not self._begun:
+            return
+        self._accounts.queue.add(name)
+        for uid in tuple(self._tools.registry.of_account[name]):
+            self._on_node_pool(uid)
+
+    def _on_namespace(self, name: str) -> None:
+        if not self._begun:
+            return
+        for uid, node_pool in tuple(self._tools.registry.node_pools.items()):
+            if node_pool.metadata.namespace == name:
+                self._on_node_pool(uid)
+
+    def _on_look(self, poller: Poller) -> None:
+        latest = poller.latest
+        if latest is not None:
+            self._accounts.note(poller.key.account, latest.failure)
+        for uid in self._tools.pollers.members(poller.key):
+            self._on_node_pool(uid)

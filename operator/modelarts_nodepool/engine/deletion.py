@@ -1,0 +1,153 @@
+"""The deletion of one object: gather, decide, act, until the object is gone. One task per deleted uid.
+
+From the deletionTimestamp on this task alone writes to the object. Its finalizer leaves in one place only
+(`_release`), and only because the table said Release: an exception, foreseen or not, leads back to the table.
+"""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
+from modelarts_nodepool.decide.deleting import GRACE, TRANSIENT_GRACE, decide_deleting_status, is_worth_a_write
+from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.decide.observed import DeletionObserved
+from modelarts_nodepool.engine import audit
+from modelarts_nodepool.engine.facts import Facts
+from modelarts_nodepool.engine.send import Sender
+from modelarts_nodepool.engine.tools import Tools, log_fields, seconds
+from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
+from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.kube.events import EventType
+from modelarts_nodepool.resource.conditions import ConditionType, find_condition
+from modelarts_nodepool.resource.node_pool import NodePoolStatus
+from modelarts_nodepool.resource.objects import NodePool
+
+logger = logging.getLogger(__name__)
+
+FIRST_BACKOFF = timedelta(seconds=1)
+LONGEST_BACKOFF = timedelta(minutes=1)
+
+
+class Deletion:
+    """One object's way out."""
+
+    def __init__(self, uid: str, tools: Tools, sender: Sender) -> None:
+        """Run it as a task; `wake` it when the object, its account or the cloud changed."""
+        self._uid = uid
+        self._tools = tools
+        self._sender = sender
+        self._facts = Facts(tools, uid)
+        self._news = asyncio.Event()
+        self._held: tuple[bool, float] | None = None
+        self._backoff = FIRST_BACKOFF
+
+    def wake(self) -> None:
+        """Something changed: decide again."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Until the object is gone, was replaced, or is out of our hands."""
+        while True:
+            node_pool = self._tools.registry.node_pools.get(self._uid)
+            if node_pool is None or not node_pool.is_protected:
+                return
+            self._news.clear()
+            try:
+                pause = await self._step(node_pool)
+            except (ObjectChanged, ObjectGone):
+                pause = await self._refresh(node_pool)
+            except ClusterError as error:
+                logger.warning("a write was not done; tried again: %s", error, extra=log_fields(node_pool))
+                pause = self._back_off()
+            except Exception:
+                # Nobody foresaw it: the object stays as it is, and the table is asked again.
+                logger.exception("a deletion failed and is tried again", extra=log_fields(node_pool))
+                pause = self._back_off()
+            else:
+                self._backoff = FIRST_BACKOFF
+            await self._wait(pause)
+
+    async def _step(self, node_pool: NodePool) -> timedelta:
+        """Decide once and act on it; how long to wait for news then."""
+        observed = self._facts.observe(node_pool)
+        decision = decide_deletion(observed, self._tools.moment())
+        match decision:
+            case Look(facts):
+                await self._facts.look(observed, facts)
+                return timedelta()
+            case Release():
+                await self._release(observed, decision)
+                return timedelta()
+            case Send():
+                self._held = None
+                await self._sender.send(self._facts, node_pool)
+                return timedelta()
+            case Hold(_, _, retry_after, is_transient):
+                held_for = self._held_for(is_transient=is_transient)
+                await self._show(observed, decision, held_for)
+                grace = TRANSIENT_GRACE if is_transient else GRACE
+                return min(retry_after, grace - held_for) if held_for < grace else retry_after
+            case Wait():
+                self._held = None
+                await self._show(observed, decision, timedelta())
+                return decision.retry_after
+
+    async def _show(self, observed: DeletionObserved, decision: Hold | Wait, held_for: timedelta) -> None:
+        status = decide_deleting_status(observed, decision, held_for, self._tools.clock.now())
+        if status is None or not is_worth_a_write(observed.node_pool.status, status):
+            return
+        await self._tools.write_status(observed.node_pool, status)
+        self._facts.written(status.deletion)
+        self._report(observed.node_pool, status)
+
+    async def _release(self, observed: DeletionObserved, decision: Release) -> None:
+        """The one place where our finalizer leaves. The patch tests uid and resourceVersion."""
+        node_pool = observed.node_pool
+        patch = patches.build_finalizer_removed(node_pool)
+        body = await self._tools.cluster.json_patch(paths.path_of(node_pool), patch)
+        audit.log_release(node_pool, observed.identity, observed.record, decision)
+        kind = EventType.WARNING if decision.is_orphan else EventType.NORMAL
+        self._tools.recorder.record(node_pool, kind, _event_reason(decision), decision.message)
+        self._tools.registry.take_node_pool(body)
+
+    def _held_for(self, *, is_transient: bool) -> timedelta:
+        now = self._tools.clock.monotonic()
+        if self._held is None or self._held[0] != is_transient:
+            self._held = (is_transient, now)
+        return timedelta(seconds=now - self._held[1])
+
+    def _report(self, before: NodePool, after: NodePoolStatus) -> None:
+        old = find_condition(before.status.conditions, ConditionType.DELETION_BLOCKED)
+        new = find_condition(after.conditions, ConditionType.DELETION_BLOCKED)
+        if new is not None and (old is None or old.reason != new.reason):
+            self._tools.recorder.record(before, EventType.WARNING, "DeletionBlocked", f"{new.reason}: {new.message}")
+
+    async def _refresh(self, node_pool: NodePool) -> timedelta:
+        """The object is not what was decided on: read it again, then decide again."""
+        try:
+            await self._tools.refresh(node_pool)
+        except ClusterError as error:
+            logger.warning("the object could not be read again: %s", error, extra=log_fields(node_pool))
+            return self._back_off()
+        return timedelta()
+
+    def _back_off(self) -> timedelta:
+        pause = self._backoff
+        self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
+        return pause
+
+    async def _wait(self, pause: timedelta) -> None:
+        if pause <= timedelta():
+            # Others get their turn, even if a decision keeps asking.
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(seconds(pause)):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+
+def _event_reason(decision: Release) -> str:
+    return "NodePoolGone" if decision.reason == "Gone" else decision.reason.value

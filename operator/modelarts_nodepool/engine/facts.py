@@ -1,0 +1,159 @@
+"""What one deletion learned from the cloud, kept with the moment each look began, and how it is looked up.
+
+The keeper's `observe` is the gather step of engine/deletion.py: it decides nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact, Failure
+from modelarts_nodepool.decide.progress import shown_counts
+from modelarts_nodepool.decide.record import cap_future, note_progress
+from modelarts_nodepool.engine.poller import Poller
+from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.errors import CloudError, CredentialsUnavailable
+from modelarts_nodepool.ports import ModelArts, NodePoolListing
+from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
+from modelarts_nodepool.resource.objects import Account, NodePool
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# No look may hold up a deletion longer than this; the next decision asks again.
+LOOK_LIMIT_SECONDS = 90.0
+
+
+@dataclass(slots=True)
+class Facts:
+    """The memory of one deletion: facts, the record, and what this process did."""
+
+    tools: Tools
+    uid: str
+    found: dict[Fact, Evidence[Any]] = field(default_factory=dict)
+    first_absent: Evidence[NodePoolListing] | None = None
+    record: DeletionRecord = field(default_factory=DeletionRecord)
+    stored: DeletionRecord | None = None
+    sent_seen: tuple[datetime, datetime] | None = None
+    send_finished: float | None = None
+    last_failure: Failure | None = None
+    last_failure_at: float | None = None
+
+    def observe(self, node_pool: NodePool) -> DeletionObserved:
+        """Everything that is known now."""
+        registry = self.tools.registry
+        self._adopt(node_pool.status.deletion or DeletionRecord())
+        view = self.tools.account_view(node_pool)
+        poller = self.poller(node_pool)
+        asked = registry.reconcile_seen.get(self.uid)
+        handled = node_pool.status.last_handled_reconcile_at
+        observed = DeletionObserved(
+            node_pool=node_pool,
+            account=view,
+            deletion_seen=registry.deletion_seen[self.uid],
+            retain_seen=self.uid in registry.retain_seen,
+            record=self.record,
+            send_finished=self.send_finished,
+            last_failure=self.last_failure,
+            last_failure_at=self.last_failure_at,
+            reconcile_requested=asked[1] if asked is not None and asked[0] != handled else None,
+            listing=poller.latest if poller else None,
+            earlier_listing=self.first_absent,
+            shown=self.found.get(Fact.NODE_POOL),
+            resource_pool=self.found.get(Fact.RESOURCE_POOL),
+            resource_pools=self.found.get(Fact.RESOURCE_POOLS),
+            nodes=self.found.get(Fact.NODES),
+        )
+        self._remember_absence(observed)
+        self.record = note_progress(self.record, shown_counts(observed), self.tools.clock.now())
+        return replace(observed, record=self.record, earlier_listing=self.first_absent)
+
+    def poller(self, node_pool: NodePool) -> Poller | None:
+        """The poller of the resource pool; none where account, grant or identity forbid to look."""
+        view = self.tools.account_view(node_pool)
+        pinned = node_pool.status.identity
+        if view is None or not view.is_granted or (pinned is not None and pinned != view.identity):
+            return None
+        return self.tools.pollers.join(self.uid, view.account, node_pool.spec.pool_name, is_deleting=True)
+
+    async def look(self, observed: DeletionObserved, facts: frozenset[Fact]) -> None:
+        """Look up what a decision asked for, all at once. Failures are facts too."""
+        if observed.account is None or observed.identity is None:
+            return
+        try:
+            async with asyncio.timeout(LOOK_LIMIT_SECONDS), asyncio.TaskGroup() as group:
+                for fact in facts:
+                    if fact is Fact.LISTING:
+                        group.create_task(self._list(observed))
+                    else:
+                        group.create_task(self._ask(fact, observed.account.account, observed.identity))
+        except TimeoutError:
+            logger.warning("looks at the cloud took too long and were given up", extra={"uid": self.uid})
+
+    def written(self, record: DeletionRecord | None) -> None:
+        """This record stands in the object's status now, by our own write."""
+        self.stored = record or DeletionRecord()
+
+    def _adopt(self, stored: DeletionRecord) -> None:
+        """What stands in the object wins over memory where somebody else wrote it (another process, a restart)."""
+        if stored != self.stored:
+            self.stored = stored
+            self.record = stored
+        if self.record.sent_time is None:
+            return
+        if self.sent_seen is None or self.sent_seen[0] != self.record.sent_time:
+            self.sent_seen = (self.record.sent_time, self.tools.clock.now())
+        self.record = cap_future(self.record, self.sent_seen[1])
+
+    def _remember_absence(self, observed: DeletionObserved) -> None:
+        listing, identity = observed.listing, observed.identity
+        counts_from = observed.witnesses_count_from
+        if self.first_absent is not None and self.first_absent.begun < counts_from:
+            self.first_absent = None
+        if listing is None or listing.value is None or identity is None or listing.begun < counts_from:
+            return
+        if identity.node_pool_name in listing.value.node_pools:
+            self.first_absent = None
+        elif self.first_absent is None:
+            self.first_absent = listing
+
+    async def _list(self, observed: DeletionObserved) -> None:
+        poller = self.poller(observed.node_pool)
+        if poller is None:
+            return
+        counts_from = observed.witnesses_count_from
+        has_one = poller.latest is not None and poller.latest.begun >= counts_from
+        # The first look may be shared with other deletions; asked again, it has to be a new one.
+        await poller.look(self.tools.clock.monotonic() if has_one else counts_from)
+
+    async def _ask(self, fact: Fact, account: Account, identity: Identity) -> None:
+        begun = self.tools.clock.monotonic()
+        try:
+            value = await self.tools.clouds.call(account, _question(fact, identity))
+        except (CloudError, CredentialsUnavailable) as failure:
+            self.found[fact] = Evidence(begun, failure=failure)
+        else:
+            self.found[fact] = Evidence(begun, value=value)
+
+
+def _question(fact: Fact, identity: Identity) -> Callable[[ModelArts], Awaitable[Any]]:
+    resource_pool, node_pool = identity.pool_name, identity.node_pool_name
+
+    async def ask(cloud: ModelArts) -> object:
+        match fact:
+            case Fact.NODE_POOL:
+                return await cloud.show_node_pool(resource_pool, node_pool)
+            case Fact.RESOURCE_POOL:
+                return await cloud.show_pool(resource_pool)
+            case Fact.RESOURCE_POOLS:
+                return await cloud.list_pools(identity.workspace)
+            case Fact.NODES:
+                return tuple(await cloud.list_node_pool_nodes(resource_pool, node_pool))
+            case Fact.LISTING:
+                return await cloud.list_node_pools(resource_pool)
+
+    return ask

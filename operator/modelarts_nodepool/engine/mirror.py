@@ -1,0 +1,146 @@
+"""Objects that live: our finalizer first, then the status, each written only on a difference.
+
+The queue's work for one uid. Deletions are engine/deletion.py's alone: from the deletionTimestamp on nothing
+here writes to the object.
+"""
+
+import logging
+from datetime import timedelta
+
+from modelarts_nodepool.decide.observed import AccountView, LiveObserved
+from modelarts_nodepool.decide.status import LiveVerdict, decide_status
+from modelarts_nodepool.engine.poller import Poller
+from modelarts_nodepool.engine.queue import KeyedQueue
+from modelarts_nodepool.engine.tools import Tools, log_fields
+from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
+from modelarts_nodepool.kube.events import EventType
+from modelarts_nodepool.resource.conditions import ConditionType, find_condition
+from modelarts_nodepool.resource.node_pool import NodePoolStatus
+from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.reasons import Reason
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 8
+RETRY_AFTER = timedelta(seconds=2)
+
+
+class Mirror:
+    """Keeps finalizer and status of living objects as they should be."""
+
+    def __init__(self, tools: Tools) -> None:
+        """Add uids to `queue`; run it with `queue.run()`."""
+        self._tools = tools
+        self.queue = KeyedQueue(self._work, WORKERS)
+
+    async def _work(self, uid: str) -> None:
+        node_pool = self._tools.registry.node_pools.get(uid)
+        if node_pool is None or node_pool.metadata.deleted is not None:
+            self.queue.cancel_timer(uid)
+            return
+        try:
+            await self._bring_up_to_date(node_pool)
+        except (ObjectChanged, ObjectGone):
+            await self._refresh(node_pool)
+        except ClusterError as error:
+            logger.warning("a write was not done; tried again: %s", error, extra=log_fields(node_pool))
+            self.queue.add_after(uid, RETRY_AFTER)
+        except Exception:
+            logger.exception("mirroring failed; tried again", extra=log_fields(node_pool))
+            self.queue.add_after(uid, RETRY_AFTER * 15)
+
+    async def _refresh(self, node_pool: NodePool) -> None:
+        try:
+            await self._tools.refresh(node_pool)
+        except ClusterError:
+            logger.warning("the object could not be read again; tried again", extra=log_fields(node_pool))
+        self.queue.add_after(node_pool.metadata.uid, RETRY_AFTER / 20)
+
+    async def _bring_up_to_date(self, node_pool: NodePool) -> None:
+        current = node_pool
+        if not node_pool.is_protected:
+            written = await self._tools.add_finalizer(node_pool)
+            if written is None or written.metadata.deleted is not None:
+                return
+            current = written
+        verdict = self._decide(current)
+        if verdict is None:
+            return
+        if verdict.recheck_after is not None:
+            self.queue.add_after(current.metadata.uid, verdict.recheck_after)
+        else:
+            self.queue.cancel_timer(current.metadata.uid)
+        if verdict.status != current.status:
+            await self._tools.write_status(current, verdict.status)
+            self._report(current, verdict.status)
+
+    def _decide(self, node_pool: NodePool) -> LiveVerdict | None:
+        """None where a look at the cloud has to come first; it puts the uid into the queue again."""
+        tools = self._tools
+        view = tools.account_view(node_pool)
+        poller = self._poller(node_pool, view)
+        if poller is not None and not self._has_looked(node_pool, poller):
+            return None
+        twin = next((twin for twin in tools.registry.older_twins(node_pool) if self._is_granted(twin)), None)
+        observed = LiveObserved(
+            node_pool=node_pool,
+            account=view,
+            failure=poller.latest.failure if poller and poller.latest else None,
+            seen=poller.good.value if poller and poller.good else None,
+            seen_age=self._seen_age(node_pool, poller),
+            older_twin=twin.title if twin else None,
+            reconcile_at=node_pool.reconcile_at or node_pool.status.last_handled_reconcile_at,
+        )
+        return decide_status(observed, tools.clock.now())
+
+    def _is_granted(self, twin: NodePool) -> bool:
+        view = self._tools.account_view(twin)
+        return view is not None and view.is_granted
+
+    def _poller(self, node_pool: NodePool, view: AccountView | None) -> Poller | None:
+        """The poller of its resource pool; none where nothing may be looked at for this object."""
+        pollers = self._tools.pollers
+        pinned = node_pool.status.identity
+        uid = node_pool.metadata.uid
+        if view is None or not view.is_granted or (pinned is not None and pinned != view.identity):
+            pollers.leave(uid)
+            return None
+        if pinned is None and view.account.is_terminating:
+            pollers.leave(uid)
+            return None
+        return pollers.join(uid, view.account, node_pool.spec.pool_name, is_deleting=False)
+
+    def _has_looked(self, node_pool: NodePool, poller: Poller) -> bool:
+        """Whether the newest look is news enough: there is one, and where it matters it is young enough."""
+        registry, uid = self._tools.registry, node_pool.metadata.uid
+        if poller.latest is None:
+            return False
+        needed = float("-inf")
+        asked = registry.reconcile_seen.get(uid)
+        if asked is not None and asked[0] != node_pool.status.last_handled_reconcile_at:
+            needed = asked[1]
+        listing = poller.latest.value
+        if listing is not None and node_pool.node_pool_name not in listing.node_pools:
+            # A look from before this object was seen may just be too early to show its node pool.
+            needed = max(needed, registry.first_seen.get(uid, needed))
+        if poller.latest.begun >= needed:
+            return True
+        poller.request(needed)
+        return False
+
+    def _seen_age(self, node_pool: NodePool, poller: Poller | None) -> timedelta:
+        if poller is None:
+            return timedelta()
+        since = poller.good.begun if poller.good else poller.tried_since
+        if poller.good is not None and poller.good.value is not None:
+            shown = poller.good.value.node_pools.get(node_pool.node_pool_name)
+            if shown is not None and shown.counts is None:
+                since = poller.readable.get(shown.name, poller.tried_since)
+        return timedelta(seconds=self._tools.clock.monotonic() - since)
+
+    def _report(self, before: NodePool, after: NodePoolStatus) -> None:
+        old = find_condition(before.status.conditions, ConditionType.NODES_HEALTHY)
+        new = find_condition(after.conditions, ConditionType.NODES_HEALTHY)
+        if new is None or new.reason != Reason.NODES_ABNORMAL or (old is not None and old.reason == new.reason):
+            return
+        self._tools.recorder.record(before, EventType.WARNING, Reason.NODES_ABNORMAL, new.message)

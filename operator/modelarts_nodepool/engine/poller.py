@@ -1,0 +1,178 @@
+"""One LIST of node pools per resource pool and interval, which feeds every object of that resource pool.
+
+Started for a resource pool when its first object is seen, ends by itself when the last one has gone. A deletion
+asks for a LIST that begins after a given moment by `look`; several that ask at once share one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from modelarts_nodepool.decide.observed import Evidence
+from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.errors import CloudError, CloudUnavailable, CredentialsUnavailable
+from modelarts_nodepool.ports import Clock, NodePoolListing
+from modelarts_nodepool.resource.objects import Account
+
+logger = logging.getLogger(__name__)
+
+ACTIVE_FOR = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class PollKey:
+    """What one poller looks at. Another region or project under the same account name is another key."""
+
+    account: str
+    region: str
+    project_id: str
+    workspace: str
+    resource_pool: str
+
+    @classmethod
+    def of(cls, account: Account, resource_pool: str) -> "PollKey":
+        """The key of a resource pool as the account says now."""
+        spec = account.spec
+        return cls(account.metadata.name, spec.region, spec.project_id, spec.workspace, resource_pool)
+
+
+@dataclass(slots=True)
+class Poller:
+    """The looks at one resource pool.
+
+    `latest` is the newest look, failed ones included; `good` the newest that worked; `readable` says when each
+    node pool last had readable counts; `tried_since` when looking began (all monotonic seconds).
+    """
+
+    key: PollKey
+    account: Callable[[], Account | None]
+    is_needed: Callable[[], bool]
+    is_deleting: Callable[[], bool]
+    clouds: Clouds
+    clock: Clock
+    on_look: Callable[["Poller"], None]
+    tried_since: float = 0.0
+    latest: Evidence[NodePoolListing] | None = None
+    good: Evidence[NodePoolListing] | None = None
+    readable: dict[str, float] = field(default_factory=dict)
+    _wanted: float = float("-inf")
+    _poke: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiters: list[tuple[float, asyncio.Future[Evidence[NodePoolListing]]]] = field(default_factory=list)
+    _active_since: float | None = None
+    _slowed: int = 0
+
+    async def run(self) -> None:
+        """Look, wait, look, until nobody needs it any more."""
+        self.tried_since = self.clock.monotonic()
+        try:
+            while self.is_needed():
+                await self._look_once()
+                await self._pause()
+        finally:
+            words = f"resource pool {self.key.resource_pool} is not looked at any more"
+            self._answer(Evidence(float("inf"), failure=CloudUnavailable(words)))
+
+    async def look(self, not_before: float) -> Evidence[NodePoolListing]:
+        """A look that began at `not_before` (monotonic) or later; failed ones included."""
+        if self.latest is not None and self.latest.begun >= not_before:
+            return self.latest
+        answer: asyncio.Future[Evidence[NodePoolListing]] = asyncio.get_running_loop().create_future()
+        self._waiters.append((not_before, answer))
+        self.request(not_before)
+        return await answer
+
+    def request(self, not_before: float) -> None:
+        """Have the next look made now, unless one that began late enough is there."""
+        if self.latest is None or self.latest.begun < not_before:
+            self._wanted = max(self._wanted, not_before)
+            self._poke.set()
+
+    def poke(self) -> None:
+        """Reconsider the interval: something began to be deleted, or nobody needs this any more."""
+        self._poke.set()
+
+    def interval(self) -> timedelta:
+        """The account's interval: the short one while nodes come or go, doubling after half an hour of that."""
+        account = self.account()
+        if account is None:
+            return timedelta(seconds=60)
+        usual, active = account.spec.poll_interval, account.spec.active_poll_interval
+        if self._active_since is None:
+            return usual
+        if self.clock.monotonic() - self._active_since < ACTIVE_FOR.total_seconds():
+            return min(active, usual)
+        slower: timedelta = active * (1 << min(self._slowed, 12))
+        return min(slower, usual)
+
+    async def _look_once(self) -> None:
+        account = self.account()
+        begun = self.clock.monotonic()
+        if account is None:
+            return
+        look: Evidence[NodePoolListing]
+        try:
+            listing = await self.clouds.call(account, lambda cloud: cloud.list_node_pools(self.key.resource_pool))
+        except (CloudError, CredentialsUnavailable) as failure:
+            look = Evidence(begun, failure=failure)
+        except Exception as error:
+            # A fault of ours must not end the poller: nobody would look any more.
+            logger.exception("a look at a resource pool failed", extra={"resourcePool": self.key.resource_pool})
+            look = Evidence(begun, failure=CloudUnavailable(f"the look at the cloud failed: {type(error).__name__}"))
+        else:
+            look = Evidence(begun, value=listing)
+            self._take(look, listing)
+        self._tell(look)
+
+    def _take(self, look: Evidence[NodePoolListing], listing: NodePoolListing) -> None:
+        self.good = look
+        self.readable = {
+            name: look.begun if shown.counts is not None else self.readable.get(name, self.tried_since)
+            for name, shown in listing.node_pools.items()
+        }
+        busy = any(
+            shown.counts and (shown.counts.creating or shown.counts.deleting) for shown in listing.node_pools.values()
+        )
+        self._note_activity(busy=bool(busy))
+
+    def _tell(self, look: Evidence[NodePoolListing]) -> None:
+        self.latest = look
+        self._answer(look)
+        self.on_look(self)
+
+    def _answer(self, look: Evidence[NodePoolListing]) -> None:
+        waiters, self._waiters = self._waiters, []
+        for not_before, answer in waiters:
+            if answer.done():
+                continue
+            if look.begun >= not_before:
+                answer.set_result(look)
+            else:
+                self._waiters.append((not_before, answer))
+
+    def _note_activity(self, *, busy: bool) -> None:
+        if not busy and not self.is_deleting():
+            self._active_since, self._slowed = None, 0
+        elif self._active_since is None:
+            self._active_since = self.clock.monotonic()
+        elif self.clock.monotonic() - self._active_since >= ACTIVE_FOR.total_seconds():
+            self._slowed += 1
+
+    async def _pause(self) -> None:
+        """Until the interval since the last look's beginning is over, or a look is wanted, or nobody needs any."""
+        while self.is_needed():
+            self._poke.clear()
+            if self.latest is not None and self._wanted > self.latest.begun:
+                return
+            if self._active_since is None and self.is_deleting():
+                self._active_since = self.clock.monotonic()
+            begun = self.latest.begun if self.latest else self.clock.monotonic()
+            left = self.interval().total_seconds() - (self.clock.monotonic() - begun)
+            if left <= 0:
+                return
+            try:
+                async with asyncio.timeout(left):
+                    await self._poke.wait()
+            except TimeoutError:
+                return

@@ -1,0 +1,99 @@
+"""All pollers: one for each resource pool that has objects. They end by themselves; here they begin."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+
+from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.engine.poller import Poller, PollKey
+from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.ports import Clock
+from modelarts_nodepool.resource.objects import Account
+
+
+class Pollers:
+    """Finds or starts the poller of a resource pool."""
+
+    def __init__(self, registry: Registry, clouds: Clouds, clock: Clock) -> None:
+        """Tell `on_look` of every look, failed ones included."""
+        self._registry = registry
+        self._clouds = clouds
+        self._clock = clock
+        self._running: dict[PollKey, tuple[Poller, asyncio.Task[None]]] = {}
+        self._key_of: dict[str, PollKey] = {}
+        self._members: defaultdict[PollKey, set[str]] = defaultdict(set)
+        self._deleting: defaultdict[PollKey, set[str]] = defaultdict(set)
+        self.on_look: Callable[[Poller], None] = lambda _poller: None
+
+    def join(self, uid: str, account: Account, resource_pool: str, *, is_deleting: bool) -> Poller:
+        """The poller for this object, started where there is none. Joining again changes nothing."""
+        key = PollKey.of(account, resource_pool)
+        self._move(uid, key)
+        if is_deleting:
+            self._deleting[key].add(uid)
+        poller, task = self._running.get(key, (None, None))
+        if poller is None or task is None or task.done():
+            poller = self._start(key)
+        if is_deleting:
+            poller.poke()  # the short interval begins
+        return poller
+
+    def leave(self, uid: str) -> None:
+        """The object needs no poller any more."""
+        self._move(uid, None)
+
+    def members(self, key: PollKey) -> frozenset[str]:
+        """The uids that a look at this resource pool is news to."""
+        return frozenset(self._members.get(key, ()))
+
+    @property
+    def count(self) -> int:
+        """How many resource pools are being looked at."""
+        return sum(not task.done() for _, task in self._running.values())
+
+    async def stop(self) -> None:
+        """End them all."""
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._running.clear()
+
+    def _start(self, key: PollKey) -> Poller:
+        poller = Poller(
+            key=key,
+            account=lambda: self._account(key),
+            is_needed=lambda: bool(self._members.get(key)) and self._account(key) is not None,
+            is_deleting=lambda: bool(self._deleting.get(key)),
+            clouds=self._clouds,
+            clock=self._clock,
+            on_look=self._tell,
+        )
+        self._running[key] = (poller, asyncio.create_task(poller.run(), name=f"poll {key.resource_pool}"))
+        return poller
+
+    def _tell(self, poller: Poller) -> None:
+        self.on_look(poller)
+
+    def _account(self, key: PollKey) -> Account | None:
+        """The account, if it still is what the key says."""
+        account = self._registry.accounts.get(key.account)
+        if account is None or PollKey.of(account, key.resource_pool) != key:
+            return None
+        return account
+
+    def _move(self, uid: str, key: PollKey | None) -> None:
+        """Note which resource pool the object is in now; its former poller may have become idle."""
+        former = self._key_of.get(uid)
+        if former == key:
+            return
+        if former is not None:
+            self._members[former].discard(uid)
+            self._deleting[former].discard(uid)
+            if former in self._running:
+                self._running[former][0].poke()
+        if key is None:
+            self._key_of.pop(uid, None)
+        else:
+            self._key_of[uid] = key
+            self._members[key].add(uid)

@@ -1,0 +1,165 @@
+"""What the cluster holds, slim and typed, fed by the watches, our own LISTs and the answers to our own writes.
+
+The one memory that engine/ decides from. It sends nothing; whoever wants to know of changes registers for them.
+An older version of an object never replaces a newer one: answers to writes and watch events cross.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelarts_nodepool.ports import Clock
+from modelarts_nodepool.resource.node_pool import DeletionPolicy
+from modelarts_nodepool.resource.objects import Account, Metadata, Namespace, NodePool
+
+logger = logging.getLogger(__name__)
+
+
+class Registry:
+    """Node pool objects by uid, accounts and namespaces by name.
+
+    `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Empty; feed it with the `take_*` methods."""
+        self._clock = clock
+        self.node_pools: dict[str, NodePool] = {}
+        self.accounts: dict[str, Account] = {}
+        self.namespaces: dict[str, Namespace] = {}
+        self.first_seen: dict[str, float] = {}
+        self.deletion_seen: dict[str, float] = {}
+        self.reconcile_seen: dict[str, tuple[str, float]] = {}
+        self.retain_seen: set[str] = set()
+        self.of_account: defaultdict[str, set[str]] = defaultdict(set)
+        self.of_node_pool: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+        self.on_node_pool: Callable[[str], None] = lambda _uid: None
+        self.on_account: Callable[[str], None] = lambda _name: None
+        self.on_namespace: Callable[[str], None] = lambda _name: None
+
+    def take_node_pool(self, body: Mapping[str, Any]) -> NodePool | None:
+        """Take a version of an object; None where it does not have our schema."""
+        try:
+            node_pool = NodePool.from_body(body)
+        except (ValidationError, KeyError, ValueError) as error:
+            self._complain(body, error)
+            return None
+        uid = node_pool.metadata.uid
+        known = self.node_pools.get(uid)
+        if known is not None and is_older(node_pool.metadata, known.metadata):
+            return known
+        self._note(node_pool)
+        if known is None or known != node_pool:
+            self.node_pools[uid] = node_pool
+            self.on_node_pool(uid)
+        return node_pool
+
+    def drop_node_pool(self, uid: str) -> None:
+        """The object is gone from the cluster."""
+        node_pool = self.node_pools.pop(uid, None)
+        if node_pool is None:
+            return
+        self.of_account[node_pool.spec.account_ref.name].discard(uid)
+        self.of_node_pool[twin_key(node_pool)].discard(uid)
+        for memory in (self.first_seen, self.deletion_seen, self.reconcile_seen):
+            memory.pop(uid, None)
+        self.retain_seen.discard(uid)
+        self.on_node_pool(uid)
+
+    def take_account(self, body: Mapping[str, Any]) -> Account | None:
+        """Take a version of an account; None where it does not have our schema."""
+        try:
+            account = Account.from_body(body)
+        except (ValidationError, KeyError, ValueError) as error:
+            self._complain(body, error)
+            return None
+        name = account.metadata.name
+        known = self.accounts.get(name)
+        same = known is not None and known.metadata.uid == account.metadata.uid
+        if known is not None and same and is_older(account.metadata, known.metadata):
+            return known
+        if known != account:
+            self.accounts[name] = account
+            self.on_account(name)
+        return account
+
+    def drop_account(self, name: str, uid: str) -> None:
+        """The account of that uid is gone; one created again under the name stays."""
+        known = self.accounts.get(name)
+        if known is not None and known.metadata.uid == uid:
+            del self.accounts[name]
+            self.on_account(name)
+
+    def take_namespace(self, body: Mapping[str, Any]) -> None:
+        """Take a version of a namespace."""
+        namespace = Namespace.from_body(body)
+        if self.namespaces.get(namespace.name) != namespace:
+            self.namespaces[namespace.name] = namespace
+            self.on_namespace(namespace.name)
+
+    def drop_namespace(self, name: str) -> None:
+        """The namespace is gone."""
+        if self.namespaces.pop(name, None) is not None:
+            self.on_namespace(name)
+
+    def forget_missing(self, uids: Iterable[str], listed_from: float) -> list[str]:
+        """Drop objects that a complete LIST, begun at `listed_from`, no longer shows; which ones."""
+        present = set(uids)
+        gone = [uid for uid, seen in self.first_seen.items() if uid not in present and seen < listed_from]
+        for uid in gone:
+            self.drop_node_pool(uid)
+        return gone
+
+    def older_twins(self, node_pool: NodePool) -> list[NodePool]:
+        """Other objects, not being deleted, that name the same node pool by the same account; oldest first."""
+        twins = (self.node_pools[uid] for uid in self.of_node_pool[twin_key(node_pool)])
+        older = (
+            twin for twin in twins if twin.metadata.deleted is None and _age(twin.metadata) < _age(node_pool.metadata)
+        )
+        return sorted(older, key=lambda twin: _age(twin.metadata))
+
+    def _note(self, node_pool: NodePool) -> None:
+        metadata = node_pool.metadata
+        now = self._clock.monotonic()
+        self.first_seen.setdefault(metadata.uid, now)
+        self.of_account[node_pool.spec.account_ref.name].add(metadata.uid)
+        self.of_node_pool[twin_key(node_pool)].add(metadata.uid)
+        if metadata.deleted is not None:
+            self.deletion_seen.setdefault(metadata.uid, now)
+            if node_pool.spec.deletion_policy is DeletionPolicy.RETAIN:
+                self.retain_seen.add(metadata.uid)
+        asked = node_pool.reconcile_at
+        if asked is not None and self.reconcile_seen.get(metadata.uid, ("", 0.0))[0] != asked:
+            self.reconcile_seen[metadata.uid] = (asked, now)
+
+    def _complain(self, body: Mapping[str, Any], error: Exception) -> None:
+        metadata = body.get("metadata") or {}
+        logger.error(
+            "an object does not have the schema of this operator and is left alone; "
+            "bring the CRDs up to date: kubectl apply -f crds/",
+            extra={
+                "object": f"{metadata.get('namespace', '')}/{metadata.get('name', '')}",
+                "uid": metadata.get("uid"),
+                "error": type(error).__name__,
+            },
+        )
+
+
+def is_older(one: Metadata, other: Metadata) -> bool:
+    """Whether a version is older; False where versions cannot be compared (then the newcomer is taken)."""
+    try:
+        return int(one.resource_version) < int(other.resource_version)
+    except ValueError:
+        return False
+
+
+def twin_key(node_pool: NodePool) -> tuple[str, str, str]:
+    """What two objects share that stand for the same node pool."""
+    return (node_pool.spec.account_ref.name, node_pool.spec.pool_name, node_pool.node_pool_name)
+
+
+def _age(metadata: Metadata) -> tuple[float, str]:
+    return (metadata.created.timestamp(), metadata.uid)

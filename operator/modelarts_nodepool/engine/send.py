@@ -1,0 +1,119 @@
+"""Sending one DELETE: credentials in hand, write-ahead, the fence, the call, the answer into memory.
+
+Called by engine/deletion.py when the table says Send, and the only caller of delete_node_pool.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+
+from modelarts_nodepool.decide.decision import Send
+from modelarts_nodepool.decide.deleting import build_write_ahead
+from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.decide.observed import AccountView, DeletionObserved
+from modelarts_nodepool.decide.record import accept, fail
+from modelarts_nodepool.engine import audit
+from modelarts_nodepool.engine.facts import Facts
+from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
+from modelarts_nodepool.kube.events import EventType
+from modelarts_nodepool.ports import Accepted
+from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity, NodePoolStatus
+from modelarts_nodepool.resource.objects import NodePool
+
+logger = logging.getLogger(__name__)
+
+# A write-ahead older than this no longer stands for "about to be sent" (monotonic seconds).
+FENCE_SECONDS = 30.0
+
+
+class Sender:
+    """Sends DELETEs, one at a time for each resource pool."""
+
+    def __init__(self, tools: Tools, may_send: Callable[[], bool]) -> None:
+        """`may_send`: whether this process holds the Lease right now."""
+        self._tools = tools
+        self._may_send = may_send
+        self._locks: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def send(self, facts: Facts, node_pool: NodePool) -> None:
+        """Send, if the table still says so once it is our turn. Raises errors.ClusterError of the write-ahead."""
+        identity = facts.observe(node_pool).identity
+        if identity is None:
+            return
+        async with self._locks[(identity.region, identity.project_id, identity.pool_name)]:
+            current = self._tools.registry.node_pools.get(node_pool.metadata.uid)
+            if current is None:
+                return
+            observed = facts.observe(current)
+            if not isinstance(decide_deletion(observed, self._tools.moment()), Send):
+                return
+            await self._send(facts, observed, identity)
+
+    async def _send(self, facts: Facts, observed: DeletionObserved, identity: Identity) -> None:
+        view = observed.account
+        if view is None:
+            return
+        try:
+            await self._tools.clouds.ready(view.account)
+        except (CloudError, CredentialsUnavailable) as failure:
+            self._note_failure(facts, failure)
+            return
+        before = facts.record
+        status = build_write_ahead(observed, self._tools.clock.now())
+        # Taken before the write: the write counts as old from when it may have happened first.
+        written_at = self._tools.clock.monotonic()
+        await self._write_ahead(facts, observed.node_pool, status)
+        if not self._may_send() or self._tools.clock.monotonic() - written_at >= FENCE_SECONDS:
+            logger.warning("not sent: the write-ahead is too old or the Lease is gone", extra={"uid": facts.uid})
+            return
+        await self._delete(facts, observed, view, identity, before)
+
+    async def _write_ahead(self, facts: Facts, node_pool: NodePool, status: NodePoolStatus) -> None:
+        await self._tools.write_status(node_pool, status)
+        record = status.deletion or DeletionRecord()
+        facts.written(record)
+        facts.record = record
+
+    async def _delete(
+        self, facts: Facts, observed: DeletionObserved, view: AccountView, identity: Identity, before: DeletionRecord
+    ) -> None:
+        node_pool, clock = observed.node_pool, self._tools.clock
+        answer: Accepted | CloudError
+        try:
+            answer = await self._tools.clouds.call(
+                view.account, lambda cloud: cloud.delete_node_pool(identity.pool_name, identity.node_pool_name)
+            )
+        except (CloudError, CredentialsUnavailable, InvalidName) as failure:
+            answer = failure if isinstance(failure, CloudError) else _never_sent(failure)
+        finally:
+            # Whatever happens, cancellation too: no look from before this moment proves anything.
+            facts.send_finished = clock.monotonic()
+        if isinstance(answer, Accepted):
+            facts.record = accept(facts.record, answer.request_id, clock.now())
+            words = (
+                f"ModelArts accepted the DELETE of node pool {identity.node_pool_name} (request {answer.request_id})"
+            )
+            self._tools.recorder.record(node_pool, EventType.NORMAL, "DeleteAccepted", words)
+        else:
+            facts.record = fail(facts.record, before, answer, clock.now())
+            self._note_failure(facts, answer)
+        audit.log_delete(node_pool, identity, facts.record, answer)
+
+    def _note_failure(self, facts: Facts, failure: CloudError | CredentialsUnavailable) -> None:
+        facts.last_failure = failure
+        facts.last_failure_at = self._tools.clock.monotonic()
+
+
+def _never_sent(failure: CredentialsUnavailable | InvalidName) -> CloudError:
+    """Credentials or name stopped the call before anything was sent: proven to have had no effect."""
+    return Unsent(str(failure))
+
+
+class Unsent(CloudError):  # noqa: N818 - as the other errors
+    """Nothing left this process."""
+
+    reason = "CloudUnavailable"
+    had_no_effect = True
+    is_transient = True

@@ -1,0 +1,97 @@
+"""What the workers of the engine share: memory, pollers, clients, cluster, clock, and how to write."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from modelarts_nodepool.decide.observed import AccountView
+from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.engine.pollers import Pollers
+from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.errors import ObjectGone
+from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.ports import Clock, Cluster, Moment
+from modelarts_nodepool.resource.account import AccountSpec
+from modelarts_nodepool.resource.node_pool import Identity, NodePoolStatus
+from modelarts_nodepool.resource.objects import NodePool
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Everything a worker of the engine needs, joined in app.py."""
+
+    registry: Registry
+    pollers: Pollers
+    clouds: Clouds
+    cluster: Cluster
+    clock: Clock
+    recorder: EventRecorder
+
+    def moment(self) -> Moment:
+        """Both clocks, read at once."""
+        return Moment(self.clock.now(), self.clock.monotonic())
+
+    def account_view(self, node_pool: NodePool) -> AccountView | None:
+        """The account that the object names, with what it means for it; None where there is none."""
+        account = self.registry.accounts.get(node_pool.spec.account_ref.name)
+        if account is None:
+            return None
+        namespace = self.registry.namespaces.get(node_pool.metadata.namespace)
+        labels = dict(namespace.labels) if namespace else {}
+        granted = any(
+            grant.allows(node_pool.metadata.namespace, labels, node_pool.spec.pool_name)
+            for grant in account.spec.grants
+        )
+        return AccountView(account=account, is_granted=granted, identity=identity_of(account.spec, node_pool))
+
+    async def write_status(self, node_pool: NodePool, status: NodePoolStatus) -> NodePool | None:
+        """Replace the whole status of exactly this version. Raises errors.ClusterError."""
+        patch = patches.build_status(node_pool, status)
+        body = await self.cluster.json_patch(paths.status_path_of(node_pool), patch)
+        return self.registry.take_node_pool(body)
+
+    async def add_finalizer(self, node_pool: NodePool) -> NodePool | None:
+        """Protect exactly this version of the object. Raises errors.ClusterError."""
+        patch = patches.build_finalizer_added(node_pool)
+        body = await self.cluster.json_patch(paths.path_of(node_pool), patch)
+        logger.info("protected: the finalizer is on the object", extra=log_fields(node_pool))
+        return self.registry.take_node_pool(body)
+
+    async def refresh(self, node_pool: NodePool) -> None:
+        """Read the object again after a refused write. Raises errors.ClusterError."""
+        try:
+            body = await self.cluster.get(paths.path_of(node_pool))
+        except ObjectGone:
+            self.registry.drop_node_pool(node_pool.metadata.uid)
+            return
+        found = self.registry.take_node_pool(body)
+        if found is not None and found.metadata.uid != node_pool.metadata.uid:
+            self.registry.drop_node_pool(node_pool.metadata.uid)
+
+
+def identity_of(spec: AccountSpec, node_pool: NodePool) -> Identity:
+    """The node pool in the cloud that spec and account name now."""
+    return Identity(
+        region=spec.region,
+        project_id=spec.project_id,
+        workspace=spec.workspace,
+        pool_name=node_pool.spec.pool_name,
+        node_pool_name=node_pool.node_pool_name,
+    )
+
+
+def log_fields(node_pool: NodePool) -> dict[str, object]:
+    """What every log line about an object carries."""
+    return {
+        "object": node_pool.title,
+        "uid": node_pool.metadata.uid,
+        "nodePool": f"{node_pool.spec.pool_name}/{node_pool.node_pool_name}",
+    }
+
+
+def seconds(span: timedelta) -> float:
+    """For asyncio, which counts in seconds; never zero, so that no loop can spin."""
+    return max(span.total_seconds(), 0.05)

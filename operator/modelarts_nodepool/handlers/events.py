@@ -1,0 +1,53 @@
+"""What kopf is used for: three watches that fill the registry.
+
+The one kind of handler is on.event: it makes no PATCH, knows no finalizer and never waits. kopf would remove its
+own configured finalizer wherever no handler asks for it, so that name is one that no object ever carries.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import kopf
+
+from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL, VERSION
+
+NEVER_USED_FINALIZER = f"{GROUP}/never-used"
+_DELETED = "DELETED"
+
+Body = Mapping[str, Any]
+Sink = Callable[[Body, bool], None]
+Login = Callable[[], kopf.AiohttpSession]
+
+
+def build_registry(*, log_in: Login, on_node_pool: Sink, on_account: Sink, on_namespace: Sink) -> kopf.OperatorRegistry:
+    """All handlers, each with an id of its own. A sink takes an object and whether it is gone."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(id="log-in", registry=registry)
+    async def on_login(**_: Any) -> kopf.AiohttpSession:  # noqa: ANN401 - kopf's arguments
+        return log_in()
+
+    def feeding(sink: Sink) -> Callable[..., Awaitable[None]]:
+        async def on_event(event: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401 - kopf's arguments
+            sink(event["object"], event["type"] == _DELETED)
+
+        return on_event
+
+    kopf.on.event(GROUP, VERSION, NODE_POOL_PLURAL, id="node-pool", registry=registry)(feeding(on_node_pool))
+    kopf.on.event(GROUP, VERSION, ACCOUNT_PLURAL, id="account", registry=registry)(feeding(on_account))
+    kopf.on.event("v1", "namespaces", id="namespace", registry=registry)(feeding(on_namespace))
+    return registry
+
+
+def build_settings() -> kopf.OperatorSettings:
+    """Settings under which kopf writes nothing and ends quickly."""
+    settings = kopf.OperatorSettings()
+    settings.persistence.finalizer = NEVER_USED_FINALIZER
+    settings.posting.enabled = False
+    # While a CRD terminates, discovery drops it and kopf would go blind for its objects without a word.
+    settings.scanning.disabled = True
+    # kopf drops events while it throttles after an error.
+    settings.queueing.error_delays = ()
+    settings.queueing.exit_timeout = 0.2
+    settings.process.ultimate_exiting_timeout = None
+    return settings

@@ -1,0 +1,136 @@
+"""Runs kopf in a thread of its own and hands what it sees over to the engine's event loop.
+
+When kopf stops it ends every task of its event loop that began after it did, whoever made it: in a shared loop
+that would end pollers and deletions. So it gets a loop, and connections, for itself.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+
+import kopf
+
+from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.handlers.events import Body, Sink, build_registry, build_settings
+from modelarts_nodepool.kube.connection import Connection
+
+logger = logging.getLogger(__name__)
+
+JOIN_SECONDS = 3.0
+
+
+class Watch:
+    """Call it to watch: it returns or raises when kopf cannot any more, and ends kopf when it is cancelled."""
+
+    def __init__(self, objects: Registry, connect: Callable[[], Awaitable[Connection]]) -> None:
+        """`connect` is called in kopf's thread, within its running event loop."""
+        self._objects = objects
+        self._connect = connect
+
+    async def __call__(self) -> None:
+        """Watch until it ends."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        run = _Run(self._connect, loop, ended, self._objects)
+        thread = threading.Thread(target=run.main, name="kopf", daemon=True)
+        thread.start()
+        try:
+            await asyncio.shield(ended)
+        finally:
+            run.stop()
+            # Bounded: a daemon thread that hangs must not keep the process from ending.
+            await asyncio.to_thread(thread.join, JOIN_SECONDS)
+
+
+class _Run:
+    """One life of kopf."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        loop: asyncio.AbstractEventLoop,
+        ended: asyncio.Future[None],
+        objects: Registry,
+    ) -> None:
+        self._connect = connect
+        self._loop = loop
+        self._ended = ended
+        self._objects = objects
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._asked = threading.Event()
+
+    def main(self) -> None:
+        """The thread."""
+        error: BaseException | None = None
+        try:
+            asyncio.run(self._watch())
+        except Exception as caught:  # noqa: BLE001 - handed over to whoever waits
+            error = caught
+        self._hand_over(self._finish, error)
+
+    def stop(self) -> None:
+        """End kopf; from the engine's thread."""
+        self._asked.set()
+        if self._own_loop is not None and self._stop is not None and not self._own_loop.is_closed():
+            try:
+                self._own_loop.call_soon_threadsafe(self._stop.set)
+            except RuntimeError:
+                # It closed between the two lines: kopf has ended by itself.
+                return
+
+    async def _watch(self) -> None:
+        self._stop = asyncio.Event()
+        self._own_loop = asyncio.get_running_loop()
+        if self._asked.is_set():
+            return
+        connection = await self._connect()
+        registry = build_registry(
+            log_in=lambda: kopf.AiohttpSession(server=connection.server, aiohttp_session=connection.new_session()),
+            on_node_pool=self._sink(self._take_node_pool),
+            on_account=self._sink(self._take_account),
+            on_namespace=self._sink(self._take_namespace),
+        )
+        try:
+            await kopf.operator(
+                registry=registry, settings=build_settings(), clusterwide=True, standalone=True, stop_flag=self._stop
+            )
+        finally:
+            await connection.close()
+
+    def _sink(self, take: Sink) -> Sink:
+        return lambda body, is_gone: self._hand_over(take, body, is_gone)
+
+    def _hand_over(self, call: Callable[..., None], *arguments: object) -> None:
+        """Call it in the engine's event loop, in the order in which it came."""
+        try:
+            self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:
+            logger.debug("the engine has stopped; what kopf saw is left out")
+
+    def _finish(self, error: BaseException | None) -> None:
+        if self._ended.done():
+            return
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)
+
+    def _take_node_pool(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
+        if is_gone:
+            self._objects.drop_node_pool(body["metadata"]["uid"])
+        else:
+            self._objects.take_node_pool(body)
+
+    def _take_account(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
+        if is_gone:
+            self._objects.drop_account(body["metadata"]["name"], body["metadata"]["uid"])
+        else:
+            self._objects.take_account(body)
+
+    def _take_namespace(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
+        if is_gone:
+            self._objects.drop_namespace(body["metadata"]["name"])
+        else:
+            self._objects.take_namespace(body)
