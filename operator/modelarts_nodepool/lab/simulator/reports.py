@@ -1,0 +1,50 @@
+"""The state as `GET /_simulator/state` shows it. Pure but for settling the world. Secrets are left out."""
+
+from typing import Any
+
+from modelarts_nodepool.lab.simulator.answers import timestamp
+from modelarts_nodepool.lab.simulator.cloud import Cloud
+from modelarts_nodepool.lab.simulator.keyring import Key
+from modelarts_nodepool.lab.simulator.scenario import Timings
+from modelarts_nodepool.lab.simulator.world import LiveNodePool, LiveResourcePool
+
+
+def to_state(cloud: Cloud) -> dict[str, Any]:
+    """Everything there is at this moment, in the scenario's keys where it has them."""
+    world, now = cloud.world, cloud.clock.now()
+    world.settle()
+    return {
+        "time": timestamp(now),
+        "region": world.region,
+        "projectId": world.project_id,
+        "timings": world.timings.model_dump(mode="json", by_alias=True),
+        "shape": world.shape.model_dump(mode="json", by_alias=True),
+        "credentials": [_key(key, now, world.timings) for key in cloud.keyring.keys.values()],
+        "resourcePools": [_resource_pool(live, now, world.timings) for live in world.resource_pools.values()],
+        "faults": [armed.to_report() for armed in cloud.faults.armed],
+    }
+
+
+def _key(key: Key, now: float, timings: Timings) -> dict[str, Any]:
+    return {
+        **key.credential.model_dump(mode="json", by_alias=True, exclude={"secret_key", "security_token"}),
+        "locked": key.is_locked(now, timings.lock_seconds),
+        "badSignatures": key.bad_signatures,
+    }
+
+
+def _resource_pool(live: LiveResourcePool, now: float, timings: Timings) -> dict[str, Any]:
+    return {
+        **live.spec.model_dump(mode="json", by_alias=True, exclude={"node_pools"}),
+        "deleteAccepted": live.deleted_at is not None,
+        "nodePools": [_node_pool(node_pool, now, timings) for node_pool in live.node_pools.values()],
+    }
+
+
+def _node_pool(live: LiveNodePool, now: float, timings: Timings) -> dict[str, Any]:
+    return {
+        **live.spec.model_dump(mode="json", by_alias=True),
+        "count": live.spec.wanted,
+        "states": live.states(now, timings).model_dump(),
+        "deleteAccepted": live.deleted_at is not None,
+    }
