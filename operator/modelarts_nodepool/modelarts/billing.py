@@ -27,7 +27,8 @@ def node_billing(annotations: Mapping[str, object]) -> Billing | None:
 
 def is_locked(annotations: Mapping[str, object]) -> bool:
     """Whether the node is locked against some action, deletion among them."""
-    return annotations.get(LOCK_ACTION) not in {None, ""}
+    action = annotations.get(LOCK_ACTION)
+    return action is not None and action != ""
 
 
 def _billing(mode: object) -> Billing:

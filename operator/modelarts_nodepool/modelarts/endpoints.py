@@ -19,6 +19,7 @@ from modelarts_nodepool.resource.names import REGION_PATTERN
 _PATTERN = "https://modelarts.{region}.myhuaweicloud.com"
 _REGION = re.compile(REGION_PATTERN.removeprefix("^").removesuffix("$"))
 _HOST = re.compile(r"[0-9A-Za-z]([-.0-9A-Za-z]*[0-9A-Za-z])?|[0-9A-Fa-f:.]+")
+_WORD = re.compile(r"[-_0-9A-Za-z]{0,63}")
 _FLAG = "--endpoint"
 _EXAMPLE = f"write for example {_FLAG} cn-north-4=https://modelarts.cn-north-4.myhuaweicloud.com"
 
@@ -92,7 +93,9 @@ def _split(url: str, region: str) -> SplitResult:
 
 def _check_region(region: str) -> None:
     if _REGION.fullmatch(region) is None:
-        raise SettingsError(f"{region[:63]!r} is no region (such as cn-north-4); {_EXAMPLE}")
+        # What looks like a URL may hold a password.
+        shown = repr(region) if _WORD.fullmatch(region) else "what stands before the equals sign"
+        raise SettingsError(f"{shown} is no region (such as cn-north-4); {_EXAMPLE}")
 
 
 def _is_loopback(host: str) -> bool:

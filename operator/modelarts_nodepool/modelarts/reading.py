@@ -118,7 +118,7 @@ def _next_page(call: Call, answer: Answer, document: Mapping[str, Any]) -> str |
     token = metadata.get("continue")
     if token:
         return token if isinstance(token, str) else _refuse(call, answer, "the continue token is no text")
-    if read_whole(metadata.get("remainingItemCount")) not in {None, 0}:
+    if read_whole(metadata.get("remainingItemCount")):
         _refuse(call, answer, "items remain and there is no continue token")
     return None
 

@@ -1,0 +1,79 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_nodepool.modelarts.answers import Answer, parse_http_date, read_error
+
+CODE = "ModelArts.50004000"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        ({"error_code": CODE, "error_msg": "Bad request."}, CODE, "Bad request."),
+        ({"errorCode": CODE, "errorMsg": "Bad request."}, CODE, "Bad request."),
+        ({"code": CODE, "message": "Bad request."}, CODE, "Bad request."),
+        ({"error": {"code": 401, "message": "Wrong token.", "title": "Unauthorized"}}, "401", "Wrong token."),
+        ({"outer": {"inner": {"error_code": CODE, "error_msg": "Deep."}}}, CODE, "Deep."),
+        ({"error_code": CODE}, CODE, json.dumps({"error_code": CODE})),
+        ({"error_msg": "Only words."}, None, "Only words."),
+        ({"error_code": CODE, "error_msg": None}, CODE, json.dumps({"error_code": CODE, "error_msg": None})),
+        (
+            {"error_code": "APIG.0302", "error_msg": "No.", "encoded_authorization_message": "abc"},
+            "APIG.0302",
+            "No.",
+        ),
+        ({"something": "else"}, None, json.dumps({"something": "else"})),
+    ],
+    ids=["snake", "camel", "bare", "iam", "nested", "code only", "words only", "null words", "policy", "other"],
+)
+def test_every_form_of_error_body_is_read(body: object, code: str | None, words: str) -> None:
+    error = read_error(json.dumps(body).encode())
+    assert (error.code, error.words) == (code, words)
+
+
+@pytest.mark.parametrize("body", [b"<html>no</html>", b'{"error_code": "Mo', b"", b"\xff\xfe\xfd", b"[" * 100_000])
+def test_body_that_is_no_json_has_no_code(body: bytes) -> None:
+    assert read_error(body).code is None
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reading_of_errors(body: bytes) -> None:
+    read_error(body)
+    assert Answer(500, {}, body).request_id is None or body
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["error_code", "error_msg", "code", "message", "x"]), inner, max_size=3)
+        ),
+        max_leaves=10,
+    )
+)
+def test_no_json_breaks_the_reading_of_errors(document: object) -> None:
+    error = read_error(json.dumps(document).encode())
+    assert error.code is None or len(error.code) <= 64
+
+
+def test_request_id_comes_from_the_header_before_the_body() -> None:
+    body = b'{"request_id": "from-body"}'
+    assert Answer(400, {"x-request-id": "from-header"}, body).request_id == "from-header"
+    assert Answer(400, {}, body).request_id == "from-body"
+
+
+@pytest.mark.parametrize("text", ["", "a b", "x" * 129, "a\x1b[31m", "<script>"])
+def test_request_id_that_is_not_plain_is_dropped(text: str) -> None:
+    assert Answer(200, {"x-request-id": text}, b"").request_id is None
+
+
+def test_http_dates_are_read_and_others_are_none() -> None:
+    assert parse_http_date("Mon, 23 Nov 2026 11:08:55 GMT") == datetime(2026, 11, 23, 11, 8, 55, tzinfo=UTC)
+    assert parse_http_date("Mon, 23 Nov 2026 11:08:55 -0000") == datetime(2026, 11, 23, 11, 8, 55, tzinfo=UTC)
+    assert parse_http_date("soon") is None
+    assert parse_http_date("") is None

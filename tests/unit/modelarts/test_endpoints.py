@@ -1,0 +1,73 @@
+import pytest
+
+from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.modelarts.endpoints import endpoint_of, parse_endpoint, parse_endpoints
+
+
+def test_endpoint_follows_from_the_region() -> None:
+    assert endpoint_of("cn-north-4").url == "https://modelarts.cn-north-4.myhuaweicloud.com"
+    assert endpoint_of("ap-southeast-1").url == "https://modelarts.ap-southeast-1.myhuaweicloud.com"
+
+
+def test_override_wins_for_its_region_only() -> None:
+    overrides = parse_endpoints(["cn-north-4=http://127.0.0.1:1234"])
+    assert endpoint_of("cn-north-4", overrides).url == "http://127.0.0.1:1234"
+    assert endpoint_of("cn-east-3", overrides).url == "https://modelarts.cn-east-3.myhuaweicloud.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("cn-north-4=http://127.0.0.1:1234", "http://127.0.0.1:1234"),
+        ("cn-north-4=http://localhost:80/", "http://localhost:80"),
+        ("cn-north-4=http://[::1]:8080", "http://[::1]:8080"),
+        ("cn-north-4=modelarts.example.com", "https://modelarts.example.com"),
+        ("cn-north-4=modelarts.example.com:8443", "https://modelarts.example.com:8443"),
+        ("cn-north-4=https://Modelarts.Example.com", "https://modelarts.example.com"),
+    ],
+)
+def test_override_is_read(text: str, url: str) -> None:
+    endpoint = parse_endpoint(text)
+    assert endpoint.region == "cn-north-4"
+    assert endpoint.url == url
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("https://modelarts.example.com", "REGION=URL"),
+        ("https://user:CANARY@h/?a=b", "no region"),
+        ("cn-north-4", "REGION=URL"),
+        ("cn-north-4=", "REGION=URL"),
+        ("CN=https://h", "no region"),
+        ("cn-north-4=http://modelarts.example.com", "only for loopback"),
+        ("cn-north-4=http://127.0.0.1.example.com", "only for loopback"),
+        ("cn-north-4=http://localhost.example.com", "only for loopback"),
+        ("cn-north-4=ftp://modelarts.example.com", "neither"),
+        ("cn-north-4=https://modelarts.example.com/prefix", "has a path"),
+        ("cn-north-4=https://modelarts.example.com?a=b", "has a path"),
+        ("cn-north-4=https://modelarts.example.com:port", "no URL"),
+        ("cn-north-4=https://:443", "no valid host"),
+        ("cn-north-4=https://a b", "no URL"),
+        ("cn-north-4=https://a\\b", "no valid host"),
+        ("cn-north-4=https://bücher.example", "no URL"),
+        ("cn-north-4=https://user:CANARY@modelarts.example.com", "Secret"),
+        ("cn-north-4=https://CANARY@modelarts.example.com/x", "Secret"),
+    ],
+)
+def test_bad_override_names_the_flag_and_never_a_password(text: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_endpoint(text)
+    assert "--endpoint" in str(caught.value)
+    assert words in str(caught.value)
+    assert "CANARY" not in str(caught.value)
+
+
+def test_region_named_twice_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="cn-north-4 twice"):
+        parse_endpoints(["cn-north-4=https://a", "cn-north-4=https://b"])
+
+
+def test_region_that_would_change_the_host_is_refused() -> None:
+    with pytest.raises(SettingsError):
+        endpoint_of("cn-north-4.evil.example/#-1")
