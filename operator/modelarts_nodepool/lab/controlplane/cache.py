@@ -63,6 +63,7 @@ class Cache:
             self._sweep()
             yield
         finally:
+            self._owner.unlink(missing_ok=True)
             lock.release()
 
     @contextmanager

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,12 +110,10 @@ def _stream(client: httpx.Client, url: str, target: Path, step: Step) -> str:
 
 
 def _extract(archive: Path, member: str, folder: Path) -> Path:
-    with tarfile.open(archive) as opened:
-        source = opened.extractfile(member)
-        if source is None:
-            raise DownloadError(f"{archive.name} holds no file {member}")
-        target = folder / "extracted"
-        with target.open("wb") as out:
-            while block := source.read(1 << 20):
-                out.write(block)
-    return target
+    target = folder / "extracted"
+    with tarfile.open(archive) as opened, target.open("wb") as out:
+        for entry in opened:
+            if entry.name == member and (source := opened.extractfile(entry)):
+                shutil.copyfileobj(source, out)
+                return target
+    raise DownloadError(f"{archive.name} holds no file {member}")

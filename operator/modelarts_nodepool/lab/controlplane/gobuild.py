@@ -31,9 +31,11 @@ class GoBuild:
         log = cache.folder / "build.log"
         log.write_text("")
         total = self._count_packages(go, names, log, narrator)
+        narrator.say(f"Building {', '.join(names)}: some eight minutes on two cores, once.")
         with cache.partial() as partial:
-            with narrator.step(f"Building {', '.join(names)} with {go.version}") as step:
+            with narrator.step(f"Compiling with {go.version}") as step:
                 step.total = total
+                step.detail = f"0 of at most {total:,} packages"
 
                 def count(line: str) -> None:
                     if not line.startswith((MODULE_NOTICE, "#", "\t")):
@@ -50,7 +52,7 @@ class GoBuild:
     def _count_packages(self, go: Go, names: Sequence[str], log: Path, narrator: Narrator) -> int:
         """Load the modules and count the packages that the binaries consist of."""
         count = 0
-        with narrator.step("Loading the Go modules of Kubernetes and etcd") as step:
+        with narrator.step("Loading Go modules") as step:
 
             def note(line: str) -> None:
                 nonlocal count
