@@ -38,12 +38,12 @@ logger = logging.getLogger(__name__)
 )
 @click.version_option(app.VERSION, prog_name="modelarts-nodepool")
 def cli() -> None:
-    r"""Delete ModelArts node pools safely from Kubernetes, and see their nodes in status.
+    """Delete ModelArts node pools safely from Kubernetes, and see their nodes in status.
 
     \b
     On this machine, with nothing else at hand:   modelarts-nodepool demo
     In a cluster that kubectl reaches:            modelarts-nodepool run --operator-namespace NAMESPACE
-    """
+    """  # noqa: D301 - click reads the backspace
 
 
 @cli.command()

@@ -15,8 +15,8 @@ logger = logging.getLogger("modelarts_nodepool.audit")
 
 
 def log_delete(node_pool: NodePool, identity: Identity, record: DeletionRecord, answer: Accepted | CloudError) -> None:
-    """One DELETE was sent, or nearly: with what came of it."""
-    outcome = "Accepted" if isinstance(answer, Accepted) else answer.reason
+    """One DELETE was sent, or nearly: with what came of it. None: nobody waited for the answer."""
+    outcome = "Unknown" if answer is None else "Accepted" if isinstance(answer, Accepted) else answer.reason
     logger.info(
         "DELETE of node pool %s: %s",
         identity.node_pool_name,
@@ -25,7 +25,7 @@ def log_delete(node_pool: NodePool, identity: Identity, record: DeletionRecord, 
             "audit": "delete",
             **_who(node_pool),
             "identity": identity.to_wire(),
-            "requestId": answer.request_id,
+            "requestId": answer.request_id if answer else None,
             "attempt": record.attempt,
             "outcome": outcome,
             "confirmed": node_pool.confirmation == identity.node_pool_name,

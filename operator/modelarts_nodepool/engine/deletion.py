@@ -6,6 +6,7 @@ From the deletionTimestamp on this task alone writes to the object. Its finalize
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=1)
+# A deletion needs three looks at most before it is decided.
+LOOKS_IN_A_ROW = 10
 
 
 class Deletion:
@@ -41,6 +44,7 @@ class Deletion:
         self._news = asyncio.Event()
         self._held: tuple[bool, float] | None = None
         self._backoff = FIRST_BACKOFF
+        self._looks = 0
 
     def wake(self) -> None:
         """Something changed: decide again."""
@@ -75,7 +79,7 @@ class Deletion:
         match decision:
             case Look(facts):
                 await self._facts.look(observed, facts)
-                return timedelta()
+                return self._pause_after_look()
             case Release():
                 await self._release(observed, decision)
                 return timedelta()
@@ -84,12 +88,13 @@ class Deletion:
                 await self._sender.send(self._facts, node_pool)
                 return timedelta()
             case Hold(_, _, retry_after, is_transient):
+                self._looks = 0
                 held_for = self._held_for(is_transient=is_transient)
                 await self._show(observed, decision, held_for)
                 grace = TRANSIENT_GRACE if is_transient else GRACE
                 return min(retry_after, grace - held_for) if held_for < grace else retry_after
             case Wait():
-                self._held = None
+                self._held, self._looks = None, 0
                 await self._show(observed, decision, timedelta())
                 return decision.retry_after
 
@@ -102,6 +107,16 @@ class Deletion:
         self._report(observed.node_pool, status)
 
     async def _release(self, observed: DeletionObserved, decision: Release) -> None:
+        """Let go, and see it through: news that the object is gone ends this task before its own answer is in."""
+        release = asyncio.create_task(self._let_go(observed, decision), name=f"release {self._uid}")
+        try:
+            await asyncio.shield(release)
+        except asyncio.CancelledError:
+            with suppress(ClusterError):
+                await release
+            raise
+
+    async def _let_go(self, observed: DeletionObserved, decision: Release) -> None:
         """The one place where our finalizer leaves. The patch tests uid and resourceVersion."""
         node_pool = observed.node_pool
         patch = patches.build_finalizer_removed(node_pool)
@@ -110,6 +125,11 @@ class Deletion:
         kind = EventType.WARNING if decision.is_orphan else EventType.NORMAL
         self._tools.recorder.record(node_pool, kind, _event_reason(decision), decision.message)
         self._tools.registry.take_node_pool(body)
+
+    def _pause_after_look(self) -> timedelta:
+        """None, unless looks follow each other without ever leading anywhere: the cloud must not pay for that."""
+        self._looks += 1
+        return timedelta() if self._looks <= LOOKS_IN_A_ROW else FIRST_BACKOFF * 10
 
     def _held_for(self, *, is_transient: bool) -> timedelta:
         now = self._tools.clock.monotonic()

@@ -85,6 +85,9 @@ class Sender:
             answer = await self._tools.clouds.call(
                 view.account, lambda cloud: cloud.delete_node_pool(identity.pool_name, identity.node_pool_name)
             )
+        except asyncio.CancelledError:
+            audit.log_delete(node_pool, identity, facts.record, None)
+            raise
         except (CloudError, CredentialsUnavailable, InvalidName) as failure:
             answer = failure if isinstance(failure, CloudError) else _never_sent(failure)
         finally:
