@@ -21,7 +21,7 @@ def signature_of(method: str, target: str, headers: Mapping[str, str], body: byt
     lowered = {name.lower(): value.strip() for name, value in headers.items()}
     names = sorted(lowered)
     path, _, query = target.partition("?")
-    uri = "/".join(quote(unquote(part), safe="~") for part in path.split("/"))
+    uri = quote(unquote(path), safe="/~")
     pairs = sorted(
         [tuple(quote(unquote(text), safe="~") for text in part.split("=", 1)) for part in query.split("&") if part]
     )

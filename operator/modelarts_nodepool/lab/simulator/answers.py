@@ -3,12 +3,13 @@
 nodes.py does the same for single nodes.
 """
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from modelarts_nodepool.lab.simulator.scenario import Shape, Timings
-from modelarts_nodepool.lab.simulator.scenario_pools import STATES, AvailabilityZone, NodePool, States
-from modelarts_nodepool.lab.simulator.world import LiveNodePool, LiveResourcePool
+from modelarts_nodepool.lab.simulator.scenario_pools import AvailabilityZone, NodePool
+from modelarts_nodepool.lab.simulator.world import LiveNodePool, LiveResourcePool, NodeCounts
 
 API_VERSION = "v2"
 NETWORK = {
@@ -43,27 +44,39 @@ def zones_of(spec: NodePool, region: str) -> list[AvailabilityZone]:
     return spec.azs or [AvailabilityZone(az=f"{region}a", count=spec.wanted)]
 
 
-def to_node_pool(live: LiveNodePool, states: States, shape: Shape, region: str) -> dict[str, Any]:
-    """A node pool with its counts. States without nodes are left out, as the API does."""
+def encode(body: dict[str, Any]) -> bytes:
+    """An answer as it goes over the wire."""
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def to_node_pool(live: LiveNodePool, counts: NodeCounts, shape: Shape, region: str) -> bytes:
+    """A node pool with its counts, encoded. Kept until one of these facts changes: LISTs ask for it all the time."""
+    if live.encoded is not None:
+        spec, its_shape, its_counts, encoded = live.encoded
+        if spec is live.spec and its_shape is shape and its_counts == counts:
+            return encoded
+    encoded = encode(_node_pool(live.spec, counts, shape, region))
+    live.encoded = (live.spec, shape, counts, encoded)
+    return encoded
+
+
+def to_node_pool_list(node_pools: list[bytes]) -> bytes:
+    """The answer of list_node_pools: no metadata, no pages."""
+    return b'{"kind":"NodePoolList","apiVersion":"v2","items":[' + b",".join(node_pools) + b"]}"
+
+
+def _node_pool(spec: NodePool, counts: NodeCounts, shape: Shape, region: str) -> dict[str, Any]:
+    """States without nodes are left out, as the API does."""
     as_list = shape.resources == "list"
-    resources = _resources(live.spec, region)
+    resources = _resources(spec, region)
+    counted = _counted(spec, counts, region)
     return {
         "kind": "NodePool",
         "apiVersion": API_VERSION,
-        "metadata": {"name": live.spec.name},
+        "metadata": {"name": spec.name},
         "spec": {"resources": [resources] if as_list else resources},
-        "status": {
-            "resources": {
-                state: [counted] if as_list else counted
-                for state, counted in _counted(live.spec, states, region).items()
-            }
-        },
+        "status": {"resources": {state: [found] for state, found in counted.items()} if as_list else counted},
     }
-
-
-def to_node_pool_list(node_pools: list[dict[str, Any]]) -> dict[str, Any]:
-    """The answer of list_node_pools: no metadata, no pages."""
-    return {"kind": "NodePoolList", "apiVersion": API_VERSION, "items": node_pools}
 
 
 def _resources(spec: NodePool, region: str) -> dict[str, Any]:
@@ -83,12 +96,11 @@ def _resources(spec: NodePool, region: str) -> dict[str, Any]:
     }
 
 
-def _counted(spec: NodePool, states: States, region: str) -> dict[str, Any]:
+def _counted(spec: NodePool, counts: NodeCounts, region: str) -> dict[str, Any]:
     zones = zones_of(spec, region)
     counted: dict[str, Any] = {}
     start = 0
-    for state in STATES:
-        count: int = getattr(states, state)
+    for state, count in counts._asdict().items():
         if count:
             counted[state] = {
                 "nodePool": spec.name,
@@ -107,7 +119,7 @@ def to_resource_pool(live: LiveResourcePool, now: float, timings: Timings, regio
     node_pools = list(live.node_pools.values())
     status: dict[str, list[Any]] = {}
     for node_pool in node_pools:
-        for state, counted in _counted(node_pool.spec, node_pool.states(now, timings), region).items():
+        for state, counted in _counted(node_pool.spec, node_pool.counts(now, timings), region).items():
             status.setdefault(state, []).append(counted)
     metadata: dict[str, Any] = {
         "name": spec.name,
@@ -133,11 +145,6 @@ def to_resource_pool(live: LiveResourcePool, now: float, timings: Timings, regio
             "scope": [{"scopeType": scope, "state": "Enabled"} for scope in ("Train", "Infer", "Notebook")],
         },
     }
-
-
-def to_resource_pool_list(resource_pools: list[dict[str, Any]]) -> dict[str, Any]:
-    """The answer of list_pools: no pages."""
-    return {"kind": "PoolList", "apiVersion": API_VERSION, "items": resource_pools}
 
 
 def _labels(live: LiveResourcePool, region: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ server.py hands requests in. Everything that costs time per request is here, so 
 """
 
 import asyncio
+from contextlib import suppress
 from email.utils import formatdate
 from urllib.parse import unquote
 
@@ -11,14 +12,14 @@ from aiohttp import web
 
 from modelarts_nodepool.lab.simulator.cloud import Cloud
 from modelarts_nodepool.lab.simulator.faults import ArmedFault
-from modelarts_nodepool.lab.simulator.keyring import authorize
+from modelarts_nodepool.lab.simulator.keyring import authorize, read_authorization
 from modelarts_nodepool.lab.simulator.operations import carry_out
-from modelarts_nodepool.lab.simulator.refusals import RefusedError, error_body, unknown_route
+from modelarts_nodepool.lab.simulator.refusals import RefusedError, unknown_route
 from modelarts_nodepool.lab.simulator.requestlog import Entry
 from modelarts_nodepool.lab.simulator.routes import Route, find_route
 from modelarts_nodepool.lab.simulator.scenario_faults import Fault
 from modelarts_nodepool.lab.simulator.signatures import SignedRequest
-from modelarts_nodepool.lab.simulator.spoiling import Answer, has_own_answer, own_answer, spoil
+from modelarts_nodepool.lab.simulator.spoiling import Answer, has_own_answer, own_answer, own_error, spoil, to_error
 
 CHUNK = b" " * 65_536
 
@@ -61,8 +62,10 @@ async def _admit(cloud: Cloud, request: web.BaseRequest, route: Route, entry: En
         headers={name.lower(): value for name, value in request.headers.items()},
         body=await request.read() if request.can_read_body else b"",
     )
-    credential = cloud.keyring.authenticate(signed, cloud.clock.now(), cloud.world.timings)
-    entry.access_key, entry.signature = credential.access_key, "valid"
+    authorization = read_authorization(signed)
+    entry.access_key = authorization.access_key
+    credential = cloud.keyring.authenticate(signed, authorization, cloud.clock.now(), cloud.world.timings)
+    entry.signature = "valid"
     authorize(credential, route, cloud.world.project_id)
 
 
@@ -91,13 +94,10 @@ def _faulty_answer(cloud: Cloud, route: Route, query: dict[str, str], entry: Ent
         except RefusedError as refusal:
             return _refused(refusal, entry)
     if fault.effect == "after":
-        try:
+        with suppress(RefusedError):
             _true_answer(cloud, route, query, entry)
-        except RefusedError:
-            entry.error = None
-    answer = own_answer(fault, entry.request_id)
-    entry.error = answer.body.get("error_code") if isinstance(answer.body, dict) else None
-    return answer
+    entry.error = own_error(fault)
+    return own_answer(fault, entry.request_id)
 
 
 def _true_answer(cloud: Cloud, route: Route, query: dict[str, str], entry: Entry) -> Answer:
@@ -109,7 +109,7 @@ def _true_answer(cloud: Cloud, route: Route, query: dict[str, str], entry: Entry
 
 def _refused(refusal: RefusedError, entry: Entry) -> Answer:
     entry.error = refusal.code
-    return Answer(refusal.status, error_body(refusal.code, refusal.message, entry.request_id))
+    return to_error(refusal.status, refusal.code, refusal.message, entry.request_id)
 
 
 def _query(raw_query: str) -> dict[str, str]:
@@ -136,14 +136,15 @@ async def _send(cloud: Cloud, request: web.BaseRequest, answer: Answer, request_
         "Date": formatdate(_server_time(cloud), usegmt=True),
         **answer.headers,
     }
-    body = answer.encoded()
     if not answer.padding:
-        return web.Response(status=answer.status, body=body, headers=headers)
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
     response = web.StreamResponse(status=answer.status, headers=headers)
-    response.content_length = len(body) + answer.padding
-    await response.prepare(request)
-    for start in range(0, answer.padding, len(CHUNK)):
-        await response.write(CHUNK[: answer.padding - start])
-    await response.write(body)
-    await response.write_eof()
+    response.content_length = len(answer.body) + answer.padding
+    # A client that has read enough hangs up: that is what a huge body is for.
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        for start in range(0, answer.padding, len(CHUNK)):
+            await response.write(CHUNK[: answer.padding - start])
+        await response.write(answer.body)
+        await response.write_eof()
     return response

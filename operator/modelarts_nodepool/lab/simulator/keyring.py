@@ -40,9 +40,10 @@ class Keyring:
     def __init__(self, credentials: list[Credential]) -> None:
         self.keys = {credential.access_key: Key(credential) for credential in credentials}
 
-    def authenticate(self, request: SignedRequest, now: float, timings: Timings) -> Credential:
+    def authenticate(
+        self, request: SignedRequest, authorization: Authorization, now: float, timings: Timings
+    ) -> Credential:
         """The credential that signed the request; raises RefusedError with the verdict for the request log."""
-        authorization = _authorization(request)
         key = self.keys.get(authorization.access_key)
         if key is None:
             raise unauthenticated(f"ak {authorization.access_key} not exist", "unknownKey")
@@ -70,15 +71,8 @@ class Keyring:
         raise unauthenticated("verify aksk signature fail", "invalid")
 
 
-def authorize(credential: Credential, route: Route, home_project: str) -> None:
-    """Raise RefusedError where a good signature is not good for this project or this operation."""
-    if route.project_id != (credential.project_id or home_project):
-        raise wrong_project(route.project_id)
-    if credential.allow is not None and route.operation not in credential.allow:
-        raise not_allowed(route.operation)
-
-
-def _authorization(request: SignedRequest) -> Authorization:
+def read_authorization(request: SignedRequest) -> Authorization:
+    """Who says to have signed the request; RefusedError where nobody does."""
     value = request.headers.get("authorization")
     if value is None:
         if "x-auth-token" in request.headers:
@@ -88,6 +82,14 @@ def _authorization(request: SignedRequest) -> Authorization:
     if authorization is None:
         raise unauthenticated("the Authorization header is malformed", "malformed")
     return authorization
+
+
+def authorize(credential: Credential, route: Route, home_project: str) -> None:
+    """Raise RefusedError where a good signature is not good for this project or this operation."""
+    if route.project_id != (credential.project_id or home_project):
+        raise wrong_project(route.project_id)
+    if credential.allow is not None and route.operation not in credential.allow:
+        raise not_allowed(route.operation)
 
 
 def _check_date(request: SignedRequest, authorization: Authorization, now: float) -> None:

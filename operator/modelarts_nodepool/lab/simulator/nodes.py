@@ -9,17 +9,18 @@ from typing import Any
 
 from modelarts_nodepool.lab.simulator.answers import API_VERSION, spread, timestamp, zones_of
 from modelarts_nodepool.lab.simulator.refusals import bad_request
-from modelarts_nodepool.lab.simulator.scenario_pools import States
-from modelarts_nodepool.lab.simulator.world import LiveNodePool, LiveResourcePool
+from modelarts_nodepool.lab.simulator.world import LiveNodePool, LiveResourcePool, NodeCounts
 
 # Working nodes come first, so that a node that breaks or is added leaves the others' numbers alone.
 PHASES = ("available", "abnormal", "creating", "deleting")
 MAX_PAGE = 500
 
 
-def to_nodes(resource_pool: LiveResourcePool, live: LiveNodePool, states: States, region: str) -> list[dict[str, Any]]:
+def to_nodes(
+    resource_pool: LiveResourcePool, live: LiveNodePool, counts: NodeCounts, region: str
+) -> list[dict[str, Any]]:
     """All nodes of a node pool."""
-    phases = [phase.capitalize() for phase in PHASES for _ in range(getattr(states, phase))]
+    phases = [phase.capitalize() for phase in PHASES for _ in range(getattr(counts, phase))]
     return [_node(resource_pool, live, number, phase, region) for number, phase in enumerate(phases)]
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelarts_nodepool.lab.simulator.answers import (
+    API_VERSION,
+    encode,
     timestamp,
     to_node_pool,
     to_node_pool_list,
     to_resource_pool,
-    to_resource_pool_list,
 )
 from modelarts_nodepool.lab.simulator.nodes import to_nodes, to_page
 from modelarts_nodepool.lab.simulator.refusals import bad_request, being_deleted
@@ -24,7 +25,7 @@ STATUS_FILTER = {"Creating": "creating", "Error": "failed"}
 class Done:
     """An operation's answer (always status 200) and whether it changed the cloud."""
 
-    body: dict[str, Any]
+    body: bytes
     has_effect: bool = False
 
 
@@ -35,20 +36,17 @@ def carry_out(world: World, route: Route, query: dict[str, str]) -> Done:
 
 def _list_pools(world: World, route: Route, query: dict[str, str]) -> Done:
     workspace, status, now = query.get("workspaceId", "0"), query.get("status"), world.clock.now()
-    return Done(
-        to_resource_pool_list(
-            [
-                to_resource_pool(live, now, world.timings, world.region)
-                for live in world.resource_pools_of(route.project_id)
-                if live.spec.workspace == workspace and status in {None, STATUS_FILTER.get(live.spec.phase, "created")}
-            ]
-        )
-    )
+    items = [
+        to_resource_pool(live, now, world.timings, world.region)
+        for live in world.resource_pools_of(route.project_id)
+        if live.spec.workspace == workspace and status in {None, STATUS_FILTER.get(live.spec.phase, "created")}
+    ]
+    return Done(encode({"kind": "PoolList", "apiVersion": API_VERSION, "items": items}))
 
 
 def _show_pool(world: World, route: Route, _query: dict[str, str]) -> Done:
     live = world.resource_pool(route.project_id, route.resource_pool)
-    return Done(to_resource_pool(live, world.clock.now(), world.timings, world.region))
+    return Done(encode(to_resource_pool(live, world.clock.now(), world.timings, world.region)))
 
 
 def _delete_pool(world: World, route: Route, _query: dict[str, str]) -> Done:
@@ -62,7 +60,7 @@ def _delete_pool(world: World, route: Route, _query: dict[str, str]) -> Done:
             node_pool.deleted_at = now if node_pool.deleted_at is None else node_pool.deleted_at
     body = to_resource_pool(live, now, world.timings, world.region)
     body["metadata"]["deletionTimestamp"] = timestamp(now if live.deleted_at is None else live.deleted_at)
-    return Done(body, has_effect=is_first)
+    return Done(encode(body), has_effect=is_first)
 
 
 def _list_node_pools(world: World, route: Route, _query: dict[str, str]) -> Done:
@@ -108,21 +106,22 @@ def _why_not(resource_pool: LiveResourcePool, live: LiveNodePool) -> str | None:
 
 def _list_node_pool_nodes(world: World, route: Route, query: dict[str, str]) -> Done:
     resource_pool = world.resource_pool(route.project_id, route.resource_pool)
-    return Done(to_page(_nodes(world, resource_pool, world.node_pool(resource_pool, route.node_pool)), query))
+    nodes = _nodes(world, resource_pool, world.node_pool(resource_pool, route.node_pool))
+    return Done(encode(to_page(nodes, query)))
 
 
 def _list_pool_nodes(world: World, route: Route, query: dict[str, str]) -> Done:
     resource_pool = world.resource_pool(route.project_id, route.resource_pool)
     nodes = [node for live in resource_pool.node_pools.values() for node in _nodes(world, resource_pool, live)]
-    return Done(to_page(nodes, query))
+    return Done(encode(to_page(nodes, query)))
 
 
 def _nodes(world: World, resource_pool: LiveResourcePool, live: LiveNodePool) -> list[dict[str, Any]]:
-    return to_nodes(resource_pool, live, live.states(world.clock.now(), world.timings), world.region)
+    return to_nodes(resource_pool, live, live.counts(world.clock.now(), world.timings), world.region)
 
 
-def _shown(world: World, live: LiveNodePool) -> dict[str, Any]:
-    return to_node_pool(live, live.states(world.clock.now(), world.timings), world.shape, world.region)
+def _shown(world: World, live: LiveNodePool) -> bytes:
+    return to_node_pool(live, live.counts(world.clock.now(), world.timings), world.shape, world.region)
 
 
 _OPERATIONS: Mapping[str, Callable[[World, Route, dict[str, str]], Done]] = {

@@ -1,6 +1,8 @@
 """From a YAML file to a scenario, or to problems that name file, line, key and the fix."""
 
+from collections.abc import Mapping
 from pathlib import Path as FilePath
+from types import MappingProxyType
 
 import yaml
 from pydantic import ValidationError
@@ -30,14 +32,17 @@ def parse_scenario(text: str, source: str) -> Scenario:
         line = None if error.problem_mark is None else error.problem_mark.line + 1
         problem = Problem((), f"this is not YAML: {error.problem}", line)
         raise ScenarioError([problem], source) from error
+    except RecursionError as error:
+        raise ScenarioError([Problem((), "an alias in it refers to itself; write the part out")], source) from error
     except yaml.YAMLError as error:
         raise ScenarioError([Problem((), "this is not YAML: it holds unreadable characters")], source) from error
     if problems:
         raise ScenarioError(problems, source)
-    return _validated(content, lines, source)
+    return to_scenario(content, source, lines)
 
 
-def _validated(content: object, lines: dict[Path, int], source: str) -> Scenario:
+def to_scenario(content: object, source: str = "", lines: Mapping[Path, int] = MappingProxyType({})) -> Scenario:
+    """The scenario in what YAML or JSON held; `lines` is where its keys stand. Raises ScenarioError."""
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
@@ -48,7 +53,7 @@ def _validated(content: object, lines: dict[Path, int], source: str) -> Scenario
         raise ScenarioError(problems, source) from error
 
 
-def _line_of(path: Path, lines: dict[Path, int]) -> int | None:
+def _line_of(path: Path, lines: Mapping[Path, int]) -> int | None:
     """The line of the key, or of the nearest one around it that was written."""
     for length in range(len(path), -1, -1):
         if path[:length] in lines:

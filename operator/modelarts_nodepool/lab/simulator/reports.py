@@ -45,6 +45,6 @@ def _node_pool(live: LiveNodePool, now: float, timings: Timings) -> dict[str, An
     return {
         **live.spec.model_dump(mode="json", by_alias=True),
         "count": live.spec.wanted,
-        "states": live.states(now, timings).model_dump(),
+        "states": live.counts(now, timings)._asdict(),
         "deleteAccepted": live.deleted_at is not None,
     }

@@ -16,7 +16,7 @@ OperationName = Literal[
     "list_node_pool_nodes",
     "list_pool_nodes",
 ]
-BodyFault = Literal["html", "truncated", "empty", "huge", "null", "itemsMissing", "negativeCounts"]
+BodyFault = Literal["html", "truncated", "empty", "huge", "null", "itemsMissing", "itemsNull", "negativeCounts"]
 
 
 class Fault(ScenarioModel):
@@ -49,7 +49,7 @@ class Fault(ScenarioModel):
         None,
         description=(
             "What the body becomes: an HTML page, half of its JSON, nothing, huge (hugeBytes), the JSON null, a "
-            "list without its key items, or counts below zero."
+            "list without its key items or with items: null, or counts below zero."
         ),
     )
     huge_bytes: int = Field(52_428_800, ge=1, description="How long a huge body is.")

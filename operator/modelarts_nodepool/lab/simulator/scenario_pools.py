@@ -7,8 +7,6 @@ from pydantic import Field, model_validator
 
 from modelarts_nodepool.lab.simulator.model import NAME_PATTERN, ScenarioModel
 
-STATES = ("creating", "available", "abnormal", "deleting")
-
 
 class States(ScenarioModel):
     """How many nodes are in which state. What is left out is zero."""

@@ -16,6 +16,7 @@ from modelarts_nodepool.lab.simulator.clock import Clock, SystemClock
 from modelarts_nodepool.lab.simulator.cloud import Cloud
 from modelarts_nodepool.lab.simulator.control import PREFIX, answer_control
 from modelarts_nodepool.lab.simulator.gateway import answer_signed
+from modelarts_nodepool.lab.simulator.reading import to_scenario
 from modelarts_nodepool.lab.simulator.reports import to_state
 from modelarts_nodepool.lab.simulator.requestlog import Entry
 from modelarts_nodepool.lab.simulator.scenario import Scenario, default_scenario
@@ -59,7 +60,7 @@ class Simulator:
         if scenario is None:
             scenario = default_scenario()
         elif isinstance(scenario, dict):
-            scenario = Scenario.model_validate(scenario)
+            scenario = to_scenario(scenario)
         cloud = Cloud(scenario, clock or SystemClock())
         runner = web.ServerRunner(_server(cloud), handle_signals=False, shutdown_timeout=0.2)
         await runner.setup()

@@ -50,8 +50,11 @@ def _encode(text: str) -> str:
 
 
 def canonical_path(raw_path: str) -> str:
-    """Each segment decoded once and encoded again; a trailing slash is added, which the wire does not have."""
-    path = "/".join(_encode(segment) for segment in raw_path.split("/"))
+    """The path decoded once and encoded again; a trailing slash is added, which the wire does not have.
+
+    It is decoded before it is split: a name with %2F in it is signed as two segments.
+    """
+    path = quote(unquote(raw_path), safe="/-._~")
     return path if path.endswith("/") else f"{path}/"
 
 

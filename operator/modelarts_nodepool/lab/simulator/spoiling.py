@@ -6,10 +6,13 @@ from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from typing import Any
 
+from modelarts_nodepool.lab.simulator.answers import encode
 from modelarts_nodepool.lab.simulator.refusals import default_error, error_body
 from modelarts_nodepool.lab.simulator.scenario_faults import BodyFault, Fault
 
 HTML = b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>Back soon</h1></body></html>"
+BODILESS = frozenset({204, 304})
+FIRST_ERROR = 400
 JSON_TYPE = "application/json;charset=utf-8"
 
 
@@ -18,15 +21,15 @@ class Answer:
     """An answer about to be sent. `padding` bytes of white space come before the body."""
 
     status: int
-    body: Any
-    raw: bytes | None = None
+    body: bytes = b""
     content_type: str = JSON_TYPE
     headers: dict[str, str] = field(default_factory=dict)
     padding: int = 0
 
-    def encoded(self) -> bytes:
-        """The body's bytes, padding left out."""
-        return self.raw if self.raw is not None else json.dumps(self.body, separators=(",", ":")).encode()
+
+def to_error(status: int, code: str, message: str, request_id: str) -> Answer:
+    """An answer with an error body."""
+    return Answer(status, encode(error_body(code, message, request_id)))
 
 
 def has_own_answer(fault: Fault) -> bool:
@@ -34,18 +37,22 @@ def has_own_answer(fault: Fault) -> bool:
     return fault.status is not None or fault.redirect is not None
 
 
+def own_error(fault: Fault) -> str | None:
+    """The error code of a fault with a status, None where it is no error."""
+    if fault.redirect is not None or fault.status is None:
+        return None
+    is_error = fault.status >= FIRST_ERROR or fault.error_code is not None
+    return (fault.error_code or default_error(fault.status)[0]) if is_error else None
+
+
 def own_answer(fault: Fault, request_id: str) -> Answer:
-    """The answer of a fault with a status or a redirect."""
+    """The answer of a fault with a status or a redirect. A status below 400 has an empty body."""
     if fault.redirect is not None:
-        return Answer(fault.status or 307, None, raw=b"", headers={"Location": fault.redirect})
-    status = fault.status or 500
-    code, message = default_error(status)
-    if status in {204, 304}:
-        return Answer(status, None, raw=b"")
-    is_success = 200 <= status < 300 and fault.error_code is None  # noqa: PLR2004 the 2xx class
-    if is_success:
-        return Answer(status, {})
-    return Answer(status, error_body(fault.error_code or code, fault.error_msg or message, request_id))
+        return Answer(fault.status or 307, headers={"Location": fault.redirect})
+    status, code = fault.status or 500, own_error(fault)
+    if code is None:
+        return Answer(status, b"" if status in BODILESS else b"{}")
+    return to_error(status, code, fault.error_msg or default_error(status)[1], request_id)
 
 
 def spoil(answer: Answer, fault: Fault, now: float) -> Answer:
@@ -60,24 +67,25 @@ def spoil(answer: Answer, fault: Fault, now: float) -> Answer:
 
 
 def _with_body(answer: Answer, body: BodyFault, huge_bytes: int) -> Answer:
-    whole = answer.encoded()
+    whole = answer.body
     broken: dict[BodyFault, Callable[[], Answer]] = {
-        "html": lambda: replace(answer, raw=HTML, content_type="text/html;charset=utf-8"),
-        "truncated": lambda: replace(answer, raw=whole[: len(whole) // 2]),
-        "empty": lambda: replace(answer, raw=b""),
+        "html": lambda: replace(answer, body=HTML, content_type="text/html;charset=utf-8"),
+        "truncated": lambda: replace(answer, body=whole[: len(whole) // 2]),
+        "empty": lambda: replace(answer, body=b""),
         "huge": lambda: replace(answer, padding=max(huge_bytes - len(whole), 0)),
-        "null": lambda: replace(answer, raw=b"null"),
-        "itemsMissing": lambda: replace(answer, body=_without_items(answer.body)),
-        "negativeCounts": lambda: replace(answer, body=_negated(answer.body)),
+        "null": lambda: replace(answer, body=b"null"),
+        "itemsMissing": lambda: replace(answer, body=encode(_without_items(whole))),
+        "itemsNull": lambda: replace(answer, body=encode(_without_items(whole) | {"items": None})),
+        "negativeCounts": lambda: replace(answer, body=encode(_negated(json.loads(whole or b"{}")))),
     }
     return broken[body]()
 
 
-def _without_items(body: object) -> object:
-    return {key: value for key, value in body.items() if key != "items"} if isinstance(body, dict) else body
+def _without_items(body: bytes) -> dict[str, Any]:
+    return {key: value for key, value in json.loads(body or b"{}").items() if key != "items"}
 
 
-def _negated(body: object) -> object:
+def _negated(body: Any) -> Any:  # noqa: ANN401 any JSON
     if isinstance(body, list):
         return [_negated(item) for item in body]
     if not isinstance(body, dict):

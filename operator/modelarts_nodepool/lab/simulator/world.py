@@ -4,20 +4,34 @@ operations.py reads and deletes, changes.py rewrites at run time. Nothing here k
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from modelarts_nodepool.lab.simulator.clock import Clock
 from modelarts_nodepool.lab.simulator.refusals import node_pool_not_found, resource_pool_not_found
 from modelarts_nodepool.lab.simulator.scenario import Scenario, Shape, Timings
-from modelarts_nodepool.lab.simulator.scenario_pools import NodePool, ResourcePool, States
+from modelarts_nodepool.lab.simulator.scenario_pools import NodePool, ResourcePool
+
+
+class NodeCounts(NamedTuple):
+    """A node pool's nodes by state."""
+
+    creating: int = 0
+    available: int = 0
+    abnormal: int = 0
+    deleting: int = 0
 
 
 @dataclass(slots=True)
 class LiveNodePool:
-    """A node pool in the world. `creating_since` only where the clock drives its creation."""
+    """A node pool in the world. `creating_since` only where the clock drives its creation.
+
+    `encoded` belongs to answers.py, which keeps there what it answered last and for which facts.
+    """
 
     spec: NodePool
     creating_since: float | None = None
     deleted_at: float | None = None
+    encoded: tuple[NodePool, Shape, NodeCounts, bytes] | None = None
 
     def is_deleting(self, now: float, timings: Timings) -> bool:
         """Whether an accepted DELETE can be seen."""
@@ -31,19 +45,20 @@ class LiveNodePool:
         takes = timings.delete_seconds if own is None else own
         return now >= self.deleted_at + timings.accept_delay_seconds + takes
 
-    def states(self, now: float, timings: Timings) -> States:
+    def counts(self, now: float, timings: Timings) -> NodeCounts:
         """Its nodes by state at this moment."""
-        lasting = self._lasting_states(now, timings)
-        return States(deleting=lasting.total) if self.is_deleting(now, timings) else lasting
+        lasting = self._lasting_counts(now, timings)
+        return NodeCounts(deleting=sum(lasting)) if self.is_deleting(now, timings) else lasting
 
-    def _lasting_states(self, now: float, timings: Timings) -> States:
-        if self.spec.states is not None:
-            return self.spec.states
+    def _lasting_counts(self, now: float, timings: Timings) -> NodeCounts:
+        states = self.spec.states
+        if states is not None:
+            return NodeCounts(states.creating, states.available, states.abnormal, states.deleting)
         own = self.spec.create_seconds
         takes = timings.create_seconds if own is None else own
         if self.creating_since is not None and now < self.creating_since + takes:
-            return States(creating=self.spec.wanted)
-        return States(available=self.spec.wanted)
+            return NodeCounts(creating=self.spec.wanted)
+        return NodeCounts(available=self.spec.wanted)
 
 
 @dataclass(slots=True)
@@ -83,7 +98,7 @@ class World:
 
     def put_resource_pool(self, live: LiveResourcePool, spec: ResourcePool) -> None:
         """Add a resource pool, or let it be as `spec` says from now on; its node pools stay."""
-        live.spec = spec
+        live.spec = spec.model_copy(update={"node_pools": []})
         live.project_id = spec.project_id or self.project_id
         self.resource_pools[spec.name] = live
 
