@@ -14,7 +14,9 @@ from modelarts_nodepool.resource.objects import NodePool
 logger = logging.getLogger("modelarts_nodepool.audit")
 
 
-def log_delete(node_pool: NodePool, identity: Identity, record: DeletionRecord, answer: Accepted | CloudError) -> None:
+def log_delete(
+    node_pool: NodePool, identity: Identity, record: DeletionRecord, answer: Accepted | CloudError | None
+) -> None:
     """One DELETE was sent, or nearly: with what came of it. None: nobody waited for the answer."""
     outcome = "Unknown" if answer is None else "Accepted" if isinstance(answer, Accepted) else answer.reason
     logger.info(
@@ -25,7 +27,7 @@ def log_delete(node_pool: NodePool, identity: Identity, record: DeletionRecord, 
             "audit": "delete",
             **_who(node_pool),
             "identity": identity.to_wire(),
-            "requestId": answer.request_id if answer else None,
+            "requestId": None if answer is None else answer.request_id,
             "attempt": record.attempt,
             "outcome": outcome,
             "confirmed": node_pool.confirmation == identity.node_pool_name,
