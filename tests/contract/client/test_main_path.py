@@ -1,0 +1,152 @@
+"""What the operator does every day, against the simulator. Case numbers are those of the conformance list."""
+
+from typing import Any
+
+import pytest
+
+from modelarts_nodepool.errors import NotFound, ResourcePoolNotFound
+from modelarts_nodepool.ports import AccessKey, Billing
+from modelarts_nodepool.resource.node_pool import Counts, ZoneCount
+from tests.contract.client.clients import PROJECT, Reports, a_client, a_cloud
+
+WORLD: dict[str, Any] = {
+    "timings": {"deleteSeconds": 0},
+    "resourcePools": [
+        {
+            "name": "pool-a",
+            "billingMode": "0",
+            "nodePools": [
+                {
+                    "name": "training-a",
+                    "count": 4,
+                    "states": {"available": 2, "creating": 1, "abnormal": 1},
+                    "azs": [{"az": "cn-north-4b", "count": 1}, {"az": "cn-north-4a", "count": 3}],
+                },
+                {"name": "training-b", "count": 2, "prepaidNodes": 1, "lockedNodes": 2},
+            ],
+        },
+        {"name": "pool-yearly", "billingMode": "1", "workspace": "ws-1", "nodePools": [{"name": "np", "count": 1}]},
+        {"name": "pool-silent"},
+    ],
+}
+
+
+@pytest.mark.parametrize("shape", ["object", "list"])
+async def test_21_and_22_node_pools_are_listed_whether_objects_or_lists(shape: str) -> None:
+    async with a_cloud(WORLD | {"shape": {"resources": shape}}) as (simulator, client):
+        listing = await client.list_node_pools("pool-a")
+        assert set(listing.node_pools) == {"training-a", "training-b"}
+        training = listing.node_pools["training-a"]
+        assert training.counts == Counts(available=2, creating=1, abnormal=1)
+        assert training.shape.azs == (ZoneCount(az="cn-north-4a", count=3), ZoneCount(az="cn-north-4b", count=1))
+        assert training.shape.count == 4
+        assert listing.request_id == simulator.requests()[-1].request_id
+        assert await client.show_node_pool("pool-a", "training-a") == training
+
+
+async def test_3_resource_pool_without_node_pools_has_an_empty_list() -> None:
+    async with a_cloud(WORLD) as (_, client):
+        assert (await client.list_node_pools("pool-silent")).node_pools == {}
+
+
+async def test_listing_that_did_not_change_is_the_same_object_and_a_changed_one_is_new() -> None:
+    async with a_cloud(WORLD) as (simulator, client):
+        first = await client.list_node_pools("pool-a")
+        second = await client.list_node_pools("pool-a")
+        assert second.node_pools is first.node_pools
+        assert second.request_id != first.request_id
+        simulator.change({"resourcePools": {"pool-a": {"nodePools": {"training-b": None}}}})
+        assert set((await client.list_node_pools("pool-a")).node_pools) == {"training-a"}
+
+
+async def test_19_and_20_billing_and_locks_are_read() -> None:
+    async with a_cloud(WORLD) as (_, client):
+        assert (await client.show_pool("pool-a")).billing is Billing.PAY_PER_USE
+        assert (await client.show_pool("pool-yearly")).billing is Billing.YEARLY_MONTHLY
+        assert (await client.show_pool("pool-silent")).billing is Billing.UNKNOWN
+        nodes = await client.list_node_pool_nodes("pool-a", "training-b")
+        assert [node.billing for node in nodes] == [Billing.YEARLY_MONTHLY, Billing.PAY_PER_USE]
+        assert all(node.is_locked for node in nodes)
+
+
+async def test_resource_pools_are_listed_by_workspace() -> None:
+    async with a_cloud(WORLD) as (_, client):
+        assert set(await client.list_pools("0")) == {"pool-a", "pool-silent"}
+        assert set(await client.list_pools("ws-1")) == {"pool-yearly"}
+
+
+async def test_4_nodes_are_read_over_all_pages() -> None:
+    world = {"resourcePools": [{"name": "pool-a", "nodePools": [{"name": "big", "count": 1203}]}]}
+    async with a_cloud(world) as (simulator, client):
+        nodes = await client.list_node_pool_nodes("pool-a", "big")
+        assert len({node.name for node in nodes}) == 1203
+        assert len(simulator.requests("list_node_pool_nodes")) == 3
+
+
+async def test_24_deletion_is_accepted_then_gone() -> None:
+    reports = Reports()
+    async with a_cloud(WORLD | {"timings": {"deleteSeconds": 3600}}, reports=reports) as (simulator, client):
+        accepted = await client.delete_node_pool("pool-a", "training-a")
+        (request,) = simulator.requests("delete_node_pool")
+        assert request.effect == "accepted"
+        assert accepted.request_id == request.request_id
+        assert (await client.show_node_pool("pool-a", "training-a")).counts == Counts(deleting=4)
+        simulator.change({"timings": {"deleteSeconds": 0}})
+        with pytest.raises(NotFound):
+            await client.show_node_pool("pool-a", "training-a")
+        assert "training-a" not in (await client.list_node_pools("pool-a")).node_pools
+    assert reports.outcomes == ["200", "200", "404", "200"]
+
+
+@pytest.mark.parametrize("shape", [{"notFound": "404"}, {"notFound": "400"}, {"notFoundCode": "ModelArts.50015404"}])
+async def test_16_unknown_node_pool_is_not_found_however_it_is_said(shape: dict[str, str]) -> None:
+    async with a_cloud(WORLD | {"shape": shape}) as (_, client):
+        for call in (client.show_node_pool, client.delete_node_pool, client.list_node_pool_nodes):
+            with pytest.raises(NotFound) as caught:
+                await call("pool-a", "unknown")
+            assert caught.value.request_id
+
+
+async def test_17_unknown_resource_pool_is_told_apart() -> None:
+    async with a_cloud(WORLD | {"shape": {"notFoundCode": "ModelArts.50015404"}}) as (_, client):
+        with pytest.raises(ResourcePoolNotFound) as caught:
+            await client.delete_node_pool("unknown", "training-a")
+        assert caught.value.code == "ModelArts.50015001"
+        with pytest.raises(ResourcePoolNotFound):
+            await client.list_node_pools("unknown")
+        with pytest.raises(ResourcePoolNotFound):
+            await client.show_pool("unknown")
+        with pytest.raises(NotFound) as other:
+            await client.delete_node_pool("pool-a", "unknown")
+        assert not isinstance(other.value, ResourcePoolNotFound)
+
+
+async def test_10_temporary_key_is_accepted_with_its_token_only() -> None:
+    world = WORLD | {"credentials": [{"accessKey": "AK", "secretKey": "SK", "securityToken": "TOKEN"}]}
+    async with a_cloud(world) as (simulator, _):
+        async with a_client(simulator.endpoint, key=AccessKey("AK", "SK", "TOKEN")) as client:
+            assert await client.list_pools("0")
+        assert simulator.requests()[-1].signature == "valid"
+
+
+async def test_changed_key_is_used_by_the_next_call() -> None:
+    world = WORLD | {
+        "credentials": [{"accessKey": "AK1", "secretKey": "SK1"}, {"accessKey": "AK2", "secretKey": "SK2"}]
+    }
+    keys = iter([AccessKey("AK1", "SK1"), AccessKey("AK2", "SK2")])
+    async with a_cloud(world) as (simulator, _), a_client(simulator.endpoint, key=lambda: next(keys)) as client:
+        await client.list_pools("0")
+        await client.list_pools("0")
+        assert [request.access_key for request in simulator.requests()] == ["AK1", "AK2"]
+
+
+async def test_reports_name_the_call_its_outcome_and_its_request_id() -> None:
+    reports = Reports()
+    async with a_cloud(WORLD, reports=reports) as (simulator, client):
+        await client.show_node_pool("pool-a", "training-a")
+        (report,) = reports.seen
+        assert (report.operation, report.resource_pool, report.node_pool) == ("show_node_pool", "pool-a", "training-a")
+        assert report.outcome == "200"
+        assert report.request_id == simulator.requests()[0].request_id
+        assert report.duration.total_seconds() >= 0
+        assert simulator.requests()[0].path == f"/v2/{PROJECT}/pools/pool-a/nodepools/training-a"
