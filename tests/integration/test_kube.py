@@ -13,7 +13,7 @@ from modelarts_nodepool.errors import ClusterUnavailable, ObjectChanged, ObjectG
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
-from modelarts_nodepool.kube.definitions import find_missing, wait_until_served
+from modelarts_nodepool.kube.definitions import find_missing
 from modelarts_nodepool.kube.events import EventRecorder, EventType, Reference
 from modelarts_nodepool.kube.patches import build_finalizer_added, build_finalizer_removed, build_status
 from modelarts_nodepool.lab.controlplane import ControlPlane
@@ -71,7 +71,9 @@ async def is_gone(cluster: Cluster, path: str) -> bool:
 @pytest.fixture
 async def definitions(control_plane: ControlPlane, cluster: Cluster) -> None:
     await control_plane.kubectl("apply", "--server-side", "-f", str(CRDS))
-    await asyncio.wait_for(wait_until_served(cluster), 30)
+    async with asyncio.timeout(30):
+        while await find_missing(cluster):  # noqa: ASYNC110 - the API server tells nobody
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.usefixtures("definitions")

@@ -11,7 +11,7 @@ import kopf
 import pytest
 import yaml
 
-from modelarts_nodepool.errors import ClusterUnavailable
+from modelarts_nodepool.errors import ClusterUnavailable, SettingsError
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
@@ -86,6 +86,47 @@ async def test_a_rotated_token_is_used_for_reads_writes_and_kopfs_session(
         async with session.post(connection.server + SELF, json=REVIEW) as answer:
             said = await answer.json()
         assert said["status"]["userInfo"]["username"] == f"system:serviceaccount:{namespace}:writer"
+
+
+def with_changes(plane: ControlPlane, folder: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> str:
+    content = yaml.safe_load(plane.kubeconfig.read_text())
+    for entry in content["clusters"]:
+        entry["cluster"] |= cluster
+    for entry in content["users"]:
+        entry["user"] |= user
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+async def version_with(kubeconfig: str) -> str:
+    async with await Connection.open(version="0", kubeconfig=kubeconfig) as connection:
+        return str((await KubeCluster(connection).get("/version"))["gitVersion"])
+
+
+async def test_the_certificate_is_checked_against_the_name_in_the_kubeconfig(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    right = with_changes(control_plane, tmp_path, {"tls-server-name": "kubernetes.default.svc"}, {})
+    assert await version_with(right) == control_plane.version
+    wrong = with_changes(control_plane, tmp_path, {"tls-server-name": "wrong.example"}, {})
+    with pytest.raises(ClusterUnavailable, match="Certificate"):
+        await version_with(wrong)
+
+
+async def test_an_insecure_kubeconfig_is_taken_at_its_word(control_plane: ControlPlane, tmp_path: Path) -> None:
+    cluster = {"tls-server-name": "wrong.example", "insecure-skip-tls-verify": True}
+    assert await version_with(with_changes(control_plane, tmp_path, cluster, {})) == control_plane.version
+
+
+async def test_a_client_certificate_has_to_fit_its_key(control_plane: ControlPlane, tmp_path: Path) -> None:
+    # The API server's own pair stands in for a person's: what is tested is that both are loaded.
+    [certificate] = control_plane.folder.rglob("apiserver.crt")
+    user = {"client-certificate": str(certificate), "client-key": str(certificate.with_suffix(".key"))}
+    assert await version_with(with_changes(control_plane, tmp_path, {}, user)) == control_plane.version
+    user["client-key"] = str(certificate)
+    with pytest.raises(SettingsError, match="certificate or key"):
+        await version_with(with_changes(control_plane, tmp_path, {}, user))
 
 
 @asynccontextmanager

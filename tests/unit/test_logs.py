@@ -6,6 +6,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -70,7 +71,9 @@ def test_an_extra_cannot_take_the_place_of_the_message() -> None:
 def test_the_loggers_of_kopf_name_their_object() -> None:
     stream = set_up("json")
     reference = {"kind": "ModelArtsNodePool", "name": "a", "namespace": "ml", "uid": "u-1"}
-    extra = {"settings": object(), "k8s_skip": True, "k8s_ref": reference}
+    # kopf's own handler on this logger, there once anything has imported kopf, reads them.
+    settings = SimpleNamespace(posting=SimpleNamespace(level=logging.CRITICAL, enabled=False, loggers=False))
+    extra = {"settings": settings, "k8s_skip": True, "k8s_ref": reference}
     logging.getLogger("kopf.objects").warning("throttled", extra=extra)
     line = last(stream)
     assert (line["object"], line["uid"]) == ("ml/a", "u-1")
@@ -165,6 +168,12 @@ def test_no_secret_reaches_the_log(
     assert stream.getvalue()
     for form in ("c4n4ry", "YzRuNHJ5", "anything", "short"):
         assert form not in said
+
+
+def test_arguments_that_do_not_fit_cost_no_message() -> None:
+    stream = set_up("json")
+    logging.getLogger("x").info("%d node pools", "three")
+    assert last(stream)["message"] == "%d node pools (its arguments do not fit)"
 
 
 class Unprintable:

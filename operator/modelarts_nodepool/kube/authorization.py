@@ -15,6 +15,8 @@ from yarl import URL
 from modelarts_nodepool.logs import redact
 
 _REFRESH_SECONDS = 60.0
+# A command that hangs must not hold up kopf's watches, which nobody else bounds.
+_RELOAD_SECONDS = 10.0
 _UNAUTHORIZED = 401
 
 _logger = logging.getLogger(__name__)
@@ -86,7 +88,8 @@ class Authorization:
             if self._read_at != seen:
                 return
             try:
-                await self._reload()
+                async with asyncio.timeout(_RELOAD_SECONDS):
+                    await self._reload()
             except Exception as error:  # noqa: BLE001 - the token in hand may well be good for an hour
                 _logger.warning(
                     "the API server's token could not be read again (%s), the last one stays in use",

@@ -20,6 +20,8 @@ from modelarts_nodepool.kube.kubeconfig import Access, load_access
 # Unlimited, a thousand deletions at once opened as many TLS connections and cost twice the memory and CPU.
 _MAX_CONNECTIONS = 20
 _CONNECT_SECONDS = 10
+# Long enough to spare a deletion the TLS handshake, shorter than load balancers keep an idle connection.
+_KEEPALIVE_SECONDS = 30
 
 
 class Connection:
@@ -39,7 +41,7 @@ class Connection:
         self._proxy = configuration.proxy or find_proxy(URL(self.server))
         tls = _build_tls(configuration, access.source)
         self._authorization = _build_authorization(URL(self.server), access, tls)
-        self._connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=tls)
+        self._connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS, ssl=tls)
         self._sessions: list[aiohttp.ClientSession] = []
         self.session = self.new_session()
 

@@ -4,10 +4,7 @@ Asked by the supervisor in engine/ before kopf starts, and by doctor. While a CR
 the verb patch: a watcher started then would stay blind, so both the CRD and discovery have to agree.
 """
 
-import asyncio
-import logging
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from modelarts_nodepool.errors import ClusterError, ObjectGone
@@ -18,24 +15,11 @@ from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, API_VERSION, GROUP
 _PLURALS = (NODE_POOL_PLURAL, ACCOUNT_PLURAL)
 _INSTALL = "kubectl apply --server-side -f crds/"
 
-_logger = logging.getLogger(__name__)
-
 
 async def find_missing(cluster: Cluster) -> list[str]:
     """What keeps us from starting, a sentence each with what to do; empty when both kinds are served."""
     missing = [problem for plural in _PLURALS if (problem := await _problem_of(cluster, plural))]
     return missing or await _undiscovered(cluster)
-
-
-async def wait_until_served(cluster: Cluster, poll: timedelta = timedelta(seconds=1)) -> None:
-    """Return once both kinds are served; what is missing is logged when it changes."""
-    said: list[str] = []
-    while missing := await find_missing(cluster):
-        if missing != said:
-            for problem in missing:
-                _logger.warning("waiting: %s", problem)
-            said = missing
-        await asyncio.sleep(poll.total_seconds())
 
 
 async def _problem_of(cluster: Cluster, plural: str) -> str | None:

@@ -54,7 +54,7 @@ async def _from_file(paths: str, context: str | None) -> Access:
     configuration = Configuration()
     configuration.host = ""
     try:
-        # Without persist_config=False the library would rewrite the user's file.
+        # The library could write renewed tokens into the user's file; that file is not ours.
         loader = await load_kube_config(  # type: ignore[no-untyped-call]
             paths, context=context, client_configuration=configuration, persist_config=False
         )
@@ -94,12 +94,13 @@ def _is_there(paths: str) -> bool:
 
 
 def _check(configuration: Configuration, paths: str) -> None:
-    if not configuration.host:
+    if not configuration.host.startswith(("https://", "http://")):
         raise SettingsError(
-            f"The kubeconfig {paths} names no server for its current cluster: see kubectl config view --minify."
+            f"The kubeconfig {paths} names no server with https:// for its current cluster: "
+            "see kubectl config view --minify."
         )
     has_credentials = configuration.api_key.get("BearerToken") or configuration.cert_file
-    if configuration.host.startswith("https") and not has_credentials:
+    if configuration.host.startswith("https:") and not has_credentials:
         raise SettingsError(
             f"The kubeconfig {paths} gives no credentials for its current context, or the command that should "
             f"give them failed: see kubectl --kubeconfig {paths} auth whoami."

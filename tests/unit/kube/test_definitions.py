@@ -1,15 +1,13 @@
 """Whether both kinds are served, and what is said when they are not."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.definitions import find_missing, wait_until_served
+from modelarts_nodepool.kube.definitions import find_missing
 
 ESTABLISHED = {"type": "Established", "status": "True"}
 VERBS = ["get", "list", "patch", "watch"]
@@ -97,14 +95,3 @@ async def test_nothing_is_missing_when_both_kinds_are_served() -> None:
 async def test_what_is_missing_is_said_with_the_next_step(cluster: ReadOnlyCluster, said: str) -> None:
     missing = await find_missing(cluster)
     assert said in missing[0]
-
-
-async def test_waiting_ends_when_the_kinds_are_served(caplog: pytest.LogCaptureFixture) -> None:
-    cluster = ReadOnlyCluster(node_pools=ObjectGone("no"))
-    waiting = asyncio.create_task(wait_until_served(cluster, timedelta(0)))
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert not waiting.done()
-    cluster.answers[paths.NODE_POOL_DEFINITION] = a_definition(ESTABLISHED)
-    await waiting
-    assert caplog.text.count("is not installed") == 1

@@ -74,12 +74,6 @@ async def test_a_command_gives_the_token(tmp_path: Path) -> None:
     assert access.configuration.api_key["BearerToken"] == "Bearer abc"
 
 
-async def test_the_users_file_is_never_written(tmp_path: Path) -> None:
-    content = "# my notes\n" + yaml.safe_dump(a_kubeconfig())
-    await load(tmp_path / "k", content)
-    assert (tmp_path / "k").read_text() == content
-
-
 async def test_a_pod_uses_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     token, authority = tmp_path / "token", tmp_path / "ca.crt"
     token.write_text("one")
@@ -110,6 +104,7 @@ FAILING = {"apiVersion": "client.authentication.k8s.io/v1", "command": "false"}
         pytest.param("just text", "cannot be used", id="text"),
         pytest.param(f"users: [{{token: {CANARY}", "cannot be used", id="no YAML"),
         pytest.param(a_kubeconfig(server=""), "names no server", id="no server"),
+        pytest.param(a_kubeconfig(server="kube.example"), "names no server", id="server without a scheme"),
         pytest.param(a_kubeconfig({}), "no credentials", id="no credentials"),
         pytest.param(a_kubeconfig() | {"users": []}, "kubeconfig", id="user that is not there"),
         pytest.param(a_kubeconfig({"exec": FAILING}), "no credentials", id="command that fails"),
