@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from modelarts_nodepool import errors
+from modelarts_nodepool.modelarts.transport import Bounds
 from tests.contract.client.clients import PROJECT, SHORT, Reports, a_client
 from tests.contract.client.raw_server import Writer, a_reply, raw_server, reset, wait_for_ever
 
@@ -129,8 +131,13 @@ async def test_refused_connection_proves_that_nothing_was_sent() -> None:
 
 
 async def test_server_without_tls_proves_that_nothing_was_sent() -> None:
-    async with raw_server(a_reply(400)) as server, a_client(server.endpoint.replace("http:", "https:")) as client:
-        with pytest.raises(errors.Unreachable):
+    # It waits for the end of what it takes for a request's head, we wait for its part of the handshake.
+    bounds = Bounds(connecting=timedelta(seconds=0.2))
+    async with (
+        raw_server(a_reply(400)) as server,
+        a_client(server.endpoint.replace("http:", "https:"), bounds=bounds) as client,
+    ):
+        with pytest.raises(errors.Unreachable, match="ConnectTimeout"):
             await client.delete_node_pool(*NP)
 
 

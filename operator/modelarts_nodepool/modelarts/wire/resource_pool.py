@@ -40,9 +40,7 @@ class ObjectBody(Wire):
     def annotations(self) -> dict[str, object] | Unreadable:
         """metadata.annotations; a missing map is an empty one."""
         metadata = self.metadata
-        if metadata is None:
-            return {}
-        return metadata if isinstance(metadata, Unreadable) else metadata.annotations
+        return {} if metadata is None or isinstance(metadata, Unreadable) else metadata.annotations
 
     @property
     def phase(self) -> str:
