@@ -6,7 +6,8 @@ docs/operations/troubleshooting.md):
     OperatorError
     ├── SettingsError            a flag or variable is wrong; the process ends with exit code 2
     ├── InvalidName              a name that would change a URL; nothing was sent
-    ├── CredentialsUnavailable   Secret missing, not labelled, a key missing or unreadable
+    ├── CredentialsUnavailable   Secret not labelled, a key missing or unreadable
+    │   └── SecretNotFound       no such Secret
     ├── CloudError               an answer of ModelArts or its gateway, or none
     │   ├── CredentialsRejected  401, APIG.0301: no hot retry, six bad signatures lock the key
     │   ├── ClockSkew            401 while the server's Date is far from ours
@@ -44,16 +45,20 @@ class SettingsError(OperatorError):
     reason = "SettingsError"
 
 
-class InvalidName(OperatorError):  # noqa: N818 - the class name is the word users read
+class InvalidName(OperatorError):
     """A name that may not become part of a URL. Nothing was sent."""
 
     reason = "InvalidName"
 
 
-class CredentialsUnavailable(OperatorError):  # noqa: N818 - likewise
+class CredentialsUnavailable(OperatorError):
     """The credentials could not be read. The message names the key, never its value."""
 
     reason = "CredentialsUnavailable"
+
+
+class SecretNotFound(CredentialsUnavailable):
+    """The Secret itself does not exist; accounts say so by a reason of its own."""
 
 
 class CloudError(OperatorError):
@@ -86,28 +91,28 @@ class CloudError(OperatorError):
         self.retry_after = retry_after
 
 
-class CredentialsRejected(CloudError):  # noqa: N818 - likewise
+class CredentialsRejected(CloudError):
     """401 or APIG.0301: the access key or signature was not accepted."""
 
     reason = "CredentialsRejected"
     had_no_effect = True
 
 
-class ClockSkew(CloudError):  # noqa: N818 - likewise
+class ClockSkew(CloudError):
     """Signatures fail because our clock is more than 15 minutes off."""
 
     reason = "ClockSkew"
     had_no_effect = True
 
 
-class PermissionDenied(CloudError):  # noqa: N818 - likewise
+class PermissionDenied(CloudError):
     """403: the identity may not do this."""
 
     reason = "PermissionDenied"
     had_no_effect = True
 
 
-class NotFound(CloudError):  # noqa: N818 - likewise
+class NotFound(CloudError):
     """ModelArts itself, not its gateway, says that the thing does not exist. One witness, not a proof."""
 
     reason = "NodePoolNotFound"
@@ -119,7 +124,7 @@ class ResourcePoolNotFound(NotFound):
     reason = "ResourcePoolNotFound"
 
 
-class RefusedByModelArts(CloudError):  # noqa: N818 - likewise
+class RefusedByModelArts(CloudError):
     """400: understood and not done."""
 
     reason = "RefusedByModelArts"
@@ -132,7 +137,7 @@ class Conflict(RefusedByModelArts):
     had_no_effect = False
 
 
-class CloudUnavailable(CloudError):  # noqa: N818 - likewise
+class CloudUnavailable(CloudError):
     """Nothing can be concluded from this; try again later."""
 
     reason = "CloudUnavailable"

@@ -18,6 +18,7 @@ from modelarts_nodepool.errors import (
     CredentialsRejected,
     CredentialsUnavailable,
     ObjectGone,
+    SecretNotFound,
 )
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.logs import redact
@@ -116,7 +117,7 @@ class Clouds:
         try:
             body = await self._cluster.get(paths.secret(self._namespace, name))
         except ObjectGone:
-            raise CredentialsUnavailable(
+            raise SecretNotFound(
                 f"Secret {self._namespace}/{name} does not exist; create it: kubectl create secret generic {name} "
                 f"-n {self._namespace} --from-literal=accessKey=… --from-literal=secretKey=… and label it "
                 'modelarts.huaweicloud.com/credentials="true"'

@@ -114,7 +114,7 @@ def _never_sent(failure: CredentialsUnavailable | InvalidName) -> CloudError:
     return Unsent(str(failure))
 
 
-class Unsent(CloudError):  # noqa: N818 - as the other errors
+class Unsent(CloudError):
     """Nothing left this process."""
 
     reason = "CloudUnavailable"

@@ -13,7 +13,6 @@ class Reason(StrEnum):
     NODES_DELETING = "NodesDeleting"
     NO_NODES_AVAILABLE = "NoNodesAvailable"
     OBSERVATION_STALE = "ObservationStale"
-    NOT_YET_OBSERVED = "NotYetObserved"
 
     # NodesHealthy
     ALL_NODES_HEALTHY = "AllNodesHealthy"
