@@ -166,12 +166,18 @@ def set_up_logging(log_format: str, level: str, stream: TextIO | None = None) ->
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return
     logging.getLogger("modelarts_nodepool").critical("the program failed", exc_info=(kind, error, trace))
+
+
+def _log_uncaught_in_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None:
+        _log_uncaught(ended.exc_type, ended.exc_value, ended.exc_traceback)
 
 
 def _message(record: logging.LogRecord) -> str:

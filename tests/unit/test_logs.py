@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -23,11 +24,11 @@ Log = Callable[[], str]
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
-    before = (root.level, sys.excepthook)
+    before = (root.level, sys.excepthook, threading.excepthook)
     levels = {name: logging.getLogger(name).level for name in ("kopf", "httpx", "httpcore")}
     yield
     root.handlers.clear()
-    root.level, sys.excepthook = before
+    root.level, sys.excepthook, threading.excepthook = before
     logging.captureWarnings(capture=False)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
@@ -129,6 +130,12 @@ def log_uncaught() -> None:
         sys.excepthook(type(error), error, error.__traceback__)
 
 
+def log_uncaught_in_thread() -> None:
+    thread = threading.Thread(target=fail_twice_with, args=(SECRET,))
+    thread.start()
+    thread.join()
+
+
 def log_nested_extra() -> None:
     nested = {"headers": {"Authorization": "anything", "x": [SECRET, (SECRET,)]}, SECRET: 1}
     logging.getLogger("x").info("sent", extra={"request": nested, "token": "short", "odd": {SECRET: SECRET}})
@@ -156,6 +163,7 @@ def warn() -> None:
         pytest.param(log_nested_extra, id="nested extra"),
         pytest.param(log_traceback, id="traceback"),
         pytest.param(log_uncaught, id="uncaught error"),
+        pytest.param(log_uncaught_in_thread, id="uncaught error in a thread"),
         pytest.param(warn, id="warning"),
     ],
 )
