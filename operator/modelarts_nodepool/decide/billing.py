@@ -5,9 +5,13 @@ from typing import TypeVar
 
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.decision import Decision, Hold, Look
+from modelarts_nodepool.decide.failures import hold_for
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
-from modelarts_nodepool.decide.proof import Unclear, weigh_failure
+from modelarts_nodepool.decide.progress import shown_counts
+from modelarts_nodepool.decide.proof import Missing, weigh_failure
+from modelarts_nodepool.errors import NotFound
 from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool, Moment
+from modelarts_nodepool.resource.node_pool import Counts
 from modelarts_nodepool.resource.reasons import Reason
 
 T = TypeVar("T")
@@ -58,34 +62,41 @@ def _blocked(
     observed: DeletionObserved, resource_pool: CloudResourcePool | None, nodes: tuple[CloudNode, ...]
 ) -> Hold | None:
     own = resource_pool.billing if resource_pool else Billing.UNKNOWN
-    prepaid = [node.name for node in nodes if node.billing is Billing.YEARLY_MONTHLY]
-    locked = [node.name for node in nodes if node.is_locked]
-    unknown = [node.name for node in nodes if node.billing is Billing.UNKNOWN]
-    name = observed.node_pool.spec.pool_name
     if own is Billing.YEARLY_MONTHLY:
-        return _yearly(observed, f"resource pool {name} is billed yearly/monthly")
+        return _yearly(observed, f"resource pool {observed.node_pool.spec.pool_name} is billed yearly/monthly")
+    prepaid = [node.name for node in nodes if node.billing is Billing.YEARLY_MONTHLY]
     if prepaid:
         return _yearly(observed, f"{_some(prepaid)} billed yearly/monthly")
+    locked = [node.name for node in nodes if node.is_locked]
     if locked:
         return _locked(observed, locked)
-    if commands_lift(observed):
+    unknown = _unknown_billing(observed, own, nodes)
+    if unknown is None or Reason.BILLING_UNKNOWN in commands.given_overrides(observed.node_pool):
         return None
+    words = (
+        f"ModelArts does not say how {unknown} billed; where you know that it is pay-per-use: "
+        f"{commands.override(observed.node_pool, Reason.BILLING_UNKNOWN)}"
+    )
+    return Hold(Reason.BILLING_UNKNOWN, words, HELD)
+
+
+def _unknown_billing(observed: DeletionObserved, own: Billing, nodes: tuple[CloudNode, ...]) -> str | None:
     if own is Billing.UNKNOWN:
-        return _unknown(observed, f"ModelArts does not say how resource pool {name} is billed")
+        return f"resource pool {observed.node_pool.spec.pool_name} is"
+    unknown = [node.name for node in nodes if node.billing is Billing.UNKNOWN]
     if unknown:
-        return _unknown(observed, f"ModelArts does not say how {_some(unknown)} billed")
+        return _some(unknown)
+    counts = shown_counts(observed) or Counts()
+    if not nodes and counts.available + counts.abnormal > 0:
+        # Counted and not listed: nobody can say that none of them is prepaid.
+        return f"the {counts.total} nodes that it counts and does not list are"
     return None
-
-
-def commands_lift(observed: DeletionObserved) -> bool:
-    """Whether people took it upon themselves that unknown billing is pay-per-use."""
-    return Reason.BILLING_UNKNOWN in commands.given_overrides(observed.node_pool)
 
 
 def _yearly(observed: DeletionObserved, what: str) -> Hold:
     node_pool = observed.node_pool
     words = (
-        f"{what}: ModelArts does not delete that and it is never unsubscribed from here; no DELETE was sent; "
+        f"{what}: ModelArts does not delete that and it is never unsubscribed from here; no DELETE is sent; "
         f"unsubscribe it in the ModelArts console, then: {commands.look_again(node_pool)}; or let the object go "
         f"and keep the node pool: {commands.retain(node_pool)}"
     )
@@ -101,35 +112,14 @@ def _locked(observed: DeletionObserved, locked: list[str]) -> Hold:
     return Hold(Reason.NODE_LOCKED, words, HELD)
 
 
-def _unknown(observed: DeletionObserved, what: str) -> Hold:
-    words = (
-        f"{what}; where you know that it is pay-per-use: "
-        f"{commands.override(observed.node_pool, Reason.BILLING_UNKNOWN)}"
-    )
-    return Hold(Reason.BILLING_UNKNOWN, words, HELD)
-
-
 def _failed(observed: DeletionObserved, evidence: Evidence[object], fact: Fact, moment: Moment) -> Decision:
     weighed = weigh_failure(evidence, fact, moment)
-    if isinstance(weighed, Unclear):
-        words = (
-            f"whether the node pool may be deleted could not be looked up ({fact}): {weighed.failure}; tried again "
-            f"by itself; details: {commands.describe(observed.node_pool)}"
-        )
-        transient = getattr(weighed.failure, "is_transient", False)
-        return Hold(_reason(weighed), words, weighed.retry_after, is_transient=transient)
-    return Look(weighed.facts)
-
-
-def _reason(weighed: Unclear) -> Reason:
-    # "Not found" here contradicts the LIST that shows the node pool: that is no reason to hold by its own name.
-    known = {
-        Reason.CREDENTIALS_REJECTED,
-        Reason.CREDENTIALS_UNAVAILABLE,
-        Reason.PERMISSION_DENIED,
-        Reason.CLOCK_SKEW,
-    }
-    return next((reason for reason in known if reason.value == weighed.failure.reason), Reason.CLOUD_UNAVAILABLE)
+    if isinstance(weighed, Missing):
+        # "Not found" contradicts the LIST that shows the node pool: that one is asked again as well.
+        is_contradiction = isinstance(evidence.failure, NotFound)
+        return Look(weighed.facts | {Fact.LISTING} if is_contradiction else weighed.facts)
+    what = f"whether the node pool may be deleted could not be looked up ({fact})"
+    return hold_for(observed.node_pool, weighed.failure, what, weighed.retry_after)
 
 
 def _is_usable(evidence: Evidence[T] | None, observed: DeletionObserved, moment: Moment, longest: timedelta) -> bool:

@@ -6,6 +6,7 @@ They set annotations with a field manager of their own: GitOps tools undo what `
 import shlex
 
 from modelarts_nodepool.resource.names import (
+    ACCOUNT_SHORT,
     CONFIRM_ANNOTATION,
     NODE_POOL_SHORT,
     OVERRIDE_ANNOTATION,
@@ -55,6 +56,21 @@ def override(node_pool: NodePool, reason: Reason) -> str:
 def describe(node_pool: NodePool) -> str:
     """Show the whole object."""
     return f"kubectl describe {_target(node_pool)}"
+
+
+def describe_account(node_pool: NodePool) -> str:
+    """Show the account that the object names."""
+    return f"kubectl describe {ACCOUNT_SHORT} {shlex.quote(node_pool.spec.account_ref.name)}"
+
+
+def edit_account(node_pool: NodePool) -> str:
+    """Change the account that the object names."""
+    return f"kubectl edit {ACCOUNT_SHORT} {shlex.quote(node_pool.spec.account_ref.name)}"
+
+
+def delete(node_pool: NodePool) -> str:
+    """Delete the object, and with it whatever its policy says."""
+    return f"kubectl delete {_target(node_pool)}"
 
 
 def given_overrides(node_pool: NodePool) -> frozenset[Reason]:

@@ -6,18 +6,20 @@ Called by engine/deletion.py after each decision. Answers None where nothing may
 from datetime import datetime, timedelta
 
 from modelarts_nodepool.decide.decision import Decision, Hold, Wait
+from modelarts_nodepool.decide.failures import steady_words
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.decide.progress import shown_counts
 from modelarts_nodepool.decide.record import write_ahead
 from modelarts_nodepool.decide.status import say_paused
 from modelarts_nodepool.resource.conditions import (
+    Condition,
     ConditionStatus,
     ConditionType,
     Said,
     find_condition,
     set_conditions,
 )
-from modelarts_nodepool.resource.node_pool import DeletionRecord, NodePoolStatus
+from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity, NodePoolStatus
 from modelarts_nodepool.resource.reasons import Reason
 
 # A hold shorter than this is not worth a word: finalizers of others come and go, transient faults too.
@@ -31,28 +33,32 @@ def decide_deleting_status(
     observed: DeletionObserved, decision: Decision, held_for: timedelta, now: datetime
 ) -> NodePoolStatus | None:
     """The whole status, or None where nothing may be written: the write-ahead must not collide with a mirror."""
+    blocked = _blocked_now(observed)
     match decision:
         case Wait(_, message, _, is_stuck=False):
             return _build(observed, observed.record, _deleting(message), now)
-        case Wait(reason, message, _):
-            return _build(observed, observed.record, _blocked(reason, message), now)
-        case Hold(reason, message, _, is_transient) if _is_told(observed, reason, held_for, transient=is_transient):
-            return _build(observed, observed.record, _blocked(reason, message), now)
-        case Hold() if observed.record.sent_time is not None:
-            return _build(observed, observed.record, _as_last(observed), now)
+        case Wait(reason, message):
+            return _build(observed, observed.record, _blocked(reason, message, blocked), now)
+        case Hold(reason, message) if _is_told(decision, blocked, held_for):
+            return _build(observed, observed.record, _blocked(reason, message, blocked), now)
+        case Hold(_, message) if observed.record != DeletionRecord():
+            # Written ahead already: what came of that DELETE is shown and kept, the hold not yet.
+            said = _blocked(blocked.reason, blocked.message, blocked) if blocked else _deleting(message)
+            return _build(observed, observed.record, said, now)
         case _:
             return None
 
 
 def build_write_ahead(observed: DeletionObserved, now: datetime) -> NodePoolStatus:
     """The status that goes before a DELETE: one attempt more, identity pinned, DeletingNodePool."""
-    name = observed.node_pool.node_pool_name
-    return _build(
-        observed,
-        write_ahead(observed.record, now),
-        _deleting(f"the DELETE of node pool {name} is being sent"),
-        now,
-    )
+    blocked = _blocked_now(observed)
+    message = f"the DELETE of node pool {observed.node_pool_name} is being sent"
+    if blocked is not None and blocked.reason == Reason.DELETION_STUCK:
+        # One more attempt does not make it less stuck: the alert goes on.
+        said = _blocked(blocked.reason, blocked.message, blocked)
+    else:
+        said = _deleting(message)
+    return _build(observed, write_ahead(observed.record, now), said, now)
 
 
 def is_worth_a_write(before: NodePoolStatus, after: NodePoolStatus) -> bool:
@@ -64,11 +70,16 @@ def is_worth_a_write(before: NodePoolStatus, after: NodePoolStatus) -> bool:
     return _without_riders(before) != _without_riders(after)
 
 
-def _is_told(observed: DeletionObserved, reason: Reason, held_for: timedelta, *, transient: bool) -> bool:
-    blocked = find_condition(observed.node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
-    if reason in AT_ONCE or (blocked is not None and not transient):
+def _is_told(hold: Hold, blocked: Condition | None, held_for: timedelta) -> bool:
+    if hold.reason in AT_ONCE or (blocked is not None and not hold.is_transient):
         return True
-    return held_for >= (TRANSIENT_GRACE if transient else GRACE)
+    return held_for >= (TRANSIENT_GRACE if hold.is_transient else GRACE)
+
+
+def _blocked_now(observed: DeletionObserved) -> Condition | None:
+    """DeletionBlocked as it stands, where it is true."""
+    found = find_condition(observed.node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
+    return found if found is not None and found.status is ConditionStatus.TRUE else None
 
 
 def _without_riders(status: NodePoolStatus) -> NodePoolStatus:
@@ -89,20 +100,13 @@ def _deleting(message: str) -> dict[ConditionType, Said]:
     }
 
 
-def _blocked(reason: Reason, message: str) -> dict[ConditionType, Said]:
+def _blocked(reason: str, message: str, last: Condition | None) -> dict[ConditionType, Said]:
+    words = steady_words(reason, last.message, message) if last is not None and last.reason == reason else message
     general = Reason.DELETION_BLOCKED
     return {
-        ConditionType.RECONCILING: Said(status=ConditionStatus.TRUE, reason=general, message=message),
-        ConditionType.READY: Said(status=ConditionStatus.FALSE, reason=general, message=message),
-        ConditionType.DELETION_BLOCKED: Said(status=ConditionStatus.TRUE, reason=reason, message=message),
-    }
-
-
-def _as_last(observed: DeletionObserved) -> dict[ConditionType, Said]:
-    return {
-        condition.type: Said(status=condition.status, reason=condition.reason, message=condition.message)
-        for condition in observed.node_pool.status.conditions
-        if condition.type not in (ConditionType.PAUSED, ConditionType.NODES_HEALTHY)
+        ConditionType.RECONCILING: Said(status=ConditionStatus.TRUE, reason=general, message=words),
+        ConditionType.READY: Said(status=ConditionStatus.FALSE, reason=general, message=words),
+        ConditionType.DELETION_BLOCKED: Said(status=ConditionStatus.TRUE, reason=reason, message=words),
     }
 
 
@@ -115,15 +119,29 @@ def _build(
     if healthy is not None:
         # Kept as it was: a node pool on its way out is neither healthy nor not.
         said[ConditionType.NODES_HEALTHY] = Said(status=healthy.status, reason=healthy.reason, message=healthy.message)
-    counts = shown_counts(observed)
     conditions = set_conditions(said | say_paused(node_pool), before.conditions, node_pool.metadata.generation, now)
     return before.model_copy(
         update={
             "observed_generation": node_pool.metadata.generation,
-            "counts": counts or before.counts,
-            "identity": before.identity or (observed.identity if counts is not None else None),
+            "counts": shown_counts(observed) or before.counts,
+            "identity": before.identity or _seen_identity(observed),
             "deletion": record if record != DeletionRecord() else None,
-            "last_handled_reconcile_at": node_pool.reconcile_at or before.last_handled_reconcile_at,
+            "last_handled_reconcile_at": _handled_reconcile_at(observed),
             "conditions": conditions,
         }
     )
+
+
+def _seen_identity(observed: DeletionObserved) -> Identity | None:
+    """Pinned by a LIST that shows the name, and only where the account lets this object name it."""
+    if observed.account is None or not observed.account.is_granted or shown_counts(observed) is None:
+        return None
+    return observed.identity
+
+
+def _handled_reconcile_at(observed: DeletionObserved) -> str | None:
+    """The new value once a look that began after it was set has been decided on."""
+    node_pool, asked = observed.node_pool, observed.reconcile_requested
+    if asked is not None and (observed.listing is None or observed.listing.begun < asked):
+        return node_pool.status.last_handled_reconcile_at
+    return node_pool.reconcile_at or node_pool.status.last_handled_reconcile_at

@@ -10,11 +10,13 @@ from datetime import timedelta
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.billing import decide_billing
 from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send
+from modelarts_nodepool.decide.failures import hold_for
 from modelarts_nodepool.decide.observed import DeletionObserved
-from modelarts_nodepool.decide.progress import decide_in_effect, decide_reverted
+from modelarts_nodepool.decide.progress import decide_in_effect, decide_reverted, decide_send_failed
 from modelarts_nodepool.decide.proof import Absent, Missing, Present, Unclear, prove_absence
 from modelarts_nodepool.ports import Moment
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.resource.names import is_valid_name
 from modelarts_nodepool.resource.node_pool import DeletionPolicy
 from modelarts_nodepool.resource.reasons import Reason
 
@@ -22,6 +24,7 @@ Row = Callable[[DeletionObserved, Moment], Decision | None]
 
 # A held object is looked at again this often without being asked, and at once when it or its account changes.
 HELD = timedelta(minutes=1)
+_NAMED_FINALIZERS = 5
 
 
 def decide_deletion(observed: DeletionObserved, moment: Moment) -> Decision:
@@ -38,12 +41,13 @@ def retained(observed: DeletionObserved, _: Moment) -> Decision | None:
     node_pool = observed.node_pool
     if node_pool.spec.deletion_policy is not DeletionPolicy.RETAIN and not observed.retain_seen:
         return None
-    name = node_pool.node_pool_name
+    name = observed.node_pool_name
     if observed.record.sent_time is not None:
         words = f"a DELETE of node pool {name} was sent before the policy became Retain: look at it in the cloud"
         return Release(Reason.RETAINED_AFTER_SEND, words, is_orphan=True)
     blocked = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
-    if blocked is not None and blocked.status is ConditionStatus.TRUE:
+    was_blocked = blocked is not None and blocked.status is ConditionStatus.TRUE
+    if was_blocked or observed.record.attempt > 0:
         words = f"node pool {name} stays in the cloud and no object stands for it; its deletion was held"
         return Release(Reason.ORPHANED, words, is_orphan=True)
     return Release(Reason.RETAINED, f"node pool {name} stays in the cloud, as the policy Retain asks")
@@ -53,16 +57,15 @@ def account_in_the_way(observed: DeletionObserved, _: Moment) -> Decision | None
     """Row 2: without the account, or without its grant, nothing may be looked at or deleted."""
     node_pool = observed.node_pool
     name = node_pool.spec.account_ref.name
-    way_out = f"or let the object go and keep the node pool: {commands.retain(node_pool)}"
     if observed.account is None:
-        words = f"ModelArtsAccount {name} does not exist; create it: kubectl apply -f account.yaml; {way_out}"
-        return Hold(Reason.ACCOUNT_NOT_FOUND, words, HELD)
+        words = f"ModelArtsAccount {name} does not exist; create it: kubectl apply -f account.yaml"
+        return Hold(Reason.ACCOUNT_NOT_FOUND, f"{words}; {_way_out(observed)}", HELD)
     if not observed.account.is_granted:
         words = (
             f"ModelArtsAccount {name} grants namespace {node_pool.metadata.namespace} no access to resource pool "
-            f"{node_pool.spec.pool_name}; add it to spec.grants: kubectl edit maacct {name}; {way_out}"
+            f"{node_pool.spec.pool_name}; add it to spec.grants: {commands.edit_account(node_pool)}"
         )
-        return Hold(Reason.NOT_GRANTED, words, HELD)
+        return Hold(Reason.NOT_GRANTED, f"{words}; {_way_out(observed)}", HELD)
     return None
 
 
@@ -71,36 +74,39 @@ def identity_differs(observed: DeletionObserved, _: Moment) -> Decision | None:
     pinned = observed.node_pool.status.identity
     if pinned is None or observed.account is None or pinned == observed.account.identity:
         return None
-    now = observed.account.identity
-    changed = [key for key, value in pinned if value != getattr(now, key)]
     words = (
         f"the object stood for node pool {pinned.node_pool_name} of resource pool {pinned.pool_name} in project "
-        f"{pinned.project_id} ({pinned.region}); account or spec now say another {', '.join(changed)}; put the "
-        f"account back as it was, or let the object go and keep the node pool: {commands.retain(observed.node_pool)}"
+        f"{pinned.project_id} ({pinned.region}); account or spec now say another "
+        f"{observed.account.changed_from(pinned)}; put the account back as it was: "
+        f"{commands.describe_account(observed.node_pool)}"
     )
-    return Hold(Reason.IDENTITY_MISMATCH, words, HELD)
+    return Hold(Reason.IDENTITY_MISMATCH, f"{words}; {_way_out(observed)}", HELD)
 
 
 def absence(observed: DeletionObserved, moment: Moment) -> Decision | None:
     """Rows 4, 6 and 7: released where proven gone, held where that cannot be known."""
-    node_pool = observed.node_pool
-    match prove_absence(observed, moment):
+    node_pool, identity = observed.node_pool, observed.identity
+    if identity is None or not (is_valid_name(identity.pool_name) and is_valid_name(identity.node_pool_name)):
+        words = (
+            "a name of the object is none that ModelArts can have: it would change the URL of the call, so nothing is "
+            f"sent; let the object go: {commands.retain(node_pool)}"
+        )
+        return Hold(Reason.INVALID_OBJECT, words, HELD)
+    match prove_absence(observed, identity, moment):
         case Missing(facts):
             return Look(facts)
         case Unclear(failure, retry_after):
-            words = f"{failure}; tried again by itself; details: {commands.describe(node_pool)}"
-            transient = getattr(failure, "is_transient", False)
-            return Hold(Reason(failure.reason), words, retry_after, is_transient=transient)
+            return hold_for(node_pool, failure, "whether the node pool is still there is not known", retry_after)
         case Absent(with_resource_pool):
             return _gone(observed, with_resource_pool=with_resource_pool)
-        case Present(shown) if shown.counts is None:
+        case Present(shown):
+            if shown.counts is not None:
+                return None
             words = (
-                f"ModelArts shows node pool {shown.name} with unreadable counts ({shown.problem}); tried again "
-                f"by itself; details: {commands.describe(node_pool)}"
+                f"ModelArts shows node pool {shown.name} with unreadable counts ({shown.problem or 'no numbers'}); "
+                f"tried again by itself; details: {commands.describe(node_pool)}"
             )
             return Hold(Reason.CLOUD_UNAVAILABLE, words, HELD, is_transient=True)
-        case Present():
-            return None
 
 
 def paused(observed: DeletionObserved, _: Moment) -> Decision | None:
@@ -117,19 +123,24 @@ def other_finalizers(observed: DeletionObserved, _: Moment) -> Decision | None:
     others = node_pool.other_finalizers
     if not others or Reason.OTHER_FINALIZERS in commands.given_overrides(node_pool):
         return None
+    named = ", ".join(others[:_NAMED_FINALIZERS]) + (", …" if len(others) > _NAMED_FINALIZERS else "")
     words = (
-        f"other finalizers are on the object ({', '.join(others)}); the node pool is deleted when they are gone, "
+        f"other finalizers are on the object ({named}); the node pool is deleted when they are gone, "
         f"or before: {commands.override(node_pool, Reason.OTHER_FINALIZERS)}"
     )
     return Hold(Reason.OTHER_FINALIZERS, words, HELD)
 
 
 def _gone(observed: DeletionObserved, *, with_resource_pool: bool) -> Release:
-    name = observed.node_pool.node_pool_name
+    name = observed.node_pool_name
     what = f"node pool {name} and its resource pool are" if with_resource_pool else f"node pool {name} is"
     if observed.record.attempt > 0:
         return Release(Reason.GONE, f"{what} gone: two looks at the cloud agree")
     return Release(Reason.ALREADY_GONE, f"{what} not in the cloud: two looks agree; nothing was sent")
+
+
+def _way_out(observed: DeletionObserved) -> str:
+    return f"or let the object go and keep the node pool: {commands.retain(observed.node_pool)}"
 
 
 # Numbers are those of the table; 5, 12-14, 16 and 17 have their place between these.
@@ -140,6 +151,7 @@ ROWS: tuple[tuple[str, Row], ...] = (
     ("4, 6, 7", absence),
     ("8", decide_in_effect),
     ("9", decide_reverted),
+    ("6, of the DELETE", decide_send_failed),
     ("10", paused),
     ("11", other_finalizers),
     ("15", decide_billing),

@@ -16,6 +16,9 @@ from modelarts_nodepool.resource.objects import Account, NodePool
 
 T_co = TypeVar("T_co", covariant=True)
 
+# The schema asks for at least this; an object from before the schema must not make anything spin.
+_SHORTEST_INTERVAL = timedelta(seconds=1)
+
 Failure = CloudError | CredentialsUnavailable
 
 
@@ -56,8 +59,13 @@ class AccountView:
 
     @property
     def active_poll_interval(self) -> timedelta:
-        """The same while something is created or deleted; never slower than the usual interval."""
-        return min(self.account.spec.active_poll_interval, self.account.spec.poll_interval)
+        """The same while something is created or deleted; never slower than the usual interval, never nothing."""
+        return max(min(self.account.spec.active_poll_interval, self.account.spec.poll_interval), _SHORTEST_INTERVAL)
+
+    def changed_from(self, pinned: Identity) -> str:
+        """What of a pinned identity account and spec now say otherwise, in the words of the API."""
+        now = self.identity.to_wire()
+        return ", ".join(key for key, value in pinned.to_wire().items() if value != now[key])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +76,11 @@ class DeletionObserved:
     - `retain_seen`: the policy was Retain at any time since then.
     - `record`: status.deletion, with what this process knows beyond it.
     - `send_finished`: when the last DELETE of this process was answered or given up (monotonic).
-    - `last_failure`: how that DELETE failed, None where it was accepted or none was sent by this process.
+    - `last_failure`: how that DELETE failed, or why it could not be sent; None where it was accepted or none
+      was tried by this process. `last_failure_at`: when (monotonic).
     - `reconcile_requested`: when a reconcile-at value not handled yet was first seen (monotonic).
-    - `listing`: the newest LIST of the identity's resource pool; `earlier_listing`: one before it.
+    - `listing`: the newest LIST of the identity's resource pool; `earlier_listing`: the first one of the unbroken
+      run of LISTs up to it that do not show the node pool, None where the newest shows it.
     """
 
     node_pool: NodePool
@@ -97,9 +107,21 @@ class DeletionObserved:
         return self.account.identity if self.account else None
 
     @property
+    def node_pool_name(self) -> str:
+        """The node pool's name: the pinned one, for what spec says later is not what is deleted."""
+        pinned = self.node_pool.status.identity
+        return pinned.node_pool_name if pinned else self.node_pool.node_pool_name
+
+    @property
     def witnesses_count_from(self) -> float:
         """A look that began earlier than this proves nothing about absence (monotonic)."""
-        return max(self.deletion_seen, self.send_finished or self.deletion_seen)
+        return self.deletion_seen if self.send_finished is None else max(self.deletion_seen, self.send_finished)
+
+    @property
+    def is_asked_to_go_on(self) -> bool:
+        """Whether reconcile-at was set since the last DELETE: each value lifts one pause, never two."""
+        asked = self.reconcile_requested
+        return asked is not None and (self.send_finished is None or asked >= self.send_finished)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +131,8 @@ class LiveObserved:
     - `account` is None where the account does not exist.
     - `failure`: why the newest look failed, None where it worked.
     - `seen`: the newest good LIST of its resource pool, None where there was none yet.
-    - `seen_age`: how long ago that LIST began; where there is none, how long looking has been tried.
+    - `seen_age`: how long ago that LIST began; where it shows the node pool with unreadable counts, how long ago
+      the last one with readable counts began; where there is none, how long looking has been tried.
     - `older_twin`: title of an older object that stands for the same node pool.
     - `reconcile_at`: the newest reconcile-at value that a look has followed.
     """

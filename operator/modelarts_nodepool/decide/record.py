@@ -5,11 +5,13 @@
 
 from datetime import datetime, timedelta
 
-from modelarts_nodepool.errors import CloudError
+from modelarts_nodepool.errors import CloudError, PermissionDenied, RefusedByModelArts
 from modelarts_nodepool.resource.node_pool import CloudErrorRecord, Counts, DeletionRecord, SendOutcome
 
 # How long after a DELETE the cloud may go on showing nothing of it.
 SETTLE = timedelta(minutes=2)
+# A 403 to a DELETE is the cloud's refusal of this very deletion, whatever may still be read.
+REFUSALS = (RefusedByModelArts, PermissionDenied)
 
 
 def write_ahead(record: DeletionRecord, now: datetime) -> DeletionRecord:
@@ -33,38 +35,56 @@ def fail(record: DeletionRecord, before: DeletionRecord, error: CloudError, now:
     """After any other answer, or none. `before` is the record from before the write-ahead.
 
     Where the answer proves that this DELETE had no effect, what was known of an earlier one stands again; else
-    the outcome stays unknown.
+    the outcome stays unknown. A 409 is shown as refused and may still mean that a deletion is in effect.
     """
-    refused = error.reason == "RefusedByModelArts"
     changes: dict[str, object] = {
         "last_error": CloudErrorRecord(
             code=error.code, message=error.message[:1024], request_id=error.request_id, time=_whole(now)
         ),
         "request_id": error.request_id,
-        "outcome": SendOutcome.REFUSED if refused else record.outcome,
     }
     if error.had_no_effect:
-        changes["sent_time"] = before.sent_time
-        changes["accepted_time"] = before.accepted_time
-        changes["nothing_deleting_since"] = before.nothing_deleting_since
-        if not refused:
-            changes["outcome"] = before.outcome
+        changes |= _known_before(before)
+    if before.sent_time is not None and error.had_no_effect:
+        # A support ticket is about the DELETE that may be in effect; this answer's own id stands in last_error.
+        changes["request_id"] = before.request_id
+    if isinstance(error, REFUSALS):
+        changes["outcome"] = SendOutcome.REFUSED
     return record.model_copy(update=changes)
+
+
+def _known_before(before: DeletionRecord) -> dict[str, object]:
+    outcome = None
+    if before.sent_time is not None:
+        outcome = SendOutcome.UNKNOWN if before.accepted_time is None else SendOutcome.ACCEPTED
+    return {
+        "sent_time": before.sent_time,
+        "accepted_time": before.accepted_time,
+        "nothing_deleting_since": before.nothing_deleting_since,
+        "outcome": outcome,
+    }
 
 
 def note_progress(record: DeletionRecord, counts: Counts | None, now: datetime) -> DeletionRecord:
     """Keep `nothing_deleting_since`: set when an accepted DELETE shows nothing, cleared when a node is deleting."""
-    if counts is None or record.accepted_time is None or record.sent_time is None:
+    if counts is None or record.accepted_time is None:
         return record
+    since, sent = record.nothing_deleting_since, record.sent_time
     if counts.deleting > 0:
-        return record.model_copy(update={"nothing_deleting_since": None})
-    if record.nothing_deleting_since is None and now - record.sent_time >= SETTLE:
-        return record.model_copy(update={"nothing_deleting_since": _whole(now)})
-    return record
+        return record if since is None else record.model_copy(update={"nothing_deleting_since": None})
+    if since is not None and since <= now:
+        return record
+    if since is None and sent is not None and timedelta() <= now - sent < SETTLE:
+        return record
+    # Also where the clock was put back meanwhile: a beginning in the future would never be over.
+    return record.model_copy(update={"nothing_deleting_since": _whole(now)})
 
 
 def cap_future(record: DeletionRecord, first_seen: datetime) -> DeletionRecord:
-    """A sent_time in the future counts as when this process first saw it: clocks jump, waits must end."""
+    """A sent_time in the future counts as when this process first saw it: clocks jump, waits must end.
+
+    `first_seen` has to be when this very sent_time was first seen: anything earlier would end a wait too soon.
+    """
     if record.sent_time is None or record.sent_time <= first_seen:
         return record
     return record.model_copy(update={"sent_time": _whole(first_seen)})

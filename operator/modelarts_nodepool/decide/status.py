@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.failures import keep_steady
 from modelarts_nodepool.decide.health import say_healthy, say_ready
-from modelarts_nodepool.decide.observed import LiveObserved
+from modelarts_nodepool.decide.last import say_as_last
+from modelarts_nodepool.decide.observed import AccountView, LiveObserved
 from modelarts_nodepool.decide.trouble import Trouble, find_trouble
 from modelarts_nodepool.ports import CloudNodePool
 from modelarts_nodepool.resource.conditions import (
-    Condition,
     ConditionStatus,
     ConditionType,
     Said,
     find_condition,
     set_conditions,
 )
-from modelarts_nodepool.resource.node_pool import NodePoolStatus
+from modelarts_nodepool.resource.node_pool import Counts, NodePoolStatus
 from modelarts_nodepool.resource.objects import NodePool
 from modelarts_nodepool.resource.reasons import Reason
 
@@ -41,10 +42,10 @@ def decide_status(observed: LiveObserved, now: datetime) -> LiveVerdict:
     trouble = find_trouble(observed)
     if trouble is not None:
         return _troubled(observed, trouble, now)
-    shown = _readable(observed)
-    if shown is None:
+    view, shown = observed.account, _shown(observed)
+    if view is None or shown is None or shown.counts is None or _is_out_of_reach(observed):
         return _out_of_reach(observed, now)
-    return LiveVerdict(_mirrored(observed, shown, now))
+    return LiveVerdict(_mirrored(observed, view, shown, shown.counts, now))
 
 
 def say_paused(node_pool: NodePool) -> dict[ConditionType, Said]:
@@ -55,19 +56,25 @@ def say_paused(node_pool: NodePool) -> dict[ConditionType, Said]:
     return {ConditionType.PAUSED: Said(status=ConditionStatus.TRUE, reason=Reason.PAUSED, message=words)}
 
 
-def _readable(observed: LiveObserved) -> CloudNodePool | None:
-    """What the newest look shows, None where that look failed or is not to be read."""
-    if observed.failure is not None or observed.seen is None:
-        return None
-    shown = observed.seen.node_pools.get(observed.node_pool.node_pool_name)
-    return shown if shown is not None and shown.counts is not None else None
+def _shown(observed: LiveObserved) -> CloudNodePool | None:
+    """What the newest good LIST shows of the node pool."""
+    return observed.seen.node_pools.get(observed.node_pool.node_pool_name) if observed.seen else None
 
 
-def _mirrored(observed: LiveObserved, shown: CloudNodePool, now: datetime) -> NodePoolStatus:
+def _is_out_of_reach(observed: LiveObserved) -> bool:
+    # Also without a failure: where no look came back for so long, the last one is no news any more.
+    return observed.failure is not None or _until_stale(observed) <= timedelta()
+
+
+def _until_stale(observed: LiveObserved) -> timedelta:
+    interval = observed.account.poll_interval if observed.account else timedelta()
+    return max(STALE_AFTER, STALE_POLLS * interval) - observed.seen_age
+
+
+def _mirrored(
+    observed: LiveObserved, view: AccountView, shown: CloudNodePool, counts: Counts, now: datetime
+) -> NodePoolStatus:
     """Rows 6 to 10."""
-    counts = shown.counts
-    if counts is None or observed.account is None:  # excluded by the rows before; keeps the types honest
-        return observed.node_pool.status
     said = say_ready(shown.name, counts, shown.shape)
     said[ConditionType.NODES_HEALTHY] = say_healthy(shown.name, counts, shown.shape)
     return _build(
@@ -76,7 +83,7 @@ def _mirrored(observed: LiveObserved, shown: CloudNodePool, now: datetime) -> No
         now,
         counts=counts,
         node_pool=shown.shape,
-        identity=observed.node_pool.status.identity or observed.account.identity,
+        identity=observed.node_pool.status.identity or view.identity,
     )
 
 
@@ -95,7 +102,11 @@ def _troubled(observed: LiveObserved, trouble: Trouble, now: datetime) -> LiveVe
 def _until_stalled(node_pool: NodePool, now: datetime) -> timedelta:
     conditions = node_pool.status.conditions
     stalled = find_condition(conditions, ConditionType.STALLED)
-    if stalled is not None and stalled.observed_generation == node_pool.metadata.generation:
+    if (
+        stalled is not None
+        and stalled.status is ConditionStatus.TRUE
+        and stalled.observed_generation == node_pool.metadata.generation
+    ):
         return timedelta()
     reconciling = find_condition(conditions, ConditionType.RECONCILING)
     since = now
@@ -103,16 +114,20 @@ def _until_stalled(node_pool: NodePool, now: datetime) -> timedelta:
         since = reconciling.last_transition_time
     elif not conditions:
         since = node_pool.metadata.created
-    return STALLED_AFTER - (now - since)
+    # A beginning in the future is a clock that was put back: it is looked at again in time.
+    return min(STALLED_AFTER - (now - since), STALLED_AFTER)
 
 
 def _out_of_reach(observed: LiveObserved, now: datetime) -> LiveVerdict:
     """Rows 4 and 5: the last word stands for a while, then it is called stale."""
-    status = observed.node_pool.status
-    interval = observed.account.poll_interval if observed.account else timedelta()
-    left = max(STALE_AFTER, STALE_POLLS * interval) - observed.seen_age
-    if status.conditions and left > timedelta():
-        return LiveVerdict(_as_last(observed, now), left)
+    status, left = observed.node_pool.status, _until_stale(observed)
+    if left > timedelta():
+        if not status.conditions:
+            # Nothing was said yet: observedGeneration -1 goes on to read "in progress".
+            return LiveVerdict(status, left)
+        said = say_as_last(status.conditions)
+        if said is not None:
+            return LiveVerdict(_build(observed, said, now), left)
     words = f"{_why_unreadable(observed)}; counts are of the last good answer; tried again by itself"
     said = {
         ConditionType.RECONCILING: Said(status=ConditionStatus.TRUE, reason=Reason.OBSERVATION_STALE, message=words),
@@ -124,21 +139,11 @@ def _out_of_reach(observed: LiveObserved, now: datetime) -> LiveVerdict:
 
 def _why_unreadable(observed: LiveObserved) -> str:
     if observed.failure is not None:
-        return str(observed.failure)
-    if observed.seen is None:
-        return "the resource pool was not looked at yet"
-    shown = observed.seen.node_pools.get(observed.node_pool.node_pool_name)
-    return f"ModelArts shows unreadable counts ({shown.problem if shown else 'none'})"
-
-
-def _as_last(observed: LiveObserved, now: datetime) -> NodePoolStatus:
-    """The last words, stamped with the generation of now."""
-    said = {
-        condition.type: Said(status=condition.status, reason=condition.reason, message=condition.message)
-        for condition in observed.node_pool.status.conditions
-        if condition.type is not ConditionType.PAUSED
-    }
-    return _build(observed, said, now)
+        return str(observed.failure).rstrip(". ")
+    shown = _shown(observed)
+    if shown is None or shown.counts is not None:
+        return "no look at the resource pool has come back lately"
+    return f"ModelArts shows node pool {shown.name} with unreadable counts ({shown.problem or 'no numbers'})"
 
 
 def _unobserved(reason: Reason, message: str) -> Said:
@@ -147,15 +152,16 @@ def _unobserved(reason: Reason, message: str) -> Said:
 
 def _build(observed: LiveObserved, said: dict[ConditionType, Said], now: datetime, **changes: object) -> NodePoolStatus:
     node_pool = observed.node_pool
+    before = node_pool.status
     generation = node_pool.metadata.generation
-    conditions: tuple[Condition, ...] = set_conditions(
-        said | say_paused(node_pool), node_pool.status.conditions, generation, now
-    )
-    return node_pool.status.model_copy(
+    steady = keep_steady(said, before.conditions)
+    return before.model_copy(
         update={
             **changes,
             "observed_generation": generation,
-            "conditions": conditions,
-            "last_handled_reconcile_at": observed.reconcile_at,
+            "conditions": set_conditions(steady | say_paused(node_pool), before.conditions, generation, now),
+            "last_handled_reconcile_at": observed.reconcile_at or before.last_handled_reconcile_at,
+            # An object that lives was never deleted: a record here came out of a backup and would be believed.
+            "deletion": None,
         }
     )

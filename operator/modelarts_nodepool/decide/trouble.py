@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.failures import needs_a_person, reason_of
 from modelarts_nodepool.decide.observed import LiveObserved
-from modelarts_nodepool.errors import CloudError, NotFound
-from modelarts_nodepool.resource.names import ACCOUNT_SHORT, NODE_POOL_SHORT
+from modelarts_nodepool.errors import NotFound
+from modelarts_nodepool.resource.names import is_valid_name
 from modelarts_nodepool.resource.reasons import Reason
+
+_NAMED_NODE_POOLS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ def find_trouble(observed: LiveObserved) -> Trouble | None:
     return (
         _account_trouble(observed)
         or _identity_trouble(observed)
+        or _name_trouble(observed)
         or _failure_trouble(observed)
         or _absence_trouble(observed)
     )
@@ -34,12 +38,15 @@ def _account_trouble(observed: LiveObserved) -> Trouble | None:
         words = f"ModelArtsAccount {name} does not exist; create it: kubectl apply -f account.yaml"
         return Trouble(Reason.ACCOUNT_NOT_FOUND, words)
     if view.account.is_terminating and node_pool.status.identity is None:
-        words = f"ModelArtsAccount {name} is being deleted and takes no new objects; name another in spec.accountRef"
+        words = (
+            f"ModelArtsAccount {name} is being deleted and takes no new objects; delete this one and create it anew "
+            f"with another spec.accountRef: {commands.delete(node_pool)}"
+        )
         return Trouble(Reason.ACCOUNT_TERMINATING, words)
     if not view.is_granted:
         words = (
             f"ModelArtsAccount {name} grants namespace {node_pool.metadata.namespace} no access to resource pool "
-            f"{node_pool.spec.pool_name}; add it to spec.grants: kubectl edit {ACCOUNT_SHORT} {name}"
+            f"{node_pool.spec.pool_name}; add it to spec.grants: {commands.edit_account(node_pool)}"
         )
         return Trouble(Reason.NOT_GRANTED, words)
     return None
@@ -49,50 +56,58 @@ def _identity_trouble(observed: LiveObserved) -> Trouble | None:
     node_pool, view = observed.node_pool, observed.account
     pinned = node_pool.status.identity
     if pinned is not None and view is not None and pinned != view.identity:
-        changed = [key for key, value in pinned if value != getattr(view.identity, key)]
         words = (
             f"the object stands for node pool {pinned.node_pool_name} of resource pool {pinned.pool_name} in project "
-            f"{pinned.project_id} ({pinned.region}); account or spec now say another {', '.join(changed)}; put the "
-            "account back as it was, or delete this object with deletionPolicy Retain and create another"
+            f"{pinned.project_id} ({pinned.region}); account or spec now say another {view.changed_from(pinned)}; put "
+            "the account back as it was, or keep the node pool, delete this object and create another: "
+            f"{commands.retain(node_pool)}"
         )
         return Trouble(Reason.IDENTITY_MISMATCH, words)
     if observed.older_twin is not None:
         words = (
-            f"{observed.older_twin} is older and stands for the same node pool; delete one of the two objects: the "
-            "node pool stays while the other lives"
+            f"{observed.older_twin} is older and stands for the same node pool; delete one of the two objects, the "
+            f"node pool stays while the other lives: {commands.delete(node_pool)}"
         )
         return Trouble(Reason.DUPLICATE_OBJECT, words)
     return None
 
 
-def _failure_trouble(observed: LiveObserved) -> Trouble | None:
-    failure = observed.failure
-    if failure is None or (isinstance(failure, CloudError) and failure.is_transient):
+def _name_trouble(observed: LiveObserved) -> Trouble | None:
+    node_pool = observed.node_pool
+    if is_valid_name(node_pool.spec.pool_name) and is_valid_name(node_pool.node_pool_name):
         return None
-    name = observed.node_pool.spec.account_ref.name
+    words = (
+        "a name of the object is none that ModelArts can have: it would change the URL of the call, so nothing is "
+        f"asked; keep the node pool, delete this object and create another: {commands.retain(node_pool)}"
+    )
+    return Trouble(Reason.INVALID_OBJECT, words)
+
+
+def _failure_trouble(observed: LiveObserved) -> Trouble | None:
+    failure, node_pool = observed.failure, observed.node_pool
     if isinstance(failure, NotFound):
         words = (
-            f"resource pool {observed.node_pool.spec.pool_name} is not in the cloud ({failure}); check "
-            f"spec.poolName, which is the resource pool's ID and not its display name; "
-            f"{commands.describe(observed.node_pool)}"
+            f"resource pool {node_pool.spec.pool_name} is not in the cloud; check spec.poolName, which is the resource "
+            f"pool's ID and not its display name: {commands.describe(node_pool)}"
         )
         return Trouble(Reason.RESOURCE_POOL_NOT_FOUND, words)
-    if failure.reason not in set(Reason):
-        return Trouble(Reason.CLOUD_UNAVAILABLE, str(failure))
-    return Trouble(Reason(failure.reason), f"{failure}; see kubectl describe {ACCOUNT_SHORT} {name}")
+    if failure is None or not needs_a_person(failure):
+        return None
+    said = str(failure).rstrip(". ")
+    return Trouble(reason_of(failure), f"{said}; see: {commands.describe_account(node_pool)}")
 
 
 def _absence_trouble(observed: LiveObserved) -> Trouble | None:
     if observed.seen is None or observed.failure is not None:
         return None
-    name = observed.node_pool.node_pool_name
+    node_pool = observed.node_pool
+    name = node_pool.node_pool_name
     if name in observed.seen.node_pools:
         return None
-    resource_pool = observed.node_pool.spec.pool_name
-    shown = ", ".join(sorted(observed.seen.node_pools)[:5]) or "none"
+    others = sorted(observed.seen.node_pools)
+    shown = ", ".join(others[:_NAMED_NODE_POOLS]) + (", …" if len(others) > _NAMED_NODE_POOLS else "")
     words = (
-        f"resource pool {resource_pool} has no node pool {name} (it has: {shown}); correct the name in a new object, "
-        f"or delete this one: kubectl delete -n {observed.node_pool.metadata.namespace} {NODE_POOL_SHORT} "
-        f"{observed.node_pool.metadata.name}"
+        f"resource pool {node_pool.spec.pool_name} has no node pool {name} (it has: {shown or 'no node pools'}); "
+        f"correct the name in a new object, or delete this one: {commands.delete(node_pool)}"
     )
     return Trouble(Reason.NODE_POOL_NOT_FOUND, words)

@@ -1,0 +1,60 @@
+"""What an account's status says: whether its credentials worked the last time they were used. Pure.
+
+Called by engine/accounts.py after each look at the cloud and each change of the account.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from modelarts_nodepool.decide.failures import keep_steady, needs_a_person, reason_of
+from modelarts_nodepool.decide.last import say_as_last
+from modelarts_nodepool.decide.observed import Failure
+from modelarts_nodepool.errors import CloudError
+from modelarts_nodepool.resource.account import AccountStatus
+from modelarts_nodepool.resource.conditions import (
+    ConditionStatus,
+    ConditionType,
+    Said,
+    set_conditions,
+)
+from modelarts_nodepool.resource.objects import Account
+from modelarts_nodepool.resource.reasons import Reason
+
+
+def decide_account_status(account: Account, *, was_used: bool, failure: Failure | None, now: datetime) -> AccountStatus:
+    """The whole status; equal to the account's own where nothing has to be written.
+
+    A cloud that is out of reach says nothing about credentials: the last word stands.
+    """
+    before = account.status
+    said = (say_as_last(before.conditions) if _says_nothing(failure) else None) or _say(failure, was_used=was_used)
+    generation = account.metadata.generation
+    conditions = set_conditions(keep_steady(said, before.conditions), before.conditions, generation, now)
+    return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
+
+
+def _says_nothing(failure: Failure | None) -> bool:
+    return isinstance(failure, CloudError) and failure.is_transient
+
+
+def _say(failure: Failure | None, *, was_used: bool) -> Mapping[ConditionType, Said]:
+    if failure is not None and needs_a_person(failure):
+        return _pair(ConditionType.STALLED, ConditionStatus.FALSE, reason_of(failure), str(failure))
+    if _says_nothing(failure):
+        words = "ModelArts is out of reach, so the credentials are not known to work; tried again by itself"
+        return _pair(ConditionType.RECONCILING, ConditionStatus.UNKNOWN, Reason.NOT_YET_USED, words)
+    if not was_used:
+        words = "the credentials have not been used yet: no object names a resource pool of this account"
+        return _pair(ConditionType.RECONCILING, ConditionStatus.UNKNOWN, Reason.NOT_YET_USED, words)
+    # A "not found" or a refusal is an answer to somebody who was let in.
+    words = "ModelArts accepted the credentials the last time they were used"
+    return {
+        ConditionType.READY: Said(status=ConditionStatus.TRUE, reason=Reason.CREDENTIALS_VALID, message=words),
+    }
+
+
+def _pair(kind: ConditionType, ready: ConditionStatus, reason: Reason, words: str) -> dict[ConditionType, Said]:
+    return {
+        kind: Said(status=ConditionStatus.TRUE, reason=reason, message=words),
+        ConditionType.READY: Said(status=ready, reason=reason, message=words),
+    }

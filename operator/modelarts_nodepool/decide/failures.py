@@ -1,0 +1,99 @@
+"""What a failed look or DELETE is called, what to do about it, and when its words change. Used by all of decide/.
+
+Only four classes of failure need a person; everything else is the cloud being out of reach, whatever it said.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.decision import Hold
+from modelarts_nodepool.decide.observed import Failure
+from modelarts_nodepool.errors import CloudError
+from modelarts_nodepool.resource.conditions import Condition, ConditionType, Said
+from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.reasons import Reason
+
+# A failed look is repeated after this, or after what the server asked for. Rejected keys are not hammered by
+# it: the breaker in engine/clouds.py answers instead of the cloud.
+RETRY_AFTER = timedelta(seconds=10)
+SHORTEST_RETRY = timedelta(seconds=1)
+LONGEST_RETRY = timedelta(minutes=5)
+
+_FOR_PEOPLE = {
+    reason.value: reason
+    for reason in (
+        Reason.CREDENTIALS_UNAVAILABLE,
+        Reason.CREDENTIALS_REJECTED,
+        Reason.PERMISSION_DENIED,
+        Reason.CLOCK_SKEW,
+    )
+}
+
+# The words of these change with every answer (times, breakers, request ids) and say the same: the first stand.
+_STEADY = frozenset(
+    {
+        Reason.CREDENTIALS_REJECTED,
+        Reason.CLOCK_SKEW,
+        Reason.CLOUD_UNAVAILABLE,
+        Reason.OBSERVATION_STALE,
+    }
+)
+
+
+def reason_of(failure: Failure) -> Reason:
+    """The class of a failure as users see it. Never a "not found" and never a refusal: those are for DELETEs."""
+    return _FOR_PEOPLE.get(failure.reason, Reason.CLOUD_UNAVAILABLE)
+
+
+def needs_a_person(failure: Failure) -> bool:
+    """Whether trying again cannot help until somebody mends something."""
+    return reason_of(failure) is not Reason.CLOUD_UNAVAILABLE
+
+
+def asked_pause(failure: Failure, usual: timedelta = RETRY_AFTER) -> timedelta:
+    """What the server asked for, within bounds: neither spinning nor sleeping for ever; else the usual pause."""
+    asked = failure.retry_after if isinstance(failure, CloudError) else None
+    return usual if asked is None else min(max(asked, SHORTEST_RETRY), LONGEST_RETRY)
+
+
+def hold_for(node_pool: NodePool, failure: Failure, what: str, retry_after: timedelta) -> Hold:
+    """Held by class of failure: the transient ones retry, for the others somebody has to act."""
+    said = str(failure).rstrip(". ")
+    reason = reason_of(failure)
+    if not needs_a_person(failure):
+        words = f"{what}: {said}; tried again by itself; details: {commands.describe(node_pool)}"
+        return Hold(reason, words, retry_after, is_transient=True)
+    words = (
+        f"{what}: {said}; mend that, looking at: {commands.describe_account(node_pool)}; or let the object go and "
+        f"keep the node pool: {commands.retain(node_pool)}"
+    )
+    return Hold(reason, words, retry_after)
+
+
+def steady_words(reason: str, last: str, new: str) -> str:
+    """The words to show where `reason` stands already with the words `last`.
+
+    Else a message that quotes a time or a request id would cost a write at every look: a heartbeat.
+    """
+    if reason in _STEADY:
+        return last
+    if reason == Reason.PERMISSION_DENIED and _head(last) == _head(new):
+        return last
+    return new
+
+
+def keep_steady(said: Mapping[ConditionType, Said], before: Iterable[Condition]) -> dict[ConditionType, Said]:
+    """The same, for whole conditions: only where status and reason are what they were."""
+    last = {condition.type: condition for condition in before}
+    return {
+        kind: words.model_copy(update={"message": steady_words(words.reason, last[kind].message, words.message)})
+        if kind in last and (last[kind].status, last[kind].reason) == (words.status, words.reason)
+        else words
+        for kind, words in said.items()
+    }
+
+
+def _head(words: str) -> str:
+    """What was asked and how it was answered, without the cloud's own words."""
+    return words.rpartition(" was answered ")[0] or words
