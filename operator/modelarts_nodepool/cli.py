@@ -18,6 +18,7 @@ from modelarts_nodepool.modelarts.endpoints import parse_endpoints
 from modelarts_nodepool.settings import (
     DEFAULT_HTTP_HOST,
     DEFAULT_HTTP_PORT,
+    DEFAULT_NAMESPACE,
     LogFormat,
     LogLevel,
     Settings,
@@ -42,14 +43,15 @@ def cli() -> None:
 
     \b
     On this machine, with nothing else at hand:   modelarts-nodepool demo
-    In a cluster that kubectl reaches:            modelarts-nodepool run --operator-namespace NAMESPACE
+    In a cluster that kubectl reaches:            modelarts-nodepool run
     """  # noqa: D301 - click reads the backspace
 
 
 @cli.command()
 @click.option(
     "--operator-namespace",
-    required=True,
+    default=DEFAULT_NAMESPACE,
+    show_default=True,
     envvar=f"{PREFIX}_OPERATOR_NAMESPACE",
     show_envvar=True,
     help="The namespace that holds the credentials Secrets of the accounts.",

@@ -19,6 +19,8 @@ EVENTS_A_SECOND = 10
 EVENTS_BURST = 50
 EVENTS_QUEUED = 1000
 
+# The namespace of deploy/kustomize/base.
+DEFAULT_NAMESPACE = "modelarts-nodepool-operator"
 DEFAULT_HTTP_HOST = "0.0.0.0"  # noqa: S104 - the kubelet probes the Pod's address
 DEFAULT_HTTP_PORT = 8080
 
