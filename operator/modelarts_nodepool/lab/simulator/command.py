@@ -53,11 +53,11 @@ def simulate(host: str, port: int, file: Path | None, log_format: str, *, help_s
             f"--host {host} is refused: whoever reaches the simulator can change it without credentials, so it "
             f"serves on loopback only; use --host {LOOPBACK}"
         )
-    _log_to_stderr(log_format)
     try:
         scenario = default_scenario() if file is None else read_scenario(file)
     except ScenarioError as error:
         raise click.UsageError(f"the scenario cannot be served\n{error}") from error
+    _log_to_stderr(log_format)
     try:
         asyncio.run(_serve(scenario, host, port))
     except OSError as error:

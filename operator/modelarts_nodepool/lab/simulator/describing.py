@@ -2,7 +2,7 @@
 
 import textwrap
 import types
-from typing import Literal, get_args, get_origin
+from typing import Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -50,7 +50,7 @@ def _kind(annotation: object) -> str:
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return " | ".join(_written(part) for part in parts)
-    if origin is types.UnionType:
+    if origin in {types.UnionType, Union}:
         return " | ".join(_kind(part) for part in parts if part is not type(None))
     if origin is list:
         return f"list of {_kind(parts[0])}" if not model_within(annotation) else "list"

@@ -1,7 +1,6 @@
 """What is wrong with a scenario or a change, each with the path of its key and what to write instead."""
 
 import difflib
-import types
 from dataclasses import dataclass
 from typing import get_args, get_origin
 
@@ -110,6 +109,4 @@ def model_within(annotation: object) -> type[BaseModel] | None:
     """The model that an annotation holds: Model, list[Model], Model | None."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return annotation if issubclass(annotation, BaseModel) else None
-    if get_origin(annotation) in {list, types.UnionType} or get_args(annotation):
-        return next((found for part in get_args(annotation) if (found := model_within(part))), None)
-    return None
+    return next((found for part in get_args(annotation) if (found := model_within(part))), None)
