@@ -115,7 +115,10 @@ async def test_the_certificate_is_checked_against_the_name_in_the_kubeconfig(
 
 
 async def test_an_insecure_kubeconfig_is_taken_at_its_word(control_plane: ControlPlane, tmp_path: Path) -> None:
-    cluster = {"tls-server-name": "wrong.example", "insecure-skip-tls-verify": True}
+    unknown = {"tls-server-name": "wrong.example", "certificate-authority-data": ""}
+    with pytest.raises(ClusterUnavailable, match="Certificate"):
+        await version_with(with_changes(control_plane, tmp_path, unknown, {}))
+    cluster = unknown | {"insecure-skip-tls-verify": True}
     assert await version_with(with_changes(control_plane, tmp_path, cluster, {})) == control_plane.version
 
 
