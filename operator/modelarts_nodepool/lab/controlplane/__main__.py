@@ -1,8 +1,10 @@
 """`python -m modelarts_nodepool.lab.controlplane`: get the binaries, or run a control plane to play with."""
 
+import contextlib
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -16,6 +18,7 @@ from modelarts_nodepool.lab.controlplane import (
     ensure_binaries,
 )
 
+WATCH_SECONDS = 1.0
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -44,7 +47,10 @@ def up() -> None:
     ):
         narrator.say(f"Kubernetes {plane.version} is ready. Ctrl-C ends it. In another terminal:")
         click.echo(f"export KUBECONFIG={plane.kubeconfig}")
-        signal.pause()
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                plane.raise_if_ended()
+                time.sleep(WATCH_SECONDS)
     narrator.say("Stopped; nothing is left.")
 
 

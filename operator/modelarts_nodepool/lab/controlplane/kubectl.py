@@ -45,6 +45,8 @@ class Kubectl:
         try:
             answer = child.communicate(stdin.encode() if stdin is not None else None)
             stdout, stderr = await asyncio.wait_for(answer, TIMEOUT_SECONDS)
+        except TimeoutError as error:
+            raise _timed_out(args) from error
         finally:
             if child.returncode is None:
                 child.kill()
@@ -53,15 +55,18 @@ class Kubectl:
 
     def run(self, *args: str, stdin: str | None = None, check: bool = True) -> KubectlResult:
         """Run kubectl and block until it ends."""
-        done = subprocess.run(
-            [str(self.binary), *args],
-            input=stdin if stdin is not None else "",
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self.environment(),
-            timeout=TIMEOUT_SECONDS,
-        )
+        try:
+            done = subprocess.run(
+                [str(self.binary), *args],
+                input=stdin if stdin is not None else "",
+                capture_output=True,
+                text=True,
+                check=False,
+                env=self.environment(),
+                timeout=TIMEOUT_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _timed_out(args) from error
         return _result(args, done.stdout, done.stderr, done.returncode, check=check)
 
     def environment(self) -> dict[str, str]:
@@ -70,9 +75,16 @@ class Kubectl:
         return kept | {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self._home)}
 
 
+def _shown(args: tuple[str, ...]) -> str:
+    return f"`kubectl {shlex.join(args)[:300]}`"
+
+
+def _timed_out(args: tuple[str, ...]) -> KubectlError:
+    return KubectlError(f"{_shown(args)} did not end within {TIMEOUT_SECONDS:.0f} s and was killed.")
+
+
 def _result(args: tuple[str, ...], stdout: str, stderr: str, code: int, *, check: bool) -> KubectlResult:
     if check and code:
-        shown = shlex.join(args)[:300]
         said = (stderr.strip() or stdout.strip())[:2000]
-        raise KubectlError(f"`kubectl {shown}` ended with exit code {code}: {said}")
+        raise KubectlError(f"{_shown(args)} ended with exit code {code}: {said}")
     return KubectlResult(stdout, stderr, code)

@@ -68,9 +68,10 @@ def test_without_a_published_checksum_nothing_is_taken(tmp_path: Path, published
         fetch(client, RELEASE, tmp_path, Step(""))
 
 
-def test_a_file_that_is_not_there_is_a_download_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("files", [{}, {"/v1/etcd.sha256": sha256(CONTENT).encode()}], ids=["nothing", "the file"])
+def test_a_file_that_is_not_there_is_a_download_error(tmp_path: Path, files: dict[str, bytes]) -> None:
     with pytest.raises(DownloadError, match=r"files\.test: .*404"):
-        fetch(site({}), RELEASE, tmp_path, Step(""))
+        fetch(site(files), RELEASE, tmp_path, Step(""))
 
 
 def test_a_host_that_cannot_be_reached_is_a_download_error(tmp_path: Path) -> None:
