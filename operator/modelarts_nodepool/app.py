@@ -6,14 +6,16 @@ Called by cli.py with checked settings. Everything else gets what it needs hande
 import asyncio
 import logging
 import signal
+import socket
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.controller import Controller
-from modelarts_nodepool.engine.health import HealthServer
+from modelarts_nodepool.engine.health import Health, HealthServer
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
@@ -23,6 +25,7 @@ from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.kube.leases import Elector, LeaseTimes
 from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of, parse_endpoint
 from modelarts_nodepool.ports import AccessKey
@@ -33,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 VERSION = version("modelarts-nodepool-operator")
 STOP_SECONDS = 8.0
+RENEWING = "renew the Lease"
 
 
 class SystemClock:
@@ -56,76 +60,141 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with await Connection.open(version=VERSION, kubeconfig=settings.kubeconfig) as connection:
         logger.info("version %s, API server %s (%s)", VERSION, connection.server, connection.source)
-        await _serve(settings, endpoints, connection, stop)
+        await Operator(settings, endpoints, connection, stop).serve()
     logger.info("stopped")
 
 
-async def _serve(
-    settings: Settings, endpoints: dict[str, Endpoint], connection: Connection, stop: asyncio.Event
-) -> None:
-    clock = SystemClock()
-    cluster = KubeCluster(connection)
-    registry = Registry(clock)
-    clouds = Clouds(cluster, clock, settings.operator_namespace, _client_builder(endpoints, clock))
-    recorder = EventRecorder(cluster)
-    tools = Tools(
-        registry=registry,
-        pollers=Pollers(registry, clouds, clock),
-        clouds=clouds,
-        cluster=cluster,
-        clock=clock,
-        recorder=recorder,
-    )
-    controller = Controller(tools, Sender(tools, may_send=lambda: not stop.is_set()))
-    watch = Watch(registry, lambda: Connection.open(version=VERSION, kubeconfig=settings.kubeconfig))
-    supervisor = Supervisor(cluster, registry, controller, clock, watch)
-    server = HealthServer(settings.http_host, settings.http_port, livez=supervisor.livez, readyz=supervisor.readyz)
-    await server.start()
-    tasks = [
-        asyncio.create_task(controller.run(), name="controller"),
-        asyncio.create_task(recorder.run(), name="events"),
-        asyncio.create_task(supervisor.run(), name="supervisor"),
-    ]
-    try:
-        await _until_stopped(stop, tasks)
-    finally:
-        await _end(tasks)
-        await server.stop()
-        await clouds.aclose()
+class Operator:
+    """One process: candidate, then leader, then perhaps candidate again."""
+
+    def __init__(
+        self, settings: Settings, endpoints: Mapping[str, Endpoint], connection: Connection, stop: asyncio.Event
+    ) -> None:
+        """`stop` ends it."""
+        self._settings = settings
+        self._endpoints = endpoints
+        self._connection = connection
+        self._stop = stop
+        self._clock = SystemClock()
+        self._supervisor: Supervisor | None = None
+        self._elector = self._build_elector() if settings.leader_election else None
+
+    async def serve(self) -> None:
+        """Serve health all the time, and work while leading."""
+        server = HealthServer(
+            self._settings.http_host, self._settings.http_port, livez=self._livez, readyz=self._readyz
+        )
+        await server.start()
+        try:
+            while not self._stop.is_set():
+                if self._elector is None or await self._until_leading(self._elector):
+                    await self._lead()
+        finally:
+            await server.stop()
+
+    async def _until_leading(self, elector: Elector) -> bool:
+        """Stand by until the Lease is held; False where the process is asked to stop first."""
+        logger.info("standing by for the Lease")
+        acquiring = asyncio.create_task(elector.acquire(), name="acquire the Lease")
+        await _first_of(self._stop, [acquiring])
+        if acquiring.done():
+            acquiring.result()
+            return True
+        await _end([acquiring])
+        # The last write may have gone through unseen.
+        await elector.release()
+        return False
+
+    async def _lead(self) -> None:
+        """Work until asked to stop or until the Lease is lost; everything is built anew for it."""
+        clouds, tasks = self._build()
+        try:
+            await _first_of(self._stop, tasks)
+            for task in tasks:
+                if task.done() and task.get_name() != RENEWING:
+                    task.result()
+            logger.info("stopping: nothing new is begun")
+        finally:
+            renewing = [task for task in tasks if task.get_name() == RENEWING]
+            # The Lease is renewed until the work has stopped, and only then given away.
+            await _end([task for task in tasks if task not in renewing])
+            await _end(renewing)
+            self._supervisor = None
+            await clouds.aclose()
+            if self._elector is not None:
+                await self._elector.release()
+
+    def _build(self) -> tuple[Clouds, list[asyncio.Task[None]]]:
+        clock, settings = self._clock, self._settings
+        cluster = KubeCluster(self._connection)
+        registry = Registry(clock)
+        clouds = Clouds(cluster, clock, settings.operator_namespace, self._build_client)
+        recorder = EventRecorder(cluster)
+        tools = Tools(
+            registry=registry,
+            pollers=Pollers(registry, clouds, clock),
+            clouds=clouds,
+            cluster=cluster,
+            clock=clock,
+            recorder=recorder,
+        )
+        controller = Controller(tools, Sender(tools, may_send=self._may_send))
+        watch = Watch(registry, lambda: Connection.open(version=VERSION, kubeconfig=settings.kubeconfig))
+        self._supervisor = Supervisor(cluster, registry, controller, clock, watch)
+        tasks = [
+            asyncio.create_task(controller.run(), name="controller"),
+            asyncio.create_task(recorder.run(), name="events"),
+            asyncio.create_task(self._supervisor.run(), name="supervisor"),
+        ]
+        if self._elector is not None:
+            tasks.append(asyncio.create_task(self._elector.run(), name=RENEWING))
+        return clouds, tasks
+
+    def _build_elector(self) -> Elector:
+        times = LeaseTimes()
+        return Elector(
+            KubeCluster(self._connection, timeout=times.retry),
+            self._clock,
+            self._settings.operator_namespace,
+            f"{socket.gethostname()}_{uuid.uuid4()}",
+            times,
+        )
+
+    def _build_client(self, account: Account, key: Callable[[], AccessKey]) -> ModelArtsClient:
+        return ModelArtsClient(
+            endpoint=endpoint_of(account.spec.region, self._endpoints),
+            project_id=account.spec.project_id,
+            key=key,
+            clock=self._clock,
+            on_call=_log_call,
+        )
+
+    def _may_send(self) -> bool:
+        return not self._stop.is_set() and (self._elector is None or self._elector.holds())
+
+    def _livez(self) -> Health:
+        return self._supervisor.livez() if self._supervisor else Health("standby")
+
+    def _readyz(self) -> Health:
+        return self._supervisor.readyz() if self._supervisor else Health("standby")
 
 
-async def _until_stopped(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Until asked to stop; a task that ends by itself is a fault of ours and ends the process with its error."""
+async def _first_of(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Until asked to stop, or one of them has ended."""
     asked = asyncio.create_task(stop.wait(), name="stop")
-    done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
-    for task in done - {asked}:
-        task.result()
-    logger.info("stopping: nothing new is begun")
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
     """Abandon what is under way: every step of a deletion may be interrupted and is taken up again."""
+    if not tasks:
+        return
     for task in tasks:
         task.cancel()
     _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
     for task in late:
         logger.error("task %s did not end in time and is left behind", task.get_name())
-
-
-def _client_builder(
-    endpoints: dict[str, Endpoint], clock: SystemClock
-) -> Callable[[Account, Callable[[], AccessKey]], ModelArtsClient]:
-    def build(account: Account, key: Callable[[], AccessKey]) -> ModelArtsClient:
-        return ModelArtsClient(
-            endpoint=endpoint_of(account.spec.region, endpoints),
-            project_id=account.spec.project_id,
-            key=key,
-            clock=clock,
-            on_call=_log_call,
-        )
-
-    return build
 
 
 def _log_call(report: CallReport) -> None:

@@ -91,6 +91,14 @@ def cli() -> None:
     help="Its port; 0 is any free one, which the log names.",
 )
 @click.option(
+    "--leader-election/--no-leader-election",
+    default=True,
+    show_default=True,
+    envvar=f"{PREFIX}_LEADER_ELECTION",
+    show_envvar=True,
+    help="Work only while holding the Lease in the operator's namespace, so that two replicas never both do.",
+)
+@click.option(
     "--log-format",
     default=LogFormat.JSON.value,
     show_default=True,
@@ -114,6 +122,7 @@ def run(
     kubeconfig: str | None,
     http_host: str,
     http_port: int,
+    leader_election: bool,  # noqa: FBT001 - a flag
     log_format: str,
     log_level: str,
 ) -> None:
@@ -133,6 +142,7 @@ def run(
         endpoints={region: endpoint.url for region, endpoint in checked.items()},
         http_host=http_host,
         http_port=http_port,
+        leader_election=leader_election,
         log_format=LogFormat(log_format),
         log_level=LogLevel(log_level),
         kubeconfig=kubeconfig,

@@ -4,13 +4,15 @@ Protocols say what a call promises; modelarts/, kube/ and credentials/ keep the 
 them; decide/ sees only the values.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from modelarts_nodepool.resource.node_pool import Counts, NodePoolShape
+
+T = TypeVar("T")
 
 
 class Billing(StrEnum):
@@ -110,8 +112,8 @@ class Cluster(Protocol):
     Raises errors.ClusterError; every call is bounded in time. Bodies are plain JSON objects.
     """
 
-    async def list_bodies(self, path: str) -> Sequence[Mapping[str, Any]]:
-        """All items of a collection path, in pages."""
+    async def list_as(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        """All items of a collection path, in pages, each converted as its page arrives."""
 
     async def get(self, path: str) -> Mapping[str, Any]:
         """One object; errors.ObjectGone on 404."""

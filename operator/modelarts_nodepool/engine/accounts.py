@@ -53,6 +53,9 @@ class Accounts:
 
     async def _write(self, account: Account) -> None:
         name = account.metadata.name
+        if name not in self._last and account.status.observed_generation == account.metadata.generation:
+            # Fresh from a restart: what was last said of the credentials stands until they are used again.
+            return
         status = decide_account_status(
             account, was_used=name in self._last, failure=self._last.get(name), now=self._tools.clock.now()
         )

@@ -15,7 +15,7 @@ from modelarts_nodepool.decide.progress import shown_counts
 from modelarts_nodepool.decide.record import cap_future, note_progress
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.tools import Tools
-from modelarts_nodepool.errors import CloudError, CredentialsUnavailable
+from modelarts_nodepool.errors import CloudError, CredentialsRejected, CredentialsUnavailable
 from modelarts_nodepool.ports import ModelArts, NodePoolListing
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.resource.objects import Account, NodePool
@@ -49,6 +49,7 @@ class Facts:
         self._adopt(node_pool.status.deletion or DeletionRecord())
         view = self.tools.account_view(node_pool)
         poller = self.poller(node_pool)
+        self._forget_login_failure(poller.latest if poller else None)
         asked = registry.reconcile_seen.get(self.uid)
         handled = node_pool.status.last_handled_reconcile_at
         observed = DeletionObserved(
@@ -108,6 +109,13 @@ class Facts:
         if self.sent_seen is None or self.sent_seen[0] != self.record.sent_time:
             self.sent_seen = (self.record.sent_time, self.tools.clock.now())
         self.record = cap_future(self.record, self.sent_seen[1])
+
+    def _forget_login_failure(self, listing: Evidence[NodePoolListing] | None) -> None:
+        """A later look that worked shows that the credentials do again: a mended Secret is used at once."""
+        if not isinstance(self.last_failure, CredentialsRejected | CredentialsUnavailable) or listing is None:
+            return
+        if listing.value is not None and self.last_failure_at is not None and listing.begun > self.last_failure_at:
+            self.last_failure, self.last_failure_at = None, None
 
     def _remember_absence(self, observed: DeletionObserved) -> None:
         listing, identity = observed.listing, observed.identity

@@ -31,6 +31,7 @@ class Registry:
         self.accounts: dict[str, Account] = {}
         self.namespaces: dict[str, Namespace] = {}
         self.first_seen: dict[str, float] = {}
+        self.account_seen: dict[str, float] = {}
         self.deletion_seen: dict[str, float] = {}
         self.reconcile_seen: dict[str, tuple[str, float]] = {}
         self.retain_seen: set[str] = set()
@@ -82,6 +83,7 @@ class Registry:
         if known is not None and same and is_older(account.metadata, known.metadata):
             return known
         if known != account:
+            self.account_seen.setdefault(name, self._clock.monotonic())
             self.accounts[name] = account
             self.on_account(name)
         return account
@@ -91,6 +93,7 @@ class Registry:
         known = self.accounts.get(name)
         if known is not None and known.metadata.uid == uid:
             del self.accounts[name]
+            self.account_seen.pop(name, None)
             self.on_account(name)
 
     def take_namespace(self, body: Mapping[str, Any]) -> None:
@@ -112,6 +115,12 @@ class Registry:
         for uid in gone:
             self.drop_node_pool(uid)
         return gone
+
+    def forget_missing_accounts(self, names: Iterable[str], listed_from: float) -> None:
+        """The same for accounts."""
+        present = set(names)
+        for name in [name for name, seen in self.account_seen.items() if name not in present and seen < listed_from]:
+            self.drop_account(name, self.accounts[name].metadata.uid)
 
     def older_twins(self, node_pool: NodePool) -> list[NodePool]:
         """Other objects, not being deleted, that name the same node pool by the same account; oldest first."""

@@ -5,8 +5,9 @@ Joined in app.py. The watches themselves come in as a callable, so that no kopf 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from modelarts_nodepool.engine.controller import Controller
 from modelarts_nodepool.engine.health import Health
@@ -83,15 +84,17 @@ class Supervisor:
     async def _list(self) -> None:
         """Take all namespaces, accounts and objects; drop what a complete LIST no longer shows."""
         registry = self._registry
-        namespaces = await self._cluster.list_bodies(paths.NAMESPACES)
-        accounts = await self._cluster.list_bodies(paths.ACCOUNTS)
+        await self._cluster.list_as(paths.NAMESPACES, registry.take_namespace)
         begun = self._clock.monotonic()
-        node_pools = await self._cluster.list_bodies(paths.NODE_POOLS)
-        for body in namespaces:
-            registry.take_namespace(body)
-        for body in accounts:
-            registry.take_account(body)
-        for body in node_pools:
-            registry.take_node_pool(body)
-        registry.forget_missing((body["metadata"]["uid"] for body in node_pools), begun)
+        registry.forget_missing_accounts(await self._cluster.list_as(paths.ACCOUNTS, self._take_account), begun)
+        uids = await self._cluster.list_as(paths.NODE_POOLS, self._take_node_pool)
+        registry.forget_missing(uids, begun)
         self._controller.begin()
+
+    def _take_account(self, body: Mapping[str, Any]) -> str:
+        self._registry.take_account(body)
+        return str(body["metadata"]["name"])
+
+    def _take_node_pool(self, body: Mapping[str, Any]) -> str:
+        self._registry.take_node_pool(body)
+        return str(body["metadata"]["uid"])

@@ -20,6 +20,14 @@ logger = logging.getLogger(__name__)
 JOIN_SECONDS = 3.0
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    return "OS signals are ignored" not in record.getMessage()
+
+
+# Signals are app's; that kopf does not handle them in its thread is on purpose.
+logging.getLogger("kopf._core.reactor.running").addFilter(_is_news)
+
+
 class Watch:
     """Call it to watch: it returns or raises when kopf cannot any more, and ends kopf when it is cancelled."""
 

@@ -61,6 +61,10 @@ class KubeCluster:
         """The object created; errors.ObjectChanged where its name is taken."""
         return await self._send("POST", path, body, _JSON)
 
+    async def replace(self, path: str, body: Body) -> Body:
+        """Replace the version that `body` carries; errors.ObjectChanged where another stands by now."""
+        return await self._send("PUT", path, body, _JSON)
+
     async def _list(self, path: str, convert: Callable[[Body], T], accept: str) -> list[T]:
         try:
             return await self._list_once(path, convert, accept)

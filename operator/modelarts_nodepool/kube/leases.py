@@ -1,0 +1,152 @@
+"""Leader election by one Lease: at most one process works, another takes over when it is gone.
+
+Run by app.py. A holder is judged by when *we* last saw its renewTime change, on our own monotonic clock, never by
+its clock. Every write replaces exactly the version that was read. Whoever cannot renew in time stops to be the
+leader before anybody else may become it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.ports import Clock
+
+LEASE_NAME = "modelarts-nodepool-operator"
+_MICRO = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """`duration`: others wait so long after the last renewal they saw; `deadline`: the holder stops by then."""
+
+    duration: timedelta = timedelta(seconds=15)
+    deadline: timedelta = timedelta(seconds=10)
+    retry: timedelta = timedelta(seconds=2)
+
+
+class Elector:
+    """One candidate. `acquire`, then work while `run` renews, then `release` once all work has stopped."""
+
+    def __init__(
+        self, cluster: KubeCluster, clock: Clock, namespace: str, identity: str, times: LeaseTimes | None = None
+    ) -> None:
+        """`cluster` should bound its calls by the retry period."""
+        self._cluster = cluster
+        self._clock = clock
+        self._namespace = namespace
+        self._identity = identity
+        self._times = times or LeaseTimes()
+        self._renewed_at: float | None = None
+        self._seen: tuple[str, str] | None = None
+        self._seen_at = 0.0
+        self.problem = ""
+
+    def holds(self) -> bool:
+        """Whether this process may act right now, by its own clock."""
+        if self._renewed_at is None:
+            return False
+        return self._clock.monotonic() - self._renewed_at < self._times.deadline.total_seconds()
+
+    async def acquire(self) -> None:
+        """Wait until this process holds the Lease."""
+        while not await self._try():  # noqa: ASYNC110 - each round is a call, nobody could set an event
+            await asyncio.sleep(self._times.retry.total_seconds())
+        logger.info("leader: holding Lease %s/%s as %s", self._namespace, LEASE_NAME, self._identity)
+
+    async def run(self) -> None:
+        """Renew while it can be renewed; returns when the Lease is lost."""
+        while self.holds():
+            await asyncio.sleep(self._times.retry.total_seconds())
+            if not await self._try() and self._renewed_at is None:
+                break
+        logger.error("the Lease %s/%s is lost: %s", self._namespace, LEASE_NAME, self.problem or "not renewed in time")
+        self._renewed_at = None
+
+    async def release(self) -> None:
+        """Let the next one take over at once. Harmless where the Lease is not held."""
+        if not self.holds():
+            return
+        try:
+            lease = await self._cluster.get(self._path)
+            if _holder(lease) == self._identity:
+                await self._cluster.replace(self._path, self._written(lease, holder=""))
+                logger.info("Lease %s/%s released", self._namespace, LEASE_NAME)
+        except ClusterError as error:
+            logger.warning("the Lease could not be released, the next leader waits for it to run out: %s", error)
+        finally:
+            self._renewed_at = None
+
+    @property
+    def _path(self) -> str:
+        return paths.lease(self._namespace, LEASE_NAME)
+
+    async def _try(self) -> bool:
+        """Take or renew the Lease once. False where somebody else holds it, or it could not be done."""
+        begun = self._clock.monotonic()
+        try:
+            await self._take()
+        except ObjectChanged:
+            self.problem = "another candidate was faster"
+            return False
+        except _HeldError as held:
+            self.problem = str(held)
+            self._renewed_at = None
+            return False
+        except ClusterError as error:
+            self.problem = str(error)
+            logger.warning("the Lease could not be written: %s", error)
+            return False
+        # From before the write: others count from when it was made, which is later.
+        self._renewed_at = begun
+        self.problem = ""
+        return True
+
+    async def _take(self) -> None:
+        try:
+            lease = await self._cluster.get(self._path)
+        except ObjectGone:
+            body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": LEASE_NAME}}
+            await self._cluster.create(paths.leases(self._namespace), self._written(body, holder=self._identity))
+            return
+        holder = _holder(lease)
+        if holder not in {"", self._identity} and not self._has_run_out(lease, holder):
+            raise _HeldError(f"{holder} holds the Lease {self._namespace}/{LEASE_NAME}")
+        await self._cluster.replace(self._path, self._written(lease, holder=self._identity))
+
+    def _has_run_out(self, lease: Mapping[str, Any], holder: str) -> bool:
+        spec = lease.get("spec") or {}
+        seen = (holder, str(spec.get("renewTime")))
+        now = self._clock.monotonic()
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, now
+        lasts = spec.get("leaseDurationSeconds") or self._times.duration.total_seconds()
+        return now - self._seen_at >= float(lasts)
+
+    def _written(self, lease: Mapping[str, Any], *, holder: str) -> dict[str, Any]:
+        spec = dict(lease.get("spec") or {})
+        now = datetime.now(UTC).strftime(_MICRO)
+        if spec.get("holderIdentity") != holder:
+            spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+            spec["acquireTime"] = now
+        spec |= {
+            "holderIdentity": holder,
+            "renewTime": now,
+            "leaseDurationSeconds": max(1, round(self._times.duration.total_seconds())) if holder else 1,
+        }
+        return {**lease, "spec": spec}
+
+
+class _HeldError(Exception):
+    """Somebody else holds it."""
+
+
+def _holder(lease: Mapping[str, Any]) -> str:
+    return str((lease.get("spec") or {}).get("holderIdentity") or "")
