@@ -73,7 +73,7 @@ def parse_http_date(text: str) -> datetime | None:
     """An HTTP date, aware; None where it is none."""
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -32,6 +32,5 @@ def is_locked(annotations: Mapping[str, object]) -> bool:
 
 
 def _billing(mode: object) -> Billing:
-    # The values are texts; a number in their place means the same. True is neither.
-    text = "" if isinstance(mode, bool) else str(mode).strip()
-    return {"0": Billing.PAY_PER_USE, "1": Billing.YEARLY_MONTHLY}.get(text, Billing.UNKNOWN)
+    # The values are texts; a number in their place means the same.
+    return {"0": Billing.PAY_PER_USE, "1": Billing.YEARLY_MONTHLY}.get(str(mode).strip(), Billing.UNKNOWN)

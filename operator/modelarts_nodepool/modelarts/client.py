@@ -92,7 +92,7 @@ class ModelArtsClient:
         nodes: list[CloudNode] = []
         used: set[str] = set()
         query: tuple[tuple[str, str], ...] = ()
-        while len(used) < _MOST_PAGES:
+        for _ in range(_MOST_PAGES):
             call = self._call(Operation.LIST_NODE_POOL_NODES, resource_pool, node_pool, query)
             page, token = await self._ask(call, reading.read_nodes)
             nodes += page
@@ -132,17 +132,21 @@ class ModelArtsClient:
         try:
             answer = await self._transport.send(call, key, self._clock.now())
             request_id = answer.request_id
+            self._check(call, answer, key)
+            found = read(call, answer)
             outcome = str(answer.status)
-            if answer.status not in (_ACCEPTED if call.is_deletion else _READ):
-                hidden = (key.access, key.secret, key.security_token or "")
-                raise fault_of(call, answer, self._clock.now(), hidden)
-            return read(call, answer)
-        except CloudError as error:
-            is_answered = error.status is not None and not isinstance(error, MalformedAnswer)
-            outcome = str(error.status) if is_answered else type(error).__name__
+        except Exception as error:
+            outcome = _outcome(error)
             raise
+        else:
+            return found
         finally:
             self._report(call, outcome, begun, request_id)
+
+    def _check(self, call: Call, answer: Answer, key: AccessKey) -> None:
+        if answer.status not in (_ACCEPTED if call.is_deletion else _READ):
+            hidden = (key.access, key.secret, key.security_token or "")
+            raise fault_of(call, answer, self._clock.now(), hidden)
 
     def _report(self, call: Call, outcome: str, begun: float, request_id: str | None) -> None:
         if self._on_call is None:
@@ -160,3 +164,9 @@ class ModelArtsClient:
             last = (digest, reading.read_node_pools(call, answer))
             self._listings[resource_pool] = last
         return NodePoolListing(node_pools=last[1], request_id=answer.request_id)
+
+
+def _outcome(error: Exception) -> str:
+    is_answer = isinstance(error, CloudError) and not isinstance(error, MalformedAnswer)
+    status = getattr(error, "status", None) if is_answer else None
+    return type(error).__name__ if status is None else str(status)

@@ -14,6 +14,9 @@ _READ_AT_MOST = 20_000
 
 def plain_words(text: str, limit: int = 500, hidden: Collection[str] = ()) -> str:
     """One line without control or direction characters, at most `limit` long, with secrets blotted out."""
+    if not hidden and len(text) <= limit and text.isascii() and text.isprintable() and " " not in text:
+        # One plain word, as nearly all names and flavors are: nothing to do, and there are very many of them.
+        return text
     line = "".join(
         " " if character.isspace() else character
         for character in text[:_READ_AT_MOST]

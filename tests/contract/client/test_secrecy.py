@@ -37,9 +37,11 @@ async def test_no_error_log_or_report_holds_a_secret(reply: Reply, caplog: pytes
 
 
 async def test_key_that_does_not_fit_a_header_is_not_quoted() -> None:
+    reports = Reports()
     async with raw_server(a_reply(200)) as server:
-        async with a_client(server.endpoint, key=AccessKey("CANARY\nACCESS", "SK")) as client:
+        async with a_client(server.endpoint, key=AccessKey("CANARY\nACCESS", "SK"), reports=reports) as client:
             with pytest.raises(CredentialsUnavailable) as caught:
                 await client.show_node_pool("pool-a", "training-a")
         assert server.heads == []
     assert "CANARY" not in str(caught.value)
+    assert reports.outcomes == ["CredentialsUnavailable"]

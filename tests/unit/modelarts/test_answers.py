@@ -77,3 +77,9 @@ def test_http_dates_are_read_and_others_are_none() -> None:
     assert parse_http_date("Mon, 23 Nov 2026 11:08:55 -0000") == datetime(2026, 11, 23, 11, 8, 55, tzinfo=UTC)
     assert parse_http_date("soon") is None
     assert parse_http_date("") is None
+
+
+@given(st.text(max_size=40) | st.text("0123456789 :,-+GMTMonNv", max_size=40))
+def test_no_text_breaks_the_reading_of_dates(text: str) -> None:
+    moment = parse_http_date(text)
+    assert moment is None or moment.tzinfo is not None
