@@ -7,6 +7,7 @@ import pytest
 
 from modelarts_nodepool.lab.simulator.scenario import PROJECT_ID
 from tests.contract.simulator.caller import NODE_POOLS, POOLS, TRAINING, Caller, Sending
+from tests.support.raw_signer import sdk_date, signature_of
 
 Serve = Callable[..., Awaitable[Caller]]
 
@@ -69,11 +70,15 @@ async def test_a_changed_signed_header_does_not_verify(caller: Caller) -> None:
 
 
 async def test_the_date_must_be_signed(caller: Caller) -> None:
-    authorization = "SDK-HMAC-SHA256 Access=AKSIMULATOR, SignedHeaders=host, Signature=00"
+    headers = {"Host": "h", "X-Sdk-Date": sdk_date(caller.clock.now())}
+    signature = signature_of("GET", NODE_POOLS, headers, b"", "SKSIMULATOR")
+    good = f"SDK-HMAC-SHA256 Access=AKSIMULATOR, SignedHeaders=host;x-sdk-date, Signature={signature}"
+    bad = good.replace(";x-sdk-date", "")
 
-    answer = await caller.http.get(NODE_POOLS, headers={"Authorization": authorization})
-
-    assert_unauthenticated(answer, "X-Sdk-Date")
+    assert (await caller.http.get(NODE_POOLS, headers={**headers, "Authorization": good})).status_code == 200
+    assert_unauthenticated(
+        await caller.http.get(NODE_POOLS, headers={**headers, "Authorization": bad}), "must be a signed header"
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,18 @@ async def test_changes_merge_by_name_in_both_forms(caller: Caller) -> None:
     assert (await caller.get(TRAINING)).json()["spec"]["resources"]["count"] == 3
 
 
+async def test_a_change_shows_in_the_very_next_answer(caller: Caller) -> None:
+    before = (await caller.get(TRAINING)).json()
+    await patch(caller, {"resourcePools": {"pool-a": {"nodePools": {"training-a": {"flavor": "other"}}}}})
+    after = (await caller.get(TRAINING)).json()
+    await patch(caller, {"shape": {"resources": "list"}})
+    as_list = (await caller.get(TRAINING)).json()
+
+    assert before["spec"]["resources"]["flavor"] == "modelarts.vm.gpu.t4u8"
+    assert after["spec"]["resources"]["flavor"] == "other"
+    assert as_list["spec"]["resources"] == [after["spec"]["resources"]]
+
+
 async def test_states_are_replaced_whole_and_null_hands_them_back_to_the_clock(caller: Caller) -> None:
     path = {"resourcePools": {"pool-a": {"nodePools": {"training-a": {"states": {"available": 3}}}}}}
     await patch(caller, path)

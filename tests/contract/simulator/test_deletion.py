@@ -157,6 +157,15 @@ async def test_new_timings_hold_for_what_is_under_way(caller: Caller) -> None:
     assert await names(caller) == ["training-b"]
 
 
+async def test_longer_timings_bring_nothing_back(caller: Caller) -> None:
+    await caller.delete(TRAINING)
+    caller.clock.advance(10)
+
+    caller.simulator.change({"timings": {"deleteSeconds": 1000}})
+
+    assert await names(caller) == ["training-b"]
+
+
 async def test_a_deletion_can_be_undone_by_the_cloud(caller: Caller) -> None:
     await caller.delete(TRAINING)
     change_training(caller, restore=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-# About 100 MB when full. Older entries fall out; the counts by operation never do.
+# About 120 MB when full. Older entries fall out; the counts by operation never do.
 MAX_ENTRIES = 200_000
 
 

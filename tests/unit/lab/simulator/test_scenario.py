@@ -66,7 +66,7 @@ def test_an_empty_scenario_is_an_empty_world(text: str) -> None:
         ("faults: {}", "s.yaml:1: faults: write a list, not a map"),
         ("region: a\nregion: b", "s.yaml:2: region: this key stands in line 1 already"),
         ("- region", "s.yaml:1: (top): write a map of keys, not a list"),
-        ("region: [", "s.yaml:1: (top): this is not YAML"),
+        ("region: a: b", "s.yaml:1: (top): this is not YAML"),
         ("region: 'a\x00b'", "s.yaml: (top): this is not YAML"),
         ("faults: &a [*a]", "s.yaml: (top): an alias in it refers to itself"),
     ],
