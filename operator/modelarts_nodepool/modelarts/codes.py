@@ -33,10 +33,10 @@ OTHER_THING_NOT_FOUND = frozenset({"ModelArts.50005101", "ModelArts.50025001", "
 
 # A 400 that means "not found" says so in one sentence about one of these things, and nothing else. "Record not
 # found" is seen; the others follow "pool not found" and "Pool {name} not found." (OTC).
-_THING = r"(?:the |this )?(?:record|node ?-?pool|resource ?-?pool|pool)(?: <name>)?"
-_PLACE = r"(?: in (?:the )?(?:resource ?-?)?pool(?: <name>)?)?"
+_THING = r"(?:the |this )?(?:record|node ?-?pool|resource ?-?pool|pool)(?: {name})?"
+_PLACE = r"(?: in (?:the )?(?:resource ?-?)?pool(?: {name})?)?"
 _ABSENT = r"(?:(?:is |was )?not found|(?:cannot|can not|could not) be found|(?:does |do )?not exist|no longer exists)"
-NOT_FOUND_SENTENCE = re.compile(rf"{_THING}{_PLACE} {_ABSENT}{_PLACE}")
+NOT_FOUND_SENTENCE = f"{_THING}{_PLACE} {_ABSENT}{_PLACE}"
 _QUOTES = re.compile(r"[\"'`\[\](){}<>\u2018\u2019\u201c\u201d]")
 _SENTENCE_END = re.compile(r"[.;:,!]+(?:\s|$)")
 
@@ -57,9 +57,8 @@ def says_not_found(words: str, names: tuple[str, ...]) -> bool:
 
     `names` are those that were asked for: "network x not found" must not pass for a pool named otherwise.
     """
-    text = words.lower().replace("doesn't", "does not")
-    text = _QUOTES.sub(" ", text)
-    for name in names:
-        text = re.sub(rf"(?<![-a-z0-9]){re.escape(name)}(?![-a-z0-9])", "\0", text)
-    sentences = _SENTENCE_END.split(text.replace("\0", "<name>"))
-    return any(NOT_FOUND_SENTENCE.fullmatch(" ".join(sentence.split())) for sentence in sentences)
+    text = _QUOTES.sub(" ", words.lower().replace("doesn't", "does not"))
+    name = f"(?:{'|'.join(re.escape(each) for each in names)})"
+    # Not str.format: the pattern has braces of its own.
+    sentence = re.compile(NOT_FOUND_SENTENCE.replace("{name}", name))
+    return any(sentence.fullmatch(" ".join(part.split())) for part in _SENTENCE_END.split(text))

@@ -98,6 +98,13 @@ def test_400_whose_words_mean_not_found_is_a_witness(words: str) -> None:
     assert not isinstance(fault(SHOW, 400, None, words), errors.NotFound)
 
 
+@pytest.mark.parametrize("name", ["a", "pool", "record", "node-pool", "in", "not"])
+def test_node_pool_named_like_a_word_of_the_sentence_is_understood(name: str) -> None:
+    call = Call(Operation.SHOW_NODE_POOL, "P", "pool-a", name)
+    answer = an_answer(400, "ModelArts.50004000", f"Node pool {name} in pool pool-a cannot be found.")
+    assert isinstance(fault_of(call, answer, NOW), errors.NotFound)
+
+
 @pytest.mark.parametrize(
     "words",
     [
