@@ -81,6 +81,12 @@ async def test_the_date_must_be_signed(caller: Caller) -> None:
     )
 
 
+async def test_a_date_of_another_form_is_refused(caller: Caller) -> None:
+    answer = await caller.get(NODE_POOLS, headers={"X-Sdk-Date": "2026-01-02T12:00:00Z"})
+
+    assert_unauthenticated(answer, "YYYYMMDDTHHMMSSZ")
+
+
 @pytest.mark.parametrize(
     ("headers", "words", "verdict"),
     [

@@ -35,6 +35,14 @@ async def test_state_shows_the_world_without_secrets(caller: Caller) -> None:
     assert "SKSIMULATOR" not in answer.text
 
 
+async def test_state_can_be_asked_for_some_resource_pools(caller: Caller) -> None:
+    changed = await patch(caller, {"resourcePools": {"pool-b": {}, "pool-c": {}}})
+    asked = (await caller.http.get(f"{STATE}?resourcePool=pool-a&resourcePool=pool-c")).json()
+
+    assert [resource_pool["name"] for resource_pool in changed["resourcePools"]] == ["pool-b", "pool-c"]
+    assert [resource_pool["name"] for resource_pool in asked["resourcePools"]] == ["pool-a", "pool-c"]
+
+
 async def test_changes_merge_by_name_in_both_forms(caller: Caller) -> None:
     by_list = [{"name": "pool-a", "nodePools": [{"name": "training-a", "states": {"available": 2, "abnormal": 1}}]}]
     await patch(caller, {"resourcePools": by_list})

@@ -156,6 +156,13 @@ async def test_bodies_can_be_broken_in_every_way(caller: Caller) -> None:
     assert (await body_of(caller, "html", status=502)).status_code == 502
 
 
+async def test_a_refusal_can_be_spoiled_too(caller: Caller) -> None:
+    answer = await body_of(caller, "html", f"{NODE_POOLS}/nix")
+
+    assert (answer.status_code, answer.text[:9]) == (404, "<!DOCTYPE")
+    assert caller.simulator.requests()[0].error == "ModelArts.50015001"
+
+
 async def test_counts_can_be_negative(caller: Caller) -> None:
     shown = (await body_of(caller, "negativeCounts", TRAINING)).json()
 

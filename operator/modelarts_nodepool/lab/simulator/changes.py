@@ -21,8 +21,8 @@ Model = TypeVar("Model", bound=ScenarioModel)
 TOP_KEYS = ("timings", "shape", "credentials", "resourcePools")
 
 
-def apply_changes(cloud: Cloud, change: object) -> None:
-    """Merge a change into the cloud; raises ScenarioError."""
+def apply_changes(cloud: Cloud, change: object) -> set[str]:
+    """Merge a change into the cloud; the names of the resource pools it speaks of. Raises ScenarioError."""
     if not isinstance(change, dict):
         raise ScenarioError([Problem((), f"write a map of keys. Allowed: {', '.join(TOP_KEYS)}")])
     unknown = [Problem((key,), f"unknown key. Allowed: {', '.join(TOP_KEYS)}") for key in change if key not in TOP_KEYS]
@@ -32,6 +32,7 @@ def apply_changes(cloud: Cloud, change: object) -> None:
     cloud.world.settle()
     for step in [*_plan_settings(cloud.world, change), *_plan_keys(cloud, change), *_plan_pools(cloud.world, change)]:
         step()
+    return {name for name, _, _ in _named(change.get("resourcePools", []), "name", ("resourcePools",))}
 
 
 def _plan_settings(world: World, change: dict[str, Any]) -> Iterator[Step]:

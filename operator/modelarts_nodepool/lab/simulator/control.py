@@ -34,13 +34,12 @@ async def answer_control(cloud: Cloud, request: web.BaseRequest) -> web.Response
         return _problem(400, error.problems)
 
 
-async def _show_state(cloud: Cloud, _request: web.BaseRequest) -> Report:
-    return to_state(cloud)
+async def _show_state(cloud: Cloud, request: web.BaseRequest) -> Report:
+    return to_state(cloud, request.query.getall("resourcePool", None))
 
 
 async def _change_state(cloud: Cloud, request: web.BaseRequest) -> Report:
-    apply_changes(cloud, await _json(request))
-    return to_state(cloud)
+    return to_state(cloud, apply_changes(cloud, await _json(request)))
 
 
 async def _show_faults(cloud: Cloud, _request: web.BaseRequest) -> Report:

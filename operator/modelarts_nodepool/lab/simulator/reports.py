@@ -1,5 +1,6 @@
 """The state as `GET /_simulator/state` shows it. Pure but for settling the world. Secrets are left out."""
 
+from collections.abc import Collection
 from typing import Any
 
 from modelarts_nodepool.lab.simulator.answers import timestamp
@@ -9,8 +10,11 @@ from modelarts_nodepool.lab.simulator.scenario import Timings
 from modelarts_nodepool.lab.simulator.world import LiveNodePool, LiveResourcePool
 
 
-def to_state(cloud: Cloud) -> dict[str, Any]:
-    """Everything there is at this moment, in the scenario's keys where it has them."""
+def to_state(cloud: Cloud, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Everything there is at this moment, in the scenario's keys where it has them.
+
+    Where `names` are given, of the resource pools only those: a large world is costly to show.
+    """
     world, now = cloud.world, cloud.clock.now()
     world.settle()
     return {
@@ -20,7 +24,11 @@ def to_state(cloud: Cloud) -> dict[str, Any]:
         "timings": world.timings.model_dump(mode="json", by_alias=True),
         "shape": world.shape.model_dump(mode="json", by_alias=True),
         "credentials": [_key(key, now, world.timings) for key in cloud.keyring.keys.values()],
-        "resourcePools": [_resource_pool(live, now, world.timings) for live in world.resource_pools.values()],
+        "resourcePools": [
+            _resource_pool(live, now, world.timings)
+            for name, live in world.resource_pools.items()
+            if names is None or name in names
+        ],
         "faults": [armed.to_report() for armed in cloud.faults.armed],
     }
 
