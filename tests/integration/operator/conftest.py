@@ -1,0 +1,68 @@
+"""The operator on the shared control plane: its permissions, a cloud and a process for each module, a tenant a test."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelarts_nodepool.lab.controlplane import ControlPlane
+from tests.support.api import Api
+from tests.support.cloud import Cloud
+from tests.support.crds import REPOSITORY
+from tests.support.operator import NAME, NAMESPACE, OperatorProcess
+from tests.support.tenant import Tenant
+
+
+@pytest.fixture(scope="session")
+def installed(crds: ControlPlane) -> ControlPlane:
+    """The control plane with CRDs and the permissions that are shipped."""
+    crds.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
+    return crds
+
+
+@pytest.fixture(scope="session")
+def identity(installed: ControlPlane) -> Path:
+    """The kubeconfig of the operator's own ServiceAccount: tests prove its permissions, too."""
+    return installed.service_account_kubeconfig_blocking(NAMESPACE, NAME)
+
+
+@pytest.fixture(scope="session")
+def api(installed: ControlPlane) -> Iterator[Api]:
+    with Api(installed) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with Cloud.running(tmp_path_factory.mktemp("cloud")) as cloud:
+        yield cloud
+        accepted = Counter(
+            (request["pool"], request["nodePool"]) for request in cloud.deletes() if request["effect"] == "accepted"
+        )
+        assert not [where for where, times in accepted.items() if times > 1], "a DELETE took effect twice"
+
+
+@pytest.fixture(scope="module")
+def operator(identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """One that is ready; after the module it stops as it should and has logged no error of ours."""
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    operator = OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", log)
+    try:
+        operator.start()
+        yield operator
+        if operator.is_running:
+            code, _ = operator.stop()
+            assert code == 0, operator.tail()
+    finally:
+        operator.end()
+    assert not operator.errors()
+
+
+@pytest.fixture
+def tenant(installed: ControlPlane, api: Api, cloud: Cloud, operator: OperatorProcess) -> Iterator[Tenant]:
+    """A namespace, an account with a good Secret, and a resource pool without node pools."""
+    tenant = Tenant(installed, api, cloud, operator)
+    tenant.set_up()
+    yield tenant
+    tenant.tear_down()

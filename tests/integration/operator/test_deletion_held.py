@@ -1,0 +1,208 @@
+"""Deletions that are held: why is said within seconds, nothing is sent, and the command that is shown lifts it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.tenant import SLOW, Tenant, condition_of, says
+
+
+def test_a_yearly_monthly_resource_pool_is_never_asked_to_be_deleted(tenant: Tenant) -> None:
+    tenant.cloud.put_resource_pool(tenant.resource_pool, billingMode="1")
+    tenant.mirrored("training-a")
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "YearlyMonthlyBilling")
+    found = tenant.get("training-a")
+    assert says(found, "Ready", "False", "DeletionBlocked")
+    assert says(found, "Reconciling", "True", "DeletionBlocked")
+    assert not condition_of(found, "Stalled")
+    tenant.wait_for_looks(3)
+    assert not tenant.deletes()
+    tenant.run_as_told(message, "patch")
+    tenant.until_gone("training-a")
+    assert not tenant.deletes()
+    tenant.until_true(lambda: tenant.events("training-a") == ["DeletionBlocked", "Orphaned"], "the event Orphaned")
+
+
+def test_a_yearly_monthly_node_holds_its_node_pool(tenant: Tenant) -> None:
+    tenant.mirrored("training-a", cloud={"prepaidNodes": 1})
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "YearlyMonthlyBilling")
+    tenant.wait_for_looks(3)
+    assert not tenant.deletes()
+    tenant.mirrored("stays")
+    tenant.cloud.put_node_pool(tenant.resource_pool, "training-a", prepaidNodes=0)
+    tenant.run_as_told(message, "annotate")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_a_locked_node_holds_its_node_pool(tenant: Tenant) -> None:
+    tenant.mirrored("training-a", cloud={"lockedNodes": 1})
+    tenant.mirrored("stays")
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "NodeLocked")
+    assert not tenant.deletes()
+    tenant.cloud.put_node_pool(tenant.resource_pool, "training-a", lockedNodes=0)
+    tenant.run_as_told(message, "annotate")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_unknown_billing_holds_until_a_person_overrides_it_for_this_very_object(tenant: Tenant) -> None:
+    tenant.cloud.put_resource_pool(tenant.resource_pool, billingMode=None)
+    tenant.mirrored("training-a")
+    tenant.mirrored("stays")
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "BillingUnknown")
+    tenant.annotate("training-a", override="BillingUnknown@00000000-0000-0000-0000-000000000000")
+    tenant.wait_for_looks(2)
+    assert not tenant.deletes(), "an override with another object's uid lifts nothing"
+    tenant.run_as_told(message, "annotate")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_other_finalizers_are_waited_for(tenant: Tenant) -> None:
+    tenant.mirrored("training-a", finalizers=["example.com/backup"])
+    tenant.mirrored("stays")
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "OtherFinalizers")
+    assert "example.com/backup" in message
+    assert not tenant.deletes()
+    found = tenant.get("training-a")
+    ours = [name for name in found["metadata"]["finalizers"] if name != "example.com/backup"]
+    tenant.patch("training-a", {"metadata": {"finalizers": ours}})
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_other_finalizers_are_overridden_by_the_command_that_is_shown(tenant: Tenant) -> None:
+    tenant.mirrored("training-a", finalizers=["example.com/backup"])
+    tenant.mirrored("stays")
+    tenant.delete("training-a")
+    tenant.run_as_told(tenant.until_blocked("training-a", "OtherFinalizers"), "annotate")
+    tenant.until_true(lambda: not tenant.is_held("training-a"), "our finalizer gone")
+    assert tenant.deletes() == ["accepted"]
+    assert tenant.get("training-a")["metadata"]["finalizers"] == ["example.com/backup"]
+
+
+def test_two_guards_are_lifted_one_after_the_other_and_both_stay_lifted(tenant: Tenant) -> None:
+    tenant.cloud.put_resource_pool(tenant.resource_pool, billingMode=None)
+    tenant.mirrored("training-a", finalizers=["example.com/backup"])
+    tenant.mirrored("stays")
+    tenant.delete("training-a")
+    tenant.run_as_told(tenant.until_blocked("training-a", "OtherFinalizers"), "annotate")
+    tenant.run_as_told(tenant.until_blocked("training-a", "BillingUnknown"), "annotate")
+    tenant.until_true(lambda: not tenant.is_held("training-a"), "our finalizer gone")
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_a_paused_object_is_watched_and_not_deleted_until_it_goes_on(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    tenant.mirrored("stays")
+    tenant.annotate("training-a", paused="true")
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "Paused")
+    tenant.cloud.put_node_pool(tenant.resource_pool, "training-a", states={"available": 1, "abnormal": 1})
+    tenant.until("training-a", lambda found: found["status"]["counts"]["abnormal"] == 1, "showing the abnormal node")
+    assert not tenant.deletes()
+    tenant.run_as_told(message, "annotate")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_a_paused_object_goes_when_its_node_pool_is_gone(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    tenant.mirrored("stays")
+    tenant.annotate("training-a", paused="true")
+    tenant.delete("training-a")
+    tenant.until_blocked("training-a", "Paused")
+    tenant.cloud.remove_node_pool(tenant.resource_pool, "training-a")
+    tenant.until_gone("training-a")
+    assert not tenant.deletes()
+
+
+def test_pausing_does_not_stop_the_release_of_what_was_sent(tenant: Tenant) -> None:
+    tenant.mirrored("training-a", cloud=SLOW)
+    tenant.mirrored("stays")
+    tenant.delete("training-a")
+    tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
+    tenant.annotate("training-a", paused="true")
+    tenant.finish_delete("training-a")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_an_object_whose_grant_was_taken_away_is_held_until_it_is_back(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    tenant.mirrored("stays")
+    tenant.change_account(grants=[])
+    tenant.until_ready("training-a", "NotGranted", "False")
+    tenant.delete("training-a")
+    tenant.until_blocked("training-a", "NotGranted")
+    assert not tenant.deletes()
+    tenant.change_account(grants=[{"namespaces": [tenant.name], "resourcePools": ["*"]}])
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_an_object_whose_account_is_gone_is_held_until_it_is_back(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    tenant.mirrored("stays")
+    tenant.remove_account()
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "AccountNotFound")
+    assert "deletionPolicy" in message
+    assert not tenant.deletes()
+    tenant.create_account()
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_nothing_is_deleted_in_another_project_under_the_account_s_name(tenant: Tenant) -> None:
+    other = "fedcba9876543210fedcba9876543210"
+    twin = {"name": tenant.resource_pool, "projectId": other, "billingMode": "0"}
+    tenant.mirrored("training-a")
+    tenant.remove_account()
+    tenant.cloud.change({"resourcePools": [twin]})
+    tenant.put_key(projectId=other)
+    tenant.create_account(projectId=other)
+    tenant.until_ready("training-a", "IdentityMismatch", "False")
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "IdentityMismatch")
+    assert tenant.cloud.project_id in message
+    since = tenant.cloud.last
+    tenant.annotate("training-a", reconcile_at="1")
+    tenant.until("training-a", lambda found: found["metadata"]["annotations"], "annotated")
+    assert not tenant.cloud.requests(tenant.resource_pool, since=since)
+    tenant.run_as_told(message, "patch")
+    tenant.until_gone("training-a")
+    assert not tenant.deletes()
+
+
+Change = Callable[[Tenant], Any]
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ({"accessKey": "AK"}, "CredentialsUnavailable"),
+        ({"accessKey": "AK", "secretKey": "  "}, "CredentialsUnavailable"),
+    ],
+    ids=["no secretKey", "empty secretKey"],
+)
+def test_a_broken_secret_holds_the_deletion_and_names_the_key(
+    tenant: Tenant, keys: dict[str, str], reason: str
+) -> None:
+    tenant.mirrored("training-a")
+    tenant.mirrored("stays")
+    tenant.put_secret(**keys)
+    tenant.until_ready("training-a", reason, "False")
+    tenant.delete("training-a")
+    assert "secretKey" in tenant.until_blocked("training-a", reason)
+    assert not tenant.deletes()
+    tenant.put_secret(accessKey=tenant.cloud.hello["accessKey"], secretKey=tenant.cloud.hello["secretKey"])
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]

@@ -1,0 +1,91 @@
+"""The API server as an administrator sees it, for tests that look at objects often: kubectl costs a process a look."""
+
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import yaml
+
+from modelarts_nodepool.lab.controlplane import ControlPlane
+from modelarts_nodepool.resource.names import API_VERSION
+
+GROUP_PATH = f"/apis/{API_VERSION}"
+ACCOUNTS = f"{GROUP_PATH}/modelartsaccounts"
+NAMESPACES = "/api/v1/namespaces"
+NOT_FOUND = 404
+
+Object = dict[str, Any]
+
+
+def node_pools_in(namespace: str) -> str:
+    return f"{GROUP_PATH}/namespaces/{namespace}/modelartsnodepools"
+
+
+def secrets_in(namespace: str) -> str:
+    return f"{NAMESPACES}/{namespace}/secrets"
+
+
+def events_in(namespace: str) -> str:
+    return f"{NAMESPACES}/{namespace}/events"
+
+
+class Api:
+    """Reads and writes of one administrator; everything but "not found" is an error of the test."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        content = yaml.safe_load(plane.kubeconfig.read_text())
+        token = content["users"][0]["user"]["token"]
+        authority = plane.folder / "certificates" / "apiserver.crt"
+        self._client = httpx.Client(
+            base_url=plane.server,
+            verify=ssl.create_default_context(cadata=authority.read_text()),
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+            timeout=20,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str) -> Object | None:
+        """None where it is not there."""
+        answer = self._client.get(path)
+        return None if answer.status_code == NOT_FOUND else _read(answer)
+
+    def items(self, path: str) -> list[Object]:
+        found = self.get(path)
+        return list(found["items"]) if found else []
+
+    def create(self, path: str, body: Mapping[str, Any]) -> Object:
+        return _read(self._client.post(path, json=body))
+
+    def merge(self, path: str, patch: Mapping[str, Any]) -> Object:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return _read(self._client.patch(path, json=patch, headers=headers))
+
+    def delete(self, path: str) -> None:
+        """Ask for it; an object with finalizers stays. Harmless where it is not there."""
+        answer = self._client.delete(path)
+        if answer.status_code != NOT_FOUND:
+            _read(answer)
+
+    def strip(self, path: str) -> None:
+        """Take all finalizers away: only to clean up behind a test."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        answer = self._client.patch(path, json={"metadata": {"finalizers": None}}, headers=headers)
+        if answer.status_code != NOT_FOUND:
+            _read(answer)
+
+
+def _read(answer: httpx.Response) -> Object:
+    assert answer.is_success, f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text}"
+    found = answer.json()
+    assert isinstance(found, dict)
+    return found

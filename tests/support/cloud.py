@@ -1,0 +1,128 @@
+"""The simulator in a process of its own, driven through its control endpoint.
+
+Its request log is the witness of everything that the operator asked of the cloud.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.support.liveness import eventually
+
+SCENARIO: dict[str, Any] = {"timings": {"createSeconds": 3, "deleteSeconds": 1}}
+
+Request = dict[str, Any]
+
+
+class Cloud:
+    """A simulator that runs. `hello` is what it said when it began to serve."""
+
+    def __init__(self, hello: Mapping[str, str], client: httpx.Client) -> None:
+        self.hello = hello
+        self.endpoint = hello["endpoint"]
+        self.region = hello["region"]
+        self.project_id = hello["projectId"]
+        self._client = client
+
+    @classmethod
+    @contextmanager
+    def running(cls, folder: Path, scenario: Mapping[str, Any] = SCENARIO) -> Iterator["Cloud"]:
+        """Serve until the block ends."""
+        path = folder / "scenario.yaml"
+        path.write_text(yaml.safe_dump(dict(scenario)))
+        command = [sys.executable, "-m", "modelarts_nodepool", "simulate", "--scenario", str(path)]
+        with (
+            (folder / "simulator.log").open("wb") as log,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process,  # noqa: S603 - ours
+        ):
+            assert process.stdout is not None
+            try:
+                line = process.stdout.readline()
+                assert line, (folder / "simulator.log").read_text()
+                hello = json.loads(line)
+                with httpx.Client(base_url=hello["endpoint"], trust_env=False, timeout=20) as client:
+                    yield cls(hello, client)
+            finally:
+                process.kill()
+
+    def change(self, change: Mapping[str, Any]) -> None:
+        """Merge into the state of the world."""
+        _read(self._client.patch("/_simulator/state", json=change))
+
+    def put_resource_pool(self, resource_pool: str, **keys: Any) -> None:  # noqa: ANN401 - JSON
+        self.change({"resourcePools": [{"name": resource_pool, "billingMode": "0"} | keys]})
+
+    def remove_resource_pool(self, resource_pool: str) -> None:
+        self.change({"resourcePools": {resource_pool: None}})
+
+    def put_node_pool(self, resource_pool: str, name: str, **keys: Any) -> None:  # noqa: ANN401 - JSON
+        """Add one or change it."""
+        self.change({"resourcePools": [{"name": resource_pool, "nodePools": [{"name": name} | keys]}]})
+
+    def remove_node_pool(self, resource_pool: str, name: str) -> None:
+        self.change({"resourcePools": [{"name": resource_pool, "nodePools": {name: None}}]})
+
+    def finish_delete(self, resource_pool: str, name: str) -> None:
+        """Let a node pool that is being deleted be gone now."""
+        self.put_node_pool(resource_pool, name, deleteSeconds=0)
+
+    def put_key(self, access_key: str, **keys: Any) -> None:  # noqa: ANN401 - JSON
+        self.change({"credentials": [{"accessKey": access_key} | keys]})
+
+    def fault(self, **keys: Any) -> None:  # noqa: ANN401 - JSON
+        _read(self._client.post("/_simulator/faults", json=keys))
+
+    def clear_faults(self) -> None:
+        _read(self._client.delete("/_simulator/faults"))
+
+    def state_of(self, resource_pool: str) -> dict[str, dict[str, Any]]:
+        """The node pools of a resource pool by name; empty where it is gone."""
+        state = _read(self._client.get("/_simulator/state"))
+        pools = [pool for pool in state["resourcePools"] if pool["name"] == resource_pool]
+        return {node_pool["name"]: node_pool for pool in pools for node_pool in pool["nodePools"]}
+
+    def key_state(self, access_key: str) -> dict[str, Any]:
+        """badSignatures and locked of one key."""
+        state = _read(self._client.get("/_simulator/state"))
+        (found,) = [key for key in state["credentials"] if key["accessKey"] == access_key]
+        return dict(found)
+
+    @property
+    def last(self) -> int:
+        """The number of the newest request; what comes later has a higher one."""
+        return int(_read(self._client.get("/_simulator/requests", params={"since": "1000000000"}))["last"])
+
+    def requests(self, resource_pool: str | None = None, operation: str | None = None, since: int = 0) -> list[Request]:
+        """The requests after number `since`, oldest first; list_pools belongs to no resource pool."""
+        query = {"since": str(since)} | ({"operation": operation} if operation else {})
+        found: list[Request] = _read(self._client.get("/_simulator/requests", params=query))["requests"]
+        return [request for request in found if resource_pool in {None, request["pool"]}]
+
+    def deletes(self, resource_pool: str | None = None, node_pool: str | None = None) -> list[Request]:
+        """Every DELETE that reached the cloud, whatever came of it."""
+        found = self.requests(resource_pool, "delete_node_pool")
+        return [request for request in found if node_pool in {None, request["nodePool"]}]
+
+    def looks(self, resource_pool: str, since: int = 0) -> int:
+        """How many LISTs of the resource pool's node pools came in after number `since`."""
+        return len(self.requests(resource_pool, "list_node_pools", since))
+
+    def wait_for_looks(self, resource_pool: str, times: int, seconds: float = 60) -> None:
+        """Let the operator look so many times from now on."""
+        since = self.last
+        # One more: when the next one comes in, the one before has been answered and acted on.
+        assert eventually(lambda: self.looks(resource_pool, since) > times, seconds), (
+            f"resource pool {resource_pool} was looked at {self.looks(resource_pool, since)} times in {seconds} s"
+        )
+
+
+def _read(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
+    assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+    return answer.json()

@@ -1,0 +1,138 @@
+"""The operator as users run it: a process with flags, a kubeconfig, logs on standard error and an HTTP port."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.liveness import eventually
+
+NAMESPACE = NAME = "modelarts-nodepool-operator"
+USER = f"system:serviceaccount:{NAMESPACE}:{NAME}"
+
+_LISTENING = re.compile(r"http server listening on (http://[^\s\"]+)")
+
+Line = dict[str, Any]
+
+
+class OperatorProcess:
+    """One operator that can be killed and started again. All its lives write to the same log."""
+
+    def __init__(self, kubeconfig: Path, endpoint: str, log: Path, *more: str) -> None:
+        """`endpoint` is REGION=URL; `more` are further flags."""
+        self._command = [
+            *(sys.executable, "-m", "modelarts_nodepool", "run"),
+            *("--operator-namespace", NAMESPACE, "--endpoint", endpoint, "--kubeconfig", str(kubeconfig)),
+            *("--http-host", "127.0.0.1", "--http-port", "0", "--log-level", "debug"),
+            # A killed holder's Lease runs out after 15 s; the tests of the Lease itself say --leader-election.
+            "--no-leader-election",
+            *more,
+        ]
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._begins_at = 0
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def launch(self) -> None:
+        """Start it and do not wait."""
+        assert self._process is None, "it runs already"
+        self._begins_at = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            # A process group of its own: a Ctrl-C in the terminal of the test run is not for it.
+            self._process = subprocess.Popen(  # noqa: S603 - ours
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={key: value for key, value in os.environ.items() if not key.startswith("MODELARTS_NODEPOOL_")},
+                process_group=0,
+            )
+
+    def start(self, seconds: float = 30) -> None:
+        """Start it and wait until it is ready."""
+        self.launch()
+        assert eventually(self.is_ready, seconds), f"not ready within {seconds} s\n{self.tail()}"
+
+    def is_ready(self) -> bool:
+        return self.readiness()[0] == 200
+
+    def readiness(self) -> tuple[int, str]:
+        """Status and body of /readyz; status 0 where nobody answers."""
+        assert self._process is not None
+        assert self._process.poll() is None, f"it ended with exit code {self._process.returncode}\n{self.tail()}"
+        found = _LISTENING.search(self.text_of_this_life())
+        if found is None:
+            return 0, "not listening yet"
+        try:
+            answer = httpx.get(f"{found[1]}/readyz", trust_env=False, timeout=5)
+        except httpx.HTTPError as error:
+            return 0, str(error)
+        return answer.status_code, answer.text
+
+    def kill(self) -> None:
+        """SIGKILL: no last words."""
+        process = self._take()
+        process.kill()
+        process.wait(10)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20) -> tuple[int, float]:
+        """Ask it to stop; the exit code and how long it took."""
+        process = self._take()
+        begun = time.monotonic()
+        process.send_signal(number)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+            raise AssertionError(f"it did not stop within {seconds} s of {number.name}\n{self.tail()}") from None
+        return code, time.monotonic() - begun
+
+    def _take(self) -> "subprocess.Popen[bytes]":
+        process, self._process = self._process, None
+        assert process is not None, "it does not run"
+        return process
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever a test did."""
+        if self._process is not None:
+            self.kill()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    def text(self) -> str:
+        """Everything it ever logged."""
+        return self.log.read_text() if self.log.exists() else ""
+
+    def text_of_this_life(self) -> str:
+        """What it logged since it was started last."""
+        with self.log.open("rb") as log:
+            log.seek(self._begins_at)
+            return log.read().decode()
+
+    def lines(self) -> list[Line]:
+        """The log as objects. Every line of JSON is one; anything else is an error of the operator."""
+        return [json.loads(line) for line in self.text().splitlines() if line]
+
+    def tail(self, count: int = 30) -> str:
+        """The last lines that are not about single calls."""
+        lines = [line for line in self.text().splitlines() if '"level": "debug"' not in line]
+        return "\n".join(["the end of the operator's log:", *lines[-count:]])
+
+    def errors(self) -> Sequence[str]:
+        """Lines that say that something of ours went wrong."""
+        return [line for line in self.text().splitlines() if '"level": "error"' in line or '"traceback"' in line]

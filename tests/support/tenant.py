@@ -1,0 +1,264 @@
+"""What belongs to one test on the shared control plane and the shared cloud: every name in it is its own.
+
+A namespace, an account and its Secret share one name; a resource pool in the cloud is named after them.
+"""
+
+import base64
+import json
+import re
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from modelarts_nodepool.lab.controlplane import ControlPlane
+from modelarts_nodepool.resource.names import API_VERSION, CREDENTIALS_LABEL, GROUP, NODE_POOL_FINALIZER
+from tests.support.api import ACCOUNTS, NAMESPACES, Api, Object, events_in, node_pools_in, secrets_in
+from tests.support.cloud import Cloud
+from tests.support.operator import NAMESPACE, OperatorProcess
+
+PATIENCE_SECONDS = 40.0
+_POLL_SECONDS = 0.1
+_COMMAND = re.compile(r"kubectl [^;]+")
+# In the cloud for as long as the test wants it to be.
+SLOW = {"deleteSeconds": 3600}
+
+
+class Tenant:
+    """One test's own corner."""
+
+    def __init__(self, plane: ControlPlane, api: Api, cloud: Cloud, operator: OperatorProcess) -> None:
+        self.plane, self.api, self.cloud, self.operator = plane, api, cloud, operator
+        unique = uuid.uuid4().hex[:8]
+        self.name = f"t-{unique}"
+        self.resource_pool = f"rp-{unique}"
+        self._more_namespaces: list[str] = []
+        self._more_accounts: list[str] = []
+
+    # What a test sets up.
+
+    def set_up(self, *, with_account: bool = True) -> None:
+        self.api.create(NAMESPACES, {"metadata": {"name": self.name}})
+        self.cloud.put_resource_pool(self.resource_pool)
+        if with_account:
+            self.put_secret(accessKey=self.cloud.hello["accessKey"], secretKey=self.cloud.hello["secretKey"])
+            self.create_account()
+
+    def another_namespace(self, suffix: str) -> str:
+        name = f"{self.name}-{suffix}"
+        self.api.create(NAMESPACES, {"metadata": {"name": name}})
+        self._more_namespaces.append(name)
+        return name
+
+    def put_secret(self, **values: str) -> None:
+        """Create the Secret or replace its values."""
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        path = f"{secrets_in(NAMESPACE)}/{self.name}"
+        self.api.delete(path)
+        self.api.create(
+            secrets_in(NAMESPACE),
+            {"metadata": {"name": self.name, "labels": {CREDENTIALS_LABEL: "true"}}, "data": data},
+        )
+
+    def create_account(self, name: str | None = None, **spec: Any) -> Object:  # noqa: ANN401 - JSON
+        if name is not None:
+            self._more_accounts.append(name)
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "ModelArtsAccount",
+            "metadata": {"name": name or self.name},
+            "spec": {
+                "region": self.cloud.region,
+                "projectId": self.cloud.project_id,
+                "credentials": {"source": "Secret", "secretName": self.name},
+                "grants": [{"namespaces": [self.name], "resourcePools": ["*"]}],
+                "pollInterval": "1s",
+                "activePollInterval": "1s",
+            }
+            | spec,
+        }
+        return self.api.create(ACCOUNTS, body)
+
+    def change_account(self, **spec: Any) -> Object:  # noqa: ANN401 - JSON
+        return self.api.merge(f"{ACCOUNTS}/{self.name}", {"spec": spec})
+
+    def remove_account(self) -> None:
+        """Away with it at once, whatever stands in the way."""
+        path = f"{ACCOUNTS}/{self.name}"
+        self.api.delete(path)
+        self.api.strip(path)
+        self.until_true(lambda: self.api.get(path) is None, "account gone")
+
+    def put_key(self, **keys: Any) -> None:  # noqa: ANN401 - JSON
+        """An access key of this test's own, in the cloud and in the Secret."""
+        access, secret = f"AK{self.name}", f"SK{uuid.uuid4().hex}"
+        self.cloud.put_key(access, secretKey=secret, **keys)
+        self.put_secret(accessKey=access, secretKey=secret)
+
+    def create(self, name: str, namespace: str | None = None, finalizers: Iterable[str] = (), **spec: Any) -> Object:  # noqa: ANN401 - JSON
+        """Create an object; nothing in the cloud."""
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "ModelArtsNodePool",
+            "metadata": {"name": name, "finalizers": list(finalizers)},
+            "spec": {"accountRef": {"name": self.name}, "poolName": self.resource_pool} | spec,
+        }
+        return self.api.create(node_pools_in(namespace or self.name), body)
+
+    def mirrored(self, name: str, finalizers: Iterable[str] = (), cloud: Mapping[str, Any] | None = None) -> Object:
+        """A node pool in the cloud and an object that shows it; `cloud` says what is special about the former."""
+        self.cloud.put_node_pool(self.resource_pool, name, **({"states": {"available": 2}} | dict(cloud or {})))
+        self.create(name, finalizers=finalizers)
+        return self.until_ready(name)
+
+    # What a test does to objects.
+
+    def path(self, name: str) -> str:
+        return f"{node_pools_in(self.name)}/{name}"
+
+    def patch(self, name: str, patch: Mapping[str, Any]) -> Object:
+        return self.api.merge(self.path(name), patch)
+
+    def annotate(self, name: str, **annotations: str | None) -> Object:
+        """Annotations of our group, written with underscores: reconcile_at, paused, override."""
+        own = {f"{GROUP}/{key.replace('_', '-')}": value for key, value in annotations.items()}
+        return self.patch(name, {"metadata": {"annotations": own}})
+
+    def delete(self, *names: str) -> None:
+        for name in names:
+            self.api.delete(self.path(name))
+
+    def kubectl(self, *args: str) -> str:
+        return self.plane.kubectl.run(*args).stdout
+
+    def run_as_told(self, message: str, verb: str) -> None:
+        """Paste the command with this verb out of a message into a shell, as a person would."""
+        (command,) = [part for part in _COMMAND.findall(message) if part.split()[1] == verb]
+        environment = self.plane.kubectl.environment()
+        environment["PATH"] = f"{self.plane.kubectl.binary.parent}:{environment['PATH']}"
+        done = subprocess.run(  # noqa: S603 - the operator's own words
+            ["bash", "-euo", "pipefail", "-c", command],  # noqa: S607 - whichever the person has
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+
+    # What a test sees.
+
+    def get(self, name: str) -> Object:
+        found = self.api.get(self.path(name))
+        assert found is not None, f"object {name} is not there\n{self.report()}"
+        return found
+
+    def is_there(self, name: str) -> bool:
+        return self.api.get(self.path(name)) is not None
+
+    def is_held(self, name: str) -> bool:
+        """Whether the object is there with our finalizer."""
+        found = self.api.get(self.path(name))
+        return found is not None and NODE_POOL_FINALIZER in found["metadata"].get("finalizers", [])
+
+    def events(self, name: str) -> list[str]:
+        """Reasons of the events about one object, oldest first."""
+        found = [event for event in self.api.items(events_in(self.name)) if event["involvedObject"]["name"] == name]
+        return [event["reason"] for event in sorted(found, key=lambda event: str(event["metadata"]["resourceVersion"]))]
+
+    def until(
+        self, name: str, accept: Callable[[Object], object], what: str, seconds: float = PATIENCE_SECONDS
+    ) -> Object:
+        """The object as soon as it is as it should be."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self.api.get(self.path(name))
+            if found is not None and accept(found):
+                return found
+            if time.monotonic() > deadline:
+                raise AssertionError(f"object {name}: not {what} within {seconds:g} s\n{self.report()}")
+            time.sleep(_POLL_SECONDS)
+
+    def until_ready(self, name: str, reason: str = "NodesAvailable", status: str = "True") -> Object:
+        return self.until(name, lambda found: says(found, "Ready", status, reason), f"Ready={status}/{reason}")
+
+    def until_blocked(self, name: str, reason: str) -> str:
+        """The message of DeletionBlocked, once it is so for this reason."""
+        found = self.until(name, lambda found: says(found, "DeletionBlocked", "True", reason), f"blocked by {reason}")
+        return str(condition_of(found, "DeletionBlocked")["message"])
+
+    def until_gone(self, *names: str, seconds: float = PATIENCE_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
+        while left := [name for name in names if self.is_there(name)]:
+            assert time.monotonic() < deadline, f"not gone within {seconds:g} s: {left}\n{self.report()}"
+            time.sleep(_POLL_SECONDS)
+
+    def until_true(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}\n{self.report()}"
+            time.sleep(_POLL_SECONDS)
+
+    def deletes(self, name: str | None = None) -> list[str]:
+        """The effects of all DELETEs that reached the cloud, in order: accepted or none."""
+        return [str(request["effect"]) for request in self.cloud.deletes(self.resource_pool, name)]
+
+    def finish_delete(self, *names: str) -> None:
+        for name in names:
+            self.cloud.finish_delete(self.resource_pool, name)
+
+    def wait_for_looks(self, times: int) -> None:
+        self.cloud.wait_for_looks(self.resource_pool, times)
+
+    def report(self) -> str:
+        """All that is known: for the message of a test that failed."""
+        objects = self.api.items(node_pools_in(self.name))
+        for found in objects:
+            found["metadata"].pop("managedFields", None)
+        account = self.api.get(f"{ACCOUNTS}/{self.name}")
+        calls = self.cloud.requests(self.resource_pool)[-15:]
+        keys = ("time", "operation", "nodePool", "status", "effect", "error", "fault")
+        return "\n".join(
+            [
+                yaml.safe_dump_all(objects, sort_keys=False),
+                f"account status: {json.dumps((account or {}).get('status'))}",
+                *(f"cloud: {' '.join(str(call[key]) for key in keys)}" for call in calls),
+                self.operator.tail(),
+            ]
+        )
+
+    # Behind a test.
+
+    def tear_down(self) -> None:
+        """Nothing of this test is left for the operator to work on."""
+        for namespace in (self.name, *self._more_namespaces):
+            for found in self.api.items(node_pools_in(namespace)):
+                path = f"{node_pools_in(namespace)}/{found['metadata']['name']}"
+                self.api.delete(path)
+                self.api.strip(path)
+            self.api.delete(f"{NAMESPACES}/{namespace}")
+        for account in (self.name, *self._more_accounts):
+            self.api.delete(f"{ACCOUNTS}/{account}")
+            self.api.strip(f"{ACCOUNTS}/{account}")
+        self.api.delete(f"{secrets_in(NAMESPACE)}/{self.name}")
+        self.cloud.clear_faults()
+        self.cloud.remove_resource_pool(self.resource_pool)
+
+
+def condition_of(found: Object, kind: str) -> dict[str, Any]:
+    """The condition of that type; empty where there is none."""
+    conditions = found.get("status", {}).get("conditions", [])
+    return next((dict(condition) for condition in conditions if condition["type"] == kind), {})
+
+
+def says(found: Object, kind: str, status: str, reason: str | None = None) -> bool:
+    """Whether a condition says so about the present generation."""
+    condition = condition_of(found, kind)
+    return (
+        condition.get("status") == status
+        and reason in {None, condition.get("reason")}
+        and condition.get("observedGeneration") == found["metadata"]["generation"]
+    )
