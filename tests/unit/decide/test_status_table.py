@@ -1,0 +1,249 @@
+"""The table of status for objects that live: rows 4 to 10, Paused, and what is never written twice."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from modelarts_nodepool.decide.observed import LiveObserved
+from modelarts_nodepool.decide.status import decide_status
+from modelarts_nodepool.errors import NoAnswer, RefusedByModelArts, ServerFailure
+from modelarts_nodepool.ports import CloudNodePool
+from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.resource.node_pool import Counts, Identity, NodePoolStatus
+from tests.support.builders import (
+    NOON,
+    PROJECT,
+    NodePoolBuilder,
+    a_cloud_node_pool,
+    a_listing,
+    a_node_pool,
+    an_account,
+    an_unreadable_node_pool,
+)
+from tests.unit.decide.situations import HOUR, MINUTE, SECOND, an_observation
+
+FAULT = ServerFailure("list_node_pools was answered 503: busy.")
+T, F, U = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+
+def words_of(status: NodePoolStatus) -> dict[str, tuple[str, str]]:
+    return {condition.type.value: (condition.status.value, condition.reason) for condition in status.conditions}
+
+
+def message_of(status: NodePoolStatus, kind: ConditionType = ConditionType.READY) -> str:
+    found = find_condition(status.conditions, kind)
+    assert found is not None
+    return found.message
+
+
+def mirrored(**counts: int) -> NodePoolStatus:
+    asked_for = counts.pop("asked_for", None)
+    shown = a_cloud_node_pool(asked_for=asked_for, **counts)
+    return decide_status(an_observation(seen=a_listing(shown)), NOON).status
+
+
+def after(status: NodePoolStatus, **changes: object) -> LiveObserved:
+    return an_observation(a_node_pool().finalized().showing(status), **changes)
+
+
+ALL_WELL = ("True", "AllNodesHealthy")
+READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
+    "6-available": ({"available": 3}, {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ALL_WELL}, "3 of 3 nodes"),
+    "6-available-though-abnormal": (
+        {"available": 1, "abnormal": 2, "creating": 1, "deleting": 1},
+        {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ("False", "NodesAbnormal")},
+        "1 of 5 nodes",
+    ),
+    "7-empty": ({}, {"Ready": ("True", "NodePoolEmpty"), "NodesHealthy": ALL_WELL}, "has no nodes, as was asked for"),
+    "8-creating": (
+        {"creating": 2, "deleting": 1},
+        {
+            "Reconciling": ("True", "NodesCreating"),
+            "Ready": ("False", "NodesCreating"),
+            "NodesHealthy": ALL_WELL,
+        },
+        "2 of 3 nodes of node pool training-a are being created",
+    ),
+    "9-deleting": (
+        {"deleting": 2, "abnormal": 1},
+        {
+            "Reconciling": ("True", "NodesDeleting"),
+            "Ready": ("False", "NodesDeleting"),
+            "NodesHealthy": ("False", "NodesAbnormal"),
+        },
+        "2 nodes of node pool training-a are being deleted in the cloud",
+    ),
+    "9-deleting-though-none-asked-for": (
+        {"deleting": 2, "asked_for": 0},
+        {
+            "Reconciling": ("True", "NodesDeleting"),
+            "Ready": ("False", "NodesDeleting"),
+            "NodesHealthy": ALL_WELL,
+        },
+        "being deleted in the cloud",
+    ),
+    "10-abnormal": (
+        {"abnormal": 2},
+        {"Ready": ("False", "NoNodesAvailable"), "NodesHealthy": ("False", "NodesAbnormal")},
+        "none of the 2 nodes",
+    ),
+    "10-missing": (
+        {"asked_for": 2},
+        {"Ready": ("False", "NoNodesAvailable"), "NodesHealthy": ("False", "NodesMissing")},
+        "none of the 2 nodes",
+    ),
+    "healthy-missing": (
+        {"available": 1, "asked_for": 3},
+        {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ("False", "NodesMissing")},
+        "1 of 3 nodes",
+    ),
+    "healthy-not-missing-while-creating": (
+        {"available": 1, "creating": 1, "asked_for": 3},
+        {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ALL_WELL},
+        "1 of 3 nodes",
+    ),
+    "healthy-not-missing-while-deleting": (
+        {"available": 1, "deleting": 1, "asked_for": 3},
+        {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ALL_WELL},
+        "1 of 3 nodes",
+    ),
+}
+
+
+@pytest.mark.parametrize(("counts", "expected", "words"), READY.values(), ids=READY.keys())
+def test_rows_6_to_10(counts: dict[str, int], expected: dict[str, tuple[str, str]], words: str) -> None:
+    status = mirrored(**counts)
+    assert words_of(status) == expected
+    assert words in message_of(status)
+    reconciling = find_condition(status.conditions, ConditionType.RECONCILING)
+    assert reconciling is None or reconciling.message == message_of(status)
+    assert status.counts == Counts(**{key: value for key, value in counts.items() if key != "asked_for"})
+
+
+def test_the_words_of_nodes_healthy_count() -> None:
+    assert "2 of 3 nodes of node pool training-a are abnormal" in message_of(
+        mirrored(available=1, abnormal=2), ConditionType.NODES_HEALTHY
+    )
+    assert "has 1 of 3 nodes" in message_of(mirrored(available=1, asked_for=3), ConditionType.NODES_HEALTHY)
+    assert "no node of node pool" in message_of(mirrored(available=1), ConditionType.NODES_HEALTHY)
+
+
+def test_the_first_look_pins_the_identity_and_shows_what_was_asked_for() -> None:
+    status = mirrored(available=3)
+    assert status.identity == Identity(
+        region="cn-north-4", project_id=PROJECT, pool_name="pool-a", node_pool_name="training-a"
+    )
+    assert status.node_pool is not None
+    assert (status.node_pool.flavor, status.node_pool.count) == ("modelarts.vm.gpu.t4u8", 3)
+    assert status.observed_generation == 1
+    assert decide_status(after(status), NOON).recheck_after is None
+
+
+def test_observed_generation_follows_and_is_stamped_on_every_condition() -> None:
+    builder = a_node_pool().finalized().paused().of_generation(7)
+    for changes in ({}, {"failure": FAULT, "seen_age": HOUR}, {"account": None}):
+        status = decide_status(an_observation(builder, **changes), NOON).status
+        assert status.observed_generation == 7
+        assert {condition.observed_generation for condition in status.conditions} == {7}
+
+
+def test_paused_is_shown_beside_everything_and_goes_again() -> None:
+    paused = a_node_pool().finalized().paused()
+    status = decide_status(an_observation(paused), NOON).status
+    assert words_of(status)["Paused"] == ("True", "Paused")
+    assert words_of(status)["Ready"] == ("True", "NodesAvailable")
+    assert "modelarts.huaweicloud.com/paused-" in message_of(status, ConditionType.PAUSED)
+    assert "Paused" not in words_of(decide_status(after(status), NOON).status)
+    out_of_reach = after(status, failure=FAULT)
+    assert "Paused" not in words_of(decide_status(out_of_reach, NOON).status)
+
+
+@pytest.mark.parametrize("last", ["available", "creating", "troubled"])
+@pytest.mark.parametrize("failure", [FAULT, NoAnswer("time-out"), RefusedByModelArts("400")])
+def test_row_4_the_last_words_stand_for_five_minutes(last: str, failure: Exception) -> None:
+    before = {
+        "available": mirrored(available=3),
+        "creating": mirrored(creating=3),
+        "troubled": decide_status(an_observation(account=None), NOON).status,
+    }[last]
+    observed = after(before, failure=failure, seen_age=5 * MINUTE - SECOND)
+    verdict = decide_status(observed, NOON + HOUR)
+    assert verdict.status == before
+    assert verdict.recheck_after == SECOND
+
+
+def test_row_5_beyond_that_it_is_stale() -> None:
+    before = mirrored(available=3)
+    verdict = decide_status(after(before, failure=FAULT, seen_age=5 * MINUTE), NOON + HOUR)
+    stale = "ObservationStale"
+    assert words_of(verdict.status) == {
+        "Reconciling": ("True", stale),
+        "Ready": ("Unknown", stale),
+        "NodesHealthy": ("Unknown", stale),
+    }
+    assert verdict.status.counts == before.counts
+    assert "answered 503: busy; counts are of the last good answer" in message_of(verdict.status)
+    assert verdict.recheck_after is None
+
+
+@pytest.mark.parametrize(("interval", "limit"), [(MINUTE, 5 * MINUTE), (2 * MINUTE, 6 * MINUTE)])
+def test_the_limit_is_five_minutes_or_three_polls(interval: timedelta, limit: timedelta) -> None:
+    observed = after(mirrored(available=3), failure=FAULT)
+    view = an_account().polling(interval, SECOND).seen_by(observed.node_pool)
+    fresh = replace(observed, account=view, seen_age=limit - SECOND)
+    assert words_of(decide_status(fresh, NOON).status)["Ready"] == ("True", "NodesAvailable")
+    stale = replace(observed, account=view, seen_age=limit)
+    assert words_of(decide_status(stale, NOON).status)["Ready"] == ("Unknown", "ObservationStale")
+
+
+def test_a_good_look_that_nobody_renewed_is_stale_too() -> None:
+    verdict = decide_status(after(mirrored(available=3), seen_age=5 * MINUTE), NOON)
+    assert words_of(verdict.status)["Ready"] == ("Unknown", "ObservationStale")
+    assert "no look at the resource pool has come back lately" in message_of(verdict.status)
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        (an_unreadable_node_pool(), "node pool training-a with unreadable counts (available is -1)"),
+        (an_unreadable_node_pool(problem=None), "unreadable counts (no numbers)"),
+    ],
+    ids=["with a problem", "without one"],
+)
+def test_unreadable_counts_are_garbage_and_not_numbers(shown: CloudNodePool, words: str) -> None:
+    before = mirrored(available=3)
+    observed = after(before, seen=a_listing(shown))
+    assert decide_status(observed, NOON).status == before
+    stale = decide_status(replace(observed, seen_age=5 * MINUTE), NOON).status
+    assert words_of(stale)["Ready"] == ("Unknown", "ObservationStale")
+    assert words in message_of(stale)
+    assert stale.counts == before.counts
+
+
+def test_nothing_is_said_of_a_new_object_while_the_cloud_is_out_of_reach_for_a_short_time() -> None:
+    observed = an_observation(seen=None, failure=FAULT, seen_age=MINUTE)
+    verdict = decide_status(observed, NOON)
+    assert verdict.status == NodePoolStatus()
+    assert verdict.recheck_after == 4 * MINUTE
+    later = decide_status(replace(observed, seen_age=5 * MINUTE), NOON)
+    assert words_of(later.status)["Ready"] == ("Unknown", "ObservationStale")
+
+
+def test_each_answer_worded_anew_costs_no_write() -> None:
+    status = decide_status(after(mirrored(available=3), failure=FAULT, seen_age=HOUR), NOON).status
+    again = after(status, failure=ServerFailure("503 at 12:01"), seen_age=2 * HOUR)
+    assert decide_status(again, NOON + MINUTE).status == status
+
+
+@pytest.mark.parametrize(
+    ("handled", "followed", "expected"), [(None, "b", "b"), ("a", "b", "b"), ("a", None, "a"), (None, None, None)]
+)
+def test_reconcile_at_is_echoed_and_never_forgotten(
+    handled: str | None, followed: str | None, expected: str | None
+) -> None:
+    before = NodePoolStatus(last_handled_reconcile_at=handled)
+    builder: NodePoolBuilder = a_node_pool().finalized().showing(before)
+    verdict = decide_status(an_observation(builder, reconcile_at=followed), NOON)
+    assert verdict.status.last_handled_reconcile_at == expected
