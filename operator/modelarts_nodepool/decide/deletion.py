@@ -13,7 +13,7 @@ from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Se
 from modelarts_nodepool.decide.failures import hold_for
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.decide.progress import decide_in_effect, decide_reverted, decide_send_failed
-from modelarts_nodepool.decide.proof import Absent, Missing, Present, Unclear, prove_absence
+from modelarts_nodepool.decide.proof import Absent, Missing, Unclear, prove_absence
 from modelarts_nodepool.ports import Moment
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.names import is_valid_name
@@ -92,21 +92,22 @@ def absence(observed: DeletionObserved, moment: Moment) -> Decision | None:
             f"sent; let the object go: {commands.retain(node_pool)}"
         )
         return Hold(Reason.INVALID_OBJECT, words, HELD)
-    match prove_absence(observed, identity, moment):
-        case Missing(facts):
-            return Look(facts)
-        case Unclear(failure, retry_after):
-            return hold_for(node_pool, failure, "whether the node pool is still there is not known", retry_after)
-        case Absent(with_resource_pool):
-            return _gone(observed, with_resource_pool=with_resource_pool)
-        case Present(shown):
-            if shown.counts is not None:
-                return None
-            words = (
-                f"ModelArts shows node pool {shown.name} with unreadable counts ({shown.problem or 'no numbers'}); "
-                f"tried again by itself; details: {commands.describe(node_pool)}"
-            )
-            return Hold(Reason.CLOUD_UNAVAILABLE, words, HELD, is_transient=True)
+    proof = prove_absence(observed, identity, moment)
+    if isinstance(proof, Missing):
+        return Look(proof.facts)
+    if isinstance(proof, Unclear):
+        what = "whether the node pool is still there is not known"
+        return hold_for(node_pool, proof.failure, what, proof.retry_after)
+    if isinstance(proof, Absent):
+        return _gone(observed, with_resource_pool=proof.with_resource_pool)
+    shown = proof.node_pool
+    if shown.counts is not None:
+        return None
+    words = (
+        f"ModelArts shows node pool {shown.name} with unreadable counts ({shown.problem or 'no numbers'}); tried again "
+        f"by itself; details: {commands.describe(node_pool)}"
+    )
+    return Hold(Reason.CLOUD_UNAVAILABLE, words, HELD, is_transient=True)
 
 
 def paused(observed: DeletionObserved, _: Moment) -> Decision | None:

@@ -96,4 +96,4 @@ def keep_steady(said: Mapping[ConditionType, Said], before: Iterable[Condition])
 
 def _head(words: str) -> str:
     """What was asked and how it was answered, without the cloud's own words."""
-    return words.rpartition(" was answered ")[0] or words
+    return words.partition(" was answered ")[0]

@@ -10,7 +10,7 @@ from modelarts_nodepool.decide.observed import DeletionObserved, Failure
 from modelarts_nodepool.decide.record import REFUSALS, SETTLE
 from modelarts_nodepool.errors import ClockSkew, CredentialsRejected
 from modelarts_nodepool.ports import Moment
-from modelarts_nodepool.resource.node_pool import Counts, DeletionRecord, SendOutcome
+from modelarts_nodepool.resource.node_pool import CloudErrorRecord, Counts, SendOutcome
 from modelarts_nodepool.resource.reasons import Reason
 
 STUCK = timedelta(hours=2)
@@ -114,7 +114,7 @@ def _refused(observed: DeletionObserved, moment: Moment) -> Hold | None:
         return None
     node_pool = observed.node_pool
     words = (
-        f"ModelArts refused to delete node pool {observed.node_pool_name}: {_said(record)}; mend that, then try at "
+        f"ModelArts refused to delete node pool {observed.node_pool_name}: {_said(error)}; mend that, then try at "
         f"once: {commands.look_again(node_pool)}; or let the object go and keep the node pool: "
         f"{commands.retain(node_pool)}"
     )
@@ -158,13 +158,13 @@ def _waiting(observed: DeletionObserved, counts: Counts) -> str:
         return f"{counts.deleting} of {counts.total} nodes of node pool {name} are being deleted"
     if record.accepted_time is not None:
         return f"ModelArts accepted the DELETE of node pool {name}; it shows no node being deleted yet"
-    why = f" ({_said(record)})" if record.last_error else ""
+    why = f" ({_said(record.last_error)})" if record.last_error else ""
     return f"the DELETE of node pool {name} was sent and its outcome is unknown{why}: looking before sending again"
 
 
 def _stuck(observed: DeletionObserved, counts: Counts, since: datetime) -> str:
     node_pool, record = observed.node_pool, observed.record
-    why = f"; last answer: {_said(record)}" if record.last_error else ""
+    why = f"; last answer: {_said(record.last_error)}" if record.last_error else ""
     return (
         f"node pool {observed.node_pool_name} has been deleting since {since:%Y-%m-%dT%H:%M:%SZ} and "
         f"{counts.deleting} of {counts.total} nodes are shown as deleting{why}; looking goes on; open a ticket with "
@@ -172,11 +172,8 @@ def _stuck(observed: DeletionObserved, counts: Counts, since: datetime) -> str:
     )
 
 
-def _said(record: DeletionRecord) -> str:
+def _said(error: CloudErrorRecord) -> str:
     """The cloud's last words about a DELETE, with what a support ticket needs."""
-    error = record.last_error
-    if error is None:
-        return "no answer"
     code = f"{error.code}: " if error.code and error.code not in error.message else ""
     return f"{code}{error.message.rstrip('. ')}{_request(error.request_id)}"
 
