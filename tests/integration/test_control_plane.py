@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +13,11 @@ import pytest
 
 from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane, ControlPlaneError
 from modelarts_nodepool.lab.controlplane.failures import KubectlError, ServerStoppedError
+from modelarts_nodepool.lab.controlplane.ports import free_ports
+from modelarts_nodepool.lab.controlplane.servers import Servers
 from tests.support.liveness import eventually, is_alive, pids_naming
 
+PORT_TAKEN = "A port was taken in the meantime; trying others."
 # Started in a process of its own, so that it can be killed like a terminal that is closed.
 PARENT = """
 import sys, time
@@ -157,6 +162,41 @@ async def test_sigkill_of_the_parent_leaves_no_server(tmp_path: Path) -> None:
     assert len(pids) == 3
     assert eventually(lambda: not any(is_alive(pid) for pid in pids))
     assert eventually(lambda: pids_naming(str(tmp_path)) == [])
+
+
+@pytest.mark.parametrize("position", [0, 1, 2], ids=["of etcd", "of etcd's peers", "of the API server"])
+def test_a_port_that_was_taken_meanwhile_is_given_up(
+    tmp_path: Path, control_plane_binaries: Binaries, position: int
+) -> None:
+    said: list[str] = []
+    with socket.socket() as theirs:
+        theirs.bind(("127.0.0.1", 0))
+        start_with_a_taken_port(tmp_path, control_plane_binaries, position, theirs.getsockname()[1], said)
+    assert said.count(PORT_TAKEN) == 1
+
+
+def test_the_etcd_of_another_control_plane_is_never_used(tmp_path: Path, control_plane_binaries: Binaries) -> None:
+    said: list[str] = []
+    abandoned = threading.Event()
+    other = Servers.start(tmp_path / "other", control_plane_binaries, lambda _: None, abandoned)
+    try:
+        taken = other.layout.etcd_client_port
+        start_with_a_taken_port(tmp_path, control_plane_binaries, 0, taken, said)
+    finally:
+        other.stop()
+    assert said[:2] == ["Starting etcd", PORT_TAKEN]
+
+
+def start_with_a_taken_port(folder: Path, binaries: Binaries, position: int, taken: int, said: list[str]) -> None:
+    """Start and stop; the first choice of ports holds one that is taken, the others are free."""
+
+    def choose(count: int) -> tuple[int, ...]:
+        ports = list(free_ports(count))
+        if not said:
+            ports[position] = taken
+        return tuple(ports)
+
+    Servers.start(folder / "plane", binaries, said.append, threading.Event(), choose).stop()
 
 
 def test_a_folder_that_is_in_use_is_refused(tmp_path: Path, control_plane_binaries: Binaries) -> None:

@@ -3,7 +3,8 @@
 Pure: `plane.py` writes what stands here to files and starts it. Each flag that is not obvious says why.
 """
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelarts_nodepool.lab.controlplane.ports import LOOPBACK
@@ -37,6 +38,7 @@ class Layout:
     etcd_client_port: int
     etcd_peer_port: int
     api_port: int
+    etcd_name: str = field(default_factory=lambda: f"lab-{secrets.token_hex(8)}")  # nobody else has it
 
     @property
     def etcd_url(self) -> str:
@@ -94,13 +96,13 @@ def etcd(binary: Path, layout: Layout) -> list[str]:
     peer = f"http://{LOOPBACK}:{layout.etcd_peer_port}"
     return [
         str(binary),
-        "--name=lab",
+        f"--name={layout.etcd_name}",
         f"--data-dir={layout.folder / 'etcd'}",
         f"--listen-client-urls={layout.etcd_url}",
         f"--advertise-client-urls={layout.etcd_url}",
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
-        f"--initial-cluster=lab={peer}",
+        f"--initial-cluster={layout.etcd_name}={peer}",
         "--unsafe-no-fsync",
         "--log-level=warn",
     ]

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 
 class Running(Protocol):
@@ -43,20 +43,21 @@ class Starting(Generic[R]):
         abandoned = threading.Event()
         launching = asyncio.ensure_future(asyncio.to_thread(self._launch, abandoned))
         try:
-            self._running = await asyncio.shield(launching)
+            await _to_the_end(launching, abandoned.set)
         except asyncio.CancelledError:
-            abandoned.set()
-            await asyncio.wait([launching])
             if not launching.exception():
-                await asyncio.to_thread(launching.result().stop)
+                await _to_the_end(asyncio.ensure_future(asyncio.to_thread(launching.result().stop)))
             raise
+        self._running = launching.result()
         return self._running
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         """Stop; when a server had ended by itself, that is the error to tell."""
-        await asyncio.shield(asyncio.to_thread(self._finish, error))
+        finishing = asyncio.ensure_future(asyncio.to_thread(self._finish, error))
+        await _to_the_end(finishing)
+        finishing.result()
 
     def _finish(self, error: BaseException | None) -> None:
         running, self._running = self._running, None
@@ -67,3 +68,19 @@ class Starting(Generic[R]):
                 running.raise_if_ended()
         finally:
             running.stop()
+
+
+async def _to_the_end(work: asyncio.Future[Any], on_cancel: Callable[[], None] = lambda: None) -> None:
+    """Wait for a thread's work even when cancelled, as often as it takes; only then pass the cancelling on.
+
+    Who goes on earlier removes the folder under the servers' feet.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+            on_cancel()
+    if cancelled is not None:
+        raise cancelled

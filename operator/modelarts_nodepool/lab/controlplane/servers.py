@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from modelarts_nodepool.lab.controlplane import commands
@@ -49,7 +50,12 @@ class Servers:
 
     @classmethod
     def start(
-        cls, folder: Path, binaries: Binaries, narrate: Callable[[str], None], abandoned: threading.Event
+        cls,
+        folder: Path,
+        binaries: Binaries,
+        narrate: Callable[[str], None],
+        abandoned: threading.Event,
+        choose_ports: Callable[[int], tuple[int, ...]] = free_ports,
     ) -> "Servers":
         """Start all three and wait until they work; nothing is left running when that fails."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,11 +63,12 @@ class Servers:
         if any(folder.iterdir()):
             raise ControlPlaneError(f"The folder {folder} is not empty. Give the control plane one of its own.")
         for attempt in range(1, PORT_ATTEMPTS + 1):
-            servers = cls(Layout(folder, *free_ports(3)), binaries, abandoned)
+            client_port, peer_port, api_port = choose_ports(3)
+            servers = cls(Layout(folder, client_port, peer_port, api_port), binaries, abandoned)
             try:
                 servers._start_all(narrate)
             except PortTakenError:
-                servers.stop()
+                servers._end_children()
                 if attempt == PORT_ATTEMPTS:
                     raise
                 narrate("A port was taken in the meantime; trying others.")
@@ -77,7 +84,7 @@ class Servers:
         with self._changing():
             narrate(f"Starting {ETCD}")
             etcd = self._launch(ETCD, commands.etcd(self._binaries.etcd, self.layout))
-            wait_until_ready(etcd, lambda: ask(f"{self.layout.etcd_url}/health"), self._abandoned)
+            wait_until_ready(etcd, self._ask_etcd, self._abandoned)
             narrate(f"Starting {API} on {self.layout.server}")
             self._start_apiserver()
             narrate(f"Starting {CONTROLLERS}")
@@ -86,6 +93,13 @@ class Servers:
             controllers = self._launch(CONTROLLERS, command)
             # The default ServiceAccount is made by the controllers: once it is there, they work.
             wait_until_ready(controllers, lambda: self._ask_api(DEFAULT_SERVICE_ACCOUNT), self._abandoned)
+
+    def _ask_etcd(self) -> Answer:
+        """Whether etcd is ready, and is ours: another one may hold the port, and its data is not ours to touch."""
+        answer = ask(f"{self.layout.etcd_url}/v3/cluster/member/list", body="{}")
+        if answer.status == HTTPStatus.OK and f'"{self.layout.etcd_name}"' not in answer.body:
+            return Answer(0, f"another etcd answers on {self.layout.etcd_url}")
+        return answer
 
     def _start_apiserver(self) -> None:
         server = self._launch(API, commands.kube_apiserver(self._binaries.kube_apiserver, self.layout))
@@ -100,7 +114,7 @@ class Servers:
         authority = self.layout.authority
         if not authority.exists() or not authority.stat().st_size:
             return Answer(0, "no certificate yet")
-        return ask(f"{self.layout.server}{path}", authority.read_text(), self._tokens.admin)
+        return ask(f"{self.layout.server}{path}", authority=authority.read_text(), token=self._tokens.admin)
 
     def _write_kubeconfigs(self) -> None:
         server, authority = self.layout.server, self.layout.authority.read_bytes()
@@ -116,7 +130,7 @@ class Servers:
     def version(self) -> str:
         """The API server's gitVersion."""
         answer = self._ask_api("/version")
-        if answer.status != 200:  # noqa: PLR2004 - the status says what it is
+        if answer.status != HTTPStatus.OK:
             raise ControlPlaneError(f"{self.layout.server}/version: {answer.status} {answer.body[:200]}")
         return str(json.loads(answer.body)["gitVersion"])
 
@@ -135,6 +149,9 @@ class Servers:
     def stop(self) -> None:
         """End the servers, the clients of each before it."""
         self._abandoned.set()
+        self._end_children()
+
+    def _end_children(self) -> None:
         with self._lock:
             while self._children:
                 _, child = self._children.popitem()

@@ -28,8 +28,8 @@ class Answer:
     body: str
 
 
-def ask(url: str, authority: str | None = None, token: str | None = None) -> Answer:
-    """GET the URL, trusting only the given certificate; no answer is an answer with status 0."""
+def ask(url: str, *, authority: str | None = None, token: str | None = None, body: str | None = None) -> Answer:
+    """GET the URL, or POST the body to it, trusting only the given certificate; no answer has status 0."""
     parts = urlsplit(url)
     try:
         if parts.scheme == "https":
@@ -42,7 +42,7 @@ def ask(url: str, authority: str | None = None, token: str | None = None) -> Ans
             connection = http.client.HTTPConnection(parts.netloc, timeout=REQUEST_TIMEOUT_SECONDS)
         try:
             headers = {"Authorization": f"Bearer {token}"} if token else {}
-            connection.request("GET", f"{parts.path}?{parts.query}", headers=headers)
+            connection.request("GET" if body is None else "POST", parts.path, body, headers)
             response = connection.getresponse()
             return Answer(response.status, response.read().decode(errors="replace"))
         finally:

@@ -5,7 +5,7 @@ import pytest
 from modelarts_nodepool.lab.controlplane import commands
 from modelarts_nodepool.lab.controlplane.commands import Layout
 
-LAYOUT = Layout(Path("/lab"), 1001, 1002, 1003)
+LAYOUT = Layout(Path("/lab"), 1001, 1002, 1003, "lab")
 BINARY = Path("/bin/server")
 
 
