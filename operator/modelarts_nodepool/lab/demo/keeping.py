@@ -1,0 +1,34 @@
+"""`demo --keep`: how to play with what runs, until Ctrl-C."""
+
+import json
+import os
+import shutil
+
+from modelarts_nodepool.lab.demo.samples import BROKEN, NAMESPACE, RESOURCE_POOL, YEARLY
+from modelarts_nodepool.lab.demo.stage import Stage
+
+
+def explain_keeping(stage: Stage) -> None:
+    """Print how to use what runs."""
+    screen, state = stage.screen, f"{stage.cloud.endpoint}/_simulator/state"
+    screen.heading("Everything goes on running until Ctrl-C")
+    screen.say("In another terminal, look at the cluster and use it:")
+    screen.command(f"export KUBECONFIG={stage.plane.kubeconfig}")
+    kubectl = _kubectl(stage)
+    screen.command(f"{kubectl} get manp -n {NAMESPACE} -w")
+    screen.command(f"{kubectl} describe manp {YEARLY} -n {NAMESPACE}")
+    screen.command(f"cd {stage.work}    # what was applied")
+    screen.say("Change the simulated cloud, and read what reached it:")
+    screen.command(f"curl -s {state}")
+    broken = {"resourcePools": {RESOURCE_POOL: {"nodePools": {BROKEN: {"states": {"available": 0, "abnormal": 2}}}}}}
+    screen.command(f"curl -s -X PATCH {state} -d '{json.dumps(broken)}'")
+    screen.command(f"curl -s {stage.cloud.endpoint}/_simulator/requests")
+    screen.say("Look at the operator:")
+    screen.command(f"curl -s {stage.operator_command.health}/readyz")
+    screen.command(f"tail -f {stage.folder / 'operator.log'}")
+
+
+def _kubectl(stage: Stage) -> str:
+    """The command that finds the kubectl of the demo."""
+    binary = stage.plane.binaries.kubectl
+    return "kubectl" if shutil.which("kubectl", path=os.environ.get("PATH")) == str(binary) else str(binary)
