@@ -1,0 +1,112 @@
+"""A control plane of its own on which the shipped admission policies are in force. A pytest plugin by import only.
+
+tests/integration/admission/conftest.py builds it: the policies must not reach the tests that share a control plane.
+"""
+
+import json
+import re
+import shlex
+from typing import Any
+
+from modelarts_nodepool.lab.controlplane import ControlPlane
+from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
+from modelarts_nodepool.resource.objects import NodePool
+from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY, Cluster
+from tests.support.liveness import eventually
+
+POLICIES = REPOSITORY / "deploy" / "admission"
+CONFIRM_DELETE, NO_RETAIN_TO_DELETE, PROTECT_CRDS = (
+    f"{name}.modelarts.huaweicloud.com" for name in ("confirm-delete", "no-retain-to-delete", "protect-crds")
+)
+# Keeps an object that is being deleted; the operator's finalizer would do as well, but says less.
+HELD = "example.com/held"
+
+
+class Guarded(Cluster):
+    """A namespace where the policies are in force."""
+
+    def denied(self, policy: str, *args: str, stdin: str | None = None) -> str:
+        """The message of the policy that refused this, and not of anything else."""
+        said = self.refused(*args, stdin=stdin)
+        assert "(Forbidden)" in said, said
+        _, found, message = said.partition(
+            f"ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: "
+        )
+        assert found, said
+        return message.strip()
+
+    def add(self, name: str = "training-a", confirm: str | None = None, **spec: str) -> NodePool:
+        """Create an object; with `confirm` it carries the annotation from the beginning."""
+        annotations = {} if confirm is None else {CONFIRM_ANNOTATION: confirm}
+        body = self.node_pool({"poolName": "pool-a"} | spec, name, annotations=annotations)
+        return NodePool.from_body(self.create(body))
+
+    def add_terminating(self, name: str = "training-a", **spec: str) -> NodePool:
+        """Create an object and have it held in its deletion."""
+        body = self.node_pool(
+            {"poolName": "pool-a"} | spec, name, annotations={CONFIRM_ANNOTATION: name}, finalizers=[HELD]
+        )
+        self.create(body)
+        self.run(*self.deleting(name), "--wait=false")
+        return self.now(name)
+
+    def now(self, name: str = "training-a") -> NodePool:
+        return NodePool.from_body(self.get("manp", name))
+
+    def deleting(self, name: str = "training-a") -> tuple[str, ...]:
+        return ("delete", "manp", name, "-n", self.namespace)
+
+    def confirm(self, name: str, value: str) -> None:
+        self.run("annotate", "manp", name, "-n", self.namespace, f"{CONFIRM_ANNOTATION}={value}", "--overwrite")
+
+    def is_untouched(self, before: NodePool) -> bool:
+        """Whether the object is still the same one and is not being deleted."""
+        now = self.now(before.metadata.name)
+        return now.metadata.uid == before.metadata.uid and now.metadata.deleted is None
+
+    def names(self) -> list[str]:
+        found = self.run("get", "manp", "-n", self.namespace, "-o", "name").split()
+        return [line.partition("/")[2] for line in found]
+
+    def run_shown(self, message: str, verb: str, *more: str) -> None:
+        """Run the command that the message shows, as a person would paste it."""
+        found = re.search(rf"kubectl ({verb} .*?(?:--field-manager=on-call|'{{.*?}}'))", message)
+        assert found, message
+        self.run(*shlex.split(found[1]), *more)
+
+    def tear_down(self) -> None:
+        """Let every object go; Retain, so that no policy asks."""
+        last = {"spec": {"deletionPolicy": "Retain"}, "metadata": {"finalizers": None}}
+        for name in self.names():
+            self.plane.kubectl.run(*self.patching(name, last), check=False)
+        self.run("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found")
+
+
+def in_force(plane: ControlPlane) -> None:
+    """Install everything that is shipped, and wait: policies are heeded a moment after they were accepted."""
+    plane.kubectl.run("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
+    plane.kubectl.run("wait", "--for=condition=Established", f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
+    assert eventually(lambda: plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
+    plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
+    probe = Guarded(plane, "default")
+    probe.add_terminating("probe", deletionPolicy="Retain")
+    probe.add("alive")
+    plane.kubectl.run("apply", "--server-side", "-k", str(POLICIES))
+    dry = "--dry-run=server"
+    asked: list[tuple[str, ...]] = [
+        (*probe.deleting("alive"), dry),
+        (*probe.patching("probe", {"spec": {"deletionPolicy": "Delete"}}), dry),
+        ("delete", "crd", NODE_POOLS, dry),
+    ]
+    assert eventually(lambda: all(plane.kubectl.run(*args, check=False).code for args in asked))
+    for name in ("probe", "alive"):
+        plane.kubectl.run(
+            *probe.patching(name, {"metadata": {"finalizers": None}, "spec": {"deletionPolicy": "Retain"}})
+        )
+    plane.kubectl.run(*probe.deleting("alive"))
+
+
+def policies(plane: ControlPlane) -> dict[str, dict[str, Any]]:
+    """The policies as the API server keeps them, by name."""
+    listed = json.loads(plane.kubectl.run("get", "validatingadmissionpolicies", "-o", "json").stdout)
+    return {policy["metadata"]["name"]: policy for policy in listed["items"]}
