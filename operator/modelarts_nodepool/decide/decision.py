@@ -4,16 +4,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from modelarts_nodepool.decide.observed import Fact
+from modelarts_nodepool.resource.objects import NodePool
 from modelarts_nodepool.resource.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Let the object go. `is_orphan`: the node pool may live on although its deletion was asked for."""
+    """Let the object go.
+
+    `is_orphan`: the node pool may live on although its deletion was asked for. `heir`: the object that goes on
+    with the node pool.
+    """
 
     reason: Reason
     message: str
     is_orphan: bool = False
+    heir: NodePool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ Everything is frozen: the same observation and the same moment always give the s
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from modelarts_nodepool.decide.budget import BudgetView
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable
 from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
@@ -23,13 +24,15 @@ Failure = CloudError | CredentialsUnavailable
 
 
 class Fact(StrEnum):
-    """A fact that costs calls to the cloud. A decision asks for it by `Look`."""
+    """A fact that costs calls, to the cloud or to the API server. A decision asks for it by `Look`."""
 
     LISTING = "list_node_pools"
     NODE_POOL = "show_node_pool"
     RESOURCE_POOL = "show_pool"
     RESOURCE_POOLS = "list_pools"
     NODES = "list_node_pool_nodes"
+    DEFINITION = "the CustomResourceDefinition"
+    NAMESPACE = "the namespace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,10 @@ class DeletionObserved:
     - `reconcile_requested`: when a reconcile-at value not handled yet was first seen (monotonic).
     - `listing`: the newest LIST of the identity's resource pool; `earlier_listing`: the first one of the unbroken
       run of LISTs up to it that do not show the node pool, None where the newest shows it.
+    - `twins`: other objects that stand for the same node pool, granted and with their account.
+    - `leaving`: node pools of the same resource pool whose DELETE may be in effect.
+    - `definition`, `namespace`: when the CRD and the namespace were deleted, None where they were not.
+    - `budget`: the account's, as this deletion sees it; None without an account.
     """
 
     node_pool: NodePool
@@ -98,6 +105,11 @@ class DeletionObserved:
     resource_pool: Evidence[CloudResourcePool] | None = None
     resource_pools: Evidence[Mapping[str, CloudResourcePool]] | None = None
     nodes: Evidence[tuple[CloudNode, ...]] | None = None
+    twins: tuple[NodePool, ...] = ()
+    leaving: frozenset[str] = frozenset()
+    definition: Evidence[datetime] | None = None
+    namespace: Evidence[datetime] | None = None
+    budget: BudgetView | None = None
 
     @property
     def identity(self) -> Identity | None:

@@ -1,22 +1,29 @@
-"""The status of accounts: one write when what the cloud says about the credentials changes.
+"""Accounts: our in-use finalizer, and a status that is written when what there is to say changes.
 
-Told of every look by the controller; its queue's work is one account by name.
+The one writer of accounts. Told of every look by the controller and of every release by the ledger; its queue's
+work is one account by name, with at most one write of entries a second.
 """
 
+import asyncio
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 
 from modelarts_nodepool.decide.account import decide_account_status
+from modelarts_nodepool.decide.ledger import merge_recent
 from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.engine.queue import KeyedQueue
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.resource.account import RecentDeletion
+from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER
 from modelarts_nodepool.resource.objects import Account
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = timedelta(seconds=2)
+BATCH = timedelta(seconds=1)
 
 
 class Accounts:
@@ -26,6 +33,8 @@ class Accounts:
         """Run `queue.run()`; add names to it."""
         self._tools = tools
         self._last: dict[str, Failure | None] = {}
+        self._entries: dict[str, dict[str, _Entry]] = {}
+        self._entered_at: dict[str, float] = {}
         self.queue = KeyedQueue(self._work, workers=1)
 
     def note(self, name: str, failure: Failure | None) -> None:
@@ -35,13 +44,28 @@ class Accounts:
         self._last[name] = failure
         self.queue.add(name)
 
+    def enter(self, name: str, entry: RecentDeletion) -> asyncio.Future[None]:
+        """Write an entry of recentDeletions with the next write; done when it is written, or the account is gone."""
+        entries = self._entries.setdefault(name, {})
+        waiting = entries.get(entry.uid)
+        written = waiting.written if waiting else asyncio.get_running_loop().create_future()
+        entries[entry.uid] = _Entry(entry, written)
+        since = self._tools.clock.monotonic() - self._entered_at.get(name, float("-inf"))
+        if since >= BATCH.total_seconds():
+            self.queue.add(name)
+        else:
+            self.queue.add_after(name, BATCH - timedelta(seconds=since))
+        return written
+
     async def _work(self, name: str) -> None:
         account = self._tools.registry.accounts.get(name)
         if account is None:
             self._last.pop(name, None)
+            self._settle(name, self._entries.get(name, {}))
             return
         try:
-            await self._write(account)
+            if not await self._keep_finalizer(account):
+                await self._write(account)
         except (ObjectChanged, ObjectGone):
             await self._refresh(account)
         except ClusterError as error:
@@ -51,19 +75,46 @@ class Accounts:
             logger.exception("the status of account %s could not be decided; tried again", name)
             self.queue.add_after(name, RETRY_AFTER * 15)
 
+    async def _keep_finalizer(self, account: Account) -> bool:
+        """In use from first sight until no object refers to it; whether that took a write (its news comes back)."""
+        is_used = bool(self._tools.registry.of_account.get(account.metadata.name))
+        is_marked = ACCOUNT_FINALIZER in account.metadata.finalizers
+        if not account.is_terminating and not is_marked:
+            patch = patches.build_finalizer_added(account)
+        elif account.is_terminating and is_marked and not is_used:
+            patch = patches.build_finalizer_removed(account)
+        else:
+            return False
+        body = await self._tools.cluster.json_patch(paths.path_of(account), patch)
+        taken = self._tools.registry.take_account(body)
+        if taken is not None and not taken.is_terminating:
+            self.queue.add(account.metadata.name)
+        return True
+
     async def _write(self, account: Account) -> None:
-        name = account.metadata.name
-        if name not in self._last and account.status.observed_generation == account.metadata.generation:
-            # Fresh from a restart: what was last said of the credentials stands until they are used again.
-            return
-        status = decide_account_status(
-            account, was_used=name in self._last, failure=self._last.get(name), now=self._tools.clock.now()
-        )
-        if status == account.status:
-            return
-        patch = patches.build_status(account, status)
-        body = await self._tools.cluster.json_patch(paths.status_path_of(account), patch)
-        self._tools.registry.take_account(body)
+        name, now = account.metadata.name, self._tools.clock.now()
+        entries = dict(self._entries.get(name, {}))
+        status = decide_account_status(account, was_used=name in self._last, failure=self._last.get(name), now=now)
+        if entries:
+            news = [entry.entry for entry in entries.values()]
+            window = account.spec.deletion_budget.window
+            recent = merge_recent(account.status.recent_deletions, news, window, now)
+            status = status.model_copy(update={"recent_deletions": recent})
+            self._entered_at[name] = self._tools.clock.monotonic()
+        if status != account.status:
+            patch = patches.build_status(account, status)
+            body = await self._tools.cluster.json_patch(paths.status_path_of(account), patch)
+            self._tools.registry.take_account(body)
+        self._settle(name, entries)
+
+    def _settle(self, name: str, entries: dict[str, "_Entry"]) -> None:
+        """These are written, or there is nothing to write them to."""
+        waiting = self._entries.get(name, {})
+        for uid, entry in tuple(entries.items()):
+            if waiting.get(uid) is entry:
+                del waiting[uid]
+            if not entry.written.done():
+                entry.written.set_result(None)
 
     async def _refresh(self, account: Account) -> None:
         name = account.metadata.name
@@ -77,6 +128,14 @@ class Accounts:
         else:
             self._tools.registry.take_account(body)
         self.queue.add_after(name, RETRY_AFTER / 20)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """An entry that waits to be written."""
+
+    entry: RecentDeletion
+    written: asyncio.Future[None]
 
 
 def _same(one: Failure | None, other: Failure | None) -> bool:

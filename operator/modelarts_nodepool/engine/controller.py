@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from modelarts_nodepool.engine.accounts import Accounts
 from modelarts_nodepool.engine.deletion import Deletion
+from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.mirror import Mirror
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.send import Sender
@@ -27,6 +28,7 @@ class Controller:
         self._sender = sender
         self._mirror = Mirror(tools)
         self._accounts = Accounts(tools)
+        self._ledger = Ledger(tools, self._accounts)
         self._deletions: dict[str, tuple[Deletion, asyncio.Task[None]]] = {}
         self._begun = False
         tools.registry.on_node_pool = self._on_node_pool
@@ -68,17 +70,24 @@ class Controller:
             # Gone, or out of our hands: released, or never protected.
             self._end_deletion(uid)
             self._tools.pollers.leave(uid)
+            self._free_accounts()
         elif node_pool.metadata.deleted is not None:
             self._wake_deletion(uid)
         else:
             self._mirror.queue.add(uid)
+
+    def _free_accounts(self) -> None:
+        """An account that is being deleted may have lost its last object."""
+        for name, account in self._tools.registry.accounts.items():
+            if account.is_terminating:
+                self._accounts.queue.add(name)
 
     def _wake_deletion(self, uid: str) -> None:
         running = self._deletions.get(uid)
         if running is not None and not running[1].done():
             running[0].wake()
             return
-        deletion = Deletion(uid, self._tools, self._sender)
+        deletion = Deletion(uid, self._tools, self._sender, self._ledger)
         task = asyncio.create_task(deletion.run(), name=f"delete {uid}")
         task.add_done_callback(lambda done: self._forget(uid, done))
         self._deletions[uid] = (deletion, task)

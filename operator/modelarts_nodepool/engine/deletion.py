@@ -6,15 +6,16 @@ From the deletionTimestamp on this task alone writes to the object. Its finalize
 
 import asyncio
 import logging
-from contextlib import suppress
 from datetime import timedelta
 
 from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.deleting import GRACE, TRANSIENT_GRACE, decide_deleting_status, is_worth_a_write
 from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.decide.ledger import build_entry
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.engine import audit
 from modelarts_nodepool.engine.facts import Facts
+from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools, log_fields, seconds
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
@@ -23,6 +24,7 @@ from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.resource.conditions import ConditionType, find_condition
 from modelarts_nodepool.resource.node_pool import NodePoolStatus
 from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.reasons import Reason
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +32,18 @@ FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=1)
 # A deletion needs three looks at most before it is decided.
 LOOKS_IN_A_ROW = 10
+SEE_THROUGH_SECONDS = 1.0
 
 
 class Deletion:
     """One object's way out."""
 
-    def __init__(self, uid: str, tools: Tools, sender: Sender) -> None:
+    def __init__(self, uid: str, tools: Tools, sender: Sender, ledger: Ledger) -> None:
         """Run it as a task; `wake` it when the object, its account or the cloud changed."""
         self._uid = uid
         self._tools = tools
         self._sender = sender
+        self._ledger = ledger
         self._facts = Facts(tools, uid)
         self._news = asyncio.Event()
         self._held: tuple[bool, float] | None = None
@@ -52,6 +56,12 @@ class Deletion:
 
     async def run(self) -> None:
         """Until the object is gone, was replaced, or is out of our hands."""
+        try:
+            await self._until_gone()
+        finally:
+            self._tools.ongoing.forget(self._uid)
+
+    async def _until_gone(self) -> None:
         while True:
             node_pool = self._tools.registry.node_pools.get(self._uid)
             if node_pool is None or not node_pool.is_protected:
@@ -76,6 +86,8 @@ class Deletion:
         """Decide once and act on it; how long to wait for news then."""
         observed = self._facts.observe(node_pool)
         decision = decide_deletion(observed, self._tools.moment())
+        is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
+        self._tools.ongoing.wait_for_budget(self._uid, is_waiting=is_waiting)
         match decision:
             case Look(facts):
                 await self._facts.look(observed, facts)
@@ -112,18 +124,24 @@ class Deletion:
         try:
             await asyncio.shield(release)
         except asyncio.CancelledError:
-            with suppress(ClusterError):
-                await release
+            # Bounded: at the end of the process nobody may be left to write what it waits for.
+            _, late = await asyncio.wait({release}, timeout=SEE_THROUGH_SECONDS)
+            for task in late:
+                task.cancel()
             raise
 
     async def _let_go(self, observed: DeletionObserved, decision: Release) -> None:
         """The one place where our finalizer leaves. The patch tests uid and resourceVersion."""
         node_pool = observed.node_pool
+        await self._ledger.enter(node_pool, build_entry(observed, decision, self._tools.clock.now()))
         patch = patches.build_finalizer_removed(node_pool)
         body = await self._tools.cluster.json_patch(paths.path_of(node_pool), patch)
         audit.log_release(node_pool, observed.identity, observed.record, decision)
         kind = EventType.WARNING if decision.is_orphan else EventType.NORMAL
         self._tools.recorder.record(node_pool, kind, _event_reason(decision), decision.message)
+        if decision.heir is not None:
+            words = f"{node_pool.title} was deleted and handed node pool {node_pool.node_pool_name} over to this object"
+            self._tools.recorder.record(decision.heir, EventType.NORMAL, decision.reason.value, words)
         self._tools.registry.take_node_pool(body)
 
     def _pause_after_look(self) -> timedelta:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact, Failure
@@ -15,7 +15,15 @@ from modelarts_nodepool.decide.progress import shown_counts
 from modelarts_nodepool.decide.record import cap_future, note_progress
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.tools import Tools
-from modelarts_nodepool.errors import CloudError, CredentialsRejected, CredentialsUnavailable
+from modelarts_nodepool.errors import (
+    CloudError,
+    CloudUnavailable,
+    ClusterError,
+    CredentialsRejected,
+    CredentialsUnavailable,
+    ObjectGone,
+)
+from modelarts_nodepool.kube import paths
 from modelarts_nodepool.ports import ModelArts, NodePoolListing
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.resource.objects import Account, NodePool
@@ -68,10 +76,25 @@ class Facts:
             resource_pool=self.found.get(Fact.RESOURCE_POOL),
             resource_pools=self.found.get(Fact.RESOURCE_POOLS),
             nodes=self.found.get(Fact.NODES),
+            definition=self.found.get(Fact.DEFINITION),
+            namespace=self.found.get(Fact.NAMESPACE),
         )
         self._remember_absence(observed)
         self.record = note_progress(self.record, shown_counts(observed), self.tools.clock.now())
-        return replace(observed, record=self.record, earlier_listing=self.first_absent)
+        return self._among_others(replace(observed, record=self.record, earlier_listing=self.first_absent))
+
+    def _among_others(self, observed: DeletionObserved) -> DeletionObserved:
+        """With what the other objects and deletions mean for this one."""
+        tools, identity, view = self.tools, observed.identity, observed.account
+        tools.ongoing.note(observed.node_pool, identity, observed.record)
+        if identity is None or view is None:
+            return observed
+        return replace(
+            observed,
+            twins=tools.twins(observed.node_pool, identity),
+            leaving=tools.ongoing.leaving(self.uid, identity),
+            budget=tools.ongoing.budget(view.account, self.uid, tools.clock.now()),
+        )
 
     def poller(self, node_pool: NodePool) -> Poller | None:
         """The poller of the resource pool; none where account, grant or identity forbid to look."""
@@ -90,10 +113,21 @@ class Facts:
                 for fact in facts:
                     if fact is Fact.LISTING:
                         group.create_task(self._list(observed))
+                    elif fact in _CONTAINERS:
+                        group.create_task(self._read_container(fact, observed.node_pool))
                     else:
                         group.create_task(self._ask(fact, observed.account.account, observed.identity))
         except TimeoutError:
             logger.warning("looks at the cloud took too long and were given up", extra={"uid": self.uid})
+
+    async def read_containers(self, node_pool: NodePool, lasting: timedelta) -> None:
+        """Read CRD and namespace, unless that was done so lately."""
+        oldest = self.tools.clock.monotonic() - lasting.total_seconds()
+        async with asyncio.TaskGroup() as group:
+            for fact in _CONTAINERS:
+                found = self.found.get(fact)
+                if found is None or found.begun < oldest:
+                    group.create_task(self._read_container(fact, node_pool))
 
     def written(self, record: DeletionRecord | None) -> None:
         """This record stands in the object's status now, by our own write."""
@@ -138,6 +172,21 @@ class Facts:
         # The first look may be shared with other deletions; asked again, it has to be a new one.
         await poller.look(self.tools.clock.monotonic() if has_one else counts_from)
 
+    async def _read_container(self, fact: Fact, node_pool: NodePool) -> None:
+        """When the CRD or the namespace was deleted, read by GET."""
+        path = paths.namespace(node_pool.metadata.namespace) if fact is Fact.NAMESPACE else paths.NODE_POOL_DEFINITION
+        begun = self.tools.clock.monotonic()
+        try:
+            body = await self.tools.cluster.get(path)
+        except ObjectGone:
+            # Gone altogether: as good as deleted before the object.
+            self.found[fact] = Evidence(begun, value=datetime.min.replace(tzinfo=UTC))
+        except ClusterError as error:
+            self.found[fact] = Evidence(begun, failure=CloudUnavailable(str(error)))
+        else:
+            deleted = body["metadata"].get("deletionTimestamp")
+            self.found[fact] = Evidence(begun, value=datetime.fromisoformat(deleted) if deleted else None)
+
     async def _ask(self, fact: Fact, account: Account, identity: Identity) -> None:
         begun = self.tools.clock.monotonic()
         try:
@@ -146,6 +195,9 @@ class Facts:
             self.found[fact] = Evidence(begun, failure=failure)
         else:
             self.found[fact] = Evidence(begun, value=value)
+
+
+_CONTAINERS = frozenset({Fact.DEFINITION, Fact.NAMESPACE})
 
 
 def _question(fact: Fact, identity: Identity) -> Callable[[ModelArts], Awaitable[Any]]:
@@ -161,7 +213,7 @@ def _question(fact: Fact, identity: Identity) -> Callable[[ModelArts], Awaitable
                 return await cloud.list_pools(identity.workspace)
             case Fact.NODES:
                 return tuple(await cloud.list_node_pool_nodes(resource_pool, node_pool))
-            case Fact.LISTING:
+            case _:
                 return await cloud.list_node_pools(resource_pool)
 
     return ask

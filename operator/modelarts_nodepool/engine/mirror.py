@@ -81,7 +81,7 @@ class Mirror:
         poller = self._poller(node_pool, view)
         if poller is not None and not self._has_looked(node_pool, poller):
             return None
-        twin = next((twin for twin in tools.registry.older_twins(node_pool) if self._is_granted(twin)), None)
+        twin = self._older_twin(node_pool, view)
         observed = LiveObserved(
             node_pool=node_pool,
             account=view,
@@ -93,9 +93,15 @@ class Mirror:
         )
         return decide_status(observed, tools.clock.now())
 
-    def _is_granted(self, twin: NodePool) -> bool:
-        view = self._tools.account_view(twin)
-        return view is not None and view.is_granted
+    def _older_twin(self, node_pool: NodePool, view: AccountView | None) -> NodePool | None:
+        """The oldest other object, not being deleted, that stands for the same node pool."""
+        if view is None or not view.is_granted:
+            return None
+        mine = (node_pool.metadata.created, node_pool.metadata.uid)
+        for twin in self._tools.twins(node_pool, node_pool.status.identity or view.identity):
+            if twin.metadata.deleted is None and (twin.metadata.created, twin.metadata.uid) < mine:
+                return twin
+        return None
 
     def _poller(self, node_pool: NodePool, view: AccountView | None) -> Poller | None:
         """The poller of its resource pool; none where nothing may be looked at for this object."""

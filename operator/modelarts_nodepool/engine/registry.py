@@ -122,13 +122,9 @@ class Registry:
         for name in [name for name, seen in self.account_seen.items() if name not in present and seen < listed_from]:
             self.drop_account(name, self.accounts[name].metadata.uid)
 
-    def older_twins(self, node_pool: NodePool) -> list[NodePool]:
-        """Other objects, not being deleted, that name the same node pool by the same account; oldest first."""
-        twins = (self.node_pools[uid] for uid in self.of_node_pool[twin_key(node_pool)])
-        older = (
-            twin for twin in twins if twin.metadata.deleted is None and _age(twin.metadata) < _age(node_pool.metadata)
-        )
-        return sorted(older, key=lambda twin: _age(twin.metadata))
+    def naming(self, account: str, resource_pool: str, node_pool: str) -> list[NodePool]:
+        """The objects that name this node pool by this account."""
+        return [self.node_pools[uid] for uid in self.of_node_pool.get((account, resource_pool, node_pool), ())]
 
     def _note(self, node_pool: NodePool) -> None:
         metadata = node_pool.metadata
@@ -168,7 +164,3 @@ def is_older(one: Metadata, other: Metadata) -> bool:
 def twin_key(node_pool: NodePool) -> tuple[str, str, str]:
     """What two objects share that stand for the same node pool."""
     return (node_pool.spec.account_ref.name, node_pool.spec.pool_name, node_pool.node_pool_name)
-
-
-def _age(metadata: Metadata) -> tuple[float, str]:
-    return (metadata.created.timestamp(), metadata.uid)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import timedelta
 
 from modelarts_nodepool.decide.decision import Send
 from modelarts_nodepool.decide.deleting import build_write_ahead
@@ -19,13 +20,15 @@ from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.ports import Accepted
-from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity, NodePoolStatus
+from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.resource.objects import NodePool
 
 logger = logging.getLogger(__name__)
 
 # A write-ahead older than this no longer stands for "about to be sent" (monotonic seconds).
 FENCE_SECONDS = 30.0
+# The CRD and the namespace are read again before a DELETE unless they were so lately.
+CONTAINERS_LAST = timedelta(seconds=2)
 
 
 class Sender:
@@ -43,38 +46,51 @@ class Sender:
         if identity is None:
             return
         async with self._locks[(identity.region, identity.project_id, identity.pool_name)]:
-            current = self._tools.registry.node_pools.get(node_pool.metadata.uid)
-            if current is None:
+            observed = await self._prepared(facts, node_pool.metadata.uid)
+            if observed is None or observed.account is None:
                 return
-            observed = facts.observe(current)
-            if not isinstance(decide_deletion(observed, self._tools.moment()), Send):
+            before = facts.record
+            # Taken before the write: the write counts as old from when it may have happened first.
+            written_at = self._tools.clock.monotonic()
+            await self._write_ahead(facts, observed, identity)
+            if not self._may_send() or self._tools.clock.monotonic() - written_at >= FENCE_SECONDS:
+                logger.warning("not sent: the write-ahead is too old or the Lease is gone", extra={"uid": facts.uid})
                 return
-            await self._send(facts, observed, identity)
+            await self._delete(facts, observed, observed.account, identity, before)
 
-    async def _send(self, facts: Facts, observed: DeletionObserved, identity: Identity) -> None:
-        view = observed.account
-        if view is None:
-            return
+    async def _prepared(self, facts: Facts, uid: str) -> DeletionObserved | None:
+        """Credentials in hand, CRD and namespace just read, and the table still says Send; else None."""
+        current = self._tools.registry.node_pools.get(uid)
+        if current is None:
+            return None
+        observed = facts.observe(current)
+        if observed.account is None or not isinstance(decide_deletion(observed, self._tools.moment()), Send):
+            return None
+        await facts.read_containers(current, CONTAINERS_LAST)
         try:
-            await self._tools.clouds.ready(view.account)
+            await self._tools.clouds.ready(observed.account.account)
         except (CloudError, CredentialsUnavailable) as failure:
             self._note_failure(facts, failure)
-            return
-        before = facts.record
-        status = build_write_ahead(observed, self._tools.clock.now())
-        # Taken before the write: the write counts as old from when it may have happened first.
-        written_at = self._tools.clock.monotonic()
-        await self._write_ahead(facts, observed.node_pool, status)
-        if not self._may_send() or self._tools.clock.monotonic() - written_at >= FENCE_SECONDS:
-            logger.warning("not sent: the write-ahead is too old or the Lease is gone", extra={"uid": facts.uid})
-            return
-        await self._delete(facts, observed, view, identity, before)
+            return None
+        # Time has passed: decided once more, and from here to the write-ahead nothing else gets a turn.
+        current = self._tools.registry.node_pools.get(uid)
+        if current is None:
+            return None
+        observed = facts.observe(current)
+        return observed if isinstance(decide_deletion(observed, self._tools.moment()), Send) else None
 
-    async def _write_ahead(self, facts: Facts, node_pool: NodePool, status: NodePoolStatus) -> None:
-        await self._tools.write_status(node_pool, status)
-        record = status.deletion or DeletionRecord()
-        facts.written(record)
-        facts.record = record
+    async def _write_ahead(self, facts: Facts, observed: DeletionObserved, identity: Identity) -> None:
+        ongoing, node_pool = self._tools.ongoing, observed.node_pool
+        status = build_write_ahead(observed, self._tools.clock.now())
+        ongoing.reserve(facts.uid, is_reserved=True)
+        try:
+            await self._tools.write_status(node_pool, status)
+            record = status.deletion or DeletionRecord()
+            facts.written(record)
+            facts.record = record
+            ongoing.note(node_pool, identity, record)
+        finally:
+            ongoing.reserve(facts.uid, is_reserved=False)
 
     async def _delete(
         self, facts: Facts, observed: DeletionObserved, view: AccountView, identity: Identity, before: DeletionRecord

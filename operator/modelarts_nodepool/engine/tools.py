@@ -1,11 +1,12 @@
 """What the workers of the engine share: memory, pollers, clients, cluster, clock, and how to write."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from modelarts_nodepool.decide.observed import AccountView
 from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.engine.ongoing import Ongoing
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.errors import ObjectGone
@@ -29,6 +30,7 @@ class Tools:
     cluster: Cluster
     clock: Clock
     recorder: EventRecorder
+    ongoing: Ongoing = field(default_factory=Ongoing)
 
     def moment(self) -> Moment:
         """Both clocks, read at once."""
@@ -46,6 +48,24 @@ class Tools:
             for grant in account.spec.grants
         )
         return AccountView(account=account, is_granted=granted, identity=identity_of(account.spec, node_pool))
+
+    def twins(self, node_pool: NodePool, identity: Identity) -> tuple[NodePool, ...]:
+        """Other objects that stand for the same node pool, granted and with their account, by whatever account."""
+        place = (identity.region, identity.project_id, identity.workspace)
+        names = [
+            name
+            for name, account in self.registry.accounts.items()
+            if (account.spec.region, account.spec.project_id, account.spec.workspace) == place
+        ]
+        found = []
+        for name in names:
+            for twin in self.registry.naming(name, identity.pool_name, identity.node_pool_name):
+                view = self.account_view(twin)
+                pinned = twin.status.identity
+                is_same = pinned is None or pinned == identity
+                if twin.metadata.uid != node_pool.metadata.uid and is_same and view is not None and view.is_granted:
+                    found.append(twin)
+        return tuple(sorted(found, key=lambda twin: (twin.metadata.created, twin.metadata.uid)))
 
     async def write_status(self, node_pool: NodePool, status: NodePoolStatus) -> NodePool | None:
         """Replace the whole status of exactly this version. Raises errors.ClusterError."""

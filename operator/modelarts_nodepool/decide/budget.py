@@ -1,0 +1,56 @@
+"""Row 17: how many DELETEs an account may send in how much time, what is used of it, and whose turn it is. Pure.
+
+The memory of it is in the cluster: the sent_time of objects and the account's recentDeletions. A restart forgets
+nothing; a slot that is reserved but not written ahead yet is the only thing kept in the process.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from modelarts_nodepool.resource.objects import Account
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """The account's budget as one deletion sees it. `limit` None: unlimited.
+
+    `free` slots are left for others than those counted; `ahead` deletions wait for one for longer than this.
+    """
+
+    limit: int | None
+    window: timedelta = timedelta()
+    used: int = 0
+    ahead: int = 0
+    frees_at: datetime | None = None
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether this deletion has to wait: no slot is left once those ahead of it have theirs."""
+        return self.limit is not None and self.used + self.ahead >= self.limit
+
+
+def view_budget(
+    account: Account,
+    uid: str,
+    sent: Mapping[str, datetime | None],
+    waiting: Iterable[tuple[datetime, str]],
+    now: datetime,
+) -> BudgetView:
+    """What is used by others than `uid`, and how many of `waiting` (deletionTimestamp, uid) come before it.
+
+    `sent`: uid → sent_time of objects whose DELETE may be in effect, None for a slot that is only reserved.
+    """
+    budget = account.spec.deletion_budget
+    if budget.unlimited or budget.max is None or budget.window is None:
+        return BudgetView(limit=None)
+    times: dict[str, datetime] = {
+        entry.uid: entry.sent_time for entry in account.status.recent_deletions if entry.sent_time is not None
+    }
+    times |= {other: moment or now for other, moment in sent.items()}
+    times.pop(uid, None)
+    inside = sorted(moment for moment in times.values() if now - moment < budget.window)
+    mine = next((place for place in waiting if place[1] == uid), None)
+    ahead = sum(1 for place in waiting if mine is not None and place < mine and place[1] not in times)
+    frees_at = inside[len(inside) - budget.max] + budget.window if len(inside) >= budget.max else None
+    return BudgetView(limit=budget.max, window=budget.window, used=len(inside), ahead=ahead, frees_at=frees_at)

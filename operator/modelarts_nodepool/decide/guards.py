@@ -1,0 +1,132 @@
+"""Rows 12, 13, 14, 16 and 17: accidents that are bigger than one object, and limits that admins set.
+
+Each holds with what lifts it: a confirmation (naming the node pool), an override (naming the object's uid), time.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.decision import Decision, Hold, Look
+from modelarts_nodepool.decide.failures import hold_for
+from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
+from modelarts_nodepool.decide.proof import Missing, weigh_failure
+from modelarts_nodepool.ports import CloudNodePool, Moment
+from modelarts_nodepool.resource.model import to_timestamp
+from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
+from modelarts_nodepool.resource.reasons import Reason
+
+# The CRD and the namespace are read by GET, never taken from a watch, and no older than this.
+FRESH = timedelta(seconds=60)
+HELD = timedelta(minutes=1)
+_SHOWN = 200
+
+
+def definition_terminating(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Row 12: the CRD is being deleted, and with it every object there is."""
+    what = "the CRD of all these objects is being deleted, which deletes every one of them"
+    return _doomed(observed, observed.definition, Fact.DEFINITION, Reason.CRD_TERMINATING, what, moment)
+
+
+def namespace_terminating(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Row 13: the namespace is being deleted, and with it every object in it."""
+    what = f"namespace {observed.node_pool.metadata.namespace} is being deleted, and with it every object in it"
+    return _doomed(observed, observed.namespace, Fact.NAMESPACE, Reason.NAMESPACE_TERMINATING, what, moment)
+
+
+def confirmation_required(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Row 14: the account asks for a confirmation of every deletion."""
+    if observed.account is None or not observed.account.account.spec.require_confirmation or is_confirmed(observed):
+        return None
+    what = f"ModelArtsAccount {observed.node_pool.spec.account_ref.name} asks for a confirmation of every deletion"
+    return Hold(Reason.CONFIRMATION_REQUIRED, _confirmable(observed, what), HELD)
+
+
+def last_node_pool(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Row 16: deleting the last node pool can remove the whole resource pool."""
+    node_pool, identity = observed.node_pool, observed.identity
+    if identity is None or Reason.LAST_NODE_POOL in commands.given_overrides(node_pool):
+        return None
+    listing = observed.listing.value if observed.listing else None
+    if listing is not None and _remaining(observed, listing.node_pools.values()):
+        return None
+    words = (
+        f"node pool {observed.node_pool_name} is the last one of resource pool {identity.pool_name} (those being "
+        "deleted do not count), and deleting it can remove the whole resource pool; if that is meant: "
+        f"{commands.override(node_pool, Reason.LAST_NODE_POOL)}; or let the object go and keep the node pool: "
+        f"{commands.retain(node_pool)}"
+    )
+    return Hold(Reason.LAST_NODE_POOL, words, HELD)
+
+
+def budget_exhausted(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Row 17: so many DELETEs in so much time; nothing on the object lifts it, it frees by itself."""
+    budget = observed.budget
+    if budget is None or not budget.is_used_up:
+        return None
+    frees_at = budget.frees_at or moment.utc + budget.window
+    words = (
+        f"the deletion budget of ModelArtsAccount {observed.node_pool.spec.account_ref.name} is used: {budget.used} of "
+        f"{budget.limit} DELETEs in the last {_span(budget.window)}; the next slot frees at {to_timestamp(frees_at)} "
+        f"and is taken by itself, oldest deletion first ({budget.ahead} ahead); an administrator can raise it: "
+        f"{commands.edit_account(observed.node_pool)}"
+    )
+    left = min(max(frees_at - moment.utc, timedelta(seconds=1)), HELD)
+    return Hold(Reason.DELETION_BUDGET_EXHAUSTED, words, left)
+
+
+def is_confirmed(observed: DeletionObserved) -> bool:
+    """Whether people named this very node pool in confirm-delete."""
+    return observed.node_pool.confirmation == observed.node_pool_name
+
+
+def _doomed(
+    observed: DeletionObserved,
+    evidence: Evidence[datetime] | None,
+    fact: Fact,
+    reason: Reason,
+    what: str,
+    moment: Moment,
+) -> Decision | None:
+    """Held where the container was deleted no later than the object: nobody meant this object in particular."""
+    if is_confirmed(observed):
+        return None
+    if evidence is None or evidence.begun < observed.deletion_seen or moment.age_of(evidence.begun) >= FRESH:
+        return Look(frozenset({Fact.DEFINITION, Fact.NAMESPACE}))
+    if evidence.failure is not None:
+        weighed = weigh_failure(evidence, fact, moment)
+        if isinstance(weighed, Missing):
+            return Look(weighed.facts)
+        return hold_for(observed.node_pool, weighed.failure, f"{fact} could not be read", weighed.retry_after)
+    deleted = observed.node_pool.metadata.deleted
+    if evidence.value is None or deleted is None or evidence.value > deleted:
+        return None
+    return Hold(reason, _confirmable(observed, what), HELD)
+
+
+def _confirmable(observed: DeletionObserved, what: str) -> str:
+    node_pool = observed.node_pool
+    given = node_pool.confirmation
+    named = (
+        ""
+        if given is None
+        else f" ({CONFIRM_ANNOTATION} names {given[:_SHOWN]!r}, the node pool is {observed.node_pool_name!r})"
+    )
+    return (
+        f"{what}; confirm the deletion of node pool {observed.node_pool_name}{named}: {commands.confirm(node_pool)}; "
+        f"or let the object go and keep the node pool: {commands.retain(node_pool)}"
+    )
+
+
+def _remaining(observed: DeletionObserved, node_pools: Iterable[CloudNodePool]) -> bool:
+    return any(
+        shown.name != observed.node_pool_name
+        and shown.name not in observed.leaving
+        and not (shown.counts is not None and 0 < shown.counts.total == shown.counts.deleting)
+        for shown in node_pools
+    )
+
+
+def _span(window: timedelta) -> str:
+    hours, rest = divmod(int(window.total_seconds()), 3600)
+    return f"{hours} h" if hours and not rest else f"{int(window.total_seconds()) // 60} min"

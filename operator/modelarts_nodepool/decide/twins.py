@@ -1,0 +1,50 @@
+"""Row 5: several objects stand for one node pool. Only the last of them may delete it.
+
+Git renames an object or moves its namespace: the new one is applied, the old one pruned. That must not cost the
+node pool, and two objects deleted together must not send two DELETEs.
+"""
+
+from datetime import datetime, timedelta
+
+from modelarts_nodepool.decide.decision import Decision, Hold, Release
+from modelarts_nodepool.decide.observed import DeletionObserved
+from modelarts_nodepool.ports import Moment
+from modelarts_nodepool.resource.node_pool import DeletionPolicy
+from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.reasons import Reason
+
+SOON = timedelta(seconds=2)
+
+
+def handed_over(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Released without a call where another object goes on with the node pool, or deletes it."""
+    if observed.record.sent_time is not None:
+        return None
+    living = [twin for twin in observed.twins if twin.metadata.deleted is None]
+    protected = [twin for twin in living if twin.is_protected]
+    if protected:
+        return _release(observed, protected[0], "goes on with it")
+    if living:
+        words = (
+            f"{living[0].title} stands for the same node pool and is about to take over; it lacks this operator's "
+            f"finalizer yet: kubectl get manp -n {living[0].metadata.namespace} {living[0].metadata.name}"
+        )
+        return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
+    # Being deleted themselves: those that will not delete the node pool cannot take over.
+    deleting = [
+        twin
+        for twin in observed.twins
+        if twin.is_protected
+        and twin.spec.deletion_policy is DeletionPolicy.DELETE
+        and _age(twin) < _age(observed.node_pool)
+    ]
+    return _release(observed, min(deleting, key=_age), "is deleted too, and deletes it") if deleting else None
+
+
+def _release(observed: DeletionObserved, heir: NodePool, what: str) -> Release:
+    words = f"{heir.title} stands for node pool {observed.node_pool_name} as well and {what}: nothing was sent"
+    return Release(Reason.HANDED_OVER, words, heir=heir)
+
+
+def _age(node_pool: NodePool) -> tuple[datetime, str]:
+    return (node_pool.metadata.created, node_pool.metadata.uid)
