@@ -27,7 +27,9 @@ def decide_account_status(account: Account, *, was_used: bool, failure: Failure 
     A cloud that is out of reach says nothing about credentials: the last word stands.
     """
     before = account.status
-    said = (say_as_last(before.conditions) if _says_nothing(failure) else None) or _say(failure, was_used=was_used)
+    # Also after a restart: what the last process found out stands until it is found out anew.
+    is_news = not _says_nothing(failure) and (was_used or failure is not None)
+    said = (None if is_news else say_as_last(before.conditions)) or _say(failure, was_used=was_used)
     generation = account.metadata.generation
     conditions = set_conditions(keep_steady(said, before.conditions), before.conditions, generation, now)
     return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
