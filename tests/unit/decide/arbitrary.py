@@ -1,0 +1,238 @@
+"""Arbitrary observations for the property tests: mostly sane, each part sometimes strange."""
+
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from modelarts_nodepool import errors
+from modelarts_nodepool.decide.observed import AccountView, DeletionObserved, Evidence, LiveObserved
+from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
+from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
+from modelarts_nodepool.resource.model import WireModel
+from modelarts_nodepool.resource.names import OVERRIDE_ANNOTATION, RECONCILE_ANNOTATION
+from modelarts_nodepool.resource.node_pool import (
+    CloudErrorRecord,
+    Counts,
+    DeletionRecord,
+    Identity,
+    NodePoolShape,
+    NodePoolStatus,
+    SendOutcome,
+)
+from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.reasons import Reason
+from tests.support.builders import NOON, PROJECT, RESOURCE_POOL, an_account
+from tests.unit.decide.situations import MONOTONIC, a_deleted_object, a_deletion, an_observation
+
+# How often a property is tried: enough to find what was planted, quick enough for every run of the unit tests.
+usual = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(usual, max_examples=250)
+
+# Ages that the tables speak of, and both sides of them.
+EDGES = [0, 1, 5, 10, 30, 60, 119, 120, 121, 240, 299, 300, 301, 599, 600, 1800, 1801, 3599, 3600, 7199, 7200, 9000]
+
+
+def some(model: type[WireModel], **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """A model with these parts and no others: hypothesis would take the aliases for more of them."""
+    return st.fixed_dictionaries(parts).map(lambda drawn: model(**drawn))
+
+
+seconds = st.sampled_from(EDGES) | st.integers(0, 10_000)
+# A moment on the wall: past, and now and then the future.
+moments = st.builds(
+    lambda ago: NOON - timedelta(seconds=ago), seconds | st.sampled_from([-1, -60, -3600, -86_400 * 365])
+)
+monotonics = st.builds(lambda ago: MONOTONIC - ago, seconds)
+
+FAILURES = [
+    errors.CredentialsRejected,
+    errors.ClockSkew,
+    errors.PermissionDenied,
+    errors.NotFound,
+    errors.ResourcePoolNotFound,
+    errors.RefusedByModelArts,
+    errors.Conflict,
+    errors.CloudUnavailable,
+    errors.Throttled,
+    errors.Unreachable,
+    errors.NoAnswer,
+    errors.ServerFailure,
+    errors.WrongEndpoint,
+    errors.MalformedAnswer,
+    errors.CloudError,
+]
+pauses = st.none() | st.sampled_from([timedelta(seconds=s) for s in (-5, 0, 1, 30, 10_000)])
+cloud_failures = st.builds(
+    lambda kind, words, code, pause: kind(words, code=code, retry_after=pause),
+    st.sampled_from(FAILURES),
+    st.sampled_from(["list was answered 403 A: no.", "busy", "no such thing"]),
+    st.none() | st.just("ModelArts.50004000"),
+    pauses,
+)
+failures = cloud_failures | st.just(errors.CredentialsUnavailable("Secret modelarts has no key accessKey"))
+
+
+def looks(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Evidence[Any] | None]:
+    """No look, one that worked, one that failed, one that was given up."""
+    return st.none() | st.one_of(
+        st.builds(lambda at, value: Evidence(at, value=value), monotonics, values),
+        st.builds(lambda at, failure: Evidence(at, failure=failure), monotonics, failures),
+        st.builds(Evidence, monotonics),
+    )
+
+
+few = st.integers(0, 2)
+counts = some(Counts, creating=few, available=few, abnormal=few, deleting=few)
+shapes = some(NodePoolShape, count=few)
+cloud_node_pools = st.builds(
+    CloudNodePool,
+    st.sampled_from(["training-a", "training-a", "training-a", "other"]),
+    counts | st.none(),
+    shapes,
+    st.none() | st.just("deleting is -1"),
+)
+listings = st.lists(cloud_node_pools, max_size=3).map(
+    lambda shown: NodePoolListing({node_pool.name: node_pool for node_pool in shown})
+)
+resource_pools = st.builds(CloudResourcePool, st.just(RESOURCE_POOL), st.sampled_from(Billing))
+workspaces = st.sampled_from([{}, {"another": CloudResourcePool("another", Billing.PAY_PER_USE)}]) | st.builds(
+    lambda one: {RESOURCE_POOL: one}, resource_pools
+)
+nodes = st.lists(
+    st.builds(CloudNode, st.sampled_from(["n1", "n2"]), st.none() | st.sampled_from(Billing), st.booleans()), max_size=4
+).map(tuple)
+
+error_records = some(
+    CloudErrorRecord,
+    code=st.none() | st.just("ModelArts.50004000"),
+    message=st.just("in use."),
+    request_id=st.none() | st.just("request-2"),
+    time=moments,
+)
+records = some(
+    DeletionRecord,
+    attempt=st.integers(0, 8) | st.sampled_from([60, 61, 2**31 - 1]),
+    sent_time=st.none() | moments,
+    accepted_time=st.none() | moments,
+    nothing_deleting_since=st.none() | moments,
+    request_id=st.none() | st.just("request-1"),
+    outcome=st.none() | st.sampled_from(SendOutcome),
+    last_error=st.none() | error_records,
+)
+
+conditions = some(
+    Condition,
+    type=st.sampled_from(ConditionType),
+    status=st.sampled_from(ConditionStatus),
+    reason=st.sampled_from([reason.value for reason in Reason]),
+    message=st.sampled_from(["what was said", "list was answered 403 B: no"]),
+    observed_generation=st.integers(-1, 3),
+    last_transition_time=moments,
+)
+whole_conditions = st.lists(conditions, max_size=5, unique_by=lambda condition: condition.type).map(tuple)
+identities = some(
+    Identity,
+    region=st.sampled_from(["cn-north-4", "cn-north-4", "cn-east-3"]),
+    project_id=st.just(PROJECT),
+    pool_name=st.just(RESOURCE_POOL),
+    node_pool_name=st.sampled_from(["training-a", "training-a", ".."]),
+)
+statuses = some(
+    NodePoolStatus,
+    observed_generation=st.integers(-1, 3),
+    counts=st.none() | counts,
+    node_pool=st.none() | shapes,
+    identity=st.none() | identities,
+    deletion=st.none() | records,
+    last_handled_reconcile_at=st.none() | st.just("earlier"),
+    conditions=whole_conditions,
+)
+overrides = st.sampled_from(
+    [
+        "OtherFinalizers@uid-of-training-a",
+        "BillingUnknown,OtherFinalizers@uid-of-training-a",
+        "BillingUnknown@uid-of-training-a",
+        "BillingUnknown,OtherFinalizers@another",
+        "BillingUnknown",
+    ]
+)
+
+
+@st.composite
+def node_pools(draw: st.DrawFn, *, deleted: bool) -> NodePool:
+    """An object that is usually as it should be."""
+    builder = a_deleted_object()
+    if draw(st.integers(0, 4)) == 0:
+        builder = builder.paused()
+    if draw(st.integers(0, 4)) == 0:
+        builder = builder.with_finalizer("foregroundDeletion")
+    if draw(st.integers(0, 2)) == 0:
+        builder = builder.annotated(OVERRIDE_ANNOTATION, draw(overrides))
+    if draw(st.booleans()):
+        builder = builder.annotated(RECONCILE_ANNOTATION, "now")
+    if draw(st.integers(0, 9)) == 0:
+        builder = builder.retained()
+    built = builder.created(draw(moments)).build()
+    status = draw(statuses) if draw(st.booleans()) else built.status
+    metadata = built.metadata if deleted else replace(built.metadata, deleted=None)
+    return replace(built, metadata=metadata, status=status)
+
+
+@st.composite
+def accounts(draw: st.DrawFn, node_pool: NodePool) -> AccountView | None:
+    """The account of the object, which usually is there and grants it."""
+    chance = draw(st.integers(0, 19))
+    if chance == 0:
+        return None
+    builder = an_account().polling(*(timedelta(seconds=draw(st.sampled_from([0, 1, 10, 60, 3600]))) for _ in "ab"))
+    if chance == 1:
+        builder = builder.being_deleted()
+    return (builder.granting_nothing() if chance == 2 else builder).seen_by(node_pool)
+
+
+PARTS: dict[str, st.SearchStrategy[Any]] = {
+    "deletion_seen": monotonics,
+    "retain_seen": st.booleans(),
+    "record": records,
+    "send_finished": st.none() | monotonics,
+    "last_failure": st.none() | failures,
+    "last_failure_at": st.none() | monotonics,
+    "reconcile_requested": st.none() | monotonics,
+    "listing": looks(listings),
+    "earlier_listing": looks(listings),
+    "shown": looks(cloud_node_pools),
+    "resource_pool": looks(resource_pools),
+    "resource_pools": looks(workspaces),
+    "nodes": looks(nodes),
+}
+
+
+@st.composite
+def deletions(draw: st.DrawFn) -> DeletionObserved:
+    """One where the table says Send, with some of its parts exchanged for arbitrary ones."""
+    observed = a_deletion()
+    if draw(st.booleans()):
+        node_pool = draw(node_pools(deleted=True))
+        observed = replace(observed, node_pool=node_pool, account=draw(accounts(node_pool)))
+    names = draw(st.sets(st.sampled_from(sorted(PARTS)), max_size=6))
+    changes = {name: draw(PARTS[name]) for name in sorted(names)}
+    known = {field.name for field in fields(DeletionObserved)}
+    return replace(observed, **{name: value for name, value in changes.items() if name in known})
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> LiveObserved:
+    """A living object, as arbitrary."""
+    node_pool = draw(node_pools(deleted=False))
+    return an_observation(
+        node_pool,
+        account=draw(accounts(node_pool)),
+        failure=draw(st.none() | failures),
+        seen=draw(st.none() | listings),
+        seen_age=timedelta(seconds=draw(seconds)),
+        older_twin=draw(st.sampled_from([None, None, None, "ml/elder"])),
+        reconcile_at=draw(st.none() | st.just("now")),
+    )

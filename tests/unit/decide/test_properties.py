@@ -1,0 +1,246 @@
+"""No observation whatever releases without proof or sends without every guard.
+
+The two oracles are written from the design, with plain comparisons and nothing of the code under test.
+"""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from modelarts_nodepool import errors
+from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
+from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
+from tests.support.builders import NOON
+from tests.unit.decide.arbitrary import PARTS, deletions, thorough, usual
+from tests.unit.decide.situations import MONOTONIC, NOW, a_deletion
+
+PROVEN = {"Gone", "AlreadyGone"}
+RETAINED = {"Retained", "RetainedAfterSend", "Orphaned"}
+FIELD_OF = {"NODE_POOL": "shown"}
+
+
+def is_since(evidence: Evidence[Any] | None, observed: DeletionObserved) -> bool:
+    if evidence is None or evidence.begun < observed.deletion_seen:
+        return False
+    return observed.send_finished is None or evidence.begun >= observed.send_finished
+
+
+def wanted_name(observed: DeletionObserved) -> str:
+    pinned = observed.node_pool.status.identity
+    return pinned.node_pool_name if pinned else "training-a"
+
+
+def is_the_account_in_order(observed: DeletionObserved) -> bool:
+    pinned, view = observed.node_pool.status.identity, observed.account
+    return view is not None and view.is_granted and (pinned is None or pinned == view.identity)
+
+
+def is_proven_gone(observed: DeletionObserved) -> bool:
+    listing = observed.listing
+    if not is_the_account_in_order(observed) or listing is None or not is_since(listing, observed):
+        return False
+    if listing.value is None:
+        return is_resource_pool_gone(observed)
+    if wanted_name(observed) in listing.value.node_pools:
+        return False
+    shown = observed.shown
+    if shown is not None and is_since(shown, observed) and isinstance(shown.failure, errors.NotFound):
+        return True
+    return is_absent_one_interval_later(observed)
+
+
+def is_absent_one_interval_later(observed: DeletionObserved) -> bool:
+    listing, earlier, view = observed.listing, observed.earlier_listing, observed.account
+    if listing is None or earlier is None or earlier.value is None or view is None:
+        return False
+    interval = min(view.account.spec.active_poll_interval, view.account.spec.poll_interval).total_seconds()
+    return (
+        observed.record.accepted_time is not None
+        and is_since(earlier, observed)
+        and wanted_name(observed) not in earlier.value.node_pools
+        and listing.begun - earlier.begun >= max(interval, 1)
+    )
+
+
+def is_resource_pool_gone(observed: DeletionObserved) -> bool:
+    listing, shown, listed = observed.listing, observed.resource_pool, observed.resource_pools
+    return (
+        listing is not None
+        and isinstance(listing.failure, errors.NotFound)
+        and shown is not None
+        and is_since(shown, observed)
+        and isinstance(shown.failure, errors.ResourcePoolNotFound)
+        and listed is not None
+        and is_since(listed, observed)
+        and listed.value is not None
+        and "pool-a" not in listed.value
+    )
+
+
+def is_fresh(evidence: Evidence[Any] | None, observed: DeletionObserved) -> bool:
+    return (
+        evidence is not None
+        and evidence.value is not None
+        and evidence.begun >= observed.deletion_seen
+        and MONOTONIC - evidence.begun < 60
+        and (observed.reconcile_requested is None or evidence.begun >= observed.reconcile_requested)
+    )
+
+
+def is_overridden(observed: DeletionObserved, reason: str) -> bool:
+    text = observed.node_pool.metadata.annotations.get("modelarts.huaweicloud.com/override", "")
+    return re.fullmatch(rf"(\w+,)*{reason}(,\w+)*@uid-of-training-a", text) is not None
+
+
+def is_billing_in_order(observed: DeletionObserved) -> bool:
+    shown, listed = observed.resource_pool, observed.nodes
+    if shown is None or shown.value is None or listed is None or listed.value is None:
+        return False
+    billings = [shown.value.billing.value, *(node.billing.value for node in listed.value if node.billing)]
+    if "1" in billings or any(node.is_locked for node in listed.value):
+        return False
+    return "unknown" not in billings or is_overridden(observed, "BillingUnknown")
+
+
+def may_an_earlier_delete_be_in_effect(observed: DeletionObserved) -> bool:
+    record, listing = observed.record, observed.listing
+    assert listing is not None
+    assert listing.value is not None
+    shown = listing.value.node_pools[wanted_name(observed)].counts
+    assert shown is not None
+    if shown.deleting and shown.deleting == shown.creating + shown.available + shown.abnormal + shown.deleting:
+        return True
+    if record.sent_time is None:
+        return False
+    finished = observed.send_finished
+    if shown.deleting or (finished is not None and MONOTONIC - finished < 120):
+        return True
+    if record.sent_time > NOON:
+        return finished is None
+    return NOON - record.sent_time < timedelta(minutes=2)
+
+
+def is_a_pause_on(observed: DeletionObserved) -> bool:
+    record, asked, finished = observed.record, observed.reconcile_requested, observed.send_finished
+    if asked is not None and (finished is None or asked >= finished):
+        return False
+    error = record.last_error
+    refused = record.outcome is not None and record.outcome.value == "Refused"
+    if refused and error is not None and timedelta() <= NOON - error.time < timedelta(minutes=5):
+        return True
+    since = record.nothing_deleting_since
+    return record.accepted_time is not None and (since is None or timedelta() <= NOON - since < timedelta(minutes=30))
+
+
+def has_just_failed(observed: DeletionObserved) -> bool:
+    failure, at, asked = observed.last_failure, observed.last_failure_at, observed.reconcile_requested
+    if failure is None or at is None or (asked is not None and asked >= at):
+        return False
+    paced_elsewhere = isinstance(failure, errors.RefusedByModelArts | errors.PermissionDenied)
+    return not paced_elsewhere and MONOTONIC - at < 30
+
+
+def may_send(observed: DeletionObserved) -> bool:
+    node_pool, listing = observed.node_pool, observed.listing
+    if (
+        node_pool.spec.deletion_policy.value == "Retain"
+        or observed.retain_seen
+        or not is_the_account_in_order(observed)
+    ):
+        return False
+    if not is_since(listing, observed) or not is_fresh(listing, observed):
+        return False
+    assert listing is not None
+    assert listing.value is not None
+    shown = listing.value.node_pools.get(wanted_name(observed))
+    if shown is None or shown.counts is None or ".." in wanted_name(observed):
+        return False
+    foreign = set(node_pool.metadata.finalizers) - {"modelarts.huaweicloud.com/node-pool"}
+    return (
+        not may_an_earlier_delete_be_in_effect(observed)
+        and not is_a_pause_on(observed)
+        and not has_just_failed(observed)
+        and node_pool.metadata.annotations.get("modelarts.huaweicloud.com/paused") != "true"
+        and (not foreign or is_overridden(observed, "OtherFinalizers"))
+        and is_fresh(observed.resource_pool, observed)
+        and is_fresh(observed.nodes, observed)
+        and is_billing_in_order(observed)
+    )
+
+
+@given(deletions())
+@example(a_deletion())
+@thorough
+def test_no_input_releases_without_proof_and_none_sends_without_every_guard(observed: DeletionObserved) -> None:
+    decision = decide_deletion(observed, NOW)
+    if isinstance(decision, Release) and decision.reason in PROVEN:
+        assert is_proven_gone(observed)
+        assert (decision.reason == "AlreadyGone") == (observed.record.attempt == 0)
+    elif isinstance(decision, Release):
+        assert decision.reason in RETAINED
+        assert observed.retain_seen or observed.node_pool.spec.deletion_policy.value == "Retain"
+    if isinstance(decision, Send):
+        assert may_send(observed)
+
+
+@given(deletions())
+@usual
+def test_every_decision_says_what_is_next_and_when(observed: DeletionObserved) -> None:
+    decision = decide_deletion(observed, NOW)
+    assert decide_deletion(observed, NOW) == decision
+    if isinstance(decision, Look):
+        assert decision.facts
+        return
+    if isinstance(decision, Hold | Wait):
+        assert decision.retry_after > timedelta()
+        assert decision.retry_after <= timedelta(hours=1)
+    if isinstance(decision, Hold) or (isinstance(decision, Wait) and decision.is_stuck):
+        assert "kubectl " in decision.message
+    if not isinstance(decision, Send):
+        assert re.search(r"\bNone\b", decision.message) is None
+        assert 0 < len(decision.message) < 4096
+
+
+CLOUD = {name: PARTS[name].filter(lambda look: look is not None) for name in PARTS if name != "record"}
+
+
+@given(deletions(), st.data())
+@usual
+def test_obeying_every_look_ends_in_a_decision(observed: DeletionObserved, data: st.DataObject) -> None:
+    """Whatever the cloud answers, and with a clock that stands still: nothing spins."""
+    for _ in range(4):
+        decision = decide_deletion(observed, NOW)
+        if not isinstance(decision, Look):
+            return
+        for fact in decision.facts:
+            name = FIELD_OF.get(fact.name, fact.name.lower())
+            found = data.draw(CLOUD[name]) if name in CLOUD else Evidence(MONOTONIC)
+            changes: dict[str, Any] = {name: replace(found, begun=MONOTONIC)}
+            observed = replace(observed, **changes)
+    raise AssertionError(f"still looking: {decide_deletion(observed, NOW)}")
+
+
+@given(deletions())
+@usual
+def test_time_alone_ends_every_pause(observed: DeletionObserved) -> None:
+    """Two years later, later than any time in the record, no pause is left and what still deletes is called stuck."""
+    years = timedelta(days=730)
+    later = replace(NOW, utc=NOW.utc + years, monotonic=NOW.monotonic + years.total_seconds())
+    renewed: dict[str, Any] = {
+        name: replace(evidence, begun=evidence.begun + years.total_seconds())
+        for name in ("listing", "earlier_listing", "shown", "resource_pool", "resource_pools", "nodes")
+        if (evidence := getattr(observed, name)) is not None
+    }
+    if observed.record.nothing_deleting_since is None:
+        # engine/facts.py would have noted it long ago.
+        renewed["record"] = observed.record.model_copy(update={"nothing_deleting_since": NOON})
+    decision = decide_deletion(replace(observed, **renewed), later)
+    if isinstance(decision, Hold):
+        assert decision.reason not in {"RefusedByModelArts", "DeletionReverted"}
+        assert "was not sent or had no effect" not in decision.message
+    assert not isinstance(decision, Wait) or decision.is_stuck
