@@ -31,8 +31,9 @@ def test_a_gitops_tool_that_applies_its_manifest_again_is_refused(guarded: Guard
     manifest = guarded.node_pool({"poolName": "pool-a", "deletionPolicy": "Delete"})
     applying = ("apply", "--server-side", "--field-manager=gitops", "--force-conflicts", "-f", "-")
     guarded.denied(NO_RETAIN_TO_DELETE, *applying, stdin=manifest)
-    whole = guarded.get("manp", "training-a") | {"spec": json.loads(manifest)["spec"]}
-    guarded.denied(NO_RETAIN_TO_DELETE, "replace", "-f", "-", stdin=json.dumps(whole))
+    for spec in ({"poolName": "pool-a"}, {"poolName": "pool-a", "deletionPolicy": "Delete"}):
+        whole = guarded.get("manp", "training-a") | {"spec": spec}
+        guarded.denied(NO_RETAIN_TO_DELETE, "replace", "-f", "-", stdin=json.dumps(whole))
     assert guarded.now().spec.deletion_policy is DeletionPolicy.RETAIN
 
 
