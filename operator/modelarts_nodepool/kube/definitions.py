@@ -1,6 +1,6 @@
 """Whether the API server serves our two kinds fully; what is missing, in words.
 
-Asked by the supervisor in engine/ before kopf starts, and by doctor. While a CRD terminates, discovery leaves out
+Asked by the supervisor in engine/ before kopf starts. While a CRD terminates, discovery leaves out
 the verb patch: a watcher started then would stay blind, so both the CRD and discovery have to agree.
 """
 

@@ -23,7 +23,7 @@ LONGEST_RETRY_AFTER = timedelta(minutes=5)
 # What fits a status field of ours (resource/node_pool.py, CloudErrorRecord).
 _LONGEST_MESSAGE = 1000
 
-_DOCTOR = "run: modelarts-nodepool doctor"
+_ACCOUNTS = "see: kubectl get maacct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _credentials(fault: Fault) -> Meaning | None:
         )
     return Meaning(
         errors.CredentialsRejected,
-        "Check the access key in the account's Secret; six failures in a row lock a key for five minutes; " + _DOCTOR,
+        "Check the access key in the account's Secret; six failures in a row lock a key for five minutes; " + _ACCOUNTS,
     )
 
 
@@ -138,7 +138,7 @@ def _permission(fault: Fault) -> Meaning | None:
     return Meaning(
         errors.PermissionDenied,
         "Give the IAM user modelarts:pool:list, get, update and delete, and see that the project ID is the "
-        f"user's; {_DOCTOR}",
+        f"user's; {_ACCOUNTS}",
     )
 
 
@@ -154,7 +154,7 @@ def _not_found(fault: Fault) -> Meaning | None:
     )
     return Meaning(
         errors.ResourcePoolNotFound if is_resource_pool else errors.NotFound,
-        "Compare with: modelarts-nodepool inventory",
+        "Compare the name with the ModelArts console",
     )
 
 
@@ -186,7 +186,7 @@ def _anything_else(_: Fault) -> Meaning:
 
 _WRONG_ENDPOINT = Meaning(
     errors.WrongEndpoint,
-    "This is not the ModelArts API of the region: check --endpoint, the account's region and any proxy; " + _DOCTOR,
+    "This is not the ModelArts API of the region: check --endpoint, the account's region and any proxy; " + _ACCOUNTS,
 )
 
 # The first one that knows the answer. Codes go before statuses where a status has several meanings.

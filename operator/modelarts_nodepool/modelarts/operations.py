@@ -101,7 +101,7 @@ def _check_name(kind: str, name: object) -> None:
     if not isinstance(name, str) or not is_valid_name(name):
         raise InvalidName(
             f"{_shown(name)} is no {kind} name: it has to match {NAME_PATTERN}; nothing was sent. "
-            "Look the name up with: modelarts-nodepool inventory"
+            "Look the name up in the ModelArts console"
         )
 
 

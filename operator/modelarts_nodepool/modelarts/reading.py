@@ -138,7 +138,7 @@ def _shown(value: object) -> str:
 def _refuse(call: Call, answer: Answer, words: str) -> NoReturn:
     raise MalformedAnswer(
         f"{call.title} was answered {answer.status}, but {words}: nothing is concluded from it. "
-        "Check that --endpoint and any proxy lead to ModelArts; run: modelarts-nodepool doctor",
+        "Check that --endpoint and any proxy lead to ModelArts; see: kubectl get maacct",
         status=answer.status,
         request_id=answer.request_id,
     )

@@ -125,7 +125,7 @@ class Transport:
             return NoAnswer(f"{call.title} was sent to {self._url.netloc.decode()} and not answered: {cause}")
         return Unreachable(
             f"{call.title} was not sent: {self._url.netloc.decode()} cannot be reached: {cause}. Check DNS, "
-            "egress rules, HTTPS_PROXY and --endpoint; run: modelarts-nodepool doctor"
+            "egress rules, HTTPS_PROXY and --endpoint; see: kubectl get maacct"
         )
 
 
