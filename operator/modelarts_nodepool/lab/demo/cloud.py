@@ -14,7 +14,7 @@ from modelarts_nodepool.lab.demo.failures import DemoError
 
 DELETE_NODE_POOL, LIST_NODE_POOLS, SHOW_NODE_POOL = "delete_node_pool", "list_node_pools", "show_node_pool"
 VALID = "valid"
-HEADER = ("TIME", "OPERATION", "POOL", "NODEPOOL", "STATUS", "EFFECT", "SIGNATURE", "REQUEST ID")
+HEADER = ("TIME", "OPERATION", "POOL", "NODEPOOL", "STATUS", "SIGNATURE", "REQUEST ID")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Call:
         clock = self.time.partition("T")[2][:12]
         name = self.node_pool or "-"
         status = str(self.status)
-        return (clock, self.operation, self.resource_pool, name, status, self.effect, self.signature, self.request_id)
+        return (clock, self.operation, self.resource_pool, name, status, self.signature, self.request_id)
 
 
 class CloudView:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 
 from modelarts_nodepool.lab.demo.samples import BROKEN, NAMESPACE, RESOURCE_POOL, YEARLY
@@ -13,19 +14,19 @@ def explain_keeping(stage: Stage) -> None:
     screen, state = stage.screen, f"{stage.cloud.endpoint}/_simulator/state"
     screen.heading("Everything goes on running until Ctrl-C")
     screen.say("In another terminal, look at the cluster and use it:")
-    screen.command(f"export KUBECONFIG={stage.plane.kubeconfig}")
+    screen.command("export", f"KUBECONFIG={stage.plane.kubeconfig}")
     kubectl = _kubectl(stage)
-    screen.command(f"{kubectl} get manp -n {NAMESPACE} -w")
-    screen.command(f"{kubectl} describe manp {YEARLY} -n {NAMESPACE}")
-    screen.command(f"cd {stage.work}    # what was applied")
+    screen.command(kubectl, "get", "manp", "-n", NAMESPACE, "-w")
+    screen.command(kubectl, "describe", "manp", YEARLY, "-n", NAMESPACE)
+    screen.command("cd", str(stage.work), "&&", "ls", "-R")
     screen.say("Change the simulated cloud, and read what reached it:")
-    screen.command(f"curl -s {state}")
+    screen.command("curl", "-s", state)
     broken = {"resourcePools": {RESOURCE_POOL: {"nodePools": {BROKEN: {"states": {"available": 0, "abnormal": 2}}}}}}
-    screen.command(f"curl -s -X PATCH {state} -d '{json.dumps(broken)}'")
-    screen.command(f"curl -s {stage.cloud.endpoint}/_simulator/requests")
+    screen.command("curl", "-s", "-X", "PATCH", state, "-d", shlex.quote(json.dumps(broken, separators=(",", ":"))))
+    screen.command("curl", "-s", f"{stage.cloud.endpoint}/_simulator/requests")
     screen.say("Look at the operator:")
-    screen.command(f"curl -s {stage.operator_command.health}/readyz")
-    screen.command(f"tail -f {stage.folder / 'operator.log'}")
+    screen.command("curl", "-s", f"{stage.operator_command.health}/readyz")
+    screen.command("tail", "-f", str(stage.folder / "operator.log"))
 
 
 def _kubectl(stage: Stage) -> str:

@@ -1,6 +1,7 @@
 """The transcript as one SVG file that stands alone: no script, no font and no picture from elsewhere."""
 
 import io
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -57,6 +58,14 @@ FORMAT = f"""\
 </svg>
 """
 
+CELL_WIDTH = 12.2  # rich draws its cells so wide
+_SPACE = "&#160;"
+_INDENTED = re.compile(
+    r'(?P<before><text [^>]*)x="(?P<x>[\d.]+)"(?P<between>[^>]*)textLength="(?P<length>[\d.]+)"(?P<after>[^>]*>)'
+    rf"(?P<spaces>(?:{_SPACE})+)(?!<)"
+)
+_LINE_END = re.compile(r"<text [^>]*>\n</text>")
+
 
 def make_recording_console() -> Console:
     """A console that shows nothing and remembers everything, whatever the environment says about colours."""
@@ -75,7 +84,16 @@ def make_recording_console() -> Console:
 def to_svg(recording: Console) -> str:
     """What was recorded."""
     svg = recording.export_svg(title="modelarts-nodepool demo", theme=THEME, code_format=FORMAT, unique_id="demo")
-    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+    svg = _LINE_END.sub("", svg)
+    svg = _INDENTED.sub(_shift, svg)
+    return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
+
+
+def _shift(found: re.Match[str]) -> str:
+    """Indentation as a position: not every viewer draws a space at the beginning of a text."""
+    spaces = len(found["spaces"]) // len(_SPACE)
+    x, length = float(found["x"]) + spaces * CELL_WIDTH, float(found["length"]) - spaces * CELL_WIDTH
+    return f'{found["before"]}x="{x:g}"{found["between"]}textLength="{length:g}"{found["after"]}'
 
 
 def write_svg(recording: Console, file: Path) -> None:

@@ -78,7 +78,7 @@ class Stage:
     async def run_quietly(self, *args: str) -> str:
         """Show the command and run it; what it printed is for the caller to show."""
         shown = f"kubectl {shlex.join(args)}"
-        self.screen.command(shown)
+        self.screen.command("kubectl", *(shlex.quote(arg) for arg in args))
         command = [str(self.plane.binaries.kubectl), *args]
         running = run_command(command, folder=self.work, environment=self.plane.kubectl.environment())
         printed = await self.guarded(shown, running)

@@ -32,7 +32,7 @@ def _has_one_abnormal(seen: Seen) -> bool:
 
 async def _set_states(stage: Stage, states: dict[str, int]) -> None:
     change = {"resourcePools": {RESOURCE_POOL: {"nodePools": {BROKEN: {"states": states}}}}}
-    stage.screen.cloud(f"PATCH /_simulator/state {json.dumps(change)}")
+    stage.screen.cloud("PATCH /_simulator/state", json.dumps(change, separators=(",", ":")))
     await stage.cloud.change(change)
     now = (await stage.cloud.counts())[BROKEN]
     if any(now[state] != count for state, count in states.items()):

@@ -23,7 +23,7 @@ async def count_everything(stage: Stage) -> None:
     objects, cloud = await stage.seen(), await stage.cloud.counts()
     writes = tuple(stage.plane.audit().by_user(OPERATOR_USER).writes())
     screen.columns(
-        ("OBJECT", "WHAT WAS DONE", "THE OBJECT NOW", "NODE POOL IN THE CLOUD", "DELETES SENT", "API WRITES"),
+        ("OBJECT", "WHAT WAS DONE", "THE OBJECT NOW", "ITS NODE POOL NOW", "DELETES SENT", "API WRITES"),
         [_fate(name, objects, cloud, calls, writes) for name in NODES],
     )
     screen.gap()
@@ -35,9 +35,12 @@ async def count_everything(stage: Stage) -> None:
     deletes = [call.node_pool for call in calls if call.operation == DELETE_NODE_POOL]
     if deletes != [DELETED] or any(call.signature != VALID for call in calls):
         raise DemoError(f"One DELETE and only valid signatures were to be seen. DELETEs: {deletes}")
-    screen.verified(f"{len(calls)} cloud calls, all with a valid signature; 1 of them changed something")
+    changing = sum(call.effect != "none" for call in calls)
+    screen.verified(f"{len(calls)} cloud calls, all with a valid signature; {changing} of them changed something")
+    lease = sum(write.resource == "leases" for write in writes)
     refused = sum(write.code >= CONFLICT for write in writes)
     screen.verified(f"{len(writes)} API writes by the audit log of the API server, {refused or 'none'} of them refused")
+    screen.note(f"{lease} of them hold the leadership (a Lease, renewed all the time); the rest is about the objects")
 
 
 def _fate(
@@ -50,7 +53,7 @@ def _fate(
     deletes = sum(call.operation == DELETE_NODE_POOL and call.node_pool == name for call in calls)
     own = sum(write.resource == NODE_POOL_PLURAL and write.name == name for write in writes)
     nodes = count_words(cloud[name]) if name in cloud else "gone"
-    return (name, WHAT_WAS_DONE.get(name, "-"), _state(objects.get(name)), nodes, str(deletes), str(own))
+    return (name, WHAT_WAS_DONE.get(name, "nothing"), _state(objects.get(name)), nodes, str(deletes), str(own))
 
 
 def _state(seen: Seen | None) -> str:

@@ -12,7 +12,7 @@ async def see_the_counts(stage: Stage) -> None:
     screen = stage.screen
     screen.step("Four node pools become objects, and their nodes are counted")
     screen.say("An account says which cloud project and who may use it; the Secret holds its key; this is one object:")
-    screen.command(f"cat node-pools/{DELETED}.yaml")
+    screen.command("cat", f"node-pools/{DELETED}.yaml")
     screen.output((stage.work / "node-pools" / f"{DELETED}.yaml").read_text(encoding="utf-8"))
     await stage.kubectl("create", "namespace", NAMESPACE)
     await stage.kubectl("apply", "-f", "account.yaml", "-f", "secret.yaml", "-f", "node-pools/")

@@ -1,7 +1,7 @@
 """Chapter 4: kubectl delete; one signed DELETE; the object stays until the node pool is proven gone."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from modelarts_nodepool.lab.demo.cloud import (
     DELETE_NODE_POOL,
@@ -13,7 +13,7 @@ from modelarts_nodepool.lab.demo.cloud import (
 )
 from modelarts_nodepool.lab.demo.failures import DemoError, NotYetError
 from modelarts_nodepool.lab.demo.objects import Seen
-from modelarts_nodepool.lab.demo.samples import DELETED, NAMESPACE, NODES, OPERATOR_USER, RESOURCE_POOL
+from modelarts_nodepool.lab.demo.samples import DELETE_SECONDS, DELETED, NAMESPACE, NODES, OPERATOR_USER, RESOURCE_POOL
 from modelarts_nodepool.lab.demo.stage import Stage
 from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER, NODE_POOL_PLURAL
 
@@ -66,8 +66,10 @@ async def _go(stage: Stage, before: int, sent: Call) -> None:
     await stage.kubectl("wait", "--for=delete", f"manp/{DELETED}", "-n", NAMESPACE, "--timeout=60s")
     calls = await stage.cloud.calls(before)
     proof = find_proof(calls, DELETED)
+    if _moment(proof[0]) - _moment(sent) < timedelta(seconds=DELETE_SECONDS):
+        raise DemoError(f"The node pool was still there when {proof[0]} was answered; it proves nothing.")
     released = _released_at(stage)
-    if released < datetime.fromisoformat(proof[-1].time):
+    if released < _moment(proof[-1]):
         raise DemoError(f"The finalizer was removed at {released}, before the proof that the node pool is gone.")
     if DELETED in await stage.cloud.counts():
         raise DemoError(f"The object is gone, and the cloud still has the node pool {DELETED}.")
@@ -91,11 +93,15 @@ def find_proof(calls: Sequence[Call], name: str) -> tuple[Call, Call]:
         call
         for call in calls
         if (call.operation, call.resource_pool, call.status) == (LIST_NODE_POOLS, RESOURCE_POOL, OK)
-        and call.number < absent[0].number
+        and call.number < absent[-1].number
     ]
     if not lists:
         raise DemoError(f"{name} went, and no LIST of {RESOURCE_POOL} came before its GET.")
-    return lists[-1], absent[0]
+    return lists[-1], absent[-1]
+
+
+def _moment(call: Call) -> datetime:
+    return datetime.fromisoformat(call.time)
 
 
 async def _deletes(stage: Stage, before: int) -> list[Call]:

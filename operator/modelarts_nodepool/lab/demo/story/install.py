@@ -1,7 +1,5 @@
 """Chapter 1: the CRDs and the shipped permissions, then the operator under its own ServiceAccount."""
 
-import shlex
-
 from modelarts_nodepool.lab.demo.failures import NotYetError
 from modelarts_nodepool.lab.demo.samples import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
 from modelarts_nodepool.lab.demo.stage import Stage
@@ -17,7 +15,7 @@ async def install_the_operator(stage: Stage) -> None:
     screen.verified(f"the API server serves {NODE_POOL_PLURAL} and {ACCOUNT_PLURAL}")
     await stage.kubectl("apply", "--server-side", "-k", "deploy/kustomize/base")
     kubeconfig = await stage.plane.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
-    screen.command(f"modelarts-nodepool {shlex.join(stage.operator_command.arguments)}")
+    screen.command("modelarts-nodepool", *stage.operator_command.arguments)
     stage.start_operator(kubeconfig)
     await stage.until("the operator is ready", lambda: _require_ready(stage))
     screen.verified(

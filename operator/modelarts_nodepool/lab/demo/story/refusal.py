@@ -6,8 +6,7 @@ from modelarts_nodepool.lab.demo.samples import NAMESPACE, NODES, YEARLY
 from modelarts_nodepool.lab.demo.stage import Stage
 
 REASON = "YearlyMonthlyBilling"
-BLOCKED = '.status.conditions[?(@.type=="DeletionBlocked")]'
-WHY = f'{{{BLOCKED}.reason}}{{"\\n"}}{{{BLOCKED}.message}}{{"\\n"}}'
+WHY = '{range .status.conditions[?(@.type=="DeletionBlocked")]}{.reason}: {.message}{"\\n"}{end}'
 
 
 async def hold_a_deletion(stage: Stage) -> None:
@@ -19,11 +18,11 @@ async def hold_a_deletion(stage: Stage) -> None:
     await stage.kubectl("wait", f"manp/{YEARLY}", "-n", NAMESPACE, "--for=condition=DeletionBlocked", "--timeout=60s")
     await stage.kubectl("get", "manp", YEARLY, "-n", NAMESPACE)
     said = await stage.run_quietly("get", "manp", YEARLY, "-n", NAMESPACE, "-o", f"jsonpath={WHY}")
-    screen.wrapped_output(said)
-    reason, _, message = said.strip().partition("\n")
+    screen.message(said)
+    reason, _, message = said.strip().partition(": ")
     if reason != REASON or "kubectl " not in message:
         raise DemoError(f"{YEARLY} was to be held as {REASON} with a command to go on. It says: {said}")
-    screen.verified(f"held as {REASON}, and the message ends in commands that can be pasted")
+    screen.verified(f"held as {REASON}, and the message names the commands to go on")
     calls = [call for call in await stage.cloud.calls(before) if call.node_pool == YEARLY]
     counts = (await stage.cloud.counts())[YEARLY]
     if any(call.operation == DELETE_NODE_POOL for call in calls) or counts["available"] != NODES[YEARLY]:
