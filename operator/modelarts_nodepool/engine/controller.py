@@ -10,11 +10,13 @@ from contextlib import suppress
 
 from modelarts_nodepool.engine.accounts import Accounts
 from modelarts_nodepool.engine.deletion import Deletion
+from modelarts_nodepool.engine.leaks import report_leak
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.mirror import Mirror
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.resource.objects import NodePool
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ class Controller:
         self._deletions: dict[str, tuple[Deletion, asyncio.Task[None]]] = {}
         self._begun = False
         tools.registry.on_node_pool = self._on_node_pool
+        tools.registry.on_vanished = self._on_vanished
         tools.registry.on_account = self._on_account
         tools.registry.on_namespace = self._on_namespace
         tools.pollers.on_look = self._on_look
@@ -75,6 +78,10 @@ class Controller:
             self._wake_deletion(uid)
         else:
             self._mirror.queue.add(uid)
+
+    def _on_vanished(self, node_pool: NodePool) -> None:
+        if self._begun:
+            report_leak(self._tools, node_pool)
 
     def _free_accounts(self) -> None:
         """An account that is being deleted may have lost its last object."""

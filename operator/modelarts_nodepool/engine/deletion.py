@@ -135,7 +135,13 @@ class Deletion:
         node_pool = observed.node_pool
         await self._ledger.enter(node_pool, build_entry(observed, decision, self._tools.clock.now()))
         patch = patches.build_finalizer_removed(node_pool)
-        body = await self._tools.cluster.json_patch(paths.path_of(node_pool), patch)
+        self._tools.ongoing.release(self._uid, is_releasing=True)
+        try:
+            body = await self._tools.cluster.json_patch(paths.path_of(node_pool), patch)
+        except (ObjectChanged, ObjectGone):
+            # Refused for certain: whoever removes the finalizer now, it is not us.
+            self._tools.ongoing.release(self._uid, is_releasing=False)
+            raise
         audit.log_release(node_pool, observed.identity, observed.record, decision)
         kind = EventType.WARNING if decision.is_orphan else EventType.NORMAL
         self._tools.recorder.record(node_pool, kind, _event_reason(decision), decision.message)

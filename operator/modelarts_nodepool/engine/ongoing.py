@@ -23,6 +23,7 @@ class _One:
     deleted: datetime
     is_waiting: bool = False
     is_reserved: bool = False
+    is_releasing: bool = False
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Ongoing:
             deleted=deleted,
             is_waiting=before.is_waiting if before else False,
             is_reserved=before.is_reserved if before else False,
+            is_releasing=before.is_releasing if before else False,
         )
 
     def forget(self, uid: str) -> None:
@@ -59,6 +61,15 @@ class Ongoing:
         """A slot that is taken from the decision until the write-ahead or its failure."""
         if uid in self._known:
             self._known[uid].is_reserved = is_reserved
+
+    def release(self, uid: str, *, is_releasing: bool) -> None:
+        """Our own patch is about to remove the finalizer, or it was refused."""
+        if uid in self._known:
+            self._known[uid].is_releasing = is_releasing
+
+    def is_releasing(self, uid: str) -> bool:
+        """Whether the object's going is our own doing."""
+        return uid in self._known and self._known[uid].is_releasing
 
     def leaving(self, uid: str, identity: Identity | None) -> frozenset[str]:
         """Node pools of the same resource pool whose DELETE may be in effect, or is about to be sent."""

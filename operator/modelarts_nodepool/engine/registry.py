@@ -38,6 +38,7 @@ class Registry:
         self.of_account: defaultdict[str, set[str]] = defaultdict(set)
         self.of_node_pool: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
         self.on_node_pool: Callable[[str], None] = lambda _uid: None
+        self.on_vanished: Callable[[NodePool], None] = lambda _node_pool: None
         self.on_account: Callable[[str], None] = lambda _name: None
         self.on_namespace: Callable[[str], None] = lambda _name: None
 
@@ -67,6 +68,7 @@ class Registry:
         self.of_node_pool[twin_key(node_pool)].discard(uid)
         for memory in (self.first_seen, self.deletion_seen, self.reconcile_seen):
             memory.pop(uid, None)
+        self.on_vanished(node_pool)
         self.retain_seen.discard(uid)
         self.on_node_pool(uid)
 

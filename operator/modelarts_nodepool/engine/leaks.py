@@ -1,0 +1,45 @@
+"""Notices objects that went without us: a finalizer stripped by hand, an object gone before it was protected.
+
+Called by the controller for each object that is gone. Nothing can be held back any more, so somebody is told: a log
+line, and an Event on the account, which outlives the object.
+"""
+
+import logging
+
+from modelarts_nodepool.engine.tools import Tools, log_fields
+from modelarts_nodepool.kube.events import EventType
+from modelarts_nodepool.resource.node_pool import DeletionPolicy
+from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.reasons import Reason
+
+logger = logging.getLogger(__name__)
+
+
+def report_leak(tools: Tools, node_pool: NodePool) -> None:
+    """Tell of an object whose node pool nobody stands for now. `node_pool` is its last version that was seen."""
+    how = _find_leak(tools, node_pool)
+    if how is None:
+        return
+    words = (
+        f"{node_pool.title} is gone {how}: node pool {node_pool.node_pool_name} of resource pool "
+        f"{node_pool.spec.pool_name} may live on and cost money; look at it in the ModelArts console, or create the "
+        "object again and delete it"
+    )
+    logger.warning(words, extra={"audit": "leak", **log_fields(node_pool)})
+    account = tools.registry.accounts.get(node_pool.spec.account_ref.name)
+    if account is not None:
+        tools.recorder.record(account, EventType.WARNING, Reason.ORPHANED, words)
+
+
+def _find_leak(tools: Tools, node_pool: NodePool) -> str | None:
+    uid = node_pool.metadata.uid
+    if node_pool.spec.deletion_policy is DeletionPolicy.RETAIN or uid in tools.registry.retain_seen:
+        return None
+    view = tools.account_view(node_pool)
+    identity = node_pool.status.identity or (view.identity if view else None)
+    if identity is not None and tools.twins(node_pool, identity):
+        return None
+    if node_pool.is_protected:
+        return None if tools.ongoing.is_releasing(uid) else "although its finalizer was not removed by this operator"
+    # Without a deletionTimestamp it had no finalizer at all; with one and without ours, we released it.
+    return "before it was protected" if node_pool.metadata.deleted is None else None
