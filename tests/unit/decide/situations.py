@@ -81,6 +81,8 @@ def a_deletion(builder: NodePoolBuilder | None = None, /, **changes: object) -> 
         listing=listed(available=2),
         resource_pool=billed(Billing.PAY_PER_USE),
         nodes=nodes(CloudNode("node-1", None), CloudNode("node-2", Billing.PAY_PER_USE)),
+        definition=Evidence(MONOTONIC - 1),
+        namespace=Evidence(MONOTONIC - 1),
     )
     return replace(passed, **changes)  # type: ignore[arg-type]  # the table's rows name fields of many types
 

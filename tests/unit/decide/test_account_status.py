@@ -68,6 +68,15 @@ def test_a_cloud_out_of_reach_leaves_the_last_word() -> None:
     assert away == status
 
 
+def test_a_restart_leaves_the_last_word_until_there_is_news() -> None:
+    for failure in (None, CredentialsRejected("401")):
+        status = decide_account_status(FRESH, was_used=True, failure=failure, now=NOON)
+        restarted = decide_account_status(having(status), was_used=False, failure=None, now=NOON + HOUR)
+        assert restarted == status
+        gone = decide_account_status(having(status), was_used=False, failure=CredentialsUnavailable("x"), now=NOON)
+        assert said(gone) == broken("CredentialsUnavailable")
+
+
 def test_words_that_only_repeat_themselves_stay() -> None:
     status = decide_account_status(FRESH, was_used=True, failure=CredentialsRejected("401 at noon"), now=NOON)
     again = decide_account_status(having(status), was_used=True, failure=CredentialsRejected("breaker"), now=NOON)

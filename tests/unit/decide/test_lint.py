@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,9 +150,9 @@ class Run:
         listing = not_listed(0) if shown is None else looked(a_listing(a_cloud_node_pool(**shown.model_dump())), 0)
         usual = a_deletion(listing=replace(listing, begun=self.monotonic), deletion_seen=MONOTONIC)
         self.record = note_progress(self.record, shown, self.now)
-        fresh = {name: replace(getattr(usual, name), begun=self.monotonic) for name in ("resource_pool", "nodes")}
-        observed = replace(usual, node_pool=self.node_pool, record=self.record)
-        return replace(observed, resource_pool=fresh["resource_pool"], nodes=fresh["nodes"])
+        facts = ("resource_pool", "nodes", "definition", "namespace")
+        fresh: dict[str, Any] = {name: replace(getattr(usual, name), begun=self.monotonic) for name in facts}
+        return replace(usual, node_pool=self.node_pool, record=self.record, **fresh)
 
     @property
     def now(self) -> datetime:
