@@ -41,19 +41,18 @@ async def perform(screen: Screen, binaries: Binaries, *, keep: bool) -> bool:
     shipped = find_shipped()
     interrupts = Interrupts(on_signal=lambda: screen.tell("stopping everything"))
     trace = Trace(make_folder())
-    is_as_told = True
+    kept: Path | None = None
     try:
         async with _standing(screen, binaries, shipped, trace) as stage:
             await _tell(stage, trace, interrupts, keep=keep)
     except (DemoError, ControlPlaneError) as error:
-        is_as_told = False
         kept = keep_logs(trace.folder, trace.dumps)
-        screen.failed(_explain(str(error), trace.folder, kept))
+        screen.failed(_explain(f"{error}\nIt happened in: {screen.part}", trace.folder, kept))
     finally:
         interrupts.ignore()
         remove_folder(trace.folder)
-        _require_nothing_left(screen, trace)
-    return is_as_told
+        _require_nothing_left(screen, trace, kept)
+    return kept is None
 
 
 @asynccontextmanager
@@ -111,19 +110,19 @@ async def _dump(stage: Stage) -> dict[str, str]:
 def _explain(message: str, folder: Path, kept: Path) -> str:
     """The message, the end of the operator's log where it is not in there already, and where the rest is."""
     log = kept / "operator.log"
-    parts = [message]
+    parts = [message.replace(". The end of ", ".\nThe end of ", 1)]
     if log.exists() and "operator.log" not in message:
         parts.append(f"The end of the operator's log:\n{last_lines(log, LOG_LINES)}")
     parts.append(f"All logs, and what the API server and the cloud held: {kept}")
     return "\n".join(parts).replace(str(folder / "control-plane"), str(kept)).replace(str(folder), str(kept))
 
 
-def _require_nothing_left(screen: Screen, trace: Trace) -> None:
+def _require_nothing_left(screen: Screen, trace: Trace, kept: Path | None) -> None:
     if left := find_leftovers(trace.pids, trace.folder, trace.server):
         raise DemoError(
             f"The demo should leave nothing behind, and this is left: {'; '.join(left)}. Remove it by hand."
         )
-    screen.heading("Everything stopped, nothing left")
+    screen.heading("Everything stopped, nothing left" if kept is None else "Everything stopped, the logs are kept")
     if trace.pids:
         screen.verified(f"no process is left of {', '.join(trace.pids)}")
     screen.verified("the temporary folder is removed; no kubeconfig of yours names the demo's API server")

@@ -4,8 +4,11 @@ stage.py owns them. Their output goes to log files in the demo's folder.
 """
 
 import json
+import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,19 @@ from modelarts_nodepool.lab.demo.samples import OPERATOR_NAMESPACE, build_scenar
 
 OURSELVES = (sys.executable, "-m", "modelarts_nodepool")
 _HELLO = re.compile(r"^\{.*\}$", re.MULTILINE)
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """What is started in the block puts its temporary files there: they go with the folder, also when it is killed."""
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("TMPDIR")
+        if before is not None:
+            os.environ["TMPDIR"] = before
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,8 @@ def start_simulator(folder: Path) -> Child:
     scenario = folder / "scenario.yaml"
     scenario.write_text(yaml.safe_dump(build_scenario(), sort_keys=False), encoding="utf-8")
     command = [*OURSELVES, "simulate", "--scenario", str(scenario)]
-    return Child("the simulator", command, folder / "simulator.log", folder)
+    with _temporary_files_in(folder):
+        return Child("the simulator", command, folder / "simulator.log", folder)
 
 
 def read_hello(simulator: Child) -> Hello:
@@ -75,7 +92,8 @@ class OperatorCommand:
     def start(self, folder: Path, kubeconfig: Path) -> Child:
         """Start it."""
         quiet = ["--log-format", "text", "--log-level", "info", "--kubeconfig", str(kubeconfig)]
-        return Child("the operator", [*OURSELVES, *self.arguments, *quiet], folder / "operator.log", folder)
+        with _temporary_files_in(folder):
+            return Child("the operator", [*OURSELVES, *self.arguments, *quiet], folder / "operator.log", folder)
 
     def require_ready(self) -> None:
         """Raise until it says that it is ready."""

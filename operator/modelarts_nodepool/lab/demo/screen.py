@@ -28,6 +28,7 @@ class Screen:
         self._consoles = [console] if recording is None else [console, recording]
         self._is_live = is_live
         self._number = 0
+        self.part = ""  # the heading that we are below
         self._is_paragraph_over = False
 
     def title(self, text: str) -> None:
@@ -41,6 +42,7 @@ class Screen:
 
     def heading(self, title: str) -> None:
         """Begin a part."""
+        self.part = title
         self.gap()
         for console in self._consoles:
             rule = "─" * max(3, min(console.width, WIDTH) - len(title) - 4)
@@ -165,5 +167,9 @@ class Patience:
 
 
 def _print(console: Console, text: Text) -> None:
-    # A recording has an edge: what is longer goes on in the next line. A terminal folds lines itself, a log does not.
-    console.print(text, soft_wrap=not console.record, overflow="fold", highlight=False)
+    if console.record:
+        # A picture has an edge: what is longer goes on in the next line.
+        console.print(text, overflow="fold", highlight=False)
+    else:
+        # A terminal folds lines by itself, and a log has no edge.
+        console.print(text, soft_wrap=True, highlight=False)
