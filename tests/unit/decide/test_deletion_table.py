@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Wait
-from modelarts_nodepool.decide.deletion import ROWS, absence, decide_deletion
+from modelarts_nodepool.decide.deletion import ROWS, absence, decide_deletion, identity_differs
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
 from modelarts_nodepool.decide.progress import shown_counts
 from modelarts_nodepool.resource.reasons import Reason
@@ -117,14 +117,28 @@ def test_unreadable_counts_without_a_problem_are_told_in_words() -> None:
     assert "(no numbers)" in decision.message
 
 
-def test_many_finalizers_are_cut_short() -> None:
+@pytest.mark.parametrize(("many", "end"), [(5, "example.com/f4);"), (7, "example.com/f4, …);")])
+def test_many_finalizers_are_cut_short(many: int, end: str) -> None:
     builder = DELETED
-    for number in range(7):
+    for number in range(many):
         builder = builder.with_finalizer(f"example.com/f{number}")
     decision = decide_deletion(a_deletion(builder), NOW)
     assert isinstance(decision, Hold)
-    assert "example.com/f4, …)" in decision.message
-    assert "f5" not in decision.message
+    assert end in decision.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["2-account-missing", "2-not-granted", "3-identity", "6-unreadable", "10-paused", "11-other-finalizer"],
+)
+def test_what_only_people_can_change_is_looked_at_once_a_minute(name: str) -> None:
+    decision = decide_deletion(TABLE[name][0], NOW)
+    assert isinstance(decision, Hold)
+    assert decision.retry_after == MINUTE
+
+
+def test_the_row_of_the_identity_leaves_a_missing_account_to_its_own_row() -> None:
+    assert identity_differs(replace(a_deletion(), account=None), NOW) is None
 
 
 def test_a_missing_fact_is_asked_for_only_where_a_row_needs_it() -> None:
