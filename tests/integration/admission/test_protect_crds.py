@@ -50,7 +50,9 @@ def test_a_crd_is_not_confirmed_by_another_name(guarded: Guarded) -> None:
 
 def test_other_crds_are_none_of_our_business(guarded: Guarded) -> None:
     guarded.run("create", "-f", "-", stdin=json.dumps(DEFINITION))
-    guarded.run("delete", "crd", OTHER)
+    guarded.run("wait", "--for=condition=Established", f"crd/{OTHER}")
+    # How long the API server takes to clean up behind it is not the question.
+    guarded.run("delete", "crd", OTHER, "--wait=false")
 
 
 def test_a_deletecollection_of_crds_spares_ours(guarded: Guarded) -> None:
@@ -68,7 +70,7 @@ def test_a_confirmed_crd_goes_with_its_objects_and_comes_back_protected(guarded:
     assert eventually(lambda: guarded.now().metadata.deleted is not None)
     guarded.run("delete", "crd", NODE_POOLS, "--wait=false")
     guarded.run(*guarded.patching("training-a", {"metadata": {"finalizers": None}}))
-    assert eventually(lambda: guarded.plane.kubectl.run("get", "crd", NODE_POOLS, check=False).code != 0, 60)
+    assert eventually(lambda: guarded.plane.kubectl.run("get", "crd", NODE_POOLS, check=False).code != 0, 120)
     in_force(guarded.plane)
     guarded.denied(PROTECT_CRDS, "delete", "crd", NODE_POOLS)
     guarded.add()
