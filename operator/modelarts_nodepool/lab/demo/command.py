@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from modelarts_nodepool.lab.controlplane import Binaries, ConsoleNarrator, ControlPlaneError, ensure_binaries
+from modelarts_nodepool.lab.controlplane import ConsoleNarrator, ControlPlaneError, ensure_binaries
 from modelarts_nodepool.lab.controlplane.ports import LOOPBACK
 from modelarts_nodepool.lab.demo.failures import DemoError
+from modelarts_nodepool.lab.demo.folders import find_shipped
 from modelarts_nodepool.lab.demo.interrupts import signals_interrupt
 from modelarts_nodepool.lab.demo.performance import perform
 from modelarts_nodepool.lab.demo.recording import make_recording_console, write_svg
@@ -21,7 +22,9 @@ EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Leave everything running at the end, and print how to use it.")
+@click.option(
+    "--keep", is_flag=True, help="Leave everything running at the end, print how to use it, and stop on Ctrl-C."
+)
 @click.option(
     "--record",
     metavar="FILE.svg",
@@ -60,11 +63,13 @@ def _run(screen: Screen, *, keep: bool) -> int:
     """Tell it, and give the exit code."""
     began = time.monotonic()
     try:
-        binaries = _binaries(screen)
-        _reach_loopback_directly()
+        shipped = find_shipped()
         screen.title("modelarts-nodepool demo")
         screen.say("A real Kubernetes API server, a simulated ModelArts and the operator, on this machine.")
-        if not asyncio.run(perform(screen, binaries, keep=keep)):
+        screen.heading("Setting up")
+        binaries = ensure_binaries(ConsoleNarrator(screen.console))
+        _reach_loopback_directly()
+        if not asyncio.run(perform(screen, binaries, shipped, keep=keep)):
             return EXIT_FAILED
     except (DemoError, ControlPlaneError) as error:
         screen.failed(str(error))
@@ -79,10 +84,6 @@ def _run(screen: Screen, *, keep: bool) -> int:
         )
         screen.say("Install it on a cluster: README.md. What every reason means: docs/operations/troubleshooting.md.")
     return 0
-
-
-def _binaries(screen: Screen) -> Binaries:
-    return ensure_binaries(ConsoleNarrator(screen.console))
 
 
 def _console() -> Console:

@@ -4,7 +4,7 @@ command.py calls `perform`. However it ends, nothing is left but, after a failur
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane, ControlP
 from modelarts_nodepool.lab.controlplane.child import last_lines
 from modelarts_nodepool.lab.demo.cloud import CloudView
 from modelarts_nodepool.lab.demo.failures import DemoError
-from modelarts_nodepool.lab.demo.folders import fill_work_folder, find_shipped, keep_logs, make_folder, remove_folder
+from modelarts_nodepool.lab.demo.folders import fill_work_folder, keep_logs, make_folder, remove_folder
 from modelarts_nodepool.lab.demo.interrupts import Interrupts
 from modelarts_nodepool.lab.demo.keeping import explain_keeping
 from modelarts_nodepool.lab.demo.leftovers import find_leftovers
@@ -36,9 +36,8 @@ class Trace:
     dumps: dict[str, str] = field(default_factory=dict)
 
 
-async def perform(screen: Screen, binaries: Binaries, *, keep: bool) -> bool:
+async def perform(screen: Screen, binaries: Binaries, shipped: Mapping[str, Path], *, keep: bool) -> bool:
     """Whether everything happened as told. Cancelled by a signal, it stops everything first."""
-    shipped = find_shipped()
     interrupts = Interrupts(on_signal=lambda: screen.tell("stopping everything"))
     trace = Trace(make_folder())
     kept: Path | None = None
@@ -56,9 +55,10 @@ async def perform(screen: Screen, binaries: Binaries, *, keep: bool) -> bool:
 
 
 @asynccontextmanager
-async def _standing(screen: Screen, binaries: Binaries, shipped: dict[str, Path], trace: Trace) -> AsyncIterator[Stage]:
+async def _standing(
+    screen: Screen, binaries: Binaries, shipped: Mapping[str, Path], trace: Trace
+) -> AsyncIterator[Stage]:
     """Control plane and simulator run while the block does, and the operator once it is started."""
-    screen.heading("Setting up")
     async with AsyncExitStack() as stack:
         with screen.waiting("starting etcd, kube-apiserver and kube-controller-manager"):
             starting = ControlPlane.start(trace.folder / "control-plane", binaries)
