@@ -7,6 +7,7 @@ import pytest
 from modelarts_nodepool.decide.decision import Decision, Hold, Look, Send, Wait
 from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved
+from modelarts_nodepool.decide.progress import decide_in_effect, decide_reverted
 from modelarts_nodepool.resource.node_pool import DeletionRecord, SendOutcome
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_node_pool, an_account
@@ -185,3 +186,20 @@ def test_a_conflict_is_shown_and_never_sent_again_while_nodes_are_deleting() -> 
     over = refused(HOUR, sent_time=NOON - HOUR)
     assert isinstance(decide(a_deletion(record=over, listing=listed(available=1, deleting=1))), Wait)
     assert decide(a_deletion(record=over)) == Send()
+
+
+def test_an_error_beside_an_unknown_outcome_is_no_refusal() -> None:
+    record = sent(3 * MINUTE).model_copy(update={"last_error": refused(SECOND).last_error})
+    assert decide(a_deletion(record=record)) == Send()
+
+
+def test_the_rows_stand_by_themselves_where_nothing_is_shown() -> None:
+    unseen = a_deletion(listing=None, record=sent(MINUTE))
+    assert isinstance(decide_in_effect(unseen, NOW), Wait)
+    reverted = decide_reverted(a_deletion(listing=None, record=sent(HOUR, accepted=True)), NOW)
+    assert isinstance(reverted, Hold)
+    assert "none of its 0 nodes" in reverted.message
+    undeleted = a_deletion(a_node_pool().finalized(), listing=listed(deleting=1))
+    waiting = decide_in_effect(undeleted, NOW)
+    assert isinstance(waiting, Wait)
+    assert not waiting.is_stuck
