@@ -6,7 +6,8 @@ Its request log is the witness of everything that the operator asked of the clou
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -110,17 +111,16 @@ class Cloud:
         found = self.requests(resource_pool, "delete_node_pool")
         return [request for request in found if node_pool in {None, request["nodePool"]}]
 
-    def looks(self, resource_pool: str, since: int = 0) -> int:
-        """How many LISTs of the resource pool's node pools came in after number `since`."""
-        return len(self.requests(resource_pool, "list_node_pools", since))
-
-    def wait_for_looks(self, resource_pool: str, times: int, seconds: float = 60) -> None:
-        """Let the operator look so many times from now on."""
+    def wait_for_looks(self, resource_pools: Collection[str], times: int, seconds: float = 60) -> None:
+        """Let the operator look so many times from now on at each of them."""
         since = self.last
-        # One more: when the next one comes in, the one before has been answered and acted on.
-        assert eventually(lambda: self.looks(resource_pool, since) > times, seconds), (
-            f"resource pool {resource_pool} was looked at {self.looks(resource_pool, since)} times in {seconds} s"
-        )
+
+        def enough() -> bool:
+            found = Counter(request["pool"] for request in self.requests(None, "list_node_pools", since))
+            # One more: when the next one comes in, the one before has been answered and acted on.
+            return all(found[resource_pool] > times for resource_pool in resource_pools)
+
+        assert eventually(enough, seconds), f"not {times} looks at each of {', '.join(resource_pools)} in {seconds} s"
 
 
 def _read(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON

@@ -131,7 +131,7 @@ class OperatorProcess:
     def tail(self, count: int = 30) -> str:
         """The last lines that are not about single calls."""
         lines = [line for line in self.text().splitlines() if '"level": "debug"' not in line]
-        return "\n".join(["the end of the operator's log:", *lines[-count:]])
+        return "\n".join(["the end of the operator's log:", *(line[:500] for line in lines[-count:])])
 
     def errors(self) -> Sequence[str]:
         """Lines that say that something of ours went wrong."""

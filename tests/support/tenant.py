@@ -37,6 +37,7 @@ class Tenant:
         self.resource_pool = f"rp-{unique}"
         self._more_namespaces: list[str] = []
         self._more_accounts: list[str] = []
+        self._more_resource_pools: list[str] = []
 
     # What a test sets up.
 
@@ -94,9 +95,10 @@ class Tenant:
 
     def put_key(self, **keys: Any) -> None:  # noqa: ANN401 - JSON
         """An access key of this test's own, in the cloud and in the Secret."""
-        access, secret = f"AK{self.name}", f"SK{uuid.uuid4().hex}"
-        self.cloud.put_key(access, secretKey=secret, **keys)
-        self.put_secret(accessKey=access, secretKey=secret)
+        access = f"AK{self.name}"
+        keys = {"secretKey": f"SK{uuid.uuid4().hex}"} | keys
+        self.cloud.put_key(access, **keys)
+        self.put_secret(accessKey=access, secretKey=keys["secretKey"])
 
     def create(self, name: str, namespace: str | None = None, finalizers: Iterable[str] = (), **spec: Any) -> Object:  # noqa: ANN401 - JSON
         """Create an object; nothing in the cloud."""
@@ -108,11 +110,39 @@ class Tenant:
         }
         return self.api.create(node_pools_in(namespace or self.name), body)
 
-    def mirrored(self, name: str, finalizers: Iterable[str] = (), cloud: Mapping[str, Any] | None = None) -> Object:
+    def mirrored(
+        self,
+        name: str,
+        finalizers: Iterable[str] = (),
+        cloud: Mapping[str, Any] | None = None,
+        resource_pool: str | None = None,
+    ) -> Object:
         """A node pool in the cloud and an object that shows it; `cloud` says what is special about the former."""
-        self.cloud.put_node_pool(self.resource_pool, name, **({"states": {"available": 2}} | dict(cloud or {})))
-        self.create(name, finalizers=finalizers)
+        self.in_cloud(name, cloud, resource_pool)
+        self.create(name, finalizers=finalizers, poolName=resource_pool or self.resource_pool)
         return self.until_ready(name)
+
+    def in_cloud(self, name: str, cloud: Mapping[str, Any] | None = None, resource_pool: str | None = None) -> None:
+        """A node pool in the cloud alone."""
+        keys = {"states": {"available": 2}} | dict(cloud or {})
+        self.cloud.put_node_pool(resource_pool or self.resource_pool, name, **keys)
+
+    def another_resource_pool(self, suffix: str, **keys: Any) -> str:  # noqa: ANN401 - JSON
+        name = f"{self.resource_pool}-{suffix}"
+        self.cloud.put_resource_pool(name, **keys)
+        self._more_resource_pools.append(name)
+        return name
+
+    def everywhere(self, names: Iterable[str], **cloud: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
+        """Mirrored objects, each with a resource pool of its own that has another node pool; by name."""
+        pools = {name: self.another_resource_pool(name) for name in names}
+        for name, resource_pool in pools.items():
+            self.in_cloud("stays", resource_pool=resource_pool)
+            self.in_cloud(name, cloud, resource_pool)
+            self.create(name, poolName=resource_pool)
+        for name in pools:
+            self.until_ready(name)
+        return pools
 
     # What a test does to objects.
 
@@ -182,8 +212,10 @@ class Tenant:
                 raise AssertionError(f"object {name}: not {what} within {seconds:g} s\n{self.report()}")
             time.sleep(_POLL_SECONDS)
 
-    def until_ready(self, name: str, reason: str = "NodesAvailable", status: str = "True") -> Object:
-        return self.until(name, lambda found: says(found, "Ready", status, reason), f"Ready={status}/{reason}")
+    def until_ready(
+        self, name: str, reason: str = "NodesAvailable", status: str = "True", seconds: float = PATIENCE_SECONDS
+    ) -> Object:
+        return self.until(name, lambda found: says(found, "Ready", status, reason), f"Ready={status}/{reason}", seconds)
 
     def until_blocked(self, name: str, reason: str) -> str:
         """The message of DeletionBlocked, once it is so for this reason."""
@@ -211,7 +243,7 @@ class Tenant:
             self.cloud.finish_delete(self.resource_pool, name)
 
     def wait_for_looks(self, times: int) -> None:
-        self.cloud.wait_for_looks(self.resource_pool, times)
+        self.cloud.wait_for_looks([self.resource_pool], times)
 
     def report(self) -> str:
         """All that is known: for the message of a test that failed."""
@@ -245,7 +277,8 @@ class Tenant:
             self.api.strip(f"{ACCOUNTS}/{account}")
         self.api.delete(f"{secrets_in(NAMESPACE)}/{self.name}")
         self.cloud.clear_faults()
-        self.cloud.remove_resource_pool(self.resource_pool)
+        for resource_pool in (self.resource_pool, *self._more_resource_pools):
+            self.cloud.remove_resource_pool(resource_pool)
 
 
 def condition_of(found: Object, kind: str) -> dict[str, Any]:

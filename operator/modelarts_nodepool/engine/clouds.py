@@ -17,7 +17,10 @@ from modelarts_nodepool.errors import (
     ClusterError,
     CredentialsRejected,
     CredentialsUnavailable,
+    NotFound,
     ObjectGone,
+    PermissionDenied,
+    RefusedByModelArts,
     SecretNotFound,
 )
 from modelarts_nodepool.kube import paths
@@ -33,6 +36,9 @@ ClientFactory = Callable[[Account, Callable[[], AccessKey]], ModelArts]
 
 _SERVER_TROUBLE = 429
 REJECTED_FOR = timedelta(minutes=5)
+# A key that has not been accepted yet is used by so few calls at a time: after a restart all resource pools ask at
+# once, and a wrong key would be locked before the first answer is in.
+TRIALS_AT_ONCE = 2
 
 
 @dataclass(slots=True)
@@ -57,23 +63,43 @@ class Clouds:
         self._logins: dict[str, _Login] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._rejected: dict[str, tuple[float, str]] = {}
+        self._accepted: set[str] = set()
+        self._trials: dict[str, asyncio.Semaphore] = {}
 
     async def call(self, account: Account, operation: Callable[[ModelArts], Awaitable[T]]) -> T:
         """Make one call with credentials in hand. Raises CloudError or CredentialsUnavailable."""
         client = await self.ready(account)
         login = self._logins[account.metadata.name]
         digest = _digest(login.key)
+        if digest in self._accepted:
+            return await self._call(account, digest, client, operation)
+        async with self._trials.setdefault(digest, asyncio.Semaphore(TRIALS_AT_ONCE)):
+            # It may have been rejected while this call waited for its turn.
+            self._refuse_rejected(account, login)
+            return await self._call(account, digest, client, operation)
+
+    async def _call(
+        self, account: Account, digest: str, client: ModelArts, operation: Callable[[ModelArts], Awaitable[T]]
+    ) -> T:
         try:
             answer = await operation(client)
         except CredentialsRejected as error:
+            self._accepted.discard(digest)
             self._rejected[digest] = (self._clock.monotonic(), error.message)
             logger.warning(
                 "access key rejected; it is not used for five minutes, a new one in the Secret is used at once",
                 extra={"account": account.metadata.name, "requestId": error.request_id},
             )
             raise
-        self._rejected.pop(digest, None)
+        except (NotFound, PermissionDenied, RefusedByModelArts):
+            self._note_accepted(digest)
+            raise
+        self._note_accepted(digest)
         return answer
+
+    def _note_accepted(self, digest: str) -> None:
+        self._rejected.pop(digest, None)
+        self._accepted.add(digest)
 
     async def ready(self, account: Account) -> ModelArts:
         """The account's client, its Secret read not too long ago and its key not lately rejected."""

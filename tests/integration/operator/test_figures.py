@@ -27,8 +27,7 @@ def resource_versions(tenant: Tenant, *names: str) -> dict[str, str]:
 
 def two_resource_pools(tenant: Tenant) -> list[str]:
     """Twenty objects, ten in each of two resource pools, all mirrored."""
-    other = f"{tenant.resource_pool}-b"
-    tenant.cloud.put_resource_pool(other)
+    other = tenant.another_resource_pool("b")
     for resource_pool in (tenant.resource_pool, other):
         for name in NAMES:
             tenant.cloud.put_node_pool(resource_pool, name, states={"available": 2})
