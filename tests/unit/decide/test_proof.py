@@ -156,15 +156,16 @@ def test_the_resource_pool_is_gone_only_when_both_looks_say_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("listing", "facts"),
+    ("listing", "listed_names", "facts"),
     [
-        (not_listed(1), LISTING | NODE_POOL),
-        (failed(NO_RESOURCE_POOL, 1), RESOURCE_POOL_FACTS | LISTING),
+        (not_listed(1), ("pool-a",), LISTING | NODE_POOL),
+        (failed(NO_RESOURCE_POOL, 1), ("pool-a",), RESOURCE_POOL_FACTS | LISTING),
+        (failed(NO_RESOURCE_POOL, 1), ("another",), RESOURCE_POOL_FACTS | LISTING),
     ],
-    ids=["node pool", "resource pool"],
+    ids=["node pool", "resource pool", "resource pool that is not listed"],
 )
 def test_a_contradiction_is_asked_again_although_polls_go_on(
-    listing: Evidence[NodePoolListing], facts: frozenset[Fact]
+    listing: Evidence[NodePoolListing], listed_names: tuple[str, ...], facts: frozenset[Fact]
 ) -> None:
     def observed(ago: float) -> DeletionObserved:
         return a_deletion(
@@ -172,12 +173,13 @@ def test_a_contradiction_is_asked_again_although_polls_go_on(
             earlier_listing=not_listed(100),
             shown=looked(a_cloud_node_pool(available=1), ago),
             resource_pool=billed(Billing.PAY_PER_USE, ago),
-            resource_pools=in_workspace("pool-a", ago=ago),
+            resource_pools=in_workspace(*listed_names, ago=ago),
         )
 
     held = decide(observed(9.0))
     assert isinstance(held, Hold)
     assert held.retry_after == SECOND
+    assert "nothing is concluded" in held.message
     assert decide(observed(10.0)) == Look(facts)
 
 
