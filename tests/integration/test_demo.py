@@ -139,9 +139,10 @@ def test_everything_happens_as_told_and_nothing_is_left(start: Start, tmp_path: 
 def test_keep_leaves_it_running_until_ctrl_c(start: Start) -> None:
     demo = start("--keep")
     demo.until("tail -f")
-    found = re.search(r"\$ export KUBECONFIG=(\S+)", demo.said)
+    shown = re.sub(r" \\\n +", " ", demo.said)  # as a shell reads it
+    found = re.search(r"\$ export KUBECONFIG=(\S+)", shown)
     assert found
-    kubectl = re.search(r"\$ (\S*kubectl) get manp -n ml -w", demo.said)
+    kubectl = re.search(r"\$ (\S*kubectl) get manp -n ml -w", shown)
     assert kubectl
     asked = subprocess.run(  # noqa: S603 - the demo's own kubectl
         [kubectl[1], "get", "manp", "-n", "ml", "-o", "name"],
@@ -159,7 +160,7 @@ def test_keep_leaves_it_running_until_ctrl_c(start: Start) -> None:
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
-        ("Setting up", signal.SIGINT),
+        ("starting etcd", signal.SIGINT),
         ("cat node-pools/training-a.yaml", signal.SIGINT),
         ("wait --for=delete", signal.SIGTERM),
     ],

@@ -74,7 +74,10 @@ def _run(screen: Screen, *, keep: bool) -> int:
     except (DemoError, ControlPlaneError) as error:
         screen.failed(str(error))
         return EXIT_FAILED
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
+        screen.tell("interrupted; nothing was running yet")
+        return EXIT_INTERRUPTED
+    except asyncio.CancelledError:
         screen.tell("interrupted")
         return EXIT_INTERRUPTED
     if not keep:

@@ -14,6 +14,7 @@ from modelarts_nodepool.lab.demo.failures import DemoError
 PREFIX = "modelarts-nodepool-demo-"
 CHECKOUT = Path(__file__).resolve().parents[4]
 SHIPPED = ("crds", "deploy/kustomize/base")
+SECRET_WORD = "secretKey"  # noqa: S105 - a field of the simulator's first line
 REMOVAL_ATTEMPTS = 20
 REMOVAL_PAUSE_SECONDS = 0.1
 
@@ -48,9 +49,14 @@ def fill_work_folder(work: Path, shipped: Mapping[str, Path], files: Mapping[str
 
 def keep_logs(folder: Path, extra: Mapping[str, str]) -> Path:
     """Copy the logs, and nothing that holds a key, to a folder that stays."""
+
+    def copy(log: Path) -> None:
+        with log.open(errors="replace") as lines, (kept / log.name).open("w") as copied:
+            copied.writelines(line for line in lines if SECRET_WORD not in line)
+
     kept = Path(tempfile.mkdtemp(prefix=f"{PREFIX}failed-")).resolve()
     for log in sorted(folder.rglob("*.log")):
-        shutil.copy(log, kept / log.name)
+        copy(log)
     for name, text in extra.items():
         (kept / name).write_text(text, encoding="utf-8")
     return kept

@@ -60,7 +60,7 @@ async def _standing(
 ) -> AsyncIterator[Stage]:
     """Control plane and simulator run while the block does, and the operator once it is started."""
     async with AsyncExitStack() as stack:
-        with screen.waiting("starting etcd, kube-apiserver and kube-controller-manager"):
+        with screen.waiting("starting etcd, kube-apiserver and kube-controller-manager", is_long=True):
             starting = ControlPlane.start(trace.folder / "control-plane", binaries)
             plane = await stack.enter_async_context(starting)
         trace.pids, trace.server = plane.pids, plane.server

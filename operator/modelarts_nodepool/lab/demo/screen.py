@@ -114,9 +114,11 @@ class Screen:
         _print(self.console, Text(f"{INDENT}… {text}", "dim"))
 
     @contextmanager
-    def waiting(self, title: str) -> Iterator[None]:
+    def waiting(self, title: str, *, is_long: bool = False) -> Iterator[None]:
         """Show that time passes while the block runs; `patience` is for those who see no spinner."""
         if not self._is_live:
+            if is_long:
+                self.tell(title)
             yield
             return
         columns = (

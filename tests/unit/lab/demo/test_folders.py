@@ -46,12 +46,14 @@ def test_files_that_hold_a_key_are_readable_by_their_owner_only(tmp_path: Path) 
 def test_logs_are_kept_and_keys_are_not(tmp_path: Path) -> None:
     (tmp_path / "control-plane").mkdir()
     (tmp_path / "operator.log").write_text("a line")
+    (tmp_path / "simulator.log").write_text('{"endpoint": "e", "secretKey": "s"}\nserving\n')
     (tmp_path / "control-plane" / "etcd.log").write_text("another")
     (tmp_path / "control-plane" / "kubeconfig").write_text("token")
     (tmp_path / "scenario.yaml").write_text("secretKey")
     kept = keep_logs(tmp_path, {"objects.yaml": "items: []"})
     try:
-        assert {path.name for path in kept.iterdir()} == {"operator.log", "etcd.log", "objects.yaml"}
+        assert {path.name for path in kept.iterdir()} == {"operator.log", "simulator.log", "etcd.log", "objects.yaml"}
+        assert (kept / "simulator.log").read_text() == "serving\n"
         assert kept.stat().st_mode & 0o777 == 0o700
     finally:
         remove_folder(kept)
