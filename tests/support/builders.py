@@ -151,6 +151,14 @@ class AccountBuilder:
         """With these intervals."""
         return self._with_spec(pollInterval=to_text(every), activePollInterval=to_text(active))
 
+    def limited(self, **budget: object) -> "AccountBuilder":
+        """With this deletion budget."""
+        return self._with_spec(deletionBudget=budget)
+
+    def requiring_confirmation(self) -> "AccountBuilder":
+        """Asking for a confirmation of every deletion."""
+        return self._with_spec(requireConfirmation=True)
+
     def granting_nothing(self) -> "AccountBuilder":
         """Without a grant for anybody."""
         return replace(self._with_spec(grants=[]), is_granted=False)

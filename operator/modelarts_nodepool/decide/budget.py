@@ -32,12 +32,14 @@ class BudgetView:
 
 def view_budget(
     account: Account,
-    uid: str,
+    place: tuple[datetime, str],
     sent: Mapping[str, datetime | None],
     waiting: Iterable[tuple[datetime, str]],
     now: datetime,
 ) -> BudgetView:
-    """What is used by others than `uid`, and how many of `waiting` (deletionTimestamp, uid) come before it.
+    """What is used by others than the one at `place`, and how many of `waiting` come before it.
+
+    A place is (deletionTimestamp, uid): whoever was deleted first has the first slot that frees.
 
     `sent`: uid → sent_time of objects whose DELETE may be in effect, None for a slot that is only reserved.
     """
@@ -48,9 +50,8 @@ def view_budget(
         entry.uid: entry.sent_time for entry in account.status.recent_deletions if entry.sent_time is not None
     }
     times |= {other: moment or now for other, moment in sent.items()}
-    times.pop(uid, None)
+    times.pop(place[1], None)
     inside = sorted(moment for moment in times.values() if now - moment < budget.window)
-    mine = next((place for place in waiting if place[1] == uid), None)
-    ahead = sum(1 for place in waiting if mine is not None and place < mine and place[1] not in times)
+    ahead = sum(1 for other in waiting if other < place and other[1] not in times)
     frees_at = inside[len(inside) - budget.max] + budget.window if len(inside) >= budget.max else None
     return BudgetView(limit=budget.max, window=budget.window, used=len(inside), ahead=ahead, frees_at=frees_at)

@@ -1,7 +1,7 @@
 """What to do about an object that is being deleted: the table of deletion, row by row, first that applies.
 
 Called by engine/deletion.py with everything that was observed. A row answers None where it does not apply.
-Nothing here ever releases but rows 1 and 7; nothing sends but the end of the table.
+Nothing here ever releases but rows 1, 5 and 7; nothing sends but the end of the table.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,17 @@ from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.billing import decide_billing
 from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send
 from modelarts_nodepool.decide.failures import hold_for
+from modelarts_nodepool.decide.guards import (
+    budget_exhausted,
+    confirmation_required,
+    definition_terminating,
+    last_node_pool,
+    namespace_terminating,
+)
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.decide.progress import decide_in_effect, decide_reverted, decide_send_failed
 from modelarts_nodepool.decide.proof import Absent, Missing, Unclear, prove_absence
+from modelarts_nodepool.decide.twins import handed_over
 from modelarts_nodepool.ports import Moment
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.names import is_valid_name
@@ -144,16 +152,22 @@ def _way_out(observed: DeletionObserved) -> str:
     return f"or let the object go and keep the node pool: {commands.retain(observed.node_pool)}"
 
 
-# Numbers are those of the table; 5, 12-14, 16 and 17 have their place between these.
+# Numbers are those of the design's table; row 4 is `DeletionObserved.identity`.
 ROWS: tuple[tuple[str, Row], ...] = (
     ("1", retained),
     ("2", account_in_the_way),
     ("3", identity_differs),
-    ("4, 6, 7", absence),
+    ("5", handed_over),
+    ("6, 7", absence),
     ("8", decide_in_effect),
     ("9", decide_reverted),
     ("6, of the DELETE", decide_send_failed),
     ("10", paused),
     ("11", other_finalizers),
+    ("12", definition_terminating),
+    ("13", namespace_terminating),
+    ("14", confirmation_required),
     ("15", decide_billing),
+    ("16", last_node_pool),
+    ("17", budget_exhausted),
 )

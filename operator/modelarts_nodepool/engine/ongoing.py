@@ -92,7 +92,8 @@ class Ongoing:
             key: one.sent_time for key, one in ours.items() if one.sent_time is not None or one.is_reserved
         }
         waiting = [(one.deleted, key) for key, one in ours.items() if one.is_waiting and one.sent_time is None]
-        return view_budget(account, uid, sent, waiting, now)
+        deleted = ours[uid].deleted if uid in ours else now
+        return view_budget(account, (deleted, uid), sent, waiting, now)
 
 
 def _place(identity: Identity) -> tuple[str, str, str]:

@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from modelarts_nodepool import errors
+from modelarts_nodepool.decide.budget import BudgetView
 from modelarts_nodepool.decide.observed import AccountView, DeletionObserved, Evidence, LiveObserved
 from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.resource.model import WireModel
-from modelarts_nodepool.resource.names import OVERRIDE_ANNOTATION, RECONCILE_ANNOTATION
+from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION, OVERRIDE_ANNOTATION, RECONCILE_ANNOTATION
 from modelarts_nodepool.resource.node_pool import (
     CloudErrorRecord,
     Counts,
@@ -24,7 +25,7 @@ from modelarts_nodepool.resource.node_pool import (
 )
 from modelarts_nodepool.resource.objects import NodePool
 from modelarts_nodepool.resource.reasons import Reason
-from tests.support.builders import NOON, PROJECT, RESOURCE_POOL, an_account
+from tests.support.builders import NOON, PROJECT, RESOURCE_POOL, a_node_pool, an_account
 from tests.unit.decide.situations import MONOTONIC, a_deleted_object, a_deletion, an_observation
 
 # How often a property is tried: enough to find what was planted, quick enough for every run of the unit tests.
@@ -153,10 +154,12 @@ statuses = some(
 overrides = st.sampled_from(
     [
         "OtherFinalizers@uid-of-training-a",
+        "LastNodePool,OtherFinalizers@uid-of-training-a",
         "BillingUnknown,OtherFinalizers@uid-of-training-a",
         "BillingUnknown@uid-of-training-a",
         "BillingUnknown,OtherFinalizers@another",
         "BillingUnknown",
+        "LastNodePool@uid-of-training-a",
     ]
 )
 
@@ -173,6 +176,8 @@ def node_pools(draw: st.DrawFn, *, deleted: bool) -> NodePool:
         builder = builder.annotated(OVERRIDE_ANNOTATION, draw(overrides))
     if draw(st.booleans()):
         builder = builder.annotated(RECONCILE_ANNOTATION, "now")
+    if draw(st.booleans()):
+        builder = builder.annotated(CONFIRM_ANNOTATION, draw(st.sampled_from(["training-a", "training-b", ""])))
     if draw(st.integers(0, 9)) == 0:
         builder = builder.retained()
     built = builder.created(draw(moments)).build()
@@ -190,7 +195,30 @@ def accounts(draw: st.DrawFn, node_pool: NodePool) -> AccountView | None:
     builder = an_account().polling(*(timedelta(seconds=draw(st.sampled_from([0, 1, 10, 60, 3600]))) for _ in "ab"))
     if chance == 1:
         builder = builder.being_deleted()
+    if draw(st.integers(0, 4)) == 0:
+        builder = builder.requiring_confirmation()
     return (builder.granting_nothing() if chance == 2 else builder).seen_by(node_pool)
+
+
+@st.composite
+def _twins(draw: st.DrawFn) -> NodePool:
+    """Another object that stands for the same node pool."""
+    builder = a_node_pool(draw(st.sampled_from(["renamed", "zealous"]))).standing_for("training-a")
+    builder = builder.created(draw(moments))
+    builder = builder.finalized() if draw(st.booleans()) else builder
+    builder = builder.being_deleted() if draw(st.booleans()) else builder
+    return (builder.retained() if draw(st.booleans()) else builder).build()
+
+
+twins = _twins()
+budgets = st.builds(
+    BudgetView,
+    limit=st.sampled_from([None, 1, 3]),
+    window=st.sampled_from([timedelta(minutes=1), timedelta(hours=1)]),
+    used=st.integers(0, 4),
+    ahead=st.integers(0, 2),
+    frees_at=st.none() | moments,
+)
 
 
 PARTS: dict[str, st.SearchStrategy[Any]] = {
@@ -207,6 +235,11 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "resource_pool": looks(resource_pools),
     "resource_pools": looks(workspaces),
     "nodes": looks(nodes),
+    "definition": looks(st.none() | moments),
+    "namespace": looks(st.none() | moments),
+    "twins": st.lists(twins, max_size=2, unique_by=lambda twin: twin.metadata.uid).map(tuple),
+    "leaving": st.sampled_from([frozenset(), frozenset({"other"})]),
+    "budget": st.none() | budgets,
 }
 
 

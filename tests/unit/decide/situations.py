@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Failure, LiveObserved
@@ -59,6 +59,16 @@ def billed(billing: Billing, ago: float = 1.0) -> Evidence[CloudResourcePool]:
 def nodes(*shown: CloudNode, ago: float = 1.0) -> Evidence[tuple[CloudNode, ...]]:
     """What list_node_pool_nodes shows."""
     return looked(shown, ago)
+
+
+def stands(ago: float = 1.0) -> Evidence[datetime]:
+    """A CRD or namespace that is not being deleted."""
+    return Evidence(MONOTONIC - ago)
+
+
+def terminating(since: datetime, ago: float = 1.0) -> Evidence[datetime]:
+    """A CRD or namespace that is being deleted."""
+    return looked(since, ago)
 
 
 def in_workspace(*names: str, ago: float = 1.0) -> Evidence[Mapping[str, CloudResourcePool]]:

@@ -23,7 +23,7 @@ from modelarts_nodepool.resource.node_pool import Counts, DeletionRecord, NodePo
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool, an_account
 from tests.unit.decide.arbitrary import counts, deletions, failures, observations, usual, whole_conditions
-from tests.unit.decide.situations import MINUTE, MONOTONIC, a_deletion, looked, not_listed
+from tests.unit.decide.situations import MINUTE, MONOTONIC, a_deletion, listed, not_listed
 
 ORDER = ["Stalled", "Reconciling", "Ready", "NodesHealthy", "DeletionBlocked", "Paused"]
 ONLY_TRUE = {"Stalled", "Reconciling", "DeletionBlocked", "Paused"}
@@ -147,7 +147,7 @@ class Run:
         self.polls = 0
 
     def observe(self, shown: Counts | None) -> DeletionObserved:
-        listing = not_listed(0) if shown is None else looked(a_listing(a_cloud_node_pool(**shown.model_dump())), 0)
+        listing = not_listed(0) if shown is None else listed(0, **shown.model_dump())
         usual = a_deletion(listing=replace(listing, begun=self.monotonic), deletion_seen=MONOTONIC)
         self.record = note_progress(self.record, shown, self.now)
         facts = ("resource_pool", "nodes", "definition", "namespace")

@@ -170,7 +170,66 @@ def may_send(observed: DeletionObserved) -> bool:
         and is_fresh(observed.resource_pool, observed)
         and is_fresh(observed.nodes, observed)
         and is_billing_in_order(observed)
+        and is_the_container_in_order(observed.definition, observed)
+        and is_the_container_in_order(observed.namespace, observed)
+        and (is_confirmed(observed) or not is_confirmation_asked_for(observed))
+        and (is_another_node_pool_left(observed) or is_overridden(observed, "LastNodePool"))
+        and is_a_slot_free(observed)
+        and not (record_is_clean(observed) and heirs(observed))
     )
+
+
+def is_confirmed(observed: DeletionObserved) -> bool:
+    given_name = observed.node_pool.metadata.annotations.get("modelarts.huaweicloud.com/confirm-delete")
+    return given_name == wanted_name(observed)
+
+
+def is_confirmation_asked_for(observed: DeletionObserved) -> bool:
+    return observed.account is not None and observed.account.account.spec.require_confirmation
+
+
+def is_the_container_in_order(container: Evidence[Any] | None, observed: DeletionObserved) -> bool:
+    if is_confirmed(observed):
+        return True
+    if container is None or container.failure is not None or container.begun < observed.deletion_seen:
+        return False
+    deleted = observed.node_pool.metadata.deleted
+    assert deleted is not None
+    return MONOTONIC - container.begun < 60 and (container.value is None or container.value > deleted)
+
+
+def is_another_node_pool_left(observed: DeletionObserved) -> bool:
+    assert observed.listing is not None
+    assert observed.listing.value is not None
+    for name, shown in observed.listing.value.node_pools.items():
+        counts = shown.counts
+        total = 0 if counts is None else counts.creating + counts.available + counts.abnormal + counts.deleting
+        is_going = counts is not None and total > 0 and counts.deleting == total
+        if name != wanted_name(observed) and name not in observed.leaving and not is_going:
+            return True
+    return False
+
+
+def is_a_slot_free(observed: DeletionObserved) -> bool:
+    budget = observed.budget
+    return budget is None or budget.limit is None or budget.used + budget.ahead < budget.limit
+
+
+def record_is_clean(observed: DeletionObserved) -> bool:
+    return observed.record.sent_time is None
+
+
+def heirs(observed: DeletionObserved) -> list[str]:
+    """Others that go on with the node pool, are about to, or delete it themselves."""
+    mine = observed.node_pool.metadata
+    found = []
+    for twin in observed.twins:
+        theirs = twin.metadata
+        is_ours = "modelarts.huaweicloud.com/node-pool" in theirs.finalizers
+        is_older = (theirs.created, theirs.uid) < (mine.created, mine.uid)
+        if theirs.deleted is None or (is_ours and is_older and twin.spec.deletion_policy.value == "Delete"):
+            found.append(theirs.uid)
+    return found
 
 
 @given(deletions())
@@ -181,6 +240,11 @@ def test_no_input_releases_without_proof_and_none_sends_without_every_guard(obse
     if isinstance(decision, Release) and decision.reason in PROVEN:
         assert is_proven_gone(observed)
         assert (decision.reason == "AlreadyGone") == (observed.record.attempt == 0)
+    elif isinstance(decision, Release) and decision.reason == "HandedOver":
+        assert record_is_clean(observed)
+        assert decision.heir is not None
+        assert decision.heir.metadata.uid in heirs(observed)
+        assert "modelarts.huaweicloud.com/node-pool" in decision.heir.metadata.finalizers
     elif isinstance(decision, Release):
         assert decision.reason in RETAINED
         assert observed.retain_seen or observed.node_pool.spec.deletion_policy.value == "Retain"

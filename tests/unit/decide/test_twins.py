@@ -1,0 +1,71 @@
+"""Row 5: several objects for one node pool. Only the last of them may delete it."""
+
+from datetime import timedelta
+
+import pytest
+
+from modelarts_nodepool.decide.decision import Decision, Hold, Release, Send
+from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.reasons import Reason
+from tests.support.builders import NOON, NodePoolBuilder, a_node_pool
+from tests.unit.decide.situations import HOUR, MINUTE, NOW, a_deleted_object, a_deletion, sent
+
+OLDER, YOUNGER = NOON - 2 * HOUR, NOON - MINUTE
+
+
+def a_twin(created: object = YOUNGER) -> NodePoolBuilder:
+    return a_node_pool("renamed", "team").standing_for("training-a").created(created).finalized()  # type: ignore[arg-type]
+
+
+def decide(*twins: NodePool) -> Decision:
+    return decide_deletion(a_deletion(a_deleted_object().created(NOON - HOUR), twins=twins), NOW)
+
+
+@pytest.mark.parametrize("created", [OLDER, YOUNGER], ids=["older", "younger"])
+def test_a_living_twin_takes_over_whatever_its_age(created: object) -> None:
+    twin = a_twin(created).build()
+    decision = decide(twin)
+    assert isinstance(decision, Release)
+    assert decision.reason is Reason.HANDED_OVER
+    assert decision.heir == twin
+    assert not decision.is_orphan
+    assert "team/renamed" in decision.message
+
+
+def test_a_living_twin_with_retain_still_stands_for_the_node_pool() -> None:
+    decision = decide(a_twin().retained().build())
+    assert isinstance(decision, Release)
+
+
+def test_it_waits_for_a_living_twin_that_is_not_protected_yet() -> None:
+    twin = a_node_pool("renamed", "team").standing_for("training-a").created(YOUNGER).build()
+    decision = decide(twin)
+    assert isinstance(decision, Hold)
+    assert decision.reason is Reason.DUPLICATE_OBJECT
+    assert decision.is_transient
+    assert timedelta() < decision.retry_after
+
+
+def test_of_two_deleted_together_the_younger_hands_over_and_the_older_deletes() -> None:
+    assert isinstance(decide(a_twin(OLDER).being_deleted().build()), Release)
+    assert decide(a_twin(YOUNGER).being_deleted().build()) == Send()
+
+
+def test_of_the_same_age_the_uid_decides() -> None:
+    # "uid-of-renamed" stands before "uid-of-training-a".
+    assert isinstance(decide(a_twin(NOON - HOUR).being_deleted().build()), Release)
+
+
+def test_a_deleted_twin_that_retains_deletes_nothing_and_takes_nothing_over() -> None:
+    assert decide(a_twin(OLDER).being_deleted().retained().build()) == Send()
+
+
+def test_a_deleted_twin_without_our_finalizer_is_out_of_our_hands() -> None:
+    twin = a_node_pool("renamed", "team").standing_for("training-a").created(OLDER).with_finalizer("other/one")
+    assert decide(twin.being_deleted().build()) == Send()
+
+
+def test_once_a_delete_was_sent_nothing_is_handed_over() -> None:
+    observed = a_deletion(twins=(a_twin().build(),), record=sent(HOUR, accepted=True))
+    assert not isinstance(decide_deletion(observed, NOW), Release)
