@@ -68,6 +68,7 @@ def test_a_confirmed_crd_goes_with_its_objects_and_comes_back_protected(guarded:
     guarded.run("delete", "crd", NODE_POOLS, "--wait=false")
     # Nobody asks about the objects now: from here on only the operator's finalizer holds them.
     assert eventually(lambda: guarded.now().metadata.deleted is not None)
+    guarded.run("annotate", "crd", NODE_POOLS, f"{CONFIRM_ANNOTATION}-")
     guarded.run("delete", "crd", NODE_POOLS, "--wait=false")
     guarded.run(*guarded.patching("training-a", {"metadata": {"finalizers": None}}))
     assert eventually(lambda: guarded.plane.kubectl.run("get", "crd", NODE_POOLS, check=False).code != 0, 120)
