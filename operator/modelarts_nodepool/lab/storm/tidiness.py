@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from modelarts_nodepool.lab.storm.evidence import Evidence, Violation
 
-# Errors that are the storm's own doing: the API server was away for longer than a Lease lasts.
+# The storm's own doing: the API server was away for longer than a Lease lasts, or than a watch of kopf likes.
 FORESEEN = ("the Lease ",)
+FORESEEN_LOGGERS = ("kopf.",)
 SHOWN = 2000
 
 
@@ -47,5 +48,6 @@ def _error_of(line: str) -> str:
         # A line that SIGKILL cut short is no error; anything else that is not JSON is.
         return "" if line.startswith("{") or not line.strip() else f"not a log line: {line}"
     message = str(entry.get("message", ""))
-    is_error = entry.get("level") in {"error", "critical"} and not message.startswith(FORESEEN)
+    is_foreseen = message.startswith(FORESEEN) or str(entry.get("logger", "")).startswith(FORESEEN_LOGGERS)
+    is_error = entry.get("level") in {"error", "critical"} and not is_foreseen
     return line if is_error or "traceback" in entry else ""
