@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from modelarts_nodepool import metrics
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.controller import Controller
 from modelarts_nodepool.engine.health import Health, HealthServer
@@ -82,9 +83,14 @@ class Operator:
     async def serve(self) -> None:
         """Serve health all the time, and work while leading."""
         server = HealthServer(
-            self._settings.http_host, self._settings.http_port, livez=self._livez, readyz=self._readyz
+            self._settings.http_host,
+            self._settings.http_port,
+            livez=self._livez,
+            readyz=self._readyz,
+            metrics=metrics.render,
         )
         await server.start()
+        metrics.BUILD.labels(VERSION).set(1)
         try:
             while not self._stop.is_set():
                 if self._elector is None or await self._until_leading(self._elector):
@@ -107,6 +113,7 @@ class Operator:
 
     async def _lead(self) -> None:
         """Work until asked to stop or until the Lease is lost; everything is built anew for it."""
+        metrics.LEADER.set(1)
         clouds, tasks = self._build()
         try:
             await _first_of(self._stop, tasks)
@@ -120,6 +127,7 @@ class Operator:
             await _end([task for task in tasks if task not in renewing])
             await _end(renewing)
             self._supervisor = None
+            metrics.LEADER.set(0)
             await clouds.aclose()
             if self._elector is not None:
                 await self._elector.release()
@@ -166,7 +174,7 @@ class Operator:
             project_id=account.spec.project_id,
             key=key,
             clock=self._clock,
-            on_call=_log_call,
+            on_call=_report_call,
         )
 
     def _may_send(self) -> bool:
@@ -197,7 +205,9 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
         logger.error("task %s did not end in time and is left behind", task.get_name())
 
 
-def _log_call(report: CallReport) -> None:
+def _report_call(report: CallReport) -> None:
+    metrics.CLOUD_REQUESTS.labels(report.operation, report.outcome).inc()
+    metrics.CLOUD_REQUEST_SECONDS.labels(report.operation).observe(report.duration.total_seconds())
     logger.debug(
         "%s: %s",
         report.operation,

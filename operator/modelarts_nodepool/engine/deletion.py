@@ -8,6 +8,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
+from modelarts_nodepool import metrics
 from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.deleting import GRACE, TRANSIENT_GRACE, decide_deleting_status, is_worth_a_write
 from modelarts_nodepool.decide.deletion import decide_deletion
@@ -143,6 +144,9 @@ class Deletion:
             self._tools.ongoing.release(self._uid, is_releasing=False)
             raise
         audit.log_release(node_pool, observed.identity, observed.record, decision)
+        metrics.DELETIONS.labels(decision.reason.value).inc()
+        if decision.is_orphan:
+            metrics.ORPHANS.inc()
         kind = EventType.WARNING if decision.is_orphan else EventType.NORMAL
         self._tools.recorder.record(node_pool, kind, _event_reason(decision), decision.message)
         if decision.heir is not None:

@@ -6,6 +6,7 @@ line, and an Event on the account, which outlives the object.
 
 import logging
 
+from modelarts_nodepool import metrics
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.resource.node_pool import DeletionPolicy
@@ -25,6 +26,7 @@ def report_leak(tools: Tools, node_pool: NodePool) -> None:
         f"{node_pool.spec.pool_name} may live on and cost money; look at it in the ModelArts console, or create the "
         "object again and delete it"
     )
+    metrics.ORPHANS.inc()
     logger.warning(words, extra={"audit": "leak", **log_fields(node_pool)})
     account = tools.registry.accounts.get(node_pool.spec.account_ref.name)
     if account is not None:

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from modelarts_nodepool import metrics
 from modelarts_nodepool.decide.observed import AccountView
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.ongoing import Ongoing
@@ -71,6 +72,7 @@ class Tools:
         """Replace the whole status of exactly this version. Raises errors.ClusterError."""
         patch = patches.build_status(node_pool, status)
         body = await self.cluster.json_patch(paths.status_path_of(node_pool), patch)
+        metrics.STATUS_WRITES.inc()
         return self.registry.take_node_pool(body)
 
     async def add_finalizer(self, node_pool: NodePool) -> NodePool | None:
