@@ -3,10 +3,19 @@
 Counted by engine/ and app.py, served by engine/health.py as /metrics. Imports nothing of ours.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 # A registry of our own: the library's default one adds series about the interpreter that nobody asked for.
 REGISTRY = CollectorRegistry()
+# When a counter began is of no use here and doubles the series.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 _PREFIX = "modelarts_nodepool"
 
 CLOUD_REQUESTS = Counter(
