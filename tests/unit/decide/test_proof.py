@@ -173,7 +173,7 @@ def test_a_contradiction_is_asked_again_although_polls_go_on(
             earlier_listing=not_listed(100),
             shown=looked(a_cloud_node_pool(available=1), ago),
             resource_pool=billed(Billing.PAY_PER_USE, ago),
-            resource_pools=in_workspace(*listed_names, ago=ago),
+            resource_pools=in_workspace(*listed_names),
         )
 
     held = decide(observed(9.0))

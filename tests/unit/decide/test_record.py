@@ -67,6 +67,12 @@ def test_any_other_answer_leaves_it_in_effect_perhaps(kind: type[CloudError]) ->
     assert record.accepted_time is None
 
 
+def test_an_answer_that_may_have_had_an_effect_is_the_request_to_ask_about() -> None:
+    before = sent(HOUR, accepted=True)
+    record = fail(write_ahead(before, NOON), before, ServerFailure("503", request_id="request-2"), NOON)
+    assert record.request_id == "request-2"
+
+
 @pytest.mark.parametrize("kind", NO_EFFECT)
 @pytest.mark.parametrize("accepted", [True, False], ids=["accepted", "unknown"])
 def test_an_earlier_delete_in_effect_stands_again(kind: type[CloudError], accepted: bool) -> None:  # noqa: FBT001
@@ -107,6 +113,7 @@ GOING = Counts(available=1, deleting=1)
     ("record", "counts", "expected"),
     [
         (ACCEPTED, STILL, NOON),
+        (sent(2 * MINUTE - FRACTION, accepted=True), STILL, NOON),
         (sent(2 * MINUTE - SECOND, accepted=True), STILL, None),
         (sent(-HOUR, accepted=True), STILL, NOON),
         (ACCEPTED.model_copy(update={"sent_time": None}), STILL, NOON),
@@ -116,11 +123,13 @@ GOING = Counts(available=1, deleting=1)
         (ACCEPTED.model_copy(update={"nothing_deleting_since": NOON - HOUR}), STILL, NOON - HOUR),
         (ACCEPTED.model_copy(update={"nothing_deleting_since": NOON}), STILL, NOON),
         (ACCEPTED.model_copy(update={"nothing_deleting_since": NOON + HOUR}), STILL, NOON),
+        (sent(MINUTE, accepted=True).model_copy(update={"nothing_deleting_since": NOON + HOUR}), STILL, NOON),
         (ACCEPTED.model_copy(update={"nothing_deleting_since": NOON - HOUR}), GOING, None),
         (ACCEPTED.model_copy(update={"nothing_deleting_since": NOON - HOUR}), None, NOON - HOUR),
     ],
     ids=[
         "first seen",
+        "two minutes ago to the dot",
         "too soon to say",
         "clock put back",
         "no sent time",
@@ -130,6 +139,7 @@ GOING = Counts(available=1, deleting=1)
         "kept",
         "kept at its own moment",
         "in the future",
+        "in the future, just sent",
         "cleared",
         "kept while not seen",
     ],
