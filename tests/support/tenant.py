@@ -44,6 +44,8 @@ class Tenant:
     def set_up(self, *, with_account: bool = True) -> None:
         self.api.create(NAMESPACES, {"metadata": {"name": self.name}})
         self.cloud.put_resource_pool(self.resource_pool)
+        # The last node pool of a resource pool is guarded: only tests of that guard have none beside theirs.
+        self.in_cloud("stays")
         if with_account:
             self.put_secret(accessKey=self.cloud.hello["accessKey"], secretKey=self.cloud.hello["secretKey"])
             self.create_account()
@@ -78,6 +80,7 @@ class Tenant:
                 "grants": [{"namespaces": [self.name], "resourcePools": ["*"]}],
                 "pollInterval": "1s",
                 "activePollInterval": "1s",
+                "deletionBudget": {"unlimited": True},
             }
             | spec,
         }
@@ -227,6 +230,9 @@ class Tenant:
         while left := [name for name in names if self.is_there(name)]:
             assert time.monotonic() < deadline, f"not gone within {seconds:g} s: {left}\n{self.report()}"
             time.sleep(_POLL_SECONDS)
+
+    def until_event(self, name: str, reason: str) -> None:
+        self.until_true(lambda: reason in self.events(name), f"the event {reason} about {name}")
 
     def until_true(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
         deadline = time.monotonic() + seconds

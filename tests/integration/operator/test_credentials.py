@@ -102,7 +102,6 @@ def test_a_temporary_key_is_used_with_its_token(tenant: Tenant) -> None:
 def test_a_deletion_is_held_by_a_rejected_key_and_goes_on_with_a_good_one(tenant: Tenant) -> None:
     tenant.put_key(secretKey="good")
     tenant.mirrored("training-a")
-    tenant.in_cloud("stays")
     mistype(tenant)
     tenant.until_ready("training-a", "CredentialsRejected", "False")
     tenant.delete("training-a")
@@ -118,7 +117,6 @@ def test_a_deletion_is_held_by_a_rejected_key_and_goes_on_with_a_good_one(tenant
 def test_a_key_that_is_rejected_while_nodes_go_releases_nothing(tenant: Tenant) -> None:
     tenant.put_key(secretKey="good")
     tenant.mirrored("training-a", cloud=SLOW)
-    tenant.in_cloud("stays")
     tenant.delete("training-a")
     tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
     mistype(tenant)

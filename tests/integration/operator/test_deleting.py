@@ -13,7 +13,6 @@ def is_deleting(found: dict[str, object]) -> bool:
 
 def test_the_object_stays_while_its_node_pool_is_being_deleted_and_goes_when_it_is_gone(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
-    tenant.mirrored("stays")
     tenant.kubectl("delete", "manp", "training-a", "-n", tenant.name, "--wait=false")
     found = tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "showing its nodes go")
     assert is_deleting(found)
@@ -26,23 +25,21 @@ def test_the_object_stays_while_its_node_pool_is_being_deleted_and_goes_when_it_
     tenant.finish_delete("training-a")
     tenant.until_gone("training-a")
     assert tenant.deletes() == ["accepted"]
-    tenant.until_true(lambda: "NodePoolGone" in tenant.events("training-a"), "the event NodePoolGone")
+    tenant.until_event("training-a", "NodePoolGone")
     assert "DeleteAccepted" in tenant.events("training-a")
-    assert tenant.get("stays")
+    assert list(tenant.cloud.state_of(tenant.resource_pool)) == ["stays"]
 
 
 def test_nothing_is_sent_for_a_node_pool_that_is_gone_already(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     tenant.cloud.remove_node_pool(tenant.resource_pool, "training-a")
     tenant.delete("training-a")
     tenant.until_gone("training-a")
     assert not tenant.deletes()
-    tenant.until_true(lambda: "AlreadyGone" in tenant.events("training-a"), "the event AlreadyGone")
+    tenant.until_event("training-a", "AlreadyGone")
 
 
 def test_an_object_with_a_mistyped_name_goes_once_its_absence_is_proven(tenant: Tenant) -> None:
-    tenant.mirrored("stays")
     tenant.create("trainnig-a")
     tenant.until_ready("trainnig-a", "NodePoolNotFound", "False")
     tenant.delete("trainnig-a")
@@ -52,7 +49,6 @@ def test_an_object_with_a_mistyped_name_goes_once_its_absence_is_proven(tenant: 
 
 def test_the_second_witness_is_asked_before_an_object_goes(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     since = tenant.cloud.last
     tenant.delete("training-a")
     tenant.until_gone("training-a")
@@ -66,21 +62,11 @@ def test_the_object_goes_whichever_way_the_cloud_says_not_found(tenant: Tenant, 
     tenant.cloud.change({"shape": {"notFound": not_found, "resources": resources}})
     try:
         tenant.mirrored("training-a", cloud={"deleteSeconds": 0})
-        tenant.mirrored("stays")
         tenant.delete("training-a")
         tenant.until_gone("training-a")
         assert tenant.deletes() == ["accepted"]
     finally:
         tenant.cloud.change({"shape": {"notFound": "404", "resources": "object"}})
-
-
-def test_the_last_node_pool_goes_with_its_resource_pool(tenant: Tenant) -> None:
-    tenant.mirrored("training-a", cloud=SLOW)
-    tenant.delete("training-a")
-    tenant.until("training-a", is_deleting, "deleting")
-    tenant.finish_delete("training-a")
-    tenant.until_gone("training-a")
-    assert tenant.deletes() == ["accepted"]
 
 
 def test_an_object_whose_resource_pool_is_gone_goes_after_list_pools_agrees(tenant: Tenant) -> None:
@@ -106,7 +92,7 @@ def test_retain_lets_the_object_go_at_once_without_a_call_to_the_cloud(tenant: T
     assert {request["operation"] for request in asked} <= {"list_node_pools"}, "only the poll that ran before"
     assert not [request for request in asked if request["nodePool"]]
     assert tenant.cloud.state_of(tenant.resource_pool)["training-a"]["states"]["available"] == 2
-    tenant.until_true(lambda: "Retained" in tenant.events("training-a"), "the event Retained")
+    tenant.until_event("training-a", "Retained")
 
 
 def test_retain_needs_no_account_and_no_cloud(tenant: Tenant) -> None:
@@ -118,18 +104,16 @@ def test_retain_needs_no_account_and_no_cloud(tenant: Tenant) -> None:
 
 def test_retain_set_while_the_nodes_are_being_deleted_is_told_as_an_orphan(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
     tenant.patch("training-a", {"spec": {"deletionPolicy": "Retain"}})
     tenant.until_gone("training-a", seconds=10)
-    tenant.until_true(lambda: "RetainedAfterSend" in tenant.events("training-a"), "the event RetainedAfterSend")
+    tenant.until_event("training-a", "RetainedAfterSend")
     assert tenant.deletes() == ["accepted"]
 
 
 def test_a_foreground_deletion_finishes(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     tenant.kubectl("delete", "manp", "training-a", "-n", tenant.name, "--cascade=foreground", "--timeout=40s")
     assert not tenant.is_there("training-a")
     assert tenant.deletes() == ["accepted"]
@@ -144,7 +128,6 @@ def test_a_namespace_goes_whose_objects_retain_their_node_pools(tenant: Tenant) 
 
 def test_a_node_pool_that_is_created_again_by_others_is_not_deleted_twice(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
     tenant.cloud.put_node_pool(tenant.resource_pool, "training-a", restore=True, states={"available": 2})
@@ -156,7 +139,6 @@ def test_a_node_pool_that_is_created_again_by_others_is_not_deleted_twice(tenant
 
 def test_an_object_created_again_under_its_name_is_another_one(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     tenant.until("training-a", is_deleting, "deleting")
     tenant.finish_delete("training-a")
@@ -190,7 +172,6 @@ def test_an_object_deleted_while_the_operator_is_down_is_deleted_when_it_is_back
     tenant: Tenant, operator: OperatorProcess
 ) -> None:
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     operator.stop()
     tenant.delete("training-a")
     assert tenant.is_held("training-a")
@@ -201,7 +182,6 @@ def test_an_object_deleted_while_the_operator_is_down_is_deleted_when_it_is_back
 
 def test_every_delete_and_every_release_is_one_record_in_the_log(tenant: Tenant, operator: OperatorProcess) -> None:
     uid = tenant.mirrored("training-a")["metadata"]["uid"]
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     tenant.until_gone("training-a")
     tenant.until_true(lambda: len(audits(operator, uid)) == 2, "two audit records")

@@ -60,7 +60,7 @@ def test_a_delete_that_took_effect_is_never_sent_again_whatever_was_answered(ten
     tenant.until_gone(*pools)
     assert effects(tenant, pools) == {name: ["accepted"] for name in pools}
     for name in pools:
-        tenant.until_true(lambda name=name: "NodePoolGone" in tenant.events(name), "the event NodePoolGone")
+        tenant.until_event(name, "NodePoolGone")
 
 
 def test_where_the_effect_is_unknown_the_operator_looks_before_it_sends_again(tenant: Tenant) -> None:
@@ -84,7 +84,6 @@ def test_where_the_effect_is_unknown_the_operator_looks_before_it_sends_again(te
 
 def test_a_node_pool_in_use_is_refused_and_sent_again_when_a_person_asks(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud={"inUse": True})
-    tenant.in_cloud("stays")
     tenant.delete("training-a")
     message = tenant.until_blocked("training-a", "RefusedByModelArts")
     assert "ModelArts.50004000" in message
@@ -103,7 +102,6 @@ def test_a_node_pool_in_use_is_refused_and_sent_again_when_a_person_asks(tenant:
 
 def test_each_value_of_reconcile_at_sends_one_delete_at_most(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud={"inUse": True})
-    tenant.in_cloud("stays")
     tenant.delete("training-a")
     tenant.until_blocked("training-a", "RefusedByModelArts")
     tenant.annotate("training-a", reconcile_at="1")
@@ -119,7 +117,6 @@ def test_each_value_of_reconcile_at_sends_one_delete_at_most(tenant: Tenant) -> 
 def test_a_refusal_for_lack_of_permission_is_held_as_the_cloud_s_refusal(tenant: Tenant) -> None:
     tenant.put_key(allow=["list_node_pools", "show_node_pool", "show_pool", "list_pools", "list_node_pool_nodes"])
     tenant.mirrored("training-a")
-    tenant.in_cloud("stays")
     tenant.delete("training-a")
     message = tenant.until_blocked("training-a", "RefusedByModelArts")
     assert "ModelArts.0112" in message
@@ -129,7 +126,6 @@ def test_a_refusal_for_lack_of_permission_is_held_as_the_cloud_s_refusal(tenant:
 
 def test_a_throttled_delete_had_no_effect_and_is_not_hammered(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
-    tenant.in_cloud("stays")
     faulty(tenant, "training-a", tenant.resource_pool, status=429, retryAfter=20)
     tenant.delete("training-a")
     tenant.until_true(tenant.deletes, "a DELETE")
@@ -142,7 +138,6 @@ def test_a_throttled_delete_had_no_effect_and_is_not_hammered(tenant: Tenant) ->
 
 def test_a_node_pool_whose_nodes_all_go_already_is_not_sent_a_delete(tenant: Tenant) -> None:
     tenant.in_cloud("training-a", {"states": {"deleting": 2}})
-    tenant.in_cloud("stays")
     tenant.create("training-a")
     tenant.until_ready("training-a", "NodesDeleting", "False")
     tenant.delete("training-a")
@@ -158,7 +153,6 @@ def test_a_cloud_that_shows_nothing_of_an_accepted_delete_is_waited_for(tenant: 
     tenant.cloud.change({"timings": {"acceptDelaySeconds": 8}})
     try:
         tenant.mirrored("training-a", cloud={"deleteSeconds": 0})
-        tenant.in_cloud("stays")
         tenant.delete("training-a")
         tenant.until_true(tenant.deletes, "a DELETE")
         tenant.wait_for_looks(4)

@@ -31,7 +31,6 @@ def test_a_yearly_monthly_node_holds_its_node_pool(tenant: Tenant) -> None:
     message = tenant.until_blocked("training-a", "YearlyMonthlyBilling")
     tenant.wait_for_looks(3)
     assert not tenant.deletes()
-    tenant.mirrored("stays")
     tenant.cloud.put_node_pool(tenant.resource_pool, "training-a", prepaidNodes=0)
     tenant.run_as_told(message, "annotate")
     tenant.until_gone("training-a")
@@ -40,7 +39,6 @@ def test_a_yearly_monthly_node_holds_its_node_pool(tenant: Tenant) -> None:
 
 def test_a_locked_node_holds_its_node_pool(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud={"lockedNodes": 1})
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     message = tenant.until_blocked("training-a", "NodeLocked")
     assert not tenant.deletes()
@@ -53,7 +51,6 @@ def test_a_locked_node_holds_its_node_pool(tenant: Tenant) -> None:
 def test_unknown_billing_holds_until_a_person_overrides_it_for_this_very_object(tenant: Tenant) -> None:
     tenant.cloud.put_resource_pool(tenant.resource_pool, billingMode=None)
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     message = tenant.until_blocked("training-a", "BillingUnknown")
     tenant.annotate("training-a", override="BillingUnknown@00000000-0000-0000-0000-000000000000")
@@ -66,7 +63,6 @@ def test_unknown_billing_holds_until_a_person_overrides_it_for_this_very_object(
 
 def test_other_finalizers_are_waited_for(tenant: Tenant) -> None:
     tenant.mirrored("training-a", finalizers=["example.com/backup"])
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     message = tenant.until_blocked("training-a", "OtherFinalizers")
     assert "example.com/backup" in message
@@ -80,7 +76,6 @@ def test_other_finalizers_are_waited_for(tenant: Tenant) -> None:
 
 def test_other_finalizers_are_overridden_by_the_command_that_is_shown(tenant: Tenant) -> None:
     tenant.mirrored("training-a", finalizers=["example.com/backup"])
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     tenant.run_as_told(tenant.until_blocked("training-a", "OtherFinalizers"), "annotate")
     tenant.until_true(lambda: not tenant.is_held("training-a"), "our finalizer gone")
@@ -91,7 +86,6 @@ def test_other_finalizers_are_overridden_by_the_command_that_is_shown(tenant: Te
 def test_two_guards_are_lifted_one_after_the_other_and_both_stay_lifted(tenant: Tenant) -> None:
     tenant.cloud.put_resource_pool(tenant.resource_pool, billingMode=None)
     tenant.mirrored("training-a", finalizers=["example.com/backup"])
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     tenant.run_as_told(tenant.until_blocked("training-a", "OtherFinalizers"), "annotate")
     tenant.run_as_told(tenant.until_blocked("training-a", "BillingUnknown"), "annotate")
@@ -101,7 +95,6 @@ def test_two_guards_are_lifted_one_after_the_other_and_both_stay_lifted(tenant: 
 
 def test_a_paused_object_is_watched_and_not_deleted_until_it_goes_on(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     tenant.annotate("training-a", paused="true")
     tenant.delete("training-a")
     message = tenant.until_blocked("training-a", "Paused")
@@ -115,7 +108,6 @@ def test_a_paused_object_is_watched_and_not_deleted_until_it_goes_on(tenant: Ten
 
 def test_a_paused_object_goes_when_its_node_pool_is_gone(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     tenant.annotate("training-a", paused="true")
     tenant.delete("training-a")
     tenant.until_blocked("training-a", "Paused")
@@ -126,7 +118,6 @@ def test_a_paused_object_goes_when_its_node_pool_is_gone(tenant: Tenant) -> None
 
 def test_pausing_does_not_stop_the_release_of_what_was_sent(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
-    tenant.mirrored("stays")
     tenant.delete("training-a")
     tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
     tenant.annotate("training-a", paused="true")
@@ -137,7 +128,6 @@ def test_pausing_does_not_stop_the_release_of_what_was_sent(tenant: Tenant) -> N
 
 def test_an_object_whose_grant_was_taken_away_is_held_until_it_is_back(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     tenant.change_account(grants=[])
     tenant.until_ready("training-a", "NotGranted", "False")
     tenant.delete("training-a")
@@ -150,7 +140,6 @@ def test_an_object_whose_grant_was_taken_away_is_held_until_it_is_back(tenant: T
 
 def test_an_object_whose_account_is_gone_is_held_until_it_is_back(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     tenant.remove_account()
     tenant.delete("training-a")
     message = tenant.until_blocked("training-a", "AccountNotFound")
@@ -197,7 +186,6 @@ def test_a_broken_secret_holds_the_deletion_and_names_the_key(
     tenant: Tenant, keys: dict[str, str], reason: str
 ) -> None:
     tenant.mirrored("training-a")
-    tenant.mirrored("stays")
     tenant.put_secret(**keys)
     tenant.until_ready("training-a", reason, "False")
     tenant.delete("training-a")

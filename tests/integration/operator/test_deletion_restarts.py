@@ -2,6 +2,7 @@
 
 import random
 import signal
+from functools import partial
 
 import pytest
 
@@ -22,7 +23,6 @@ def test_killed_between_the_write_ahead_and_the_answer_it_looks_before_it_sends_
     tenant: Tenant, operator: OperatorProcess
 ) -> None:
     tenant.mirrored("training-a")
-    tenant.in_cloud("stays")
     unanswered_delete(tenant)
     operator.kill()
     record = tenant.get("training-a")["status"]["deletion"]
@@ -36,7 +36,7 @@ def test_killed_between_the_write_ahead_and_the_answer_it_looks_before_it_sends_
     tenant.cloud.remove_node_pool(tenant.resource_pool, "training-a")
     tenant.until_gone("training-a")
     assert len(tenant.deletes()) == 1
-    tenant.until_true(lambda: "NodePoolGone" in tenant.events("training-a"), "the event NodePoolGone")
+    tenant.until_event("training-a", "NodePoolGone")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
@@ -44,7 +44,6 @@ def test_stopped_while_a_delete_waits_for_its_answer_it_ends_quickly_and_sends_n
     tenant: Tenant, operator: OperatorProcess, number: signal.Signals
 ) -> None:
     uid = tenant.mirrored("training-a")["metadata"]["uid"]
-    tenant.in_cloud("stays")
     unanswered_delete(tenant)
     code, seconds = operator.stop(number)
     assert code == 0
@@ -74,7 +73,6 @@ def test_a_held_deletion_is_held_after_a_restart_and_nothing_is_written_again(
 
 def test_a_refusal_is_not_forgotten_by_a_restart(tenant: Tenant, operator: OperatorProcess) -> None:
     tenant.mirrored("training-a", cloud={"inUse": True})
-    tenant.in_cloud("stays")
     tenant.delete("training-a")
     tenant.until_blocked("training-a", "RefusedByModelArts")
     operator.kill()
@@ -104,7 +102,6 @@ def test_killed_at_any_moment_it_deletes_each_node_pool_once(tenant: Tenant, ope
     for name in names:
         tenant.in_cloud(name, {"deleteSeconds": 2})
         tenant.create(name)
-    tenant.in_cloud("stays")
     for name in names:
         tenant.until_ready(name)
     moments = random.Random(7)  # noqa: S311 - the same moments at each run
@@ -113,16 +110,20 @@ def test_killed_at_any_moment_it_deletes_each_node_pool_once(tenant: Tenant, ope
         if moments.random() < 0.5:
             operator.kill()
             operator.start()
-            pause_until = tenant.cloud.last + moments.randrange(6)
-            tenant.until_true(lambda until=pause_until: tenant.cloud.last >= until, "some calls")
+            until = tenant.cloud.last + moments.randrange(6)
+            tenant.until_true(partial(has_asked, tenant, until), "some calls")
     # Where it was killed between write-ahead and DELETE nobody knows what was sent: it is looked for two minutes.
     for name in names:
-        tenant.until_true(lambda name=name: is_settled(tenant, name), f"{name} sent or written ahead")
+        tenant.until_true(partial(is_settled, tenant, name), f"{name} sent or written ahead")
         if not tenant.deletes(name):
             tenant.cloud.remove_node_pool(tenant.resource_pool, name)
     tenant.until_gone(*names)
     assert all(len(tenant.deletes(name)) <= 1 for name in names)
     assert list(tenant.cloud.state_of(tenant.resource_pool)) == ["stays"]
+
+
+def has_asked(tenant: Tenant, until: int) -> bool:
+    return tenant.cloud.last >= until
 
 
 def is_settled(tenant: Tenant, name: str) -> bool:

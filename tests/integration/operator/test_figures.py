@@ -61,7 +61,6 @@ def test_a_deletion_costs_two_writes_one_for_each_change_of_counts_and_one_delet
     names = NAMES[:5]
     for name in names:
         tenant.mirrored(name, cloud={"deleteSeconds": 3})
-    tenant.mirrored("stays")
     begun = datetime.now(UTC)
     tenant.delete(*names)
     tenant.until_gone(*names)
@@ -86,7 +85,6 @@ def test_one_delete_is_sent_though_the_operator_is_killed_while_it_waits(
     tenant: Tenant, operator: OperatorProcess
 ) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
-    tenant.mirrored("stays")
     begun = datetime.now(UTC)
     tenant.delete("training-a")
     tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "showing deleting nodes")
