@@ -17,6 +17,8 @@ from modelarts_nodepool.lab.demo.layout import align, fold_command, fold_prose, 
 WIDTH = 118  # the widest line that kubectl prints here, and its indent
 INDENT = "  "
 QUIET_SECONDS = 10.0
+# For a console that has no other characters.
+ASCII = str.maketrans("─✓✗·…←×", "-+x-.<x")  # noqa: RUF001
 
 
 class Screen:
@@ -169,6 +171,8 @@ class Patience:
 
 
 def _print(console: Console, text: Text) -> None:
+    if not console.encoding.startswith("utf"):
+        text = Text(text.plain.translate(ASCII), text.style, spans=text.spans)
     if console.record:
         # A picture has an edge: what is longer goes on in the next line.
         console.print(text, overflow="fold", highlight=False)

@@ -32,6 +32,14 @@ def test_away_from_a_terminal_there_is_plain_text_only() -> None:
     assert all(line == line.rstrip() for line in out.getvalue().splitlines())
 
 
+def test_a_console_without_unicode_gets_signs_that_it_has() -> None:
+    written = io.BytesIO()
+    out = io.TextIOWrapper(written, encoding="ascii")
+    tell_everything(Screen(Console(file=out, width=WIDTH), is_live=False))
+    out.flush()
+    assert b"  + a fact\n" in written.getvalue()
+
+
 def test_output_is_verbatim_and_never_cut() -> None:
     out = io.StringIO()
     tell_everything(Screen(Console(file=out, width=WIDTH, highlight=False), is_live=False))
