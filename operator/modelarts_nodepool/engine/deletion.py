@@ -126,22 +126,37 @@ class Deletion:
             await asyncio.shield(release)
         except asyncio.CancelledError:
             # Bounded: at the end of the process nobody may be left to write what it waits for.
-            _, late = await asyncio.wait({release}, timeout=SEE_THROUGH_SECONDS)
+            done, late = await asyncio.wait({release}, timeout=SEE_THROUGH_SECONDS)
             for task in late:
                 task.cancel()
+            for task in done:
+                self._note_unread(task, observed.node_pool)
             raise
+
+    @staticmethod
+    def _note_unread(release: asyncio.Task[None], node_pool: NodePool) -> None:
+        """Nobody is left to act on how it ended: an object that is gone or changed is decided on by others."""
+        error = None if release.cancelled() else release.exception()
+        if error is None or isinstance(error, ObjectChanged | ObjectGone):
+            return
+        logger.warning("a release was not seen through: %s", error, extra=log_fields(node_pool))
 
     async def _let_go(self, observed: DeletionObserved, decision: Release) -> None:
         """The one place where our finalizer leaves. The patch tests uid and resourceVersion."""
         node_pool = observed.node_pool
         await self._ledger.enter(node_pool, build_entry(observed, decision, self._tools.clock.now()))
         patch = patches.build_finalizer_removed(node_pool)
+        was_unanswered = self._tools.ongoing.is_releasing(self._uid)
         self._tools.ongoing.release(self._uid, is_releasing=True)
         try:
             body = await self._tools.cluster.json_patch(paths.path_of(node_pool), patch)
-        except (ObjectChanged, ObjectGone):
+        except ObjectChanged:
             # Refused for certain: whoever removes the finalizer now, it is not us.
             self._tools.ongoing.release(self._uid, is_releasing=False)
+            raise
+        except ObjectGone:
+            # Not us, unless an earlier patch of ours went through and its answer was lost.
+            self._tools.ongoing.release(self._uid, is_releasing=was_unanswered)
             raise
         audit.log_release(node_pool, observed.identity, observed.record, decision)
         metrics.DELETIONS.labels(decision.reason.value).inc()
@@ -152,7 +167,12 @@ class Deletion:
         if decision.heir is not None:
             words = f"{node_pool.title} was deleted and handed node pool {node_pool.node_pool_name} over to this object"
             self._tools.recorder.record(decision.heir, EventType.NORMAL, decision.reason.value, words)
-        self._tools.registry.take_node_pool(body)
+        if body["metadata"].get("finalizers"):
+            self._tools.registry.take_node_pool(body)
+        else:
+            # Gone with the last finalizer. This body carries the version it had before: a watch that lags would
+            # bring that one back, finalizer and all.
+            self._tools.registry.drop_node_pool(self._uid)
 
     def _pause_after_look(self) -> timedelta:
         """None, unless looks follow each other without ever leading anywhere: the cloud must not pay for that."""

@@ -1,7 +1,8 @@
 """What the cluster holds, slim and typed, fed by the watches, our own LISTs and the answers to our own writes.
 
 The one memory that engine/ decides from. It sends nothing; whoever wants to know of changes registers for them.
-An older version of an object never replaces a newer one: answers to writes and watch events cross.
+An older version of an object never replaces a newer one, and one that is gone never comes back: answers to writes
+and watch events cross, and a watch that was cut off tells again what is long over.
 """
 
 import logging
@@ -16,6 +17,9 @@ from modelarts_nodepool.resource.node_pool import DeletionPolicy
 from modelarts_nodepool.resource.objects import Account, Metadata, Namespace, NodePool
 
 logger = logging.getLogger(__name__)
+
+# So many uids of objects that are gone are remembered, the newest: far more than a watch can lag behind.
+GONE_REMEMBERED = 10_000
 
 
 class Registry:
@@ -35,6 +39,7 @@ class Registry:
         self.deletion_seen: dict[str, float] = {}
         self.reconcile_seen: dict[str, tuple[str, float]] = {}
         self.retain_seen: set[str] = set()
+        self._gone: dict[str, None] = {}
         self.of_account: defaultdict[str, set[str]] = defaultdict(set)
         self.of_node_pool: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
         self.on_node_pool: Callable[[str], None] = lambda _uid: None
@@ -43,13 +48,18 @@ class Registry:
         self.on_namespace: Callable[[str], None] = lambda _name: None
 
     def take_node_pool(self, body: Mapping[str, Any]) -> NodePool | None:
-        """Take a version of an object; None where it does not have our schema."""
+        """Take a version of an object; None where it does not have our schema, or is gone already.
+
+        A ghost would be worse than a gap: other objects of its node pool would be handed over to it.
+        """
         try:
             node_pool = NodePool.from_body(body)
         except (ValidationError, KeyError, ValueError) as error:
             self._complain(body, error)
             return None
         uid = node_pool.metadata.uid
+        if uid in self._gone:
+            return None
         known = self.node_pools.get(uid)
         if known is not None and is_older(node_pool.metadata, known.metadata):
             return known
@@ -60,7 +70,10 @@ class Registry:
         return node_pool
 
     def drop_node_pool(self, uid: str) -> None:
-        """The object is gone from the cluster."""
+        """The object is gone from the cluster, for good: no uid is given twice."""
+        self._gone[uid] = None
+        if len(self._gone) > GONE_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
         node_pool = self.node_pools.pop(uid, None)
         if node_pool is None:
             return

@@ -1,0 +1,52 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from modelarts_nodepool.engine import registry as module
+from modelarts_nodepool.engine.registry import Registry
+from tests.support.builders import a_node_pool
+
+
+class StandingClock:
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 100.0
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry(StandingClock())
+
+
+def test_an_object_that_is_gone_does_not_come_back_by_a_watch_that_lags(registry: Registry) -> None:
+    body = a_node_pool().finalized().body()
+    uid = body["metadata"]["uid"]
+    registry.take_node_pool(body)
+    registry.drop_node_pool(uid)
+    assert registry.take_node_pool(body) is None
+    assert uid not in registry.node_pools
+    assert not any(registry.of_node_pool.values())
+
+
+def test_an_object_that_was_gone_before_it_was_ever_seen_is_not_taken(registry: Registry) -> None:
+    body = a_node_pool().finalized().body()
+    registry.drop_node_pool(body["metadata"]["uid"])
+    assert registry.take_node_pool(body) is None
+
+
+def test_an_object_created_again_under_the_same_name_is_taken(registry: Registry) -> None:
+    body = a_node_pool().finalized().body()
+    registry.take_node_pool(body)
+    registry.drop_node_pool(body["metadata"]["uid"])
+    again = body | {"metadata": body["metadata"] | {"uid": "another"}}
+    assert registry.take_node_pool(again) is not None
+
+
+def test_so_many_that_are_gone_are_remembered_and_no_more(registry: Registry) -> None:
+    body = a_node_pool().finalized().body()
+    registry.drop_node_pool(body["metadata"]["uid"])
+    for number in range(module.GONE_REMEMBERED):
+        registry.drop_node_pool(f"other-{number}")
+    assert registry.take_node_pool(body) is not None
