@@ -1,0 +1,136 @@
+"""The operator before its CRDs are there, while they go, and while there is no API server: on a cluster of its own."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
+from tests.support.api import Api
+from tests.support.cloud import Cloud
+from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
+from tests.support.liveness import eventually
+from tests.support.operator import NAME, NAMESPACE, OperatorProcess
+from tests.support.tenant import Tenant
+
+WAITS = 503
+
+
+@pytest.fixture(scope="module")
+def plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    with ControlPlane.start(tmp_path_factory.mktemp("own") / "control-plane", control_plane_binaries) as plane:
+        plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
+        yield plane
+
+
+@pytest.fixture
+def operator(plane: ControlPlane, cloud: Cloud, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """Not started yet."""
+    identity = plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
+    operator = OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", tmp_path / "operator.log")
+    yield operator
+    operator.end()
+
+
+@pytest.fixture
+def served(plane: ControlPlane, cloud: Cloud, operator: OperatorProcess) -> Iterator[Tenant]:
+    """A tenant for as soon as the CRDs are there: call `set_up`."""
+    with Api(plane) as api:
+        tenant = Tenant(plane, api, cloud, operator)
+        yield tenant
+        tenant.tear_down()
+
+
+def install(plane: ControlPlane, *plurals: str) -> None:
+    for plural in plurals:
+        group = plural.partition(".")[2]
+        path = REPOSITORY / "crds" / f"{group}_{plural.partition('.')[0]}.yaml"
+        plane.kubectl.run("apply", "--server-side", "-f", str(path))
+
+
+def remove(plane: ControlPlane) -> None:
+    plane.kubectl.run("delete", "crd", NODE_POOLS, ACCOUNTS, "--ignore-not-found", "--timeout=60s")
+
+
+def says(operator: OperatorProcess, *words: str) -> bool:
+    status, body = operator.readiness()
+    return status == WAITS and all(word in body for word in words)
+
+
+def test_it_waits_for_its_kinds_says_so_and_serves_when_they_come(
+    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+) -> None:
+    remove(plane)
+    operator.launch()
+    apply = "kubectl apply --server-side -f crds/"
+    assert eventually(lambda: says(operator, NODE_POOLS, ACCOUNTS, "not installed", apply)), operator.tail()
+    assert any(line["message"].startswith("waiting: ") and NODE_POOLS in line["message"] for line in operator.lines())
+    install(plane, NODE_POOLS)
+    assert eventually(lambda: says(operator, ACCOUNTS) and not says(operator, NODE_POOLS)), operator.readiness()
+    install(plane, ACCOUNTS)
+    assert eventually(operator.is_ready), operator.tail()
+    served.set_up()
+    served.mirrored("training-a")
+    served.delete("training-a")
+    served.until_gone("training-a")
+    assert served.deletes() == ["accepted"]
+
+
+def test_a_deleted_crd_deletes_no_node_pool_and_new_objects_are_served_without_a_restart(
+    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+) -> None:
+    install(plane, NODE_POOLS, ACCOUNTS)
+    operator.start()
+    served.set_up()
+    served.mirrored("training-a")
+    served.mirrored("training-b")
+    plane.kubectl.run("delete", "crd", NODE_POOLS, "--wait=false")
+    message = served.until_blocked("training-a", "CustomResourceDefinitionTerminating")
+    served.until_blocked("training-b", "CustomResourceDefinitionTerminating")
+    served.wait_for_looks(2)
+    assert not served.deletes()
+    served.run_as_told(message, "annotate")
+    served.until_gone("training-a")
+    assert served.deletes() == ["accepted"]
+    served.patch("training-b", {"spec": {"deletionPolicy": "Retain"}})
+    served.until_gone("training-b")
+    plane.kubectl.run("wait", "--for=delete", f"crd/{NODE_POOLS}", "--timeout=60s")
+    pid = operator.pid
+    install(plane, NODE_POOLS)
+    assert eventually(lambda: plane.kubectl.run("get", "manp", "-A", check=False).code == 0)
+    served.mirrored("training-c")
+    served.delete("training-c")
+    served.until_gone("training-c")
+    assert served.deletes() == ["accepted", "accepted"]
+    assert operator.pid == pid
+
+
+def test_it_can_be_started_while_there_is_no_api_server(
+    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+) -> None:
+    install(plane, NODE_POOLS, ACCOUNTS)
+    restarting = threading.Thread(target=plane.restart_apiserver_blocking, args=(8.0,))
+    restarting.start()
+    try:
+        operator.launch()
+        assert eventually(lambda: operator.readiness()[0] == WAITS), operator.tail()
+    finally:
+        restarting.join()
+    assert eventually(operator.is_ready, 60), operator.tail()
+    served.set_up()
+    served.mirrored("training-a")
+
+
+@pytest.mark.parametrize("is_installed", [True, False], ids=["working", "waiting for the CRDs"])
+def test_it_stops_at_once_in_any_state(plane: ControlPlane, operator: OperatorProcess, *, is_installed: bool) -> None:
+    if is_installed:
+        install(plane, NODE_POOLS, ACCOUNTS)
+        operator.start()
+    else:
+        remove(plane)
+        operator.launch()
+        assert eventually(lambda: says(operator, "not installed")), operator.tail()
+    code, seconds = operator.stop()
+    assert code == 0
+    assert seconds < 5

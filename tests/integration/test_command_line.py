@@ -1,0 +1,112 @@
+"""What the command says to people: help, and settings that are wrong. No cluster is needed for any of it."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: here
+contexts: [{name: here, context: {cluster: here, user: me}}]
+clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: me, user: {token: not-a-token}}]
+"""
+FINE = ("run", "--operator-namespace", "modelarts-system", "--http-host", "127.0.0.1", "--http-port", "0")
+
+
+def run(*args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-m", "modelarts_nodepool", *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+        env={key: value for key, value in os.environ.items() if not key.startswith(("MODELARTS", "KUBE"))}
+        | environment,
+    )
+
+
+def refused(*args: str, **environment: str) -> str:
+    """Exit code 2 and words on standard error, never a traceback."""
+    done = run(*args, **environment)
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+    return done.stderr
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> str:
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--endpoint", "https://modelarts.example.com"), "REGION=URL"),
+        (("--endpoint", "cn-north-4=ftp://modelarts.example.com"), "https://"),
+        (("--endpoint", "cn-north-4=http://modelarts.example.com"), "http://"),
+        (("--endpoint", "cn-north-4=https://a.example.com", "--endpoint", "cn-north-4=https://b.example.com"), "twice"),
+        (("--operator-namespace", "Not_A_Name"), "--operator-namespace"),
+        (("--operator-namespace", "../secrets"), "--operator-namespace"),
+        (("--http-port", "99999"), "--http-port"),
+        (("--log-format", "xml"), "--log-format"),
+        (("--log-level", "chatty"), "--log-level"),
+        (("--no-such-flag",), "--no-such-flag"),
+        (("--kubeconfig", "/nowhere/kubeconfig"), "/nowhere/kubeconfig"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_wrong_setting_ends_with_exit_code_2_and_names_it(kubeconfig: str, args: tuple[str, ...], words: str) -> None:
+    assert words in refused(*FINE, "--kubeconfig", kubeconfig, *args)
+
+
+def test_a_wrong_variable_is_refused_like_the_flag(kubeconfig: str) -> None:
+    said = refused(*FINE, "--kubeconfig", kubeconfig, MODELARTS_NODEPOOL_ENDPOINT="cn-north-4=http://example.com")
+    assert "http://" in said
+
+
+def test_a_port_that_is_taken_is_named_with_the_flag_that_chooses_another(kubeconfig: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = refused(*FINE, "--kubeconfig", kubeconfig, "--http-port", port)
+    assert port in said
+    assert "--http-port" in said
+
+
+def test_a_kubeconfig_that_is_no_yaml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "broken"
+    path.write_text("{")
+    assert str(path) in refused(*FINE, "--kubeconfig", str(path))
+
+
+def test_without_a_cluster_it_says_where_it_looked(tmp_path: Path) -> None:
+    assert "KUBECONFIG" in refused(*FINE, HOME=str(tmp_path))
+
+
+@pytest.mark.parametrize("command", [(), ("run",), ("simulate",), ("demo",)], ids=" ".join)
+def test_help_is_printed_and_fits_the_screen(command: tuple[str, ...]) -> None:
+    done = run(*command, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: ")
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_the_help_of_run_names_a_variable_for_each_of_its_flags() -> None:
+    words = run("run", "--help").stdout
+    flags = ["OPERATOR_NAMESPACE", "ENDPOINT", "KUBECONFIG", "HTTP_HOST", "HTTP_PORT", "LOG_FORMAT", "LOG_LEVEL"]
+    for flag in [*flags, "LEADER_ELECTION"]:
+        assert f"MODELARTS_NODEPOOL_{flag}" in words
+
+
+def test_an_unknown_command_is_refused() -> None:
+    assert "delete-everything" in refused("delete-everything")
