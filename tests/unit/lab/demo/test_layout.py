@@ -10,7 +10,9 @@ WORDS = ["kubectl", "get", "manp", "-o", shlex.quote('jsonpath={"  "}{.a}'), "--
 @pytest.mark.parametrize("width", [20, 30, 40, 200])
 def test_a_folded_command_is_the_same_command_to_a_shell(width: int) -> None:
     folded = "\n".join(fold_command(WORDS, width, "    "))
-    assert shlex.split(folded.replace("\\\n", "")) == shlex.split(" ".join(WORDS))
+    to_a_shell = folded.replace("\\\n", "")
+    assert "\n" not in to_a_shell
+    assert shlex.split(to_a_shell) == shlex.split(" ".join(WORDS))
 
 
 def test_no_line_of_a_folded_command_is_too_long_unless_one_word_is() -> None:
