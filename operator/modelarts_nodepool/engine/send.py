@@ -96,6 +96,7 @@ class Sender:
         self, facts: Facts, observed: DeletionObserved, view: AccountView, identity: Identity, before: DeletionRecord
     ) -> None:
         node_pool, clock = observed.node_pool, self._tools.clock
+        finished_before = facts.send_finished
         answer: Accepted | CloudError
         try:
             answer = await self._tools.clouds.call(
@@ -117,6 +118,9 @@ class Sender:
             self._tools.recorder.record(node_pool, EventType.NORMAL, "DeleteAccepted", words)
         else:
             facts.record = fail(facts.record, before, answer, clock.now())
+            if answer.had_no_effect:
+                # As if it had never been sent: only an earlier DELETE is still to be waited for.
+                facts.send_finished = finished_before
             self._note_failure(facts, answer)
         audit.log_delete(node_pool, identity, facts.record, answer)
 
