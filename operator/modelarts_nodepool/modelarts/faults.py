@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from modelarts_nodepool import errors
+from modelarts_nodepool.logs import masked
 from modelarts_nodepool.modelarts import codes
 from modelarts_nodepool.modelarts.answers import Answer, ErrorBody, parse_http_date, read_error
 from modelarts_nodepool.modelarts.operations import Call, Operation
@@ -67,7 +68,8 @@ def fault_of(call: Call, answer: Answer, now: datetime, hidden: Collection[str] 
     """The error for an answer that is no success. `hidden` are values that must not show in its message."""
     fault = Fault(call, answer, read_error(answer.body), now)
     meaning = next(found for judge in _JUDGES if (found := judge(fault)) is not None)
-    words = plain_words(fault.body.words, 500, hidden)
+    # A cloud may quote back what it was sent, its signature included.
+    words = masked(plain_words(fault.body.words, 500, hidden))
     said = " ".join(part for part in (str(fault.status), fault.code or "") if part)
     message = f"{call.title} was answered {said}: {words or 'no words'}. {meaning.remedy}"
     return meaning.kind(
