@@ -121,7 +121,7 @@ class Deletion:
 
     async def _release(self, observed: DeletionObserved, decision: Release) -> None:
         """Let go, and see it through: news that the object is gone ends this task before its own answer is in."""
-        release = asyncio.create_task(self._let_go(observed, decision), name=f"release {self._uid}")
+        release = asyncio.create_task(self._let_go_in_turn(observed, decision), name=f"release {self._uid}")
         try:
             await asyncio.shield(release)
         except asyncio.CancelledError:
@@ -140,6 +140,22 @@ class Deletion:
         if error is None or isinstance(error, ObjectChanged | ObjectGone):
             return
         logger.warning("a release was not seen through: %s", error, extra=log_fields(node_pool))
+
+    async def _let_go_in_turn(self, observed: DeletionObserved, decision: Release) -> None:
+        """Two objects of one node pool must not be handed over to each other: each for itself could be right."""
+        if decision.heir is None or observed.identity is None:
+            await self._let_go(observed, decision)
+            return
+        async with self._tools.turns[observed.identity]:
+            # The heir as it is now: a watch that lags shows one that lives and is long being deleted.
+            await self._tools.refresh(decision.heir)
+            node_pool = self._tools.registry.node_pools.get(self._uid)
+            if node_pool is None or not node_pool.is_protected:
+                return
+            again = self._facts.observe(node_pool)
+            confirmed = decide_deletion(again, self._tools.moment())
+            if isinstance(confirmed, Release) and _is_same(confirmed.heir, decision.heir):
+                await self._let_go(again, confirmed)
 
     async def _let_go(self, observed: DeletionObserved, decision: Release) -> None:
         """The one place where our finalizer leaves. The patch tests uid and resourceVersion."""
@@ -215,6 +231,11 @@ class Deletion:
                 await self._news.wait()
         except TimeoutError:
             return
+
+
+def _is_same(one: NodePool | None, other: NodePool) -> bool:
+    """Whether this is the heir that was just read."""
+    return one is None or one.metadata.uid == other.metadata.uid
 
 
 def _event_reason(decision: Release) -> str:

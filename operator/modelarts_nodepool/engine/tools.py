@@ -1,6 +1,8 @@
 """What the workers of the engine share: memory, pollers, clients, cluster, clock, and how to write."""
 
+import asyncio
 import logging
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -23,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """Everything a worker of the engine needs, joined in app.py."""
+    """Everything a worker of the engine needs, joined in app.py. `turns`: one hand-over at a time per node pool."""
 
     registry: Registry
     pollers: Pollers
@@ -32,6 +34,7 @@ class Tools:
     clock: Clock
     recorder: EventRecorder
     ongoing: Ongoing = field(default_factory=Ongoing)
+    turns: defaultdict[Identity, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     def moment(self) -> Moment:
         """Both clocks, read at once."""
