@@ -1,17 +1,18 @@
 """What a person on call does while things settle: follow the command in the message of what is held. No more.
 
 A refusal that a fault made is tried again by itself after five minutes or more, by design; the message says how to
-go on at once, and performance.py lets this be done twice. Objects whose case is to be held are left alone.
+go on at once, and performance.py lets this be done three times. Objects whose case is to be held are left alone.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from modelarts_nodepool.lab.storm.api import Api, node_pool_path
-from modelarts_nodepool.lab.storm.cases import EXPECTED, Ending
+from modelarts_nodepool.lab.storm.cases import EXPECTED
 from modelarts_nodepool.lab.storm.evidence import Snapshot
 from modelarts_nodepool.lab.storm.ground import Plan
 from modelarts_nodepool.lab.storm.journal import Journal
+from modelarts_nodepool.lab.storm.releasing import ENDINGS
 from modelarts_nodepool.resource.names import RECONCILE_ANNOTATION
 
 # From the third attempt on the pause before the next one is longer than a storm settles for.
@@ -23,7 +24,7 @@ async def look_again(plan: Plan, snapshot: Snapshot, api: Api, journal: Journal,
     count = 0
     for planned in plan.objects:
         body = snapshot.objects.get(planned.title)
-        if body is None or EXPECTED[planned.case].ending not in {Ending.GONE, Ending.LET_GO}:
+        if body is None or EXPECTED[planned.case].ending not in ENDINGS:
             continue
         if needs_a_person(body):
             count += 1

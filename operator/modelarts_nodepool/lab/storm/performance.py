@@ -34,7 +34,8 @@ PREFIX = "modelarts-nodepool-storm-"
 TELL_SECONDS = 5.0
 # An unknown outcome is looked at for two minutes before anything is sent again.
 SETTLE_SECONDS = 190.0
-MEND_AFTER_SECONDS = (20.0, 110.0)
+# A 409 is shown two minutes late: until then its DELETE may be in effect.
+MEND_AFTER_SECONDS = (20.0, 75.0, 130.0)
 LOOK_SECONDS = 1.0
 
 

@@ -21,7 +21,7 @@ from modelarts_nodepool.resource.reasons import Reason
 
 # One of each so often, on average.
 FAULT_EVERY, TOUCH_EVERY, NODES_EVERY, ACCOUNT_EVERY = 1.2, 2.0, 6.0, 5.0
-API_RESTART_EVERY, OPERATOR_EVERY, ROTATION_EVERY = 70.0, 30.0, 60.0
+API_RESTART_EVERY, OPERATOR_EVERY, ROTATION_EVERY = 70.0, 40.0, 60.0
 DELETIONS_OVER_BY = 0.7
 
 
