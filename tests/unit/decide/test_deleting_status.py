@@ -128,6 +128,14 @@ def test_words_that_only_repeat_themselves_stay() -> None:
     other = status_of(a_deletion(DELETED.saying(blocked())), replace(HELD, message="new words"))
     assert other is not None
     assert {condition.message for condition in other.conditions} == {"new words"}
+    unlike = status_of(a_deletion(DELETED.saying(blocked())), PASSING, 5 * MINUTE)
+    assert unlike is not None
+    assert {condition.message for condition in unlike.conditions} == {"503"}
+    refusal = Hold(Reason.REFUSED_BY_MODELARTS, "it was answered 400: in use", MINUTE)
+    before = blocked(Reason.REFUSED_BY_MODELARTS, "it was answered 400: a default node pool")
+    anew = status_of(a_deletion(DELETED.saying(before)), refusal)
+    assert anew is not None
+    assert {condition.message for condition in anew.conditions} == {refusal.message}
 
 
 def test_paused_and_nodes_healthy_stand_beside() -> None:
@@ -174,11 +182,12 @@ def test_nothing_is_pinned_that_was_not_seen_or_is_not_granted() -> None:
 
 
 def test_what_was_pinned_stays_pinned() -> None:
-    observed = a_deletion(DELETED.pinned(region="cn-east-3"))
-    status = status_of(observed, HELD, HOUR)
-    assert status is not None
-    assert status.identity is not None
-    assert status.identity.region == "cn-east-3"
+    for listing in (listed(available=1), None):
+        observed = a_deletion(DELETED.pinned(region="cn-east-3"), listing=listing)
+        status = status_of(observed, HELD, HOUR)
+        assert status is not None
+        assert status.identity is not None
+        assert status.identity.region == "cn-east-3"
 
 
 def test_one_more_attempt_does_not_take_back_that_it_is_stuck() -> None:

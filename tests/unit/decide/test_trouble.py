@@ -92,6 +92,11 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
         Reason.NODE_POOL_NOT_FOUND,
         "(it has: other-0, other-1, other-2, other-3, other-4, …)",
     ),
+    "no-node-pool-among-five": (
+        an_observation(YOUNG, seen=a_listing(*(a_cloud_node_pool(f"other-{number}") for number in range(5)))),
+        Reason.NODE_POOL_NOT_FOUND,
+        "other-4); correct",
+    ),
     "no-node-pool-at-all": (
         an_observation(YOUNG, seen=a_listing()),
         Reason.NODE_POOL_NOT_FOUND,
