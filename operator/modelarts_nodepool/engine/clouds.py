@@ -68,15 +68,17 @@ class Clouds:
 
     async def call(self, account: Account, operation: Callable[[ModelArts], Awaitable[T]]) -> T:
         """Make one call with credentials in hand. Raises CloudError or CredentialsUnavailable."""
-        client = await self.ready(account)
-        login = self._logins[account.metadata.name]
+        login = await self._current(account)
         digest = _digest(login.key)
         if digest in self._accepted:
-            return await self._call(account, digest, client, operation)
+            return await self._call(account, digest, login.client, operation)
         async with self._trials.setdefault(digest, asyncio.Semaphore(TRIALS_AT_ONCE)):
-            # It may have been rejected while this call waited for its turn.
-            self._refuse_rejected(account, login)
-            return await self._call(account, digest, client, operation)
+            # Only now: it may have been rejected while this call waited for its turn.
+            self._refuse_rejected(account, digest)
+            if digest in self._rejected:
+                # One probe: whoever asks next is refused again until its answer is in.
+                self._rejected[digest] = (self._clock.monotonic(), self._rejected[digest][1])
+            return await self._call(account, digest, login.client, operation)
 
     async def _call(
         self, account: Account, digest: str, client: ModelArts, operation: Callable[[ModelArts], Awaitable[T]]
@@ -103,10 +105,8 @@ class Clouds:
 
     async def ready(self, account: Account) -> ModelArts:
         """The account's client, its Secret read not too long ago and its key not lately rejected."""
-        lock = self._locks.setdefault(account.metadata.name, asyncio.Lock())
-        async with lock:
-            login = await self._login(account)
-        self._refuse_rejected(account, login)
+        login = await self._current(account)
+        self._refuse_rejected(account, _digest(login.key))
         return login.client
 
     async def aclose(self) -> None:
@@ -115,15 +115,21 @@ class Clouds:
             await _close(login.client)
         self._logins.clear()
 
+    async def _current(self, account: Account) -> _Login:
+        async with self._locks.setdefault(account.metadata.name, asyncio.Lock()):
+            return await self._login(account)
+
     async def _login(self, account: Account) -> _Login:
         name = account.metadata.name
         login = self._logins.get(name)
         now = self._clock.monotonic()
-        if login is not None and login.of.spec == account.spec and login.of.metadata.uid == account.metadata.uid:
-            if now - login.read_at < account.spec.poll_interval.total_seconds() / 2:
+        if login is not None and _is_same_place(login.of, account):
+            is_same_secret = login.of.spec.credentials == account.spec.credentials
+            if is_same_secret and now - login.read_at < account.spec.poll_interval.total_seconds() / 2:
                 return login
-            login.key = await self._read_key(account, login.key)
-            login.read_at = now
+            # The client stays: closing it would cut off a DELETE that waits for its answer.
+            login.key = await self._read_key(account, login.key if is_same_secret else None)
+            login.read_at, login.of = now, account
             return login
         key = await self._read_key(account)
         if login is not None:
@@ -158,20 +164,23 @@ class Clouds:
             redact(secret)
         return key
 
-    def _refuse_rejected(self, account: Account, login: _Login) -> None:
-        digest = _digest(login.key)
-        rejected = self._rejected.get(digest)
-        if rejected is None:
-            return
-        since, words = rejected
+    def _refuse_rejected(self, account: Account, digest: str) -> None:
+        since, words = self._rejected.get(digest, (float("-inf"), ""))
         if self._clock.monotonic() - since >= REJECTED_FOR.total_seconds():
-            # One probe: whoever asks next is refused again until its answer is in.
-            self._rejected[digest] = (self._clock.monotonic(), words)
             return
         raise CredentialsRejected(
             f"{words}; the key is not used for five minutes, lest it be locked; put a valid one into Secret "
             f"{self._namespace}/{account.spec.credentials.secret_name} and it is used at once"
         )
+
+
+def _is_same_place(one: Account, other: Account) -> bool:
+    """Whether a client of one is good for the other: the same object, region and project."""
+    return (one.metadata.uid, one.spec.region, one.spec.project_id) == (
+        other.metadata.uid,
+        other.spec.region,
+        other.spec.project_id,
+    )
 
 
 def _digest(key: AccessKey) -> str:
