@@ -8,10 +8,10 @@ import importlib.util
 import logging
 import re
 import sys
+from importlib.metadata import version
 
 import click
 
-from modelarts_nodepool import app
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.logs import set_up_logging
 from modelarts_nodepool.modelarts.endpoints import parse_endpoints
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
         "max_content_width": 100,
     }
 )
-@click.version_option(app.VERSION, prog_name="modelarts-nodepool")
+@click.version_option(version("modelarts-nodepool-operator"), prog_name="modelarts-nodepool")
 def cli() -> None:
     """Delete ModelArts node pools safely from Kubernetes, and see their nodes in status.
 
@@ -148,6 +148,9 @@ def run(
         kubeconfig=kubeconfig,
     )
     set_up_logging(settings.log_format, settings.log_level)
+    # Here and not above: it takes a second, which --help and an early Ctrl-C should not wait for.
+    from modelarts_nodepool import app  # noqa: PLC0415
+
     asyncio.run(app.run(settings))
 
 
@@ -162,8 +165,8 @@ def _add_lab() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    _add_lab()
     try:
+        _add_lab()
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
