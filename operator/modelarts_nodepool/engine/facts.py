@@ -25,7 +25,7 @@ from modelarts_nodepool.errors import (
 )
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.ports import ModelArts, NodePoolListing
-from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
+from modelarts_nodepool.resource.node_pool import DeletionPolicy, DeletionRecord, Identity
 from modelarts_nodepool.resource.objects import Account, NodePool
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,9 @@ class Facts:
         )
 
     def poller(self, node_pool: NodePool) -> Poller | None:
-        """The poller of the resource pool; none where account, grant or identity forbid to look."""
+        """The poller of the resource pool; none where account, grant or identity forbid to look, or Retain asks not to."""
+        if node_pool.spec.deletion_policy is DeletionPolicy.RETAIN:
+            return None
         view = self.tools.account_view(node_pool)
         pinned = node_pool.status.identity
         if view is None or not view.is_granted or (pinned is not None and pinned != view.identity):
