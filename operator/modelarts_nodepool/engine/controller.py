@@ -75,7 +75,9 @@ class Controller:
             self._tools.pollers.leave(uid)
             self._free_accounts()
         elif node_pool.metadata.deleted is not None:
-            self._wake_deletion(uid)
+            # Until the watch has told it, an object that is to take over may not be known yet.
+            if uid in self._tools.registry.deletion_told:
+                self._wake_deletion(uid)
         else:
             self._mirror.queue.add(uid)
 

@@ -25,7 +25,9 @@ GONE_REMEMBERED = 10_000
 class Registry:
     """Node pool objects by uid, accounts and namespaces by name.
 
-    `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid.
+    `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid. `deletion_told`
+    are those whose deletion was told in order, by a watch or a complete LIST: every object that was there before it
+    is known, too. What an answer to a write of ours tells may be ahead of all others.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -39,6 +41,7 @@ class Registry:
         self.deletion_seen: dict[str, float] = {}
         self.reconcile_seen: dict[str, tuple[str, float]] = {}
         self.retain_seen: set[str] = set()
+        self.deletion_told: set[str] = set()
         self._gone: dict[str, None] = {}
         self.of_account: defaultdict[str, set[str]] = defaultdict(set)
         self.of_node_pool: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
@@ -46,6 +49,17 @@ class Registry:
         self.on_vanished: Callable[[NodePool], None] = lambda _node_pool: None
         self.on_account: Callable[[str], None] = lambda _name: None
         self.on_namespace: Callable[[str], None] = lambda _name: None
+
+    def tell_node_pool(self, body: Mapping[str, Any]) -> None:
+        """Take a version of an object that comes in order, after all that was there before."""
+        uid, is_deleted = str(body["metadata"]["uid"]), bool(body["metadata"].get("deletionTimestamp"))
+        is_news = is_deleted and uid not in self.deletion_told and uid not in self._gone
+        if is_news:
+            self.deletion_told.add(uid)
+        before = self.node_pools.get(uid)
+        self.take_node_pool(body)
+        if is_news and before is not None and self.node_pools.get(uid) is before:
+            self.on_node_pool(uid)
 
     def take_node_pool(self, body: Mapping[str, Any]) -> NodePool | None:
         """Take a version of an object; None where it does not have our schema, or is gone already.
@@ -83,6 +97,7 @@ class Registry:
             memory.pop(uid, None)
         self.on_vanished(node_pool)
         self.retain_seen.discard(uid)
+        self.deletion_told.discard(uid)
         self.on_node_pool(uid)
 
     def take_account(self, body: Mapping[str, Any]) -> Account | None:

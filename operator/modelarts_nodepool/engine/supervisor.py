@@ -87,7 +87,11 @@ class Supervisor:
         await self._cluster.list_as(paths.NAMESPACES, registry.take_namespace)
         begun = self._clock.monotonic()
         registry.forget_missing_accounts(await self._cluster.list_as(paths.ACCOUNTS, self._take_account), begun)
-        uids = await self._cluster.list_as(paths.NODE_POOLS, self._take_node_pool)
+        deleted: list[Mapping[str, Any]] = []
+        uids = await self._cluster.list_as(paths.NODE_POOLS, lambda body: self._take_node_pool(body, deleted))
+        for body in deleted:
+            # Only now: before the last page an object that is to take over may not be known yet.
+            registry.tell_node_pool(body)
         registry.forget_missing(uids, begun)
         self._controller.begin()
 
@@ -95,6 +99,8 @@ class Supervisor:
         self._registry.take_account(body)
         return str(body["metadata"]["name"])
 
-    def _take_node_pool(self, body: Mapping[str, Any]) -> str:
+    def _take_node_pool(self, body: Mapping[str, Any], deleted: list[Mapping[str, Any]]) -> str:
         self._registry.take_node_pool(body)
+        if body["metadata"].get("deletionTimestamp"):
+            deleted.append(body)
         return str(body["metadata"]["uid"])

@@ -129,7 +129,7 @@ class _Run:
         if is_gone:
             self._objects.drop_node_pool(body["metadata"]["uid"])
         else:
-            self._objects.take_node_pool(body)
+            self._objects.tell_node_pool(body)
 
     def _take_account(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
         if is_gone:
