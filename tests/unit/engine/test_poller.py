@@ -1,0 +1,226 @@
+"""When a resource pool is looked at, how often, and whom a look answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.engine.poller import ACTIVE_FOR, Poller, PollKey
+from modelarts_nodepool.errors import NoAnswer
+from modelarts_nodepool.ports import NodePoolListing
+from modelarts_nodepool.resource.objects import Account
+from tests.support.builders import (
+    NOON,
+    a_cloud_node_pool,
+    a_listing,
+    an_account,
+    an_unreadable_node_pool,
+)
+
+USUAL, ACTIVE = timedelta(seconds=600), timedelta(seconds=10)
+ACCOUNT = an_account().polling(USUAL, ACTIVE).build()
+CALM = a_listing(a_cloud_node_pool(available=2))
+BUSY = a_listing(a_cloud_node_pool(available=1, deleting=1))
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def advance(self, span: timedelta) -> None:
+        self.seconds += span.total_seconds()
+
+
+class Answers:
+    """Stands where clients of accounts stand: answers each LIST with `answer`, once `gate` is open."""
+
+    def __init__(self) -> None:
+        self.answer: NodePoolListing | Exception = CALM
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = 0
+
+    async def call(self, account: Account, operation: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401, ARG002 - as Clouds
+        self.asked += 1
+        await self.gate.wait()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Stage:
+    """One poller that runs."""
+
+    def __init__(self) -> None:
+        self.clock, self.answers = HandClock(), Answers()
+        self.account: Account | None = ACCOUNT
+        self.is_needed, self.is_deleting = True, False
+        self.told = 0
+        self.poller = Poller(
+            key=PollKey.of(ACCOUNT, "pool-a"),
+            account=lambda: self.account,
+            is_needed=lambda: self.is_needed,
+            is_deleting=lambda: self.is_deleting,
+            clouds=cast("Clouds", self.answers),  # for the one method that is used
+            clock=self.clock,
+            on_look=self._tell,
+        )
+        self.task = asyncio.create_task(self.poller.run())
+
+    def _tell(self, _: Poller) -> None:
+        self.told += 1
+
+    async def pass_time(self, span: timedelta) -> None:
+        """Let time pass and the poller notice it."""
+        self.clock.advance(span)
+        self.poller.poke()
+        await turns()
+
+
+async def turns() -> None:
+    """Let every task run until it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    stage = Stage()
+    await turns()
+    yield stage
+    stage.task.cancel()
+    await asyncio.gather(stage.task, return_exceptions=True)
+
+
+async def test_it_looks_at_once_and_then_once_an_interval(stage: Stage) -> None:
+    assert stage.answers.asked == stage.told == 1
+    await stage.pass_time(USUAL - timedelta(seconds=1))
+    assert stage.answers.asked == 1
+    await stage.pass_time(timedelta(seconds=1))
+    assert stage.answers.asked == stage.told == 2
+
+
+async def test_nodes_that_come_or_go_shorten_the_interval(stage: Stage) -> None:
+    assert stage.poller.interval() == USUAL
+    stage.answers.answer = BUSY
+    await stage.pass_time(USUAL)
+    assert stage.poller.interval() == ACTIVE
+    stage.answers.answer = CALM
+    await stage.pass_time(ACTIVE)
+    assert stage.poller.interval() == USUAL
+
+
+async def test_a_deletion_shortens_the_interval_before_the_cloud_shows_anything(stage: Stage) -> None:
+    stage.is_deleting = True
+    await stage.pass_time(timedelta())
+    assert stage.poller.interval() == ACTIVE
+
+
+async def test_after_half_an_hour_of_it_each_look_doubles_the_interval_up_to_the_usual_one(stage: Stage) -> None:
+    stage.answers.answer = BUSY
+    await stage.pass_time(USUAL)
+    await stage.pass_time(ACTIVE_FOR - timedelta(seconds=1))
+    assert stage.poller.interval() == ACTIVE
+    seen = []
+    for _ in range(8):
+        await stage.pass_time(USUAL)
+        seen.append(stage.poller.interval())
+    assert seen == [ACTIVE * 2, ACTIVE * 4, ACTIVE * 8, ACTIVE * 16, ACTIVE * 32, USUAL, USUAL, USUAL]
+
+
+async def test_calm_looks_end_the_doubling(stage: Stage) -> None:
+    stage.answers.answer = BUSY
+    await stage.pass_time(USUAL)
+    await stage.pass_time(ACTIVE_FOR)
+    stage.answers.answer = CALM
+    await stage.pass_time(USUAL)
+    stage.answers.answer = BUSY
+    await stage.pass_time(USUAL)
+    assert stage.poller.interval() == ACTIVE
+
+
+async def test_an_active_interval_longer_than_the_usual_one_lengthens_nothing(stage: Stage) -> None:
+    stage.account = an_account().polling(ACTIVE, USUAL).build()
+    stage.is_deleting = True
+    await stage.pass_time(timedelta())
+    assert stage.poller.interval() == ACTIVE
+
+
+async def test_a_look_that_began_too_early_is_not_the_answer(stage: Stage) -> None:
+    stage.answers.gate.clear()
+    await stage.pass_time(USUAL)
+    began = stage.clock.monotonic()
+    stage.clock.advance(timedelta(seconds=1))
+    later = asyncio.create_task(stage.poller.look(stage.clock.monotonic()))
+    same = asyncio.create_task(stage.poller.look(began))
+    await turns()
+    stage.answers.gate.set()
+    await turns()
+    assert (await same).begun == began
+    assert (await later).begun == stage.clock.monotonic()
+    assert stage.answers.asked == 3
+
+
+async def test_many_that_ask_at_once_share_one_look(stage: Stage) -> None:
+    stage.clock.advance(timedelta(seconds=1))
+    asked = [asyncio.create_task(stage.poller.look(stage.clock.monotonic())) for _ in range(10)]
+    await asyncio.gather(*asked)
+    assert stage.answers.asked == 2
+
+
+async def test_a_look_that_is_late_enough_already_answers_at_once(stage: Stage) -> None:
+    begun = stage.clock.monotonic()
+    stage.clock.advance(timedelta(seconds=1))
+    assert (await stage.poller.look(begun)).value == CALM
+    assert stage.answers.asked == 1
+
+
+async def test_a_failed_look_is_told_and_what_was_good_stays(stage: Stage) -> None:
+    stage.answers.answer = NoAnswer("nothing came back")
+    await stage.pass_time(USUAL)
+    assert stage.poller.latest is not None
+    assert isinstance(stage.poller.latest.failure, NoAnswer)
+    assert stage.poller.good is not None
+    assert stage.poller.good.value == CALM
+    assert stage.told == 2
+
+
+async def test_a_fault_of_ours_ends_no_poller_and_proves_nothing(stage: Stage) -> None:
+    stage.answers.answer = ZeroDivisionError()
+    await stage.pass_time(USUAL)
+    assert stage.poller.latest is not None
+    assert stage.poller.latest.value is None
+    assert stage.poller.latest.failure is not None
+    stage.answers.answer = CALM
+    await stage.pass_time(USUAL)
+    assert stage.poller.latest.value == CALM
+
+
+async def test_unreadable_counts_are_as_old_as_the_last_readable_ones(stage: Stage) -> None:
+    readable = stage.clock.monotonic()
+    stage.answers.answer = a_listing(an_unreadable_node_pool())
+    await stage.pass_time(USUAL)
+    assert stage.poller.readable == {"training-a": readable}
+
+
+async def test_nobody_who_needs_it_any_more_ends_it_and_answers_who_waits(stage: Stage) -> None:
+    stage.answers.gate.clear()
+    await stage.pass_time(USUAL)
+    stage.clock.advance(timedelta(seconds=1))
+    waiting = asyncio.create_task(stage.poller.look(stage.clock.monotonic()))
+    await turns()
+    stage.is_needed = False
+    stage.answers.gate.set()
+    found = await waiting
+    assert found.value is None
+    assert found.failure is not None
+    await stage.task
