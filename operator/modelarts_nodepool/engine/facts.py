@@ -97,7 +97,7 @@ class Facts:
         )
 
     def poller(self, node_pool: NodePool) -> Poller | None:
-        """The poller of the resource pool; none where account, grant or identity forbid to look, or Retain asks not to."""
+        """The poller of the resource pool; none where account, grant, identity or Retain forbid to look."""
         if node_pool.spec.deletion_policy is DeletionPolicy.RETAIN:
             return None
         view = self.tools.account_view(node_pool)
