@@ -46,7 +46,7 @@ class Acting:
         self._journal = journal
         self._turn = dict.fromkeys(plan.secrets, 0)
         self._rotating = {account: asyncio.Lock() for account in plan.secrets}
-        self._machines = asyncio.Lock()
+        self._created = {planned.title: asyncio.Event() for planned in plan.objects if planned.is_late}
         self._verbs: Mapping[Verb, Callable[[Happening], Coroutine[Any, Any, None]]] = {
             Verb.CREATE: self._create,
             Verb.DELETE: self._delete,
@@ -77,9 +77,12 @@ class Acting:
         planned = self._plan.find(happening.target)
         self._journal.note(planned.title, "created")
         await self._api.create(node_pool_path(planned.namespace), build_object(planned))
+        self._created[planned.title].set()
 
     async def _delete(self, happening: Happening) -> None:
         planned = self._plan.find(happening.target)
+        if heir := happening.details.get("after"):
+            await self._created[heir].wait()
         override = happening.details.get("override")
         if override:
             # The uid is only known now: it cannot be left in Git.

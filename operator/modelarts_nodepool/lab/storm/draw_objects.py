@@ -19,6 +19,7 @@ OBJECTS = 60
 DELETED = 30
 LATE = 5
 THRIFTY_DELETED = 6
+RENAMED = 0.6
 OWN_NAME = 0.3  # so many node pools are not called as their objects are
 ORDINARY = ("rp-a", "rp-b", "rp-c", "rp-d")
 # How often a case is drawn: from, to. Twins, heirs, doomed and last ones are drawn as groups of two.
@@ -35,7 +36,7 @@ TIMES: Mapping[Case, tuple[int, int]] = {
     Case.OVERRIDDEN: (0, 1),
     Case.VANISHED: (0, 2),
     Case.TWIN: (0, 2),
-    Case.HANDED_OVER: (1, 2),
+    Case.HANDED_OVER: (1, 3),
     Case.DOOMED: (0, 1),
     Case.LAST: (0, 1),
 }
@@ -87,8 +88,12 @@ def _draw_special(rng: Random, rows: Collection[int]) -> list[ObjectPlan]:
 def _draw_group(rng: Random, case: Case, number: int) -> list[ObjectPlan]:
     place = LAST_RESOURCE_POOL if case is Case.LAST else rng.choice(ORDINARY)
     shared = f"{case}-{number:02}" if case in SHARED else None
+    # As GitOps tools rename: the new object is applied, a moment later the old one is pruned.
+    is_renamed = case is Case.HANDED_OVER and rng.random() < RENAMED
     return [
-        _draw_one(rng, member, 2 * number + position, place, node_pool=shared)
+        _draw_one(
+            rng, member, 2 * number + position, place, node_pool=shared, is_late=is_renamed and member is Case.HEIR
+        )
         for position, member in enumerate(GROUPS[case])
     ]
 

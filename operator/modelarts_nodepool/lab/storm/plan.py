@@ -74,14 +74,22 @@ def _life(rng: Random, objects: tuple[ObjectPlan, ...], seconds: float) -> Itera
     for planned in objects:
         at = round(rng.uniform(1, seconds * DELETIONS_OVER_BY), 1)
         if planned.is_late:
+            # An heir comes a moment before what it replaces goes.
+            at = moments.get(planned.place, at)
             yield Happening(at, Verb.CREATE, planned.title)
         if planned.case in LIVES or planned.namespace == DOOMED_NAMESPACE:
             continue
         # Objects of one node pool are deleted almost together.
         at = round(moments.setdefault(planned.place, at) + rng.uniform(0, 0.4), 1)
-        override = Reason.OTHER_FINALIZERS.value if planned.case is Case.OVERRIDDEN else ""
-        yield Happening(at, Verb.DELETE, planned.title, {"override": override} if override else {})
+        yield Happening(at, Verb.DELETE, planned.title, _details(planned, objects))
         yield from _afterwards(rng, planned, at, seconds)
+
+
+def _details(planned: ObjectPlan, objects: tuple[ObjectPlan, ...]) -> dict[str, str]:
+    if planned.case is Case.OVERRIDDEN:
+        return {"override": Reason.OTHER_FINALIZERS.value}
+    heirs = [one.title for one in objects if one.case is Case.HEIR and one.is_late and one.place == planned.place]
+    return {"after": heirs[0]} if heirs else {}
 
 
 def _afterwards(rng: Random, planned: ObjectPlan, at: float, seconds: float) -> Iterator[Happening]:

@@ -107,6 +107,18 @@ def test_two_objects_share_a_node_pool_only_as_twins_or_by_hand_over(seed: int) 
     assert shared <= {(Case.TWIN, Case.TWIN), (Case.HANDED_OVER, Case.HEIR)}
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_renamed_is_deleted_after_its_heir_was_created(seed: int) -> None:
+    plan = planned(seed)
+    deletions = {one.target: one for one in plan.happenings if one.verb is Verb.DELETE}
+    creations = {one.target: one.at for one in plan.happenings if one.verb is Verb.CREATE}
+    for heir in plan.objects:
+        if heir.case is Case.HEIR and heir.is_late:
+            (former,) = [one for one in plan.objects if one.place == heir.place and one.case is Case.HANDED_OVER]
+            assert deletions[former.title].details == {"after": heir.title}
+            assert 0 <= deletions[former.title].at - creations[heir.title] <= 0.5
+
+
 def test_no_case_is_expected_to_send_and_to_keep_its_node_pool_but_those_that_the_cloud_refuses() -> None:
     keeping = {case for case, one in EXPECTED.items() if one.ending in {Ending.LIVES, Ending.RELEASED, Ending.HELD}}
     sending = {case for case, one in EXPECTED.items() if one.may_send}
