@@ -71,7 +71,7 @@ def fault_of(call: Call, answer: Answer, now: datetime, hidden: Collection[str] 
     # A cloud may quote back what it was sent, its signature included.
     words = masked(plain_words(fault.body.words, 500, hidden))
     said = " ".join(part for part in (str(fault.status), fault.code or "") if part)
-    message = f"{call.title} was answered {said}: {words or 'no words'}. {meaning.remedy}"
+    message = f"{call.title} was answered {said}: {words.rstrip('. ') or 'no words'}. {meaning.remedy}"
     return meaning.kind(
         plain_words(message, _LONGEST_MESSAGE, hidden),
         status=fault.status,
