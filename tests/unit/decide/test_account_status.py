@@ -77,6 +77,11 @@ def test_a_restart_leaves_the_last_word_until_there_is_news() -> None:
         assert said(gone) == broken("CredentialsUnavailable")
 
 
+def test_credentials_that_work_again_are_news() -> None:
+    rejected = decide_account_status(FRESH, was_used=True, failure=CredentialsRejected("401"), now=NOON)
+    assert said(decide_account_status(having(rejected), was_used=True, failure=None, now=NOON + HOUR)) == WORKED
+
+
 def test_words_that_only_repeat_themselves_stay() -> None:
     status = decide_account_status(FRESH, was_used=True, failure=CredentialsRejected("401 at noon"), now=NOON)
     again = decide_account_status(having(status), was_used=True, failure=CredentialsRejected("breaker"), now=NOON)

@@ -110,6 +110,14 @@ def test_the_pinned_name_is_what_is_looked_for_and_named() -> None:
     assert "node pool other was sent" in decision.message
 
 
+def test_the_pinned_identity_wins_over_what_account_and_spec_say_now() -> None:
+    observed = a_deletion(DELETED.pinned(region="cn-east-3"))
+    assert observed.identity == observed.node_pool.status.identity
+    unpinned = a_deletion(UNSEEN)
+    assert unpinned.account is not None
+    assert unpinned.identity == unpinned.account.identity
+
+
 def test_unreadable_counts_without_a_problem_are_told_in_words() -> None:
     observed = a_deletion(listing=looked(a_listing(an_unreadable_node_pool(problem=None))))
     decision = decide_deletion(observed, NOW)

@@ -66,6 +66,24 @@ READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
         },
         "2 of 3 nodes of node pool training-a are being created",
     ),
+    "8-one-creating": (
+        {"creating": 1},
+        {
+            "Reconciling": ("True", "NodesCreating"),
+            "Ready": ("False", "NodesCreating"),
+            "NodesHealthy": ALL_WELL,
+        },
+        "1 of 1 nodes",
+    ),
+    "9-one-deleting": (
+        {"deleting": 1},
+        {
+            "Reconciling": ("True", "NodesDeleting"),
+            "Ready": ("False", "NodesDeleting"),
+            "NodesHealthy": ALL_WELL,
+        },
+        "1 nodes of node pool",
+    ),
     "9-deleting": (
         {"deleting": 2, "abnormal": 1},
         {
