@@ -169,7 +169,7 @@ async def test_lists_are_complete_over_several_pages(cluster: KubeCluster, names
     for start in range(0, len(bodies), 20):
         batch = bodies[start : start + 20]
         await asyncio.gather(*(cluster.create(configmaps(namespace), body) for body in batch))
-    found = await cluster.list_bodies(configmaps(namespace))
+    found = await cluster.list_as(configmaps(namespace), dict)
     assert sorted(body["data"]["number"] for body in found) == sorted(str(n) for n in range(520))
     assert not any("managedFields" in body["metadata"] for body in found)
     names = await cluster.list_metadata(configmaps(namespace), lambda body: (body["metadata"]["name"], set(body)))
@@ -178,7 +178,7 @@ async def test_lists_are_complete_over_several_pages(cluster: KubeCluster, names
 
 
 async def test_an_empty_collection_is_an_empty_list(cluster: Cluster, namespace: str) -> None:
-    assert await cluster.list_bodies(paths.secrets(namespace)) == []
+    assert await cluster.list_as(paths.secrets(namespace), dict) == []
 
 
 async def test_secrets_are_listed_by_their_label(control_plane: ControlPlane, cluster: Cluster, namespace: str) -> None:
@@ -186,7 +186,7 @@ async def test_secrets_are_listed_by_their_label(control_plane: ControlPlane, cl
         await control_plane.kubectl("create", "secret", "generic", name, "-n", namespace)
     label = "modelarts.huaweicloud.com/credentials=true"
     await control_plane.kubectl("label", "secret", "keys", label, "-n", namespace)
-    found = await cluster.list_bodies(paths.secrets(namespace))
+    found = await cluster.list_as(paths.secrets(namespace), dict)
     assert [body["metadata"]["name"] for body in found] == ["keys"]
 
 

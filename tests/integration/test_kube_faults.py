@@ -59,7 +59,7 @@ async def test_a_list_begins_anew_once_when_its_continue_token_has_expired() -> 
         return web.json_response({"metadata": token, "items": [{"metadata": {"name": str(len(asked))}}]})
 
     async with answering(answer) as cluster:
-        found = await cluster.list_bodies("/things")
+        found = await cluster.list_as("/things", dict)
     assert asked == [None, "next page+/=", None, "next page+/="]
     assert [body["metadata"]["name"] for body in found] == ["3", "4"]
 
@@ -70,7 +70,7 @@ async def test_a_list_that_expires_twice_is_given_up() -> None:
 
     async with answering(answer) as cluster:
         with pytest.raises(ClusterUnavailable, match="410"):
-            await cluster.list_bodies("/things")
+            await cluster.list_as("/things", dict)
 
 
 @pytest.mark.parametrize("items", [None, []])
@@ -79,7 +79,7 @@ async def test_an_empty_list_may_be_null(items: list[object] | None) -> None:
         return web.json_response({"items": items})
 
     async with answering(answer) as cluster:
-        assert await cluster.list_bodies("/things") == []
+        assert await cluster.list_as("/things", dict) == []
 
 
 @pytest.mark.parametrize("items", ["text", {"a": 1}, [1], [None]])
@@ -89,7 +89,7 @@ async def test_a_list_of_something_else_is_no_answer(items: object) -> None:
 
     async with answering(answer) as cluster:
         with pytest.raises(ClusterUnavailable, match="no list of objects"):
-            await cluster.list_bodies("/things")
+            await cluster.list_as("/things", dict)
 
 
 async def throttling(method: str, retry_after: str = "0", times: int = 1) -> tuple[int, bool]:

@@ -63,9 +63,9 @@ async def test_a_service_account_is_refused_what_its_role_does_not_allow(
     kubeconfig = await control_plane.service_account_kubeconfig(namespace, "reader")
     async with await Connection.open(version="0", kubeconfig=str(kubeconfig)) as connection:
         cluster = KubeCluster(connection)
-        assert await cluster.list_bodies(configmaps(namespace)) is not None
+        assert await cluster.list_as(configmaps(namespace), dict) is not None
         with pytest.raises(ClusterUnavailable, match="kubectl auth can-i") as failure:
-            await cluster.list_bodies(paths.secrets(namespace))
+            await cluster.list_as(paths.secrets(namespace), dict)
         assert failure.value.status == 403
 
 
@@ -78,7 +78,7 @@ async def test_a_rotated_token_is_used_for_reads_writes_and_kopfs_session(
     async with await Connection.open(version="0", kubeconfig=str(kubeconfig)) as connection:
         cluster, session = KubeCluster(connection), connection.new_session()
         with pytest.raises(ClusterUnavailable, match="401"):
-            await cluster.list_bodies(configmaps(namespace))
+            await cluster.list_as(configmaps(namespace), dict)
         (tmp_path / "token").write_text(await token_of(control_plane, namespace, "writer") + "\n")
         # Refused at first, then sent again with the same content and the new token.
         await cluster.create(configmaps(namespace), a_configmap("a", key="kept"))
@@ -166,4 +166,4 @@ async def test_kopf_watches_over_our_connection_and_leaves_it_open(control_plane
                 async with asyncio.timeout(20):
                     while (await seen.get())["metadata"]["name"] != name:
                         pass
-        assert len(await cluster.list_bodies(configmaps(namespace))) >= 2
+        assert len(await cluster.list_as(configmaps(namespace), dict)) >= 2

@@ -18,6 +18,7 @@ from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION, CREDENTIALS_LABEL, GROUP, NODE_POOL_FINALIZER
 from tests.support.api import ACCOUNTS, NAMESPACES, Api, Object, events_in, node_pools_in, secrets_in
 from tests.support.cloud import Cloud
+from tests.support.conditions import condition_of, says
 from tests.support.operator import NAMESPACE, OperatorProcess
 
 PATIENCE_SECONDS = 40.0
@@ -282,22 +283,6 @@ class Tenant:
             self.api.delete(f"{ACCOUNTS}/{account}")
             self.api.strip(f"{ACCOUNTS}/{account}")
         self.api.delete(f"{secrets_in(NAMESPACE)}/{self.name}")
-        self.cloud.clear_faults()
+        # Faults name the resource pool, so that they go with it: there may be other tests beside this one.
         for resource_pool in (self.resource_pool, *self._more_resource_pools):
             self.cloud.remove_resource_pool(resource_pool)
-
-
-def condition_of(found: Object, kind: str) -> dict[str, Any]:
-    """The condition of that type; empty where there is none."""
-    conditions = found.get("status", {}).get("conditions", [])
-    return next((dict(condition) for condition in conditions if condition["type"] == kind), {})
-
-
-def says(found: Object, kind: str, status: str, reason: str | None = None) -> bool:
-    """Whether a condition says so about the present generation."""
-    condition = condition_of(found, kind)
-    return (
-        condition.get("status") == status
-        and reason in {None, condition.get("reason")}
-        and condition.get("observedGeneration") == found["metadata"]["generation"]
-    )

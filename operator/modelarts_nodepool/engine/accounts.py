@@ -12,8 +12,8 @@ from datetime import timedelta
 from modelarts_nodepool.decide.account import decide_account_status
 from modelarts_nodepool.decide.ledger import merge_recent
 from modelarts_nodepool.decide.observed import Failure
-from modelarts_nodepool.engine.queue import KeyedQueue
 from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.engine.workqueue import KeyedQueue
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
 from modelarts_nodepool.resource.account import RecentDeletion

@@ -10,8 +10,8 @@ from datetime import timedelta
 from modelarts_nodepool.decide.observed import AccountView, LiveObserved
 from modelarts_nodepool.decide.status import LiveVerdict, decide_status
 from modelarts_nodepool.engine.poller import Poller
-from modelarts_nodepool.engine.queue import KeyedQueue
 from modelarts_nodepool.engine.tools import Tools, log_fields
+from modelarts_nodepool.engine.workqueue import KeyedQueue
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.resource.conditions import ConditionType, find_condition

@@ -41,12 +41,11 @@ class KubeCluster:
         """One object. Also /version and the like."""
         return await self._read(path, {}, _JSON)
 
-    async def list_bodies(self, path: str) -> Sequence[Body]:
-        """All items, without managedFields, as of one moment not before the call."""
-        return await self.list_as(path, _same)
-
     async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
-        """The same, each item converted as its page arrives: whole bodies of 10,000 objects are 100 MB."""
+        """All items, without managedFields, as of one moment not before the call.
+
+        Each is converted as its page arrives: whole bodies of 10,000 objects are 100 MB.
+        """
         return await self._list(path, convert, _JSON)
 
     async def list_metadata(self, path: str, convert: Callable[[Body], T]) -> list[T]:
@@ -125,10 +124,6 @@ class KubeCluster:
         async with session.request(method, url, allow_redirects=False, **options) as response:
             body = await response.read()
             return response.status, body, _to_seconds(response.headers.get("Retry-After"))
-
-
-def _same(body: Body) -> Body:
-    return body
 
 
 def _checked(path: str, items: Any) -> Sequence[Body]:  # noqa: ANN401 - whatever the answer held

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess
+from tests.support.side_by_side import Outcomes
 from tests.support.tenant import Tenant
 
 
@@ -59,10 +61,31 @@ def operator(identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFact
     assert not operator.errors()
 
 
+@contextmanager
+def living(plane: ControlPlane, api: Api, cloud: Cloud, operator: OperatorProcess) -> Iterator[Tenant]:
+    """A namespace, an account with a good Secret, and a resource pool with one node pool of no interest."""
+    tenant = Tenant(plane, api, cloud, operator)
+    tenant.set_up()
+    try:
+        yield tenant
+    finally:
+        tenant.tear_down()
+
+
 @pytest.fixture
 def tenant(installed: ControlPlane, api: Api, cloud: Cloud, operator: OperatorProcess) -> Iterator[Tenant]:
-    """A namespace, an account with a good Secret, and a resource pool without node pools."""
-    tenant = Tenant(installed, api, cloud, operator)
-    tenant.set_up()
-    yield tenant
-    tenant.tear_down()
+    with living(installed, api, cloud, operator) as tenant:
+        yield tenant
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest, installed: ControlPlane, api: Api, cloud: Cloud, operator: OperatorProcess
+) -> Outcomes:
+    """All chosen scenarios of the module, run side by side at its first one."""
+    chosen = [
+        item.originalname
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.module is request.module
+    ]
+    return Outcomes(request.module.__name__, chosen, lambda: living(installed, api, cloud, operator))

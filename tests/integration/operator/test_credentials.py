@@ -7,8 +7,10 @@ import pytest
 
 from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from tests.support.api import ACCOUNTS, secrets_in
+from tests.support.conditions import says
 from tests.support.operator import NAMESPACE, OperatorProcess
-from tests.support.tenant import SLOW, Tenant, says
+from tests.support.side_by_side import side_by_side
+from tests.support.tenant import SLOW, Tenant
 
 # Polls come every second. Nothing can be waited for where the point is that nothing comes.
 SOME_POLLS_SECONDS = 6
@@ -39,6 +41,7 @@ def bad_signatures(tenant: Tenant) -> int:
     return int(state["badSignatures"])
 
 
+@side_by_side
 def test_a_wrong_key_is_said_tried_once_and_mended_without_a_restart(tenant: Tenant) -> None:
     tenant.put_key(secretKey="good")
     mistype(tenant)
@@ -69,6 +72,7 @@ def test_a_wrong_key_is_not_locked_by_many_resource_pools_that_ask_at_once(
         tenant.until_ready(name, seconds=10)
 
 
+@side_by_side
 def test_a_wrong_key_is_not_locked_by_two_accounts_that_share_it(tenant: Tenant) -> None:
     tenant.put_key(secretKey="good")
     mistype(tenant)
@@ -81,6 +85,7 @@ def test_a_wrong_key_is_not_locked_by_two_accounts_that_share_it(tenant: Tenant)
     assert bad_signatures(tenant) <= MOST_BAD_SIGNATURES
 
 
+@side_by_side
 def test_a_key_that_is_replaced_is_used_from_the_next_poll_on(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.put_key()
@@ -93,12 +98,14 @@ def test_a_key_that_is_replaced_is_used_from_the_next_poll_on(tenant: Tenant) ->
     assert says(tenant.get("training-a"), "Ready", "True", "NodesAvailable")
 
 
+@side_by_side
 def test_a_temporary_key_is_used_with_its_token(tenant: Tenant) -> None:
     tenant.put_key(secretKey="good", securityToken="token-of-the-test")
     tenant.put_secret(accessKey=key_of(tenant), secretKey="good", securityToken="token-of-the-test")
     tenant.mirrored("training-a")
 
 
+@side_by_side
 def test_a_deletion_is_held_by_a_rejected_key_and_goes_on_with_a_good_one(tenant: Tenant) -> None:
     tenant.put_key(secretKey="good")
     tenant.mirrored("training-a")
@@ -114,6 +121,7 @@ def test_a_deletion_is_held_by_a_rejected_key_and_goes_on_with_a_good_one(tenant
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_key_that_is_rejected_while_nodes_go_releases_nothing(tenant: Tenant) -> None:
     tenant.put_key(secretKey="good")
     tenant.mirrored("training-a", cloud=SLOW)
@@ -127,6 +135,7 @@ def test_a_key_that_is_rejected_while_nodes_go_releases_nothing(tenant: Tenant) 
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_missing_secret_is_named_and_found_as_soon_as_it_is_there(tenant: Tenant) -> None:
     tenant.api.delete(secret_of(tenant))
     tenant.in_cloud("training-a")
@@ -137,6 +146,7 @@ def test_a_missing_secret_is_named_and_found_as_soon_as_it_is_there(tenant: Tena
     tenant.until_ready("training-a", seconds=10)
 
 
+@side_by_side
 def test_a_secret_without_its_label_is_not_read_and_the_command_for_it_is_told(tenant: Tenant) -> None:
     tenant.api.merge(secret_of(tenant), {"metadata": {"labels": {CREDENTIALS_LABEL: None}}})
     tenant.in_cloud("training-a")

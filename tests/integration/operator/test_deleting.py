@@ -3,14 +3,17 @@
 import pytest
 
 from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
+from tests.support.conditions import says
 from tests.support.operator import OperatorProcess
-from tests.support.tenant import SLOW, Tenant, says
+from tests.support.side_by_side import side_by_side
+from tests.support.tenant import SLOW, Tenant
 
 
 def is_deleting(found: dict[str, object]) -> bool:
     return says(found, "Reconciling", "True", "DeletingNodePool") and says(found, "Ready", "False", "DeletingNodePool")
 
 
+@side_by_side
 def test_the_object_stays_while_its_node_pool_is_being_deleted_and_goes_when_it_is_gone(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
     tenant.kubectl("delete", "manp", "training-a", "-n", tenant.name, "--wait=false")
@@ -30,6 +33,7 @@ def test_the_object_stays_while_its_node_pool_is_being_deleted_and_goes_when_it_
     assert list(tenant.cloud.state_of(tenant.resource_pool)) == ["stays"]
 
 
+@side_by_side
 def test_nothing_is_sent_for_a_node_pool_that_is_gone_already(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.cloud.remove_node_pool(tenant.resource_pool, "training-a")
@@ -39,6 +43,7 @@ def test_nothing_is_sent_for_a_node_pool_that_is_gone_already(tenant: Tenant) ->
     tenant.until_event("training-a", "AlreadyGone")
 
 
+@side_by_side
 def test_an_object_with_a_mistyped_name_goes_once_its_absence_is_proven(tenant: Tenant) -> None:
     tenant.create("trainnig-a")
     tenant.until_ready("trainnig-a", "NodePoolNotFound", "False")
@@ -47,6 +52,7 @@ def test_an_object_with_a_mistyped_name_goes_once_its_absence_is_proven(tenant: 
     assert not tenant.deletes()
 
 
+@side_by_side
 def test_the_second_witness_is_asked_before_an_object_goes(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     since = tenant.cloud.last
@@ -69,6 +75,7 @@ def test_the_object_goes_whichever_way_the_cloud_says_not_found(tenant: Tenant, 
         tenant.cloud.change({"shape": {"notFound": "404", "resources": "object"}})
 
 
+@side_by_side
 def test_an_object_whose_resource_pool_is_gone_goes_after_list_pools_agrees(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.cloud.remove_resource_pool(tenant.resource_pool)
@@ -81,6 +88,7 @@ def test_an_object_whose_resource_pool_is_gone_goes_after_list_pools_agrees(tena
     assert {"list_pools", "show_pool"} <= asked
 
 
+@side_by_side
 def test_retain_lets_the_object_go_at_once_without_a_call_to_the_cloud(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.patch("training-a", {"spec": {"deletionPolicy": "Retain"}})
@@ -95,6 +103,7 @@ def test_retain_lets_the_object_go_at_once_without_a_call_to_the_cloud(tenant: T
     tenant.until_event("training-a", "Retained")
 
 
+@side_by_side
 def test_retain_needs_no_account_and_no_cloud(tenant: Tenant) -> None:
     tenant.create("training-a", accountRef={"name": f"{tenant.name}-missing"}, deletionPolicy="Retain")
     tenant.until_ready("training-a", "AccountNotFound", "False")
@@ -102,6 +111,7 @@ def test_retain_needs_no_account_and_no_cloud(tenant: Tenant) -> None:
     tenant.until_gone("training-a", seconds=10)
 
 
+@side_by_side
 def test_retain_set_while_the_nodes_are_being_deleted_is_told_as_an_orphan(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
     tenant.delete("training-a")
@@ -112,6 +122,7 @@ def test_retain_set_while_the_nodes_are_being_deleted_is_told_as_an_orphan(tenan
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_foreground_deletion_finishes(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.kubectl("delete", "manp", "training-a", "-n", tenant.name, "--cascade=foreground", "--timeout=40s")
@@ -119,6 +130,7 @@ def test_a_foreground_deletion_finishes(tenant: Tenant) -> None:
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_namespace_goes_whose_objects_retain_their_node_pools(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.patch("training-a", {"spec": {"deletionPolicy": "Retain"}})
@@ -126,6 +138,7 @@ def test_a_namespace_goes_whose_objects_retain_their_node_pools(tenant: Tenant) 
     assert not tenant.deletes()
 
 
+@side_by_side
 def test_a_node_pool_that_is_created_again_by_others_is_not_deleted_twice(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
     tenant.delete("training-a")
@@ -137,6 +150,7 @@ def test_a_node_pool_that_is_created_again_by_others_is_not_deleted_twice(tenant
     assert tenant.is_held("training-a")
 
 
+@side_by_side
 def test_an_object_created_again_under_its_name_is_another_one(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
     tenant.delete("training-a")
@@ -148,6 +162,7 @@ def test_an_object_created_again_under_its_name_is_another_one(tenant: Tenant) -
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_finalizer_stripped_by_hand_while_held_sends_nothing_for_the_next_object(tenant: Tenant) -> None:
     tenant.cloud.put_resource_pool(tenant.resource_pool, billingMode=None)
     tenant.mirrored("training-a")
@@ -162,6 +177,7 @@ def test_a_finalizer_stripped_by_hand_while_held_sends_nothing_for_the_next_obje
     assert not tenant.deletes()
 
 
+@side_by_side
 def test_a_finalizer_stripped_from_a_living_object_comes_back(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.api.strip(tenant.path("training-a"))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.support.side_by_side import side_by_side
 from tests.support.tenant import SLOW, Tenant
 
 # By the name of the object whose first DELETE is answered so.
@@ -45,6 +46,7 @@ def effects(tenant: Tenant, pools: dict[str, str]) -> dict[str, list[str]]:
     }
 
 
+@side_by_side
 def test_a_delete_that_took_effect_is_never_sent_again_whatever_was_answered(tenant: Tenant) -> None:
     pools = tenant.everywhere(AFTER_THE_EFFECT, **SLOW)
     for name, resource_pool in pools.items():
@@ -63,6 +65,7 @@ def test_a_delete_that_took_effect_is_never_sent_again_whatever_was_answered(ten
         tenant.until_event(name, "NodePoolGone")
 
 
+@side_by_side
 def test_where_the_effect_is_unknown_the_operator_looks_before_it_sends_again(tenant: Tenant) -> None:
     pools = tenant.everywhere(WITHOUT_EFFECT)
     for name, resource_pool in pools.items():
@@ -82,6 +85,7 @@ def test_where_the_effect_is_unknown_the_operator_looks_before_it_sends_again(te
     assert effects(tenant, pools) == {name: ["none"] for name in pools}
 
 
+@side_by_side
 def test_a_node_pool_in_use_is_refused_and_sent_again_when_a_person_asks(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud={"inUse": True})
     tenant.delete("training-a")
@@ -100,6 +104,7 @@ def test_a_node_pool_in_use_is_refused_and_sent_again_when_a_person_asks(tenant:
     assert tenant.deletes() == ["none", "accepted"]
 
 
+@side_by_side
 def test_each_value_of_reconcile_at_sends_one_delete_at_most(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud={"inUse": True})
     tenant.delete("training-a")
@@ -114,6 +119,7 @@ def test_each_value_of_reconcile_at_sends_one_delete_at_most(tenant: Tenant) -> 
     assert handled["status"]["deletion"]["attempt"] == 2
 
 
+@side_by_side
 def test_a_refusal_for_lack_of_permission_is_held_as_the_cloud_s_refusal(tenant: Tenant) -> None:
     tenant.put_key(allow=["list_node_pools", "show_node_pool", "show_pool", "list_pools", "list_node_pool_nodes"])
     tenant.mirrored("training-a")
@@ -124,6 +130,7 @@ def test_a_refusal_for_lack_of_permission_is_held_as_the_cloud_s_refusal(tenant:
     assert tenant.deletes() == ["none"]
 
 
+@side_by_side
 def test_a_throttled_delete_had_no_effect_and_is_not_hammered(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     faulty(tenant, "training-a", tenant.resource_pool, status=429, retryAfter=20)
@@ -136,6 +143,7 @@ def test_a_throttled_delete_had_no_effect_and_is_not_hammered(tenant: Tenant) ->
     assert tenant.deletes() == ["none", "accepted"]
 
 
+@side_by_side
 def test_a_node_pool_whose_nodes_all_go_already_is_not_sent_a_delete(tenant: Tenant) -> None:
     tenant.in_cloud("training-a", {"states": {"deleting": 2}})
     tenant.create("training-a")

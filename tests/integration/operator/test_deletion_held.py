@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.tenant import SLOW, Tenant, condition_of, says
+from tests.support.conditions import condition_of, says
+from tests.support.side_by_side import side_by_side
+from tests.support.tenant import SLOW, Tenant
 
 
+@side_by_side
 def test_a_yearly_monthly_resource_pool_is_never_asked_to_be_deleted(tenant: Tenant) -> None:
     tenant.cloud.put_resource_pool(tenant.resource_pool, billingMode="1")
     tenant.mirrored("training-a")
@@ -25,6 +28,7 @@ def test_a_yearly_monthly_resource_pool_is_never_asked_to_be_deleted(tenant: Ten
     tenant.until_true(lambda: tenant.events("training-a") == ["DeletionBlocked", "Orphaned"], "the event Orphaned")
 
 
+@side_by_side
 def test_a_yearly_monthly_node_holds_its_node_pool(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud={"prepaidNodes": 1})
     tenant.delete("training-a")
@@ -37,6 +41,7 @@ def test_a_yearly_monthly_node_holds_its_node_pool(tenant: Tenant) -> None:
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_locked_node_holds_its_node_pool(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud={"lockedNodes": 1})
     tenant.delete("training-a")
@@ -48,6 +53,7 @@ def test_a_locked_node_holds_its_node_pool(tenant: Tenant) -> None:
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_unknown_billing_holds_until_a_person_overrides_it_for_this_very_object(tenant: Tenant) -> None:
     tenant.cloud.put_resource_pool(tenant.resource_pool, billingMode=None)
     tenant.mirrored("training-a")
@@ -61,6 +67,7 @@ def test_unknown_billing_holds_until_a_person_overrides_it_for_this_very_object(
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_other_finalizers_are_waited_for(tenant: Tenant) -> None:
     tenant.mirrored("training-a", finalizers=["example.com/backup"])
     tenant.delete("training-a")
@@ -74,6 +81,7 @@ def test_other_finalizers_are_waited_for(tenant: Tenant) -> None:
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_other_finalizers_are_overridden_by_the_command_that_is_shown(tenant: Tenant) -> None:
     tenant.mirrored("training-a", finalizers=["example.com/backup"])
     tenant.delete("training-a")
@@ -83,6 +91,7 @@ def test_other_finalizers_are_overridden_by_the_command_that_is_shown(tenant: Te
     assert tenant.get("training-a")["metadata"]["finalizers"] == ["example.com/backup"]
 
 
+@side_by_side
 def test_two_guards_are_lifted_one_after_the_other_and_both_stay_lifted(tenant: Tenant) -> None:
     tenant.cloud.put_resource_pool(tenant.resource_pool, billingMode=None)
     tenant.mirrored("training-a", finalizers=["example.com/backup"])
@@ -93,6 +102,7 @@ def test_two_guards_are_lifted_one_after_the_other_and_both_stay_lifted(tenant: 
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_paused_object_is_watched_and_not_deleted_until_it_goes_on(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.annotate("training-a", paused="true")
@@ -106,6 +116,7 @@ def test_a_paused_object_is_watched_and_not_deleted_until_it_goes_on(tenant: Ten
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_paused_object_goes_when_its_node_pool_is_gone(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.annotate("training-a", paused="true")
@@ -116,6 +127,7 @@ def test_a_paused_object_goes_when_its_node_pool_is_gone(tenant: Tenant) -> None
     assert not tenant.deletes()
 
 
+@side_by_side
 def test_pausing_does_not_stop_the_release_of_what_was_sent(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
     tenant.delete("training-a")
@@ -126,6 +138,7 @@ def test_pausing_does_not_stop_the_release_of_what_was_sent(tenant: Tenant) -> N
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_an_object_whose_grant_was_taken_away_is_held_until_it_is_back(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.change_account(grants=[])
@@ -138,6 +151,7 @@ def test_an_object_whose_grant_was_taken_away_is_held_until_it_is_back(tenant: T
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_an_object_whose_account_is_gone_is_held_until_it_is_back(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.remove_account()
@@ -150,6 +164,7 @@ def test_an_object_whose_account_is_gone_is_held_until_it_is_back(tenant: Tenant
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_nothing_is_deleted_in_another_project_under_the_account_s_name(tenant: Tenant) -> None:
     other = "fedcba9876543210fedcba9876543210"
     twin = {"name": tenant.resource_pool, "projectId": other, "billingMode": "0"}

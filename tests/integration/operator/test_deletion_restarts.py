@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 
+from tests.support.conditions import says
 from tests.support.operator import OperatorProcess
-from tests.support.tenant import SLOW, Tenant, says
+from tests.support.tenant import SLOW, Tenant
 
 
 def unanswered_delete(tenant: Tenant) -> None:

@@ -4,7 +4,9 @@ import time
 from typing import Any
 
 from tests.support.api import ACCOUNTS, NAMESPACES, node_pools_in
-from tests.support.tenant import SLOW, Tenant, condition_of
+from tests.support.conditions import condition_of
+from tests.support.side_by_side import side_by_side
+from tests.support.tenant import SLOW, Tenant
 
 # The age of objects counts in whole seconds.
 A_SECOND = 1.1
@@ -17,6 +19,7 @@ def entries(tenant: Tenant) -> list[dict[str, Any]]:
     return list(found["status"].get("recentDeletions", []))
 
 
+@side_by_side
 def test_an_account_may_ask_for_a_confirmation_that_names_the_node_pool(tenant: Tenant) -> None:
     tenant.change_account(requireConfirmation=True)
     tenant.mirrored("training-a")
@@ -31,6 +34,7 @@ def test_an_account_may_ask_for_a_confirmation_that_names_the_node_pool(tenant: 
     assert [entry["confirmed"] for entry in entries(tenant)] == [True]
 
 
+@side_by_side
 def test_the_last_node_pool_is_held_until_it_is_overridden(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.cloud.remove_node_pool(tenant.resource_pool, "stays")
@@ -44,6 +48,7 @@ def test_the_last_node_pool_is_held_until_it_is_overridden(tenant: Tenant) -> No
     assert not tenant.cloud.state_of(tenant.resource_pool)
 
 
+@side_by_side
 def test_of_the_last_two_deleted_together_one_goes_and_one_is_held(tenant: Tenant) -> None:
     names = ("training-a", "training-b")
     for name in names:
@@ -59,6 +64,7 @@ def test_of_the_last_two_deleted_together_one_goes_and_one_is_held(tenant: Tenan
     assert sorted(map(str, blocked)) == ["LastNodePool", "None"]
 
 
+@side_by_side
 def test_no_more_is_deleted_than_the_budget_allows(tenant: Tenant) -> None:
     tenant.change_account(deletionBudget={"unlimited": None, "max": 2, "window": "1h"})
     names = [f"training-{number}" for number in range(5)]
@@ -93,6 +99,7 @@ def test_the_budget_is_remembered_by_the_account_across_restarts(tenant: Tenant)
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_released_object_stands_in_the_account_s_trail(tenant: Tenant) -> None:
     uid = tenant.mirrored("training-a")["metadata"]["uid"]
     tenant.delete("training-a")
@@ -104,6 +111,7 @@ def test_a_released_object_stands_in_the_account_s_trail(tenant: Tenant) -> None
     assert (entry["poolName"], entry["nodePoolName"]) == (tenant.resource_pool, "training-a")
 
 
+@side_by_side
 def test_a_namespace_that_is_deleted_takes_no_node_pool_with_it_unless_that_is_confirmed(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.api.delete(f"{NAMESPACES}/{tenant.name}")
@@ -115,6 +123,7 @@ def test_a_namespace_that_is_deleted_takes_no_node_pool_with_it_unless_that_is_c
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_an_object_deleted_before_its_namespace_goes_on(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud=SLOW)
     tenant.delete("training-a")
@@ -125,6 +134,7 @@ def test_an_object_deleted_before_its_namespace_goes_on(tenant: Tenant) -> None:
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_a_renamed_object_hands_its_node_pool_over(tenant: Tenant) -> None:
     tenant.mirrored("old")
     time.sleep(A_SECOND)
@@ -145,6 +155,7 @@ def test_a_renamed_object_hands_its_node_pool_over(tenant: Tenant) -> None:
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_an_object_that_moves_to_another_namespace_keeps_its_node_pool(tenant: Tenant) -> None:
     other = tenant.another_namespace("new")
     tenant.change_account(grants=[{"namespaces": [tenant.name, other], "resourcePools": ["*"]}])
@@ -159,6 +170,7 @@ def test_an_object_that_moves_to_another_namespace_keeps_its_node_pool(tenant: T
     assert not tenant.deletes()
 
 
+@side_by_side
 def test_two_objects_of_one_node_pool_deleted_together_send_one_delete(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     time.sleep(A_SECOND)
@@ -169,6 +181,7 @@ def test_two_objects_of_one_node_pool_deleted_together_send_one_delete(tenant: T
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_an_object_that_is_not_granted_is_no_heir(tenant: Tenant) -> None:
     other = tenant.another_namespace("not-granted")
     tenant.mirrored("training-a")
@@ -178,6 +191,7 @@ def test_an_object_that_is_not_granted_is_no_heir(tenant: Tenant) -> None:
     assert tenant.deletes() == ["accepted"]
 
 
+@side_by_side
 def test_an_account_stays_until_the_last_object_that_names_it_is_gone(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     path = f"{ACCOUNTS}/{tenant.name}"
@@ -193,6 +207,7 @@ def test_an_account_stays_until_the_last_object_that_names_it_is_gone(tenant: Te
     tenant.until_true(lambda: tenant.api.get(path) is None, "the account gone")
 
 
+@side_by_side
 def test_an_object_whose_finalizer_was_stripped_is_told_on_its_account(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.annotate("training-a", paused="true")

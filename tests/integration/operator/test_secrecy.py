@@ -29,7 +29,7 @@ def test_no_secret_is_ever_shown(tenant: Tenant, operator: OperatorProcess) -> N
     # The cloud quotes back what it was sent.
     echo = f"Authorization: SDK-HMAC-SHA256 Access=AK, Signature=CANARYSIGNATURE {key} X-Security-Token: {token}"
     tenant.mirrored("training-a", cloud={"inUse": True})
-    tenant.cloud.fault(operation="delete_node_pool", nodePool="training-a", status=400, errorMsg=echo)
+    tenant.cloud.fault(operation="delete_node_pool", resourcePool=tenant.resource_pool, status=400, errorMsg=echo)
     tenant.delete(*pools, "training-a")
     tenant.until_blocked("training-a", "RefusedByModelArts")
     tenant.cloud.wait_for_looks(pools.values(), 4)

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from tests.support.api import ACCOUNTS, NAMESPACES
-from tests.support.tenant import Tenant, condition_of, says
+from tests.support.conditions import condition_of, says
+from tests.support.side_by_side import side_by_side
+from tests.support.tenant import Tenant
 
 
+@side_by_side
 def test_counts_shape_and_identity_are_mirrored(tenant: Tenant) -> None:
     states = {"creating": 1, "available": 2, "abnormal": 3, "deleting": 4}
     zones = [{"az": "cn-north-4a", "count": 6}, {"az": "cn-north-4b", "count": 4}]
@@ -59,6 +62,7 @@ def test_ready_and_nodes_healthy_follow_the_counts(
     assert not condition_of(found, "Stalled")
 
 
+@side_by_side
 def test_a_node_that_turns_abnormal_is_shown_and_told_once(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     assert not tenant.events("training-a"), "a normal creation has no event"
@@ -71,6 +75,7 @@ def test_a_node_that_turns_abnormal_is_shown_and_told_once(tenant: Tenant) -> No
     assert tenant.events("training-a") == ["NodesAbnormal"]
 
 
+@side_by_side
 def test_a_missing_account_is_named_and_found_as_soon_as_it_is_there(tenant: Tenant) -> None:
     account = f"{tenant.name}-late"
     tenant.in_cloud("training-a")
@@ -83,6 +88,7 @@ def test_a_missing_account_is_named_and_found_as_soon_as_it_is_there(tenant: Ten
     tenant.until_ready("training-a")
 
 
+@side_by_side
 def test_what_is_not_granted_is_not_looked_at(tenant: Tenant) -> None:
     tenant.change_account(grants=[{"namespaces": ["another"], "resourcePools": ["*"]}])
     tenant.in_cloud("training-a")
@@ -93,6 +99,7 @@ def test_what_is_not_granted_is_not_looked_at(tenant: Tenant) -> None:
     tenant.until_ready("training-a")
 
 
+@side_by_side
 def test_a_grant_by_label_follows_the_namespace(tenant: Tenant) -> None:
     selector = {"matchLabels": {"team": tenant.name}}
     tenant.change_account(grants=[{"namespaceSelector": selector, "resourcePools": ["*"]}])
@@ -105,6 +112,7 @@ def test_a_grant_by_label_follows_the_namespace(tenant: Tenant) -> None:
     tenant.until_ready("training-a", "NotGranted", "False")
 
 
+@side_by_side
 def test_an_absent_node_pool_is_told_with_those_that_are_there(tenant: Tenant) -> None:
     tenant.create("trainnig-a")
     found = tenant.until_ready("trainnig-a", "NodePoolNotFound", "False")
@@ -114,11 +122,13 @@ def test_an_absent_node_pool_is_told_with_those_that_are_there(tenant: Tenant) -
     tenant.until_ready("trainnig-a")
 
 
+@side_by_side
 def test_an_absent_resource_pool_is_told_apart_from_an_absent_node_pool(tenant: Tenant) -> None:
     tenant.create("training-a", poolName=f"{tenant.resource_pool}-nowhere")
     tenant.until_ready("training-a", "ResourcePoolNotFound", "False")
 
 
+@side_by_side
 def test_an_account_that_is_created_again_for_another_project_changes_no_object(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.remove_account()
@@ -160,6 +170,7 @@ def test_garbage_from_the_cloud_leaves_the_status_as_it_was(tenant: Tenant) -> N
         tenant.until(name, lambda found: found["status"]["counts"]["abnormal"] == 1, "showing the abnormal node")
 
 
+@side_by_side
 def test_no_permission_is_told_and_mended_without_a_restart(tenant: Tenant) -> None:
     tenant.put_key(allow=[])
     tenant.in_cloud("training-a")
@@ -169,6 +180,7 @@ def test_no_permission_is_told_and_mended_without_a_restart(tenant: Tenant) -> N
     tenant.until_ready("training-a")
 
 
+@side_by_side
 def test_paused_is_shown_beside_the_rest_and_stops_no_observation(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.annotate("training-a", paused="true")
@@ -180,6 +192,7 @@ def test_paused_is_shown_beside_the_rest_and_stops_no_observation(tenant: Tenant
     tenant.until("training-a", lambda found: not condition_of(found, "Paused"), "not paused any more")
 
 
+@side_by_side
 def test_reconcile_at_is_answered_after_a_fresh_look(tenant: Tenant) -> None:
     tenant.change_account(pollInterval="1h", activePollInterval="1h")
     tenant.in_cloud("training-a")
@@ -193,6 +206,7 @@ def test_reconcile_at_is_answered_after_a_fresh_look(tenant: Tenant) -> None:
     assert found["status"]["counts"]["abnormal"] == 1
 
 
+@side_by_side
 def test_what_others_write_into_status_is_put_right(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     broken = {"status": {"counts": {"creating": 0, "available": 99, "abnormal": 0, "deleting": 0}}}
@@ -200,6 +214,7 @@ def test_what_others_write_into_status_is_put_right(tenant: Tenant) -> None:
     tenant.until("training-a", lambda found: found["status"]["counts"]["available"] == 2, "put right")
 
 
+@side_by_side
 def test_the_account_says_whether_its_credentials_work(tenant: Tenant) -> None:
     path = f"{ACCOUNTS}/{tenant.name}"
     tenant.until_true(lambda: says(tenant.api.get(path) or {}, "Ready", "Unknown", "NotYetUsed"), "NotYetUsed")
@@ -207,6 +222,7 @@ def test_the_account_says_whether_its_credentials_work(tenant: Tenant) -> None:
     tenant.until_true(lambda: says(tenant.api.get(path) or {}, "Ready", "True", "CredentialsValid"), "CredentialsValid")
 
 
+@side_by_side
 def test_an_object_of_the_default_account_s_name_is_not_served_by_another(tenant: Tenant) -> None:
     tenant.in_cloud("training-a")
     tenant.create("training-a", accountRef=None)

@@ -1,13 +1,15 @@
 """Whether both kinds are served, and what is said when they are not."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import pytest
 
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.definitions import find_missing
+
+T = TypeVar("T")
 
 ESTABLISHED = {"type": "Established", "status": "True"}
 VERBS = ["get", "list", "patch", "watch"]
@@ -40,8 +42,8 @@ class ReadOnlyCluster:
             raise answer
         return answer
 
-    async def list_bodies(self, path: str) -> Sequence[Mapping[str, Any]]:
-        raise NotImplementedError(path)
+    async def list_as(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        raise NotImplementedError(path, convert)
 
     async def json_patch(self, path: str, patch: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         raise NotImplementedError(path, patch)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -13,6 +13,8 @@ from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube.events import EventRecorder, EventType, Reference
 from modelarts_nodepool.logs import redact
 from modelarts_nodepool.ports import Cluster
+
+T = TypeVar("T")
 
 NODE_POOL = Reference("ModelArtsNodePool", "training-a", "ml", "u-1")
 ACCOUNT = Reference("ModelArtsAccount", "default", "", "u-2")
@@ -35,8 +37,8 @@ class RecordingCluster:
     async def get(self, path: str) -> Mapping[str, Any]:
         raise NotImplementedError(path)
 
-    async def list_bodies(self, path: str) -> Sequence[Mapping[str, Any]]:
-        raise NotImplementedError(path)
+    async def list_as(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        raise NotImplementedError(path, convert)
 
     async def json_patch(self, path: str, patch: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         raise NotImplementedError(path, patch)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from modelarts_nodepool.engine.queue import KeyedQueue
+from modelarts_nodepool.engine.workqueue import KeyedQueue
 
 NOW, LATER = timedelta(), timedelta(hours=1)
 
