@@ -63,6 +63,7 @@ class Acting:
             Verb.RESTART_API: self._restart_api,
             Verb.KILL: self._kill,
             Verb.TERMINATE: self._terminate,
+            Verb.FREEZE: self._freeze,
         }
 
     async def run(self) -> None:
@@ -180,6 +181,9 @@ class Acting:
         operator = self._operator(happening)
         await operator.terminate()
         await self._again(operator, happening)
+
+    async def _freeze(self, happening: Happening) -> None:
+        await self._operator(happening).freeze(happening.details["seconds"])
 
     async def _again(self, operator: Operator, happening: Happening) -> None:
         await asyncio.sleep(happening.details["down"])

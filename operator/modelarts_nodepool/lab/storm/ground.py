@@ -80,6 +80,7 @@ class Verb(StrEnum):
     RESTART_API = "restart the API server"
     KILL = "SIGKILL operator"
     TERMINATE = "SIGTERM operator"
+    FREEZE = "freeze operator"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from modelarts_nodepool.resource.reasons import Reason
 
 # One of each so often, on average.
 FAULT_EVERY, TOUCH_EVERY, NODES_EVERY, ACCOUNT_EVERY = 1.2, 2.0, 6.0, 5.0
-API_RESTART_EVERY, OPERATOR_EVERY, ROTATION_EVERY = 70.0, 40.0, 60.0
+API_RESTART_EVERY, OPERATOR_EVERY, FREEZE_EVERY, ROTATION_EVERY = 70.0, 40.0, 80.0, 60.0
 DELETIONS_OVER_BY = 0.7
 
 
@@ -138,6 +138,9 @@ def _machines(rng: Random, seconds: float) -> Iterator[Happening]:
     for at in _moments(rng, seconds, OPERATOR_EVERY):
         verb = rng.choice((Verb.KILL, Verb.TERMINATE))
         yield Happening(at, verb, str(rng.randint(0, 1)), {"down": round(rng.uniform(0, 6), 1)})
+    for at in _moments(rng, seconds * DELETIONS_OVER_BY, FREEZE_EVERY):
+        # Longer than a Lease lasts: whoever thaws must see that another one leads.
+        yield Happening(at, Verb.FREEZE, str(rng.randint(0, 1)), {"seconds": round(rng.uniform(5, 20), 1)})
 
 
 def _moments(rng: Random, seconds: float, every: float) -> list[float]:

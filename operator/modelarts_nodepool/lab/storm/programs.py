@@ -4,8 +4,11 @@ Each stands behind the keeper of lab/controlplane, so that nothing outlives the 
 """
 
 import asyncio
+import contextlib
 import json
+import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -53,6 +56,12 @@ class OperatorChild(Child):
         """None while it runs."""
         return self._keeper.poll()
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it runs."""
+        if self.exit_code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
 
 class Operator:
     """One replica through all its lives; they write to one log."""
@@ -81,6 +90,20 @@ class Operator:
         """Whether /readyz says so."""
         return ask(f"http://{LOOPBACK}:{self._port}/readyz").status == 200  # noqa: PLR2004 - the status itself
 
+    async def freeze(self, seconds: float) -> None:
+        """Let it stand still, as a machine that is out of breath does; unless it is ended meanwhile."""
+        child = self.child
+        if child is None:
+            return
+        self._journal.note(self.name, f"frozen for {seconds:g} s")
+        child.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            if self.child is child:
+                child.send_signal(signal.SIGCONT)
+                self._journal.note(self.name, "thawed")
+
     async def kill(self) -> None:
         """SIGKILL: no last words."""
         child, self.child = self.child, None
@@ -94,6 +117,7 @@ class Operator:
         if child is None:
             return
         self._journal.note(self.name, "SIGTERM")
+        child.send_signal(signal.SIGCONT)
         began = time.monotonic()
         await asyncio.to_thread(child.stop, STOP_SECONDS)
         took, code = time.monotonic() - began, child.exit_code
@@ -116,4 +140,5 @@ class Operator:
         """End it for good; blocks."""
         child, self.child = self.child, None
         if child is not None:
+            child.send_signal(signal.SIGCONT)
             child.stop(STOP_SECONDS)

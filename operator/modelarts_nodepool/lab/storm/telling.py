@@ -52,7 +52,7 @@ def plan_words(plan: Plan) -> str:
     verbs = [happening.verb for happening in plan.happenings]
     happenings = ", ".join(
         f"{verbs.count(verb)} of {verb}"
-        for verb in (Verb.FAULT, Verb.RESTART_API, Verb.KILL, Verb.TERMINATE, Verb.ROTATE)
+        for verb in (Verb.FAULT, Verb.RESTART_API, Verb.KILL, Verb.TERMINATE, Verb.FREEZE, Verb.ROTATE)
         if verb in verbs
     )
     return f"{counts}; {happenings}; {plan.operators} operator(s)"
