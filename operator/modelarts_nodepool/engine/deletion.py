@@ -19,7 +19,7 @@ from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools, log_fields, seconds
-from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
+from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.resource.conditions import ConditionType, find_condition
@@ -161,6 +161,9 @@ class Deletion:
         """The one place where our finalizer leaves. The patch tests uid and resourceVersion."""
         node_pool = observed.node_pool
         await self._ledger.enter(node_pool, build_entry(observed, decision, self._tools.clock.now()))
+        if decision.heir is not None and not self._sender.may_send():
+            # Whoever leads now may be handing the heir over to this very object.
+            raise ClusterUnavailable("the Lease is not held: nothing is handed over")
         patch = patches.build_finalizer_removed(node_pool)
         was_unanswered = self._tools.ongoing.is_releasing(self._uid)
         self._tools.ongoing.release(self._uid, is_releasing=True)

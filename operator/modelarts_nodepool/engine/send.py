@@ -19,7 +19,7 @@ from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
 from modelarts_nodepool.kube.events import EventType
-from modelarts_nodepool.ports import Accepted
+from modelarts_nodepool.ports import Accepted, ModelArts
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.resource.objects import NodePool
 
@@ -37,7 +37,7 @@ class Sender:
     def __init__(self, tools: Tools, may_send: Callable[[], bool]) -> None:
         """`may_send`: whether this process holds the Lease right now."""
         self._tools = tools
-        self._may_send = may_send
+        self.may_send = may_send
         self._locks: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def send(self, facts: Facts, node_pool: NodePool) -> None:
@@ -53,10 +53,13 @@ class Sender:
             # Taken before the write: the write counts as old from when it may have happened first.
             written_at = self._tools.clock.monotonic()
             await self._write_ahead(facts, observed, identity)
-            if not self._may_send() or self._tools.clock.monotonic() - written_at >= FENCE_SECONDS:
+            if not self._is_fenced(written_at):
                 logger.warning("not sent: the write-ahead is too old or the Lease is gone", extra={"uid": facts.uid})
                 return
-            await self._delete(facts, observed, observed.account, identity, before)
+            await self._delete(facts, observed, observed.account, before, written_at)
+
+    def _is_fenced(self, written_at: float) -> bool:
+        return self._may_send() and self._tools.clock.monotonic() - written_at < FENCE_SECONDS
 
     async def _prepared(self, facts: Facts, uid: str) -> DeletionObserved | None:
         """Credentials in hand, CRD and namespace just read, and the table still says Send; else None."""
@@ -93,15 +96,21 @@ class Sender:
             ongoing.reserve(facts.uid, is_reserved=False)
 
     async def _delete(
-        self, facts: Facts, observed: DeletionObserved, view: AccountView, identity: Identity, before: DeletionRecord
+        self, facts: Facts, observed: DeletionObserved, view: AccountView, before: DeletionRecord, written_at: float
     ) -> None:
         node_pool, clock = observed.node_pool, self._tools.clock
+        identity = observed.identity or view.identity
+
+        async def delete(cloud: ModelArts) -> Accepted:
+            # Reading the Secret may have taken its time: the fence is looked at right before the request.
+            if not self._is_fenced(written_at):
+                raise Unsent("the write-ahead was too old or the Lease gone before the DELETE could be sent")
+            return await cloud.delete_node_pool(identity.pool_name, identity.node_pool_name)
+
         finished_before = facts.send_finished
         answer: Accepted | CloudError
         try:
-            answer = await self._tools.clouds.call(
-                view.account, lambda cloud: cloud.delete_node_pool(identity.pool_name, identity.node_pool_name)
-            )
+            answer = await self._tools.clouds.call(view.account, delete)
         except asyncio.CancelledError:
             audit.log_delete(node_pool, identity, facts.record, None)
             raise

@@ -107,6 +107,7 @@ class Stage:
             recorder=EventRecorder(self.server),
         )
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.is_leading = True
         registry.take_account(ACCOUNT_BODY)
         self.accounts = Accounts(self.tools)
         self.ledger = Ledger(self.tools, self.accounts)
@@ -123,7 +124,7 @@ class Stage:
     def on_node_pool(self, uid: str) -> None:
         node_pool = self.tools.registry.node_pools.get(uid)
         if node_pool is not None and node_pool.metadata.deleted is not None and uid not in self.tasks:
-            sender = Sender(self.tools, may_send=lambda: True)
+            sender = Sender(self.tools, may_send=lambda: self.is_leading)
             self.tasks[uid] = asyncio.create_task(Deletion(uid, self.tools, sender, self.ledger).run())
 
 
@@ -158,3 +159,12 @@ async def test_two_twins_are_never_handed_over_to_each_other(stage: Stage) -> No
     # Entries of the account are written once a second, each before its finalizer goes.
     await asyncio.sleep(1.5)
     assert stage.server.released == ["older"]
+
+
+async def test_nothing_is_handed_over_by_a_process_that_lost_its_lease(stage: Stage) -> None:
+    stage.server.goes_on.set()
+    stage.is_leading = False
+    stage.really_is(deleted(OLDER), deleted(YOUNGER))
+    stage.watch_tells(deleted(OLDER), deleted(YOUNGER))
+    await asyncio.sleep(0.3)
+    assert stage.server.released == []
