@@ -6,6 +6,7 @@ node pool, and two objects deleted together must not send two DELETEs.
 
 from datetime import datetime, timedelta
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.decision import Decision, Hold, Release
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.ports import Moment
@@ -30,15 +31,32 @@ def handed_over(observed: DeletionObserved, _: Moment) -> Decision | None:
             f"finalizer yet: kubectl get manp -n {living[0].metadata.namespace} {living[0].metadata.name}"
         )
         return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
-    # Being deleted themselves: those that will not delete the node pool cannot take over.
+    return _among_deleted(observed)
+
+
+def _among_deleted(observed: DeletionObserved) -> Decision | None:
+    """All are being deleted: the oldest deletes the node pool, and the others go once its DELETE is written down.
+
+    Not before: two that hand over to each other at the same moment would both go, and the node pool would be forgotten.
+    Those that will not delete the node pool (Retain) cannot take over, nor can those out of our hands.
+    """
     deleting = [
-        twin
-        for twin in observed.twins
-        if twin.is_protected
-        and twin.spec.deletion_policy is DeletionPolicy.DELETE
-        and _age(twin) < _age(observed.node_pool)
+        twin for twin in observed.twins if twin.is_protected and twin.spec.deletion_policy is DeletionPolicy.DELETE
     ]
-    return _release(observed, min(deleting, key=_age), "is deleted too, and deletes it") if deleting else None
+    sent = [
+        twin for twin in deleting if twin.status.deletion is not None and twin.status.deletion.sent_time is not None
+    ]
+    if sent:
+        return _release(observed, min(sent, key=_age), "has sent its DELETE")
+    older = [twin for twin in deleting if _age(twin) < _age(observed.node_pool)]
+    if not older:
+        return None
+    first = min(older, key=_age)
+    words = (
+        f"{first.title} is older, stands for node pool {observed.node_pool_name} as well and is deleted first; this "
+        f"object goes with it; see what it waits for: {commands.describe(first)}"
+    )
+    return Hold(Reason.DUPLICATE_OBJECT, words, SOON)
 
 
 def _release(observed: DeletionObserved, heir: NodePool, what: str) -> Release:

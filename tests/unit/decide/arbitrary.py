@@ -207,6 +207,7 @@ def _twins(draw: st.DrawFn) -> NodePool:
     builder = builder.created(draw(moments))
     builder = builder.finalized() if draw(st.booleans()) else builder
     builder = builder.being_deleted() if draw(st.booleans()) else builder
+    builder = builder.recording(draw(records)) if draw(st.booleans()) else builder
     return (builder.retained() if draw(st.booleans()) else builder).build()
 
 

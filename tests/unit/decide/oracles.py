@@ -9,6 +9,7 @@ from typing import Any
 
 from modelarts_nodepool import errors
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
+from modelarts_nodepool.resource.objects import NodePool
 from tests.support.builders import NOON
 from tests.unit.decide.situations import MONOTONIC
 
@@ -216,6 +217,14 @@ def heirs(observed: DeletionObserved) -> list[str]:
         theirs = twin.metadata
         is_ours = "modelarts.huaweicloud.com/node-pool" in theirs.finalizers
         is_older = (theirs.created, theirs.uid) < (mine.created, mine.uid)
-        if theirs.deleted is None or (is_ours and is_older and twin.spec.deletion_policy.value == "Delete"):
+        has_sent = twin.status.deletion is not None and twin.status.deletion.sent_time is not None
+        deletes = is_ours and twin.spec.deletion_policy.value == "Delete"
+        if theirs.deleted is None or (deletes and (has_sent or is_older)):
             found.append(theirs.uid)
     return found
+
+
+def is_an_heir_that_acts(heir: NodePool) -> bool:
+    """It lives, or its DELETE is written down: two that are deleted never hand over to each other."""
+    record = heir.status.deletion
+    return heir.metadata.deleted is None or (record is not None and record.sent_time is not None)

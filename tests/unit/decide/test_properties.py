@@ -16,7 +16,7 @@ from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
 from tests.support.builders import NOON
 from tests.unit.decide.arbitrary import PARTS, deletions, thorough, usual
-from tests.unit.decide.oracles import heirs, is_proven_gone, may_send, record_is_clean
+from tests.unit.decide.oracles import heirs, is_an_heir_that_acts, is_proven_gone, may_send, record_is_clean
 from tests.unit.decide.situations import MONOTONIC, NOW, a_deletion
 
 PROVEN = {"Gone", "AlreadyGone"}
@@ -36,6 +36,7 @@ def test_no_input_releases_without_proof_and_none_sends_without_every_guard(obse
         assert record_is_clean(observed)
         assert decision.heir is not None
         assert decision.heir.metadata.uid in heirs(observed)
+        assert is_an_heir_that_acts(decision.heir)
         assert "modelarts.huaweicloud.com/node-pool" in decision.heir.metadata.finalizers
     elif isinstance(decision, Release):
         assert decision.reason in RETAINED

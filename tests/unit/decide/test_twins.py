@@ -47,14 +47,42 @@ def test_it_waits_for_a_living_twin_that_is_not_protected_yet() -> None:
     assert timedelta() < decision.retry_after
 
 
-def test_of_two_deleted_together_the_younger_hands_over_and_the_older_deletes() -> None:
-    assert isinstance(decide(a_twin(OLDER).being_deleted().build()), Release)
+def waits(decision: Decision) -> bool:
+    return (
+        isinstance(decision, Hold)
+        and decision.reason is Reason.DUPLICATE_OBJECT
+        and not decision.is_transient
+        and decision.retry_after > timedelta()
+        and "kubectl describe -n team manp renamed" in decision.message
+    )
+
+
+def test_of_two_deleted_together_the_older_deletes_and_the_younger_waits_for_its_delete() -> None:
+    assert waits(decide(a_twin(OLDER).being_deleted().build()))
     assert decide(a_twin(YOUNGER).being_deleted().build()) == Send()
 
 
 def test_of_the_same_age_the_uid_decides() -> None:
     # "uid-of-renamed" stands before "uid-of-training-a".
-    assert isinstance(decide(a_twin(NOON - HOUR).being_deleted().build()), Release)
+    assert waits(decide(a_twin(NOON - HOUR).being_deleted().build()))
+
+
+@pytest.mark.parametrize("created", [OLDER, YOUNGER], ids=["older", "younger"])
+def test_a_deleted_twin_that_has_sent_its_delete_takes_over(created: object) -> None:
+    twin = a_twin(created).being_deleted().recording(sent(MINUTE)).build()
+    decision = decide(twin)
+    assert isinstance(decision, Release)
+    assert decision.reason is Reason.HANDED_OVER
+    assert decision.heir == twin
+
+
+def test_two_never_hand_over_to_each_other() -> None:
+    one = a_deleted_object().created(OLDER).build()
+    other = a_twin(YOUNGER).being_deleted().pinned(nodePoolName="training-a").build()
+    first = decide_deletion(a_deletion(a_deleted_object().created(OLDER), twins=(other,)), NOW)
+    second = decide_deletion(a_deletion(a_deleted_object().created(YOUNGER), twins=(one,)), NOW)
+    assert not isinstance(first, Release)
+    assert not isinstance(second, Release)
 
 
 def test_a_deleted_twin_that_retains_deletes_nothing_and_takes_nothing_over() -> None:

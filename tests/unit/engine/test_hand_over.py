@@ -144,7 +144,8 @@ async def test_an_heir_that_is_long_being_deleted_is_not_believed_to_live(stage:
     stage.really_is(deleted(OLDER), deleted(YOUNGER))
     stage.watch_tells(YOUNGER.body(), deleted(OLDER))
     await asyncio.sleep(0.3)
-    assert stage.server.released == ["younger"]
+    # The older one deletes the node pool, and the younger one goes only once that is written down.
+    assert stage.server.released == []
 
 
 async def test_two_twins_are_never_handed_over_to_each_other(stage: Stage) -> None:
