@@ -59,7 +59,7 @@ class Sender:
             await self._delete(facts, observed, observed.account, before, written_at)
 
     def _is_fenced(self, written_at: float) -> bool:
-        return self._may_send() and self._tools.clock.monotonic() - written_at < FENCE_SECONDS
+        return self.may_send() and self._tools.clock.monotonic() - written_at < FENCE_SECONDS
 
     async def _prepared(self, facts: Facts, uid: str) -> DeletionObserved | None:
         """Credentials in hand, CRD and namespace just read, and the table still says Send; else None."""
