@@ -9,10 +9,13 @@ from modelarts_nodepool.lab.storm.evidence import Evidence, Violation
 FORESEEN = ("the Lease ",)
 FORESEEN_LOGGERS = ("kopf.",)
 SHOWN = 2000
+UNFORESEEN = "no exception that nobody foresaw"
+# Nobody takes our finalizer away in a storm, and all that is deleted was protected before.
+FALSE_ALARM = "no leak is told where there is none"
 
 
 def judge_tidiness(evidence: Evidence) -> list[Violation]:
-    """Secrets in logs or objects, errors in logs, exits that were not ordered."""
+    """Secrets in logs or objects, errors and false alarms in logs, exits that were not ordered."""
     exits = [Violation("no exit that was not ordered", "operator", words) for words in evidence.journal.unordered_exits]
     return [*exits, *_secrets(evidence), *_errors(evidence)]
 
@@ -31,23 +34,25 @@ def _errors(evidence: Evidence) -> Iterator[Violation]:
     for name, text in evidence.texts.items():
         if not name.startswith("operator-"):
             continue
-        seen: set[str] = set()
+        seen: set[tuple[str, str]] = set()
         for line in text.splitlines():
-            words = _error_of(line)
-            # The same error many times is told once.
-            if words and words[:80] not in seen:
-                seen.add(words[:80])
-                yield Violation("no exception that nobody foresaw", name, words[:SHOWN])
+            rule, words = _judge_line(line)
+            # The same words many times are told once.
+            if rule and (rule, words) not in seen:
+                seen.add((rule, words))
+                yield Violation(rule, name, line[:SHOWN])
 
 
-def _error_of(line: str) -> str:
-    """The line where it tells of an error of ours; empty where it does not."""
+def _judge_line(line: str) -> tuple[str, str]:
+    """The rule that a line of the log breaks, and its message; empty where it breaks none."""
     try:
         entry = json.loads(line)
     except ValueError:
         # A line that SIGKILL cut short is no error; anything else that is not JSON is.
-        return "" if line.startswith("{") or not line.strip() else f"not a log line: {line}"
+        return ("", "") if line.startswith("{") or not line.strip() else (UNFORESEEN, line)
     message = str(entry.get("message", ""))
+    if entry.get("audit") == "leak":
+        return FALSE_ALARM, message
     is_foreseen = message.startswith(FORESEEN) or str(entry.get("logger", "")).startswith(FORESEEN_LOGGERS)
     is_error = entry.get("level") in {"error", "critical"} and not is_foreseen
-    return line if is_error or "traceback" in entry else ""
+    return (UNFORESEEN, message) if is_error or "traceback" in entry else ("", "")

@@ -224,6 +224,7 @@ def test_an_account_that_is_not_ready_in_the_end_is_found() -> None:
         ("operator-1.log", '{"level": "error", "message": "a deletion failed"}', "no exception that nobody foresaw"),
         ("operator-1.log", '{"level": "info", "message": "", "traceback": "…"}', "no exception that nobody foresaw"),
         ("operator-1.log", "Traceback (most recent call last):", "no exception that nobody foresaw"),
+        ("operator-1.log", '{"level": "warning", "audit": "leak"}', "no leak is told where there is none"),
         ("operator-1.log", '{"level": "error", "message": "the Lease a/b is lost: x"}', None),
         ("operator-1.log", '{"level": "error", "logger": "kopf.watching", "message": "Request attempt #1/9"}', None),
         ("operator-1.log", '{"level": "warning", "mess{"level": "info", "message": "started"}', None),
@@ -260,3 +261,10 @@ def test_a_timeline_joins_operator_and_cloud_in_order_of_time() -> None:
     lines = timeline(PLAIN.title, storm)
     assert [line.split("s  ")[1].split(":")[0] for line in lines] == ["operator", "[7] cloud"]
     assert lines == sorted(lines)
+
+
+def test_the_same_error_many_times_is_told_once() -> None:
+    lines = [f'{{"ts": "{second}", "level": "error", "message": "a deletion failed"}}' for second in range(3)]
+    assert rules(judge_tidiness(a_storm(texts={"operator-1.log": "\n".join(lines)}))) == [
+        "no exception that nobody foresaw"
+    ]
