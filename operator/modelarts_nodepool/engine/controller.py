@@ -33,6 +33,7 @@ class Controller:
         self._ledger = Ledger(tools, self._accounts)
         self._deletions: dict[str, tuple[Deletion, asyncio.Task[None]]] = {}
         self._begun = False
+        self._ended = False
         tools.registry.on_node_pool = self._on_node_pool
         tools.registry.on_vanished = self._on_vanished
         tools.registry.on_account = self._on_account
@@ -46,6 +47,8 @@ class Controller:
 
     def begin(self) -> None:
         """The registry is complete: decide about everything in it. Again after each later full LIST."""
+        if self._ended:
+            return
         self._begun = True
         for uid in self._tools.registry.node_pools:
             self._on_node_pool(uid)
@@ -59,6 +62,9 @@ class Controller:
                 group.create_task(self._mirror.queue.run(), name="mirror")
                 group.create_task(self._accounts.queue.run(), name="accounts")
         finally:
+            # Pollers and watches go on while the deletions end: nothing they tell may begin one more, which nobody
+            # would ever end.
+            self._begun, self._ended = False, True
             tasks = [task for _, task in self._deletions.values()]
             for task in tasks:
                 task.cancel()

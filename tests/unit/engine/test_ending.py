@@ -1,0 +1,86 @@
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.engine.controller import Controller
+from modelarts_nodepool.engine.pollers import Pollers
+from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.engine.send import Sender
+from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.errors import ObjectGone
+from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.ports import ModelArts
+from tests.support.builders import a_node_pool
+
+T = TypeVar("T")
+Body = Mapping[str, Any]
+RETAINED = a_node_pool().finalized().retained().being_deleted().body()
+UID = RETAINED["metadata"]["uid"]
+
+
+class StandingClock:
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, 12, 0, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 100.0
+
+
+class SilentCluster:
+    """Never answers a patch."""
+
+    def __init__(self) -> None:
+        self.patches = 0
+        self.is_asked = asyncio.Event()
+
+    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:  # noqa: ARG002 - the port's
+        self.patches += 1
+        self.is_asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets that event")
+
+    async def get(self, path: str) -> Body:
+        raise ObjectGone(f"404 to GET {path}")
+
+    async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
+        raise NotImplementedError
+
+    async def create(self, path: str, body: Body) -> Body:
+        raise NotImplementedError
+
+
+def no_cloud(*_: object) -> ModelArts:
+    raise AssertionError("a Retain object costs no call to the cloud")
+
+
+async def test_news_that_comes_while_work_ends_begins_no_deletion_that_nobody_ends() -> None:
+    cluster, clock = SilentCluster(), StandingClock()
+    registry = Registry(clock)
+    clouds = Clouds(cluster, clock, "operator", no_cloud)
+    tools = Tools(
+        registry=registry,
+        pollers=Pollers(registry, clouds, clock),
+        clouds=clouds,
+        cluster=cluster,
+        clock=clock,
+        recorder=EventRecorder(cluster),
+    )
+    controller = Controller(tools, Sender(tools, may_send=lambda: True))
+    registry.tell_node_pool(RETAINED)
+    running = asyncio.create_task(controller.run())
+    await asyncio.sleep(0)
+    controller.begin()
+    await cluster.is_asked.wait()
+    running.cancel()
+    while not running.done():
+        # A poller that still runs tells of its look; a sweep that was under way is through.
+        registry.on_node_pool(UID)
+        controller.begin()
+        await asyncio.sleep(0.05)
+    registry.on_node_pool(UID)
+    await asyncio.sleep(0.05)
+    assert controller.deletions == 0
+    assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("delete ")] == []
+    assert cluster.patches == 1
