@@ -79,7 +79,13 @@ EXPECTED: dict[Case, Expectation] = {
     Case.VANISHED: Expectation(Ending.GONE, may_send=True),
     Case.DOOMED: _held(Reason.NAMESPACE_TERMINATING, 13),
     Case.DOOMED_CONFIRMED: Expectation(Ending.GONE, may_send=True, row=13),
-    Case.LAST: Expectation(Ending.GONE_OR_HELD, frozenset({Reason.LAST_NODE_POOL}), may_send=True, row=16),
+    # Where the cloud refused it once, row 9 says so before row 16 gets its turn.
+    Case.LAST: Expectation(
+        Ending.GONE_OR_HELD,
+        frozenset({Reason.LAST_NODE_POOL, Reason.REFUSED_BY_MODELARTS}),
+        may_send=True,
+        row=16,
+    ),
 }
 
 

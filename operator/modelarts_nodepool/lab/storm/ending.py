@@ -76,7 +76,11 @@ def _not_held(planned: ObjectPlan, body: Body | None, nodes: object) -> str:
         return "our finalizer is gone and it was to be held"
     blocked, reason, _ = condition(body, "DeletionBlocked")
     reasons = EXPECTED[planned.case].reasons
-    return "" if blocked == "True" and reason in reasons else f"not held for {', '.join(reasons)}: {describe(body)}"
+    return (
+        ""
+        if blocked == "True" and reason in reasons
+        else f"not held for {', '.join(sorted(reasons))}: {describe(body)}"
+    )
 
 
 def _not_let_go(body: Body | None, nodes: object) -> str:
