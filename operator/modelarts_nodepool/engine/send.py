@@ -17,7 +17,7 @@ from modelarts_nodepool.decide.record import accept, fail
 from modelarts_nodepool.engine import audit
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.tools import Tools
-from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
+from modelarts_nodepool.errors import CloudError, CloudUnavailable, CredentialsUnavailable, InvalidName
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.ports import Accepted, ModelArts
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
@@ -75,12 +75,22 @@ class Sender:
         except (CloudError, CredentialsUnavailable) as failure:
             self._note_failure(facts, failure)
             return None
-        # Time has passed: decided once more, and from here to the write-ahead nothing else gets a turn.
+        return self._decided_again(facts, uid)
+
+    def _decided_again(self, facts: Facts, uid: str) -> DeletionObserved | None:
+        """Time has passed: decided once more, and from here to the write-ahead nothing else gets a turn."""
         current = self._tools.registry.node_pools.get(uid)
         if current is None:
             return None
         observed = facts.observe(current)
-        return observed if isinstance(decide_deletion(observed, self._tools.moment()), Send) else None
+        if not isinstance(decide_deletion(observed, self._tools.moment()), Send) or observed.identity is None:
+            return None
+        twin = self._tools.unplaced_twin(current, observed.identity)
+        if twin is not None:
+            words = f"{twin.title} names the same node pool, and its namespace is not known yet"
+            self._note_failure(facts, CloudUnavailable(words))
+            return None
+        return observed
 
     async def _write_ahead(self, facts: Facts, observed: DeletionObserved, identity: Identity) -> None:
         ongoing, node_pool = self._tools.ongoing, observed.node_pool

@@ -71,6 +71,18 @@ class Tools:
                     found.append(twin)
         return tuple(sorted(found, key=lambda twin: (twin.metadata.created, twin.metadata.uid)))
 
+    def unplaced_twin(self, node_pool: NodePool, identity: Identity) -> NodePool | None:
+        """Another object that names the same node pool, in a namespace whose labels are not known yet.
+
+        Whether it is granted cannot be said: the watch of namespaces may lag behind that of objects.
+        """
+        for name in self.registry.accounts:
+            for twin in self.registry.naming(name, identity.pool_name, identity.node_pool_name):
+                is_known = twin.metadata.namespace in self.registry.namespaces
+                if twin.metadata.uid != node_pool.metadata.uid and not is_known:
+                    return twin
+        return None
+
     async def write_status(self, node_pool: NodePool, status: NodePoolStatus) -> NodePool | None:
         """Replace the whole status of exactly this version. Raises errors.ClusterError."""
         patch = patches.build_status(node_pool, status)
