@@ -7,6 +7,7 @@ import asyncio
 import importlib.util
 import logging
 import re
+import signal
 import sys
 from importlib.metadata import version
 
@@ -148,6 +149,8 @@ def run(
         kubeconfig=kubeconfig,
     )
     set_up_logging(settings.log_format, settings.log_level)
+    # Until the operator handles it itself: nothing has begun yet, so there is nothing to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # Here and not above: it takes a second, which --help and an early Ctrl-C should not wait for.
     from modelarts_nodepool import app  # noqa: PLC0415
 
