@@ -7,7 +7,7 @@ FROM ${PYTHON} AS build
 WORKDIR /source
 COPY requirements/run.txt requirements/
 RUN python -m venv /opt/operator \
- && /opt/operator/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt
+ && /opt/operator/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 # The lab (simulator, control plane, demo) has no place beside production credentials.

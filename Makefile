@@ -42,7 +42,7 @@ $(READY): requirements/dev.txt pyproject.toml $(MOVED)
 	pip="$(BIN)/python -m pip --disable-pip-version-check --no-input"; \
 	echo "Installing $$(grep -c '==' $<) packages pinned by hash"; \
 	live=""; if [ -t 1 ]; then live=1; fi; \
-	$$pip install --progress-bar off --require-hashes -r $< \
+	$$pip install --progress-bar off --no-deps --require-hashes -r $< \
 	  | awk -v total="$$(grep -c '==' $<)" -v live="$$live" ' \
 	  /^(Collecting|Requirement already satisfied)/ { n++; split($$0, word, /[ =]+/); name = $$0 ~ /^C/ ? word[2] : word[4]; \
 	    if (live) printf "\r\033[K  %d of at most %d: %s", n, total, name; \
@@ -50,6 +50,7 @@ $(READY): requirements/dev.txt pyproject.toml $(MOVED)
 	  /^Installing collected/ { printf live ? "\r\033[K  unpacking" : "  unpacking\n" } \
 	  { fflush() } END { if (live) printf "\r\033[K" }'; \
 	$$pip install -q --no-deps --no-build-isolation -e .; \
+	$$pip check > /dev/null || { $$pip check; exit 1; }; \
 	echo "$(CURDIR)" > $(READY)
 
 demo: $(READY) ## Show everything at once on this machine; leaves nothing behind
