@@ -15,7 +15,7 @@ from modelarts_nodepool.resource.objects import NodePool
 from modelarts_nodepool.resource.reasons import Reason
 
 # A failed look is repeated after this, or after what the server asked for. Rejected keys are not hammered by
-# it: the breaker in engine/clouds.py answers instead of the cloud.
+# it: the breaker in engine/breakers.py answers instead of the cloud.
 RETRY_AFTER = timedelta(seconds=10)
 SHORTEST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=5)

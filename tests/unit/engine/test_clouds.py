@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from modelarts_nodepool.engine.clouds import REJECTED_FOR, TRIALS_AT_ONCE, Clouds
+from modelarts_nodepool.engine.breakers import REJECTED_FOR, TRIALS_AT_ONCE
+from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.errors import (
     ClusterUnavailable,
     CredentialsRejected,

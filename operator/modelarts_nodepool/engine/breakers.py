@@ -1,0 +1,86 @@
+"""Keeps a wrong key from being locked: a rejected key rests for five minutes, an unknown one is tried by few calls.
+
+Called by engine/clouds.py around each call to the cloud. Knows keys by their digest alone.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from modelarts_nodepool.engine.logins import Login
+from modelarts_nodepool.errors import CredentialsRejected, NotFound, PermissionDenied, RefusedByModelArts
+from modelarts_nodepool.ports import AccessKey, Clock, ModelArts
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Operation = Callable[[ModelArts], Awaitable[T]]
+
+# Six bad signatures in a row lock a key.
+REJECTED_FOR = timedelta(minutes=5)
+# A key that has not been accepted yet is used by so few calls at a time: after a restart all resource pools ask at
+# once, and a wrong key would be locked before the first answer is in.
+TRIALS_AT_ONCE = 2
+
+
+class Breakers:
+    """What the cloud said about each key."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._rejected: dict[str, tuple[float, str]] = {}
+        self._accepted: set[str] = set()
+        self._trials: dict[str, asyncio.Semaphore] = {}
+
+    async def call(self, login: Login, operation: Operation[T]) -> T:
+        """Make one call, unless the key was lately rejected; note what it says about the key."""
+        digest = _digest(login.key)
+        if digest in self._accepted:
+            return await self._call(login, digest, operation)
+        async with self._trials.setdefault(digest, asyncio.Semaphore(TRIALS_AT_ONCE)):
+            # Only now: it may have been rejected while this call waited for its turn.
+            self._refuse_rejected(login, digest)
+            if digest in self._rejected:
+                # One probe: whoever asks next is refused again until its answer is in.
+                self._rejected[digest] = (self._clock.monotonic(), self._rejected[digest][1])
+            return await self._call(login, digest, operation)
+
+    def check(self, login: Login) -> None:
+        """Raise CredentialsRejected where the key was lately rejected."""
+        self._refuse_rejected(login, _digest(login.key))
+
+    async def _call(self, login: Login, digest: str, operation: Operation[T]) -> T:
+        try:
+            answer = await operation(login.client)
+        except CredentialsRejected as error:
+            self._accepted.discard(digest)
+            self._rejected[digest] = (self._clock.monotonic(), error.message)
+            logger.warning(
+                "access key rejected; it is not used for five minutes, a new one in the Secret is used at once",
+                extra={"account": login.of.metadata.name, "requestId": error.request_id},
+            )
+            raise
+        except (NotFound, PermissionDenied, RefusedByModelArts):
+            self._note_accepted(digest)
+            raise
+        self._note_accepted(digest)
+        return answer
+
+    def _note_accepted(self, digest: str) -> None:
+        self._rejected.pop(digest, None)
+        self._accepted.add(digest)
+
+    def _refuse_rejected(self, login: Login, digest: str) -> None:
+        since, words = self._rejected.get(digest, (float("-inf"), ""))
+        if self._clock.monotonic() - since >= REJECTED_FOR.total_seconds():
+            return
+        raise CredentialsRejected(f"{words}; the key is not used for five minutes, lest it be locked; {login.remedy}")
+
+
+def _digest(key: AccessKey) -> str:
+    """Tells keys apart without keeping them."""
+    text = "\n".join((key.access, key.secret, key.security_token or ""))
+    return hashlib.sha256(text.encode()).hexdigest()
