@@ -28,7 +28,7 @@ from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.kube.leases import Elector, LeaseTimes
 from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
-from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of, parse_endpoint
+from modelarts_nodepool.modelarts.endpoints import Endpoint, doubt_about, endpoint_of, parse_endpoint
 from modelarts_nodepool.ports import AccessKey
 from modelarts_nodepool.resource.objects import Account
 from modelarts_nodepool.settings import Settings
@@ -169,6 +169,8 @@ class Operator:
         )
 
     def _build_client(self, account: Account, key: Callable[[], AccessKey]) -> ModelArtsClient:
+        if doubt := doubt_about(account.spec.region, self._endpoints):
+            logger.warning("%s", doubt, extra={"account": account.metadata.name})
         return ModelArtsClient(
             endpoint=endpoint_of(account.spec.region, self._endpoints),
             project_id=account.spec.project_id,

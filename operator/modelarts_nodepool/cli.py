@@ -5,30 +5,25 @@ Exit codes: 0 fine, 1 the work failed, 2 wrong usage or settings.
 
 import asyncio
 import importlib.util
-import logging
-import re
 import signal
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import click
 
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.logs import set_up_logging
-from modelarts_nodepool.modelarts.endpoints import parse_endpoints
+from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.settings import (
     DEFAULT_HTTP_HOST,
     DEFAULT_HTTP_PORT,
-    DEFAULT_NAMESPACE,
     LogFormat,
     LogLevel,
     Settings,
 )
-
-PREFIX = "MODELARTS_NODEPOOL"
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-logger = logging.getLogger(__name__)
+from modelarts_nodepool.terminal import options
+from modelarts_nodepool.terminal.options import PREFIX
 
 
 @click.group(
@@ -49,31 +44,9 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option(
-    "--operator-namespace",
-    default=DEFAULT_NAMESPACE,
-    show_default=True,
-    envvar=f"{PREFIX}_OPERATOR_NAMESPACE",
-    show_envvar=True,
-    help="The namespace that holds the credentials Secrets of the accounts.",
-)
-@click.option(
-    "--endpoint",
-    "endpoints",
-    multiple=True,
-    metavar="REGION=URL",
-    envvar=f"{PREFIX}_ENDPOINT",
-    show_envvar=True,
-    help="Where the ModelArts API of a region is, instead of its public address. http:// only for loopback. "
-    "May be given several times; in the environment separated by spaces.",
-)
-@click.option(
-    "--kubeconfig",
-    metavar="FILE",
-    envvar=f"{PREFIX}_KUBECONFIG",
-    show_envvar=True,
-    help="Default: KUBECONFIG, ~/.kube/config, the Pod's ServiceAccount, as kubectl does.",
-)
+@options.operator_namespace
+@options.endpoints
+@options.kubeconfig
 @click.option(
     "--http-host",
     default=DEFAULT_HTTP_HOST,
@@ -119,7 +92,7 @@ def cli() -> None:
 )
 def run(
     operator_namespace: str,
-    endpoints: tuple[str, ...],
+    endpoints: Mapping[str, Endpoint],
     kubeconfig: str | None,
     http_host: str,
     http_port: int,
@@ -132,15 +105,9 @@ def run(
     Watches ModelArtsNodePool and ModelArtsAccount objects in all namespaces, mirrors node counts into status,
     and deletes node pools whose objects are deleted with deletionPolicy Delete.
     """
-    if _NAMESPACE.fullmatch(operator_namespace) is None:
-        raise SettingsError(
-            f"--operator-namespace is {operator_namespace!r}, which is no namespace's name; use the namespace that "
-            "holds the credentials Secrets, for example modelarts-system"
-        )
-    checked = parse_endpoints(endpoints)
     settings = Settings(
         operator_namespace=operator_namespace,
-        endpoints={region: endpoint.url for region, endpoint in checked.items()},
+        endpoints={region: endpoint.url for region, endpoint in endpoints.items()},
         http_host=http_host,
         http_port=http_port,
         leader_election=leader_election,

@@ -7,15 +7,44 @@ write an object must not be able to send signed requests elsewhere.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.resource.names import REGION_PATTERN
 
-# The pattern of all 22 regions in the official SDKs' region tables (Python and Go, 3.1.219), but for one:
-# they give ap-southeast-1 the domain myhuaweicloud.cn, where every other published configuration has .com.
-# Ours is .com; whoever finds the other one right says --endpoint ap-southeast-1=https://….
+# The regions that have ModelArts, by the region tables of the official SDKs (Python, Go, .NET and Node.js agree):
+# https://github.com/huaweicloud/huaweicloud-sdk-python-v3/blob/master/huaweicloud-sdk-modelarts/huaweicloudsdkmodelarts/v1/region/modelarts_region.py
+KNOWN_REGIONS = (
+    "af-north-1",
+    "af-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "cn-east-3",
+    "cn-east-4",
+    "cn-north-1",
+    "cn-north-2",
+    "cn-north-4",
+    "cn-north-9",
+    "cn-north-11",
+    "cn-north-12",
+    "cn-south-1",
+    "cn-southwest-2",
+    "cn-southwest-3",
+    "la-north-2",
+    "la-south-2",
+    "me-east-1",
+    "sa-brazil-1",
+    "tr-west-1",
+)
+# Their hosts all follow this pattern in those tables, but for one: they give ap-southeast-1 the domain
+# myhuaweicloud.cn, where every other published configuration has .com, and so have we; whoever finds the other one
+# right says --endpoint ap-southeast-1=https://….
+# A region that opened after this table follows the pattern, too: whatever an object says, the host stays inside
+# myhuaweicloud.com.
 _PATTERN = "https://modelarts.{region}.myhuaweicloud.com"
 _REGION = re.compile(REGION_PATTERN.removeprefix("^").removesuffix("$"))
 _HOST = re.compile(r"[0-9A-Za-z]([-.0-9A-Za-z]*[0-9A-Za-z])?|[0-9A-Fa-f:.]+")
@@ -43,6 +72,18 @@ def endpoint_of(region: str, overrides: Mapping[str, Endpoint] | None = None) ->
         return overrides[region]
     _check_region(region)
     return Endpoint(region, _PATTERN.format(region=region))
+
+
+def doubt_about(region: str, overrides: Mapping[str, Endpoint] | None = None) -> str | None:
+    """Why the endpoint of this region may not exist, in words; None where it is known or was given."""
+    if region in KNOWN_REGIONS or (overrides and region in overrides):
+        return None
+    close = get_close_matches(region, KNOWN_REGIONS, n=1, cutoff=0.8)
+    meant = f"; is {close[0]} meant?" if close else "."
+    return (
+        f"region {region} is none of the {len(KNOWN_REGIONS)} that are known to have ModelArts{meant} "
+        f"If it is a new or a private one, say where its API is: {_FLAG} {region}=https://HOST"
+    )
 
 
 def parse_endpoints(texts: Iterable[str]) -> dict[str, Endpoint]:

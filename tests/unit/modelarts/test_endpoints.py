@@ -1,12 +1,37 @@
 import pytest
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.modelarts.endpoints import endpoint_of, parse_endpoint, parse_endpoints
+from modelarts_nodepool.modelarts.endpoints import (
+    KNOWN_REGIONS,
+    doubt_about,
+    endpoint_of,
+    parse_endpoint,
+    parse_endpoints,
+)
 
 
 def test_endpoint_follows_from_the_region() -> None:
     assert endpoint_of("cn-north-4").url == "https://modelarts.cn-north-4.myhuaweicloud.com"
     assert endpoint_of("ap-southeast-1").url == "https://modelarts.ap-southeast-1.myhuaweicloud.com"
+
+
+@pytest.mark.parametrize("region", KNOWN_REGIONS)
+def test_known_region_has_an_endpoint_without_doubt(region: str) -> None:
+    assert endpoint_of(region).url == f"https://modelarts.{region}.myhuaweicloud.com"
+    assert doubt_about(region) is None
+
+
+def test_unknown_region_follows_the_pattern_and_is_doubted() -> None:
+    assert endpoint_of("eu-west-101").url == "https://modelarts.eu-west-101.myhuaweicloud.com"
+    assert "--endpoint eu-west-101=https://" in str(doubt_about("eu-west-101"))
+
+
+def test_mistyped_region_is_told_from_the_one_that_is_meant() -> None:
+    assert "is cn-north-4 meant?" in str(doubt_about("cn-nroth-4"))
+
+
+def test_region_whose_endpoint_was_given_is_not_doubted() -> None:
+    assert doubt_about("eu-west-101", parse_endpoints(["eu-west-101=https://modelarts.example.com"])) is None
 
 
 def test_override_wins_for_its_region_only() -> None:

@@ -1,0 +1,81 @@
+"""The flags that several commands have, each written once: name, variable, help and check.
+
+Used as decorators by cli.py and by the commands in doctor/ and inventory/. A flag that `run` has too reads the same
+variable, so that a command in the operator's Pod is set up as the operator is.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.modelarts.endpoints import Endpoint, parse_endpoints
+from modelarts_nodepool.settings import DEFAULT_NAMESPACE
+
+PREFIX = "MODELARTS_NODEPOOL"
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def check_namespace(flag: str, name: str) -> str:
+    """The name, if a namespace can bear it. Raises errors.SettingsError."""
+    if _NAMESPACE.fullmatch(name) is None:
+        raise SettingsError(
+            f"{flag} is {name[:80]!r}, which is no namespace's name: it has lower-case letters, digits and hyphens; "
+            "see: kubectl get namespaces"
+        )
+    return name
+
+
+def _operator_namespace(_context: click.Context, _flag: click.Parameter, value: str) -> str:
+    return check_namespace("--operator-namespace", value)
+
+
+def _endpoints(_context: click.Context, _flag: click.Parameter, value: tuple[str, ...]) -> dict[str, Endpoint]:
+    return parse_endpoints(value)
+
+
+operator_namespace = click.option(
+    "--operator-namespace",
+    default=DEFAULT_NAMESPACE,
+    show_default=True,
+    envvar=f"{PREFIX}_OPERATOR_NAMESPACE",
+    show_envvar=True,
+    callback=_operator_namespace,
+    help="The namespace that holds the credentials Secrets of the accounts.",
+)
+
+endpoints = click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="REGION=URL",
+    envvar=f"{PREFIX}_ENDPOINT",
+    show_envvar=True,
+    callback=_endpoints,
+    help="Where the ModelArts API of a region is, instead of its public address. http:// only for loopback. "
+    "May be given several times; in the environment separated by spaces.",
+)
+
+kubeconfig = click.option(
+    "--kubeconfig",
+    metavar="FILE",
+    envvar=f"{PREFIX}_KUBECONFIG",
+    show_envvar=True,
+    help="Default: KUBECONFIG, ~/.kube/config, the Pod's ServiceAccount, as kubectl does.",
+)
+
+context = click.option(
+    "--context",
+    "context_name",
+    metavar="NAME",
+    help="The kubeconfig's context to use. Default: its current one, as kubectl does.",
+)
+
+
+def reaching_a_cluster(command: F) -> F:
+    """The flags that say which cluster, and where the operator is in it."""
+    return kubeconfig(context(operator_namespace(endpoints(command))))
