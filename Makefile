@@ -59,6 +59,8 @@ demo: $(READY) ## Show everything at once on this machine; leaves nothing behind
 test: $(READY) ## Run all tests, those on a real Kubernetes control plane included
 	@echo "Making sure that the control plane's binaries are here"
 	@$(BIN)/python -m modelarts_nodepool.lab.controlplane binaries
+	@echo "Making sure that helm and Prometheus are here"
+	@$(BIN)/python -m modelarts_nodepool.lab.toolbox
 	$(BIN)/pytest $(ARGS)
 
 test-unit: $(READY) ## Run the tests that need neither a socket nor a control plane

@@ -1,6 +1,7 @@
-"""Builds the binaries from the pinned Go module beside this file: the way that needs only a Go module proxy.
+"""Builds binaries from a pinned Go module: the way that needs only a Go module proxy.
 
-`binaries.py` calls it last. It takes some eight minutes on two cores, once; so it shows how far it is.
+`binaries.py` calls it last, for the control plane; the toolbox calls it for helm. It takes minutes, once; so it
+shows how far it is.
 """
 
 import os
@@ -21,9 +22,9 @@ MODULE_NOTICE = "go: "
 class GoBuild:
     """A way to get binaries: compile them."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ, module_folder: Path = pins.MODULE_FOLDER) -> None:
+    def __init__(self, environment: Mapping[str, str] = os.environ, module: pins.GoModule = pins.CONTROL_PLANE) -> None:
         self._environment = environment
-        self._module_folder = module_folder
+        self._module = module
 
     def obtain(self, names: Sequence[str], cache: Cache, narrator: Narrator) -> None:
         """Compile all of them and take each into the cache."""
@@ -31,7 +32,7 @@ class GoBuild:
         log = cache.folder / "build.log"
         log.write_text("")
         total = self._count_packages(go, names, log, narrator)
-        narrator.say(f"Building {', '.join(names)}: some eight minutes on two cores, once.")
+        narrator.say(f"Building {', '.join(names)}: {self._module.estimate}.")
         with cache.partial() as partial:
             with narrator.step(f"Compiling with {go.version}") as step:
                 step.total = total
@@ -42,11 +43,11 @@ class GoBuild:
                         step.done += 1
                         step.detail = f"{step.done:,} of at most {total:,} packages"
 
-                flags = ["-v", "-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags={pins.LDFLAGS}"]
-                packages = [pins.PACKAGES[name] for name in names]
+                flags = ["-v", "-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags={self._module.ldflags}"]
+                packages = [self._module.packages[name] for name in names]
                 self._run([str(go.binary), "build", *flags, f"-o={partial}/", *packages], log, count)
             for name in names:
-                cache.install(name, partial / pins.BUILT_NAMES.get(name, name))
+                cache.install(name, partial / self._module.built_names.get(name, name))
         narrator.say(f"Built {', '.join(names)} in {clock(step.elapsed_seconds)}.")
 
     def _count_packages(self, go: Go, names: Sequence[str], log: Path, narrator: Narrator) -> int:
@@ -62,7 +63,7 @@ class GoBuild:
                 else:
                     count += 1
 
-            packages = [pins.PACKAGES[name] for name in names]
+            packages = [self._module.packages[name] for name in names]
             self._run([str(go.binary), "list", "-deps", "-mod=readonly", *packages], log, note)
         return count
 
@@ -70,9 +71,9 @@ class GoBuild:
         ours = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GO111MODULE": "on"}
         # A machine that cross-compiles by default would build what it cannot run.
         kept = {key: value for key, value in self._environment.items() if key not in {"GOOS", "GOARCH"}}
-        code = run_streaming(command, environment=kept | ours, folder=self._module_folder, log=log, on_line=on_line)
+        code = run_streaming(command, environment=kept | ours, folder=self._module.folder, log=log, on_line=on_line)
         if code:
             raise BinariesUnavailableError(
                 f"`go {command[1]}` ended with exit code {code}. If the Go module proxy is out of reach, set "
-                f"GOPROXY, or point KUBEBUILDER_ASSETS at ready binaries. The end of {log}:\n{last_lines(log)}"
+                f"GOPROXY, or {self._module.otherwise}. The end of {log}:\n{last_lines(log)}"
             )

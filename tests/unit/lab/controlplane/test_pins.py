@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from modelarts_nodepool.lab.controlplane import pins
@@ -6,10 +7,10 @@ from modelarts_nodepool.lab.controlplane import pins
 HERE = pins.Platform("linux", "amd64")
 
 
-def module_copy(folder: Path) -> Path:
+def module_copy(folder: Path) -> pins.GoModule:
     for name in ("go.mod", "go.sum"):
         shutil.copy(pins.MODULE_FOLDER / name, folder / name)
-    return folder
+    return replace(pins.CONTROL_PLANE, folder=folder)
 
 
 def test_versions_are_those_of_the_go_module() -> None:
@@ -34,9 +35,9 @@ def test_the_key_is_the_same_for_the_same_pin(tmp_path: Path) -> None:
 
 
 def test_another_checksum_gives_another_key(tmp_path: Path) -> None:
-    sums = module_copy(tmp_path) / "go.sum"
+    module, sums = module_copy(tmp_path), tmp_path / "go.sum"
     sums.write_text(sums.read_text().replace("h1:", "h1:x", 1))
-    assert pins.version_key(HERE, tmp_path) != pins.version_key(HERE)
+    assert pins.version_key(HERE, module) != pins.version_key(HERE)
 
 
 def test_another_platform_gives_another_key() -> None:
