@@ -1,9 +1,11 @@
 """The permissions that are shipped are enough for the operator's work, and no more."""
 
 import pytest
+import yaml
 
 from modelarts_nodepool.lab.controlplane import ControlPlane
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
+from tests.support.liveness import eventually
 
 NAMESPACE = NAME = "modelarts-nodepool-operator"
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{NAME}"
@@ -36,7 +38,6 @@ def can(plane: ControlPlane, user: str, *question: str) -> bool:
         ("get", f"customresourcedefinitions/{NODE_POOLS}"),
         ("get", f"customresourcedefinitions/{ACCOUNTS}"),
         ("create", "events", *OTHER),
-        ("patch", "events", *OTHER),
         ("get", "secrets", *OWN),
         ("create", "leases.coordination.k8s.io", *OWN),
         ("get", f"leases.coordination.k8s.io/{NAME}", *OWN),
@@ -62,6 +63,8 @@ def test_the_operator_may_do_its_work(permissions: ControlPlane, question: tuple
         ("get", "secrets", *OTHER),
         ("patch", "secrets", *OWN),
         ("get", "customresourcedefinitions/others.example.com"),
+        ("list", "customresourcedefinitions"),
+        ("patch", "events", *OTHER),
         ("patch", f"customresourcedefinitions/{NODE_POOLS}"),
         ("delete", f"customresourcedefinitions/{NODE_POOLS}"),
         ("patch", "namespaces"),
@@ -78,8 +81,55 @@ def test_the_operator_may_do_nothing_else(permissions: ControlPlane, question: t
     assert not can(permissions, OPERATOR, *question)
 
 
-def test_who_may_edit_a_namespace_may_not_delete_nodes_in_the_cloud(permissions: ControlPlane) -> None:
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+READ = {"get", "list", "watch"}
+
+
+@pytest.fixture(scope="module")
+def edited(permissions: ControlPlane) -> str:
+    """A namespace in which each role for people, ours and the built-in ones, is bound to a user of its name."""
     permissions.kubectl.run("create", "namespace", "edited")
-    permissions.kubectl.run("create", "rolebinding", "edit", "-n", "edited", "--clusterrole=edit", "--user=editor")
-    assert can(permissions, "editor", "delete", "configmaps", "-n", "edited")
-    assert not can(permissions, "editor", "delete", NODE_POOLS, "-n", "edited")
+    ours = ("modelarts-nodepool-viewer", "modelarts-nodepool-editor", "modelarts-nodepool-deleter")
+    for role in (*ours, "view", "edit", "admin"):
+        permissions.kubectl.run(
+            "create", "rolebinding", role, "-n", "edited", f"--clusterrole={role}", f"--user={role}"
+        )
+    permissions.kubectl.run(
+        "create", "clusterrolebinding", "auditor", "--clusterrole=modelarts-account-viewer", "--user=auditor"
+    )
+    # The controller manager adds our viewer to the built-in roles a moment after it was created.
+    assert eventually(lambda: can(permissions, "admin", "get", NODE_POOLS, "-n", "edited"))
+    return "edited"
+
+
+@pytest.mark.parametrize(
+    ("role", "verbs"),
+    [
+        ("modelarts-nodepool-viewer", READ),
+        ("modelarts-nodepool-editor", READ | {"create", "update", "patch"}),
+        ("modelarts-nodepool-deleter", READ | {"delete", "deletecollection"}),
+        ("view", READ),
+        ("edit", READ),
+        ("admin", READ),
+    ],
+)
+def test_a_role_for_people_may_do_this_to_node_pools_and_no_more(
+    permissions: ControlPlane, edited: str, role: str, verbs: set[str]
+) -> None:
+    assert {verb for verb in VERBS if can(permissions, role, verb, NODE_POOLS, "-n", edited)} == verbs
+    assert not can(permissions, role, "patch", NODE_POOLS, "--subresource=status", "-n", edited)
+    assert not any(can(permissions, role, verb, ACCOUNTS) for verb in VERBS)
+
+
+def test_accounts_are_read_by_whoever_is_bound_to_their_viewer_alone(permissions: ControlPlane, edited: str) -> None:
+    assert {verb for verb in VERBS if can(permissions, "auditor", verb, ACCOUNTS)} == READ
+    assert not can(permissions, "auditor", "get", NODE_POOLS, "-n", edited)
+
+
+def test_no_role_that_is_shipped_has_a_wildcard() -> None:
+    kinds = []
+    for path in (REPOSITORY / "deploy" / "kustomize" / "base").glob("*role*.yaml"):
+        for role in yaml.safe_load_all(path.read_text()):
+            kinds.append(role["kind"])
+            assert "*" not in [word for rule in role["rules"] for words in rule.values() for word in words]
+    assert sorted(kinds) == ["ClusterRole"] * 5 + ["Role"]
