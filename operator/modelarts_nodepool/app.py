@@ -7,11 +7,13 @@ import asyncio
 import logging
 import signal
 import socket
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 from modelarts_nodepool import metrics
 from modelarts_nodepool.engine.clouds import Clouds
@@ -29,6 +31,7 @@ from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.kube.leases import Elector, LeaseTimes
 from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, doubt_about, endpoint_of, parse_endpoint
+from modelarts_nodepool.modelarts.trust import build_trust
 from modelarts_nodepool.ports import AccessKey
 from modelarts_nodepool.resource.objects import Account
 from modelarts_nodepool.settings import Settings
@@ -55,13 +58,14 @@ class SystemClock:
 async def run(settings: Settings) -> None:
     """The operator: until SIGTERM or SIGINT. Raises errors.SettingsError before it has done anything."""
     endpoints = {region: parse_endpoint(f"{region}={url}") for region, url in settings.endpoints.items()}
+    trust = build_trust(Path(settings.ca_bundle) if settings.ca_bundle else None)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with await Connection.open(version=VERSION, kubeconfig=settings.kubeconfig) as connection:
         logger.info("version %s, API server %s (%s)", VERSION, connection.server, connection.source)
-        await Operator(settings, endpoints, connection, stop).serve()
+        await Operator(settings, endpoints, trust, connection, stop).serve()
     logger.info("stopped")
 
 
@@ -69,11 +73,17 @@ class Operator:
     """One process: candidate, then leader, then perhaps candidate again."""
 
     def __init__(
-        self, settings: Settings, endpoints: Mapping[str, Endpoint], connection: Connection, stop: asyncio.Event
+        self,
+        settings: Settings,
+        endpoints: Mapping[str, Endpoint],
+        trust: ssl.SSLContext,
+        connection: Connection,
+        stop: asyncio.Event,
     ) -> None:
-        """`stop` ends it."""
+        """`trust` holds for everything but the API server; `stop` ends it."""
         self._settings = settings
         self._endpoints = endpoints
+        self._trust = trust
         self._connection = connection
         self._stop = stop
         self._clock = SystemClock()
@@ -176,6 +186,7 @@ class Operator:
             project_id=account.spec.project_id,
             key=key,
             clock=self._clock,
+            trust=self._trust,
             on_call=_report_call,
         )
 

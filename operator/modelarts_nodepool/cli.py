@@ -46,6 +46,7 @@ def cli() -> None:
 @cli.command()
 @options.operator_namespace
 @options.endpoints
+@options.ca_bundle
 @options.kubeconfig
 @click.option(
     "--http-host",
@@ -93,6 +94,7 @@ def cli() -> None:
 def run(
     operator_namespace: str,
     endpoints: Mapping[str, Endpoint],
+    ca_bundle: str | None,
     kubeconfig: str | None,
     http_host: str,
     http_port: int,
@@ -108,6 +110,7 @@ def run(
     settings = Settings(
         operator_namespace=operator_namespace,
         endpoints={region: endpoint.url for region, endpoint in endpoints.items()},
+        ca_bundle=ca_bundle,
         http_host=http_host,
         http_port=http_port,
         leader_election=leader_election,

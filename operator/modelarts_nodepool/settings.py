@@ -45,12 +45,13 @@ class LogLevel(StrEnum):
 class Settings:
     """The settings of `run`.
 
-    `endpoints` maps a region to the text of the URL given for it; `http_port` 0 is any free port; `kubeconfig`
-    None is what kubectl would use, else the Pod's ServiceAccount.
+    `endpoints` maps a region to the text of the URL given for it; `ca_bundle` is a file of PEM certificates;
+    `http_port` 0 is any free port; `kubeconfig` None is what kubectl would use, else the Pod's ServiceAccount.
     """
 
     operator_namespace: str
     endpoints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    ca_bundle: str | None = None
     http_host: str = DEFAULT_HTTP_HOST
     http_port: int = DEFAULT_HTTP_PORT
     log_format: LogFormat = LogFormat.JSON

@@ -54,6 +54,8 @@ def kubeconfig(tmp_path: Path) -> str:
         (("--endpoint", "cn-north-4=ftp://modelarts.example.com"), "https://"),
         (("--endpoint", "cn-north-4=http://modelarts.example.com"), "http://"),
         (("--endpoint", "cn-north-4=https://a.example.com", "--endpoint", "cn-north-4=https://b.example.com"), "twice"),
+        (("--ca-bundle", "/nowhere/bundle.pem"), "/nowhere/bundle.pem"),
+        (("--ca-bundle", __file__), "openssl x509"),
         (("--operator-namespace", "Not_A_Name"), "--operator-namespace"),
         (("--operator-namespace", "../secrets"), "--operator-namespace"),
         (("--http-port", "99999"), "--http-port"),
@@ -103,7 +105,16 @@ def test_help_is_printed_and_fits_the_screen(command: tuple[str, ...]) -> None:
 
 def test_the_help_of_run_names_a_variable_for_each_of_its_flags() -> None:
     words = run("run", "--help").stdout
-    flags = ["OPERATOR_NAMESPACE", "ENDPOINT", "KUBECONFIG", "HTTP_HOST", "HTTP_PORT", "LOG_FORMAT", "LOG_LEVEL"]
+    flags = [
+        "OPERATOR_NAMESPACE",
+        "ENDPOINT",
+        "CA_BUNDLE",
+        "KUBECONFIG",
+        "HTTP_HOST",
+        "HTTP_PORT",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+    ]
     for flag in [*flags, "LEADER_ELECTION"]:
         assert f"MODELARTS_NODEPOOL_{flag}" in words
 

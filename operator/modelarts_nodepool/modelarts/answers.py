@@ -54,9 +54,12 @@ class ErrorBody:
 
 
 def parse_json(body: bytes) -> object:
-    """The JSON document, or None where it is none; never raises."""
+    """The JSON document, or None where it is none or says something twice; never raises.
+
+    Of two equal keys Python keeps the last: with `items` twice, the second one empty, a list would read as empty.
+    """
     try:
-        parsed: object = json.loads(body)
+        parsed: object = json.loads(body, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError):  # ValueError covers bad UTF-8 as well
         return None
     return parsed
@@ -70,12 +73,19 @@ def read_error(body: bytes) -> ErrorBody:
 
 
 def parse_http_date(text: str) -> datetime | None:
-    """An HTTP date, aware; None where it is none."""
+    """An HTTP date in UTC; None where it is none, or lies beyond the years that can be counted with."""
     try:
         moment = parsedate_to_datetime(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
 
 
 def _find_pair(document: object, depth: int) -> tuple[str | None, str | None]:

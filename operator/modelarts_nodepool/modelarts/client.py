@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
+from ssl import SSLContext
 from typing import TypeVar
 
 from modelarts_nodepool.errors import CloudError, MalformedAnswer
@@ -57,15 +57,15 @@ class ModelArtsClient:
         project_id: str,
         key: Callable[[], AccessKey],
         clock: Clock,
+        trust: SSLContext,
         on_call: Callable[[CallReport], None] | None = None,
-        ca_bundle: Path | None = None,
         bounds: Bounds | None = None,
     ) -> None:
         self._project_id = project_id
         self._key = key
         self._clock = clock
         self._on_call = on_call
-        self._transport = Transport(endpoint, ca_bundle=ca_bundle, bounds=bounds)
+        self._transport = Transport(endpoint, trust=trust, bounds=bounds)
         self._listings: dict[str, tuple[bytes, Mapping[str, CloudNodePool]]] = {}
 
     async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:

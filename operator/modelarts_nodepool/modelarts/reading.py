@@ -6,7 +6,7 @@ a name that is missing from a doubtful list must never count as gone.
 """
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.answers import Answer, parse_json
@@ -16,8 +16,10 @@ from modelarts_nodepool.modelarts.shapes import to_cloud_node_pool
 from modelarts_nodepool.modelarts.wire.loose import Unreadable, read_whole
 from modelarts_nodepool.modelarts.wire.node_pool import NodePoolBody
 from modelarts_nodepool.modelarts.wire.resource_pool import ObjectBody
-from modelarts_nodepool.modelarts.words import plain_words
+from modelarts_nodepool.modelarts.words import brief, plain_words
 from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool
+
+_LONGEST_TOKEN = 4096
 
 
 def read_node_pools(call: Call, answer: Answer) -> dict[str, CloudNodePool]:
@@ -34,7 +36,7 @@ def read_node_pool(call: Call, answer: Answer) -> CloudNodePool:
     """The body of show_node_pool."""
     body = NodePoolBody.model_validate(_object(call, answer, "NodePool"))
     if body.name != call.node_pool:
-        _refuse(call, answer, f"metadata.name is {_shown(body.name)} instead of {call.node_pool}")
+        _refuse(call, answer, f"metadata.name is {brief(body.name)} instead of {call.node_pool}")
     return to_cloud_node_pool(str(call.node_pool), body)
 
 
@@ -52,7 +54,7 @@ def read_resource_pool(call: Call, answer: Answer) -> CloudResourcePool:
     """The body of show_pool."""
     body = ObjectBody.model_validate(_object(call, answer, "Pool"))
     if body.name != call.resource_pool:
-        _refuse(call, answer, f"metadata.name is {_shown(body.name)} instead of {call.resource_pool}")
+        _refuse(call, answer, f"metadata.name is {brief(body.name)} instead of {call.resource_pool}")
     return _to_resource_pool(str(call.resource_pool), body)
 
 
@@ -73,7 +75,7 @@ def _to_node(call: Call, answer: Answer, body: ObjectBody) -> CloudNode:
     annotations = body.annotations
     if isinstance(annotations, Unreadable):
         # Whether a node is locked must not be guessed.
-        _refuse(call, answer, f"the annotations of node {_shown(name)} are no map")
+        _refuse(call, answer, f"the annotations of node {brief(name)} are no map")
     return CloudNode(
         name=name,
         billing=node_billing(annotations),
@@ -87,7 +89,7 @@ def _object(call: Call, answer: Answer, kind: str) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         _refuse(call, answer, "the body is not a JSON object")
     if document.get("kind") != kind:
-        _refuse(call, answer, f"kind is {_shown(document.get('kind'))} instead of {kind}")
+        _refuse(call, answer, f"kind is {brief(document.get('kind'))} instead of {kind}")
     return document
 
 
@@ -116,23 +118,24 @@ def _next_page(call: Call, answer: Answer, document: Mapping[str, Any]) -> str |
     if not isinstance(metadata, dict):
         _refuse(call, answer, "the list's metadata is not an object")
     token = metadata.get("continue")
-    if token:
-        return token if isinstance(token, str) else _refuse(call, answer, "the continue token is no text")
+    if token is not None and token != "":
+        return token if _fits_a_url(token) else _refuse(call, answer, f"the continue token is {brief(token)}")
     if read_whole(metadata.get("remainingItemCount")):
         _refuse(call, answer, "items remain and there is no continue token")
     return None
+
+
+def _fits_a_url(token: object) -> TypeGuard[str]:
+    # A surrogate has no UTF-8; what is longer the gateway refuses (its limit is 32 KB for the whole URI).
+    return isinstance(token, str) and len(token) <= _LONGEST_TOKEN and token.isprintable()
 
 
 def _new_name(call: Call, answer: Answer, name: object, found: Mapping[str, object]) -> str:
     if not isinstance(name, str) or not name:
         _refuse(call, answer, "an item has no metadata.name")
     if name in found:
-        _refuse(call, answer, f"{_shown(name)} is in the list twice")
+        _refuse(call, answer, f"{brief(name)} is in the list twice")
     return name
-
-
-def _shown(value: object) -> str:
-    return plain_words(ascii(value)[:200], 80)
 
 
 def _refuse(call: Call, answer: Answer, words: str) -> NoReturn:

@@ -9,10 +9,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
-from pathlib import Path
 
 import httpx
 
@@ -43,15 +41,18 @@ class Bounds:
 class Transport:
     """A connection pool to one endpoint. Proxies of the environment are honoured, netrc is not."""
 
-    def __init__(self, endpoint: Endpoint, *, ca_bundle: Path | None = None, bounds: Bounds | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, *, trust: ssl.SSLContext, bounds: Bounds | None = None) -> None:
+        """`trust` is what trust.build_trust made, shared by all clients."""
         self._endpoint = endpoint
         self._bounds = bounds or Bounds()
         self._url = httpx.URL(endpoint.url)
-        self._client = _connect(endpoint, ca_bundle, self._bounds)
+        self._client = _connect(endpoint, trust, self._bounds)
 
     async def send(self, call: Call, key: AccessKey, moment: datetime) -> Answer:
-        """Send it once. Raises errors.Unreachable, NoAnswer, or MalformedAnswer for too large a body."""
+        """Send it once. Raises errors.Unreachable, NoAnswer, or MalformedAnswer for a body that is not read."""
         progress = _Progress()
+        if self._client.is_closed:
+            raise self._failure(call, "its connections have been closed", is_sent=False)
         request = self._build(call, key, moment, progress)
         limit = self._bounds.deletion if call.is_deletion else self._bounds.reading
         try:
@@ -97,8 +98,15 @@ class Transport:
             await response.aclose()
 
     async def _read(self, call: Call, response: httpx.Response) -> bytes:
+        encoding = _compression(response)
+        if encoding:
+            raise MalformedAnswer(
+                f"{call.title} was answered with a body that is compressed ({encoding}), which was not asked for; it "
+                "is not unpacked. Check any proxy and --endpoint",
+                status=response.status_code,
+            )
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > self._bounds.body_bytes:
                 raise MalformedAnswer(
@@ -110,9 +118,11 @@ class Transport:
     async def _read_side_body(self, response: httpx.Response) -> tuple[bytes, bool]:
         # The status line is there; what follows may break off without making the answer unknown.
         body = bytearray()
+        if _compression(response):
+            return b"", False
         try:
             async with asyncio.timeout(self._bounds.side_body.total_seconds()):
-                async for chunk in response.aiter_bytes():
+                async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > self._bounds.side_body_bytes:
                         return bytes(body[: self._bounds.side_body_bytes]), False
@@ -142,14 +152,15 @@ class _Progress:
             self.is_sent = self.is_sent or getattr(request, "method", None) != b"CONNECT"
 
 
-def _connect(endpoint: Endpoint, ca_bundle: Path | None, bounds: Bounds) -> httpx.AsyncClient:
+def _connect(endpoint: Endpoint, trust: ssl.SSLContext, bounds: Bounds) -> httpx.AsyncClient:
     seconds = bounds.reading.total_seconds()
     try:
         return httpx.AsyncClient(
-            verify=_trust(ca_bundle),
-            # Proxies and SSL_CERT_FILE from the environment; nothing on this machine is behind a proxy.
+            verify=trust,
+            # Proxies from the environment; nothing on this machine is behind a proxy.
             trust_env=not endpoint.is_loopback,
             follow_redirects=False,
+            event_hooks={"response": [_forget_where_it_points]},
             timeout=httpx.Timeout(seconds, connect=bounds.connecting.total_seconds()),
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15),
             # A server's cookies would be sent unsigned with every later call.
@@ -157,7 +168,7 @@ def _connect(endpoint: Endpoint, ca_bundle: Path | None, bounds: Bounds) -> http
             headers={
                 "User-Agent": f"modelarts-nodepool-operator/{version('modelarts-nodepool-operator')}",
                 "Accept": "application/json",
-                # No compression, so that the bound on the size holds while reading, too.
+                # A few kilobytes that are compressed, and compressed again, unpack into gigabytes.
                 "Accept-Encoding": "identity",
             },
         )
@@ -167,19 +178,15 @@ def _connect(endpoint: Endpoint, ca_bundle: Path | None, bounds: Bounds) -> http
     raise SettingsError("HTTPS_PROXY, ALL_PROXY or NO_PROXY is not a proxy that can be used; see: env | grep -i proxy")
 
 
-def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
-    if ca_bundle is None:
-        return _default_trust()
-    try:
-        return ssl.create_default_context(cafile=ca_bundle)
-    except OSError as error:
-        raise SettingsError(f"the CA bundle {ca_bundle} cannot be read as PEM certificates: {error}") from error
+async def _forget_where_it_points(response: httpx.Response) -> None:
+    # The library works out the next request of a redirect even where it may not follow it, and stumbles over bad
+    # addresses. Without one a redirect is an answer like any other, and can be followed by nothing.
+    response.headers.pop("Location", None)
 
 
-@cache
-def _default_trust() -> ssl.SSLContext:
-    # Loading some hundred certificates takes long enough to be shared by all accounts.
-    return httpx.create_ssl_context()
+def _compression(response: httpx.Response) -> str:
+    encoding = str(response.headers.get("Content-Encoding", ""))
+    return "" if encoding.strip().lower() in {"", "identity"} else plain_words(encoding, 40)
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

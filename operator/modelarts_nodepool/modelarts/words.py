@@ -1,5 +1,6 @@
 """Text from the cloud made fit for conditions, events and logs. Used by everything that quotes an answer."""
 
+import reprlib
 import unicodedata
 from collections.abc import Collection
 
@@ -10,6 +11,9 @@ _HIDDEN = "[hidden]"
 _SHORTEST_SECRET = 4
 # A text is looked at up to here, so that a huge body costs little.
 _READ_AT_MOST = 20_000
+# Of a value that is not what was expected only the beginning is shown, however large or deep it is.
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxlong, _BRIEF.maxother = 3, 100, 60, 100
 
 
 def plain_words(text: str, limit: int = 500, hidden: Collection[str] = ()) -> str:
@@ -27,3 +31,8 @@ def plain_words(text: str, limit: int = 500, hidden: Collection[str] = ()) -> st
             line = line.replace(secret, _HIDDEN)
     line = " ".join(line.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def brief(value: object, limit: int = 80) -> str:
+    """Any value out of an answer as Python writes it: ASCII, cut short, never failing on deep or huge ones."""
+    return plain_words(_BRIEF.repr(value).encode("ascii", "backslashreplace").decode(), limit)

@@ -60,6 +60,15 @@ endpoints = click.option(
     "May be given several times; in the environment separated by spaces.",
 )
 
+ca_bundle = click.option(
+    "--ca-bundle",
+    metavar="FILE",
+    envvar=f"{PREFIX}_CA_BUNDLE",
+    show_envvar=True,
+    help="PEM certificates of authorities to believe besides the public ones, for a private endpoint or a proxy that "
+    "opens TLS. SSL_CERT_FILE replaces the public ones. Nothing turns the check off.",
+)
+
 kubeconfig = click.option(
     "--kubeconfig",
     metavar="FILE",

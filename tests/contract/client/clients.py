@@ -1,17 +1,19 @@
 """Builders of the client under test: against any endpoint, with short bounds and a clock that can be shifted."""
 
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from modelarts_nodepool.lab.simulator.server import Simulator
 from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import parse_endpoint
 from modelarts_nodepool.modelarts.transport import Bounds
+from modelarts_nodepool.modelarts.trust import build_trust
 from modelarts_nodepool.ports import AccessKey
 
 PROJECT = "0123456789abcdef0123456789abcdef"
@@ -23,6 +25,12 @@ SHORT = Bounds(
     body_bytes=256 * 1024,
     side_body=timedelta(seconds=0.1),
 )
+
+
+@cache
+def usual_trust() -> ssl.SSLContext:
+    """Reading some hundred certificates takes long enough to be done once."""
+    return build_trust()
 
 
 @dataclass
@@ -54,15 +62,15 @@ async def a_client(
     clock: ShiftedClock | None = None,
     reports: Reports | None = None,
     bounds: Bounds | None = None,
-    ca_bundle: Path | None = None,
+    trust: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ModelArtsClient]:
     client = ModelArtsClient(
         endpoint=parse_endpoint(f"cn-north-4={endpoint}"),
         project_id=project_id,
         key=key if callable(key) else lambda: key,
         clock=clock or ShiftedClock(),
+        trust=trust or usual_trust(),
         on_call=reports.seen.append if reports else None,
-        ca_bundle=ca_bundle,
         bounds=bounds,
     )
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -29,20 +30,27 @@ async def wait_for_ever(_: Writer) -> None:
 
 @dataclass
 class RawServer:
-    """Replies one after the other, the last one again and again. Keeps the heads of all requests."""
+    """Replies one after the other, the last one again and again. Keeps the heads of all requests.
+
+    `hung_up` is set once the server has ended a connection of its own accord.
+    """
 
     replies: list[Reply]
     heads: list[str] = field(default_factory=list)
     first: asyncio.Event = field(default_factory=asyncio.Event)
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: int = 0
     endpoint: str = ""
     port: int = 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: Writer) -> None:
+        self.connections += 1
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 while await self.answer_one(reader, writer):
                     pass
             writer.close()
+            self.hung_up.set()
             with contextlib.suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
         finally:
@@ -63,8 +71,10 @@ class RawServer:
 
 
 @asynccontextmanager
-async def raw_server(*replies: Reply, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
-    """Serve these replies until the block ends."""
+async def raw_server(
+    *replies: Reply, tls: ssl.SSLContext | None = None, listening: socket.socket | None = None
+) -> AsyncIterator[RawServer]:
+    """Serve these replies until the block ends; on a free port of 127.0.0.1 unless a socket is given."""
     served = RawServer(list(replies))
     tasks: set[asyncio.Task[None]] = set()
 
@@ -72,7 +82,8 @@ async def raw_server(*replies: Reply, tls: ssl.SSLContext | None = None) -> Asyn
         task = asyncio.ensure_future(served.answer(reader, writer))
         tasks.add(task)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    sock = listening or socket.create_server(("127.0.0.1", 0))
+    server = await asyncio.start_server(accept, sock=sock, ssl=tls)
     served.port = server.sockets[0].getsockname()[1]
     served.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{served.port}"
     try:

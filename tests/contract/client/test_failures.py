@@ -99,16 +99,6 @@ async def test_25_accepted_deletion_is_accepted_whatever_its_body(fault: dict[st
         assert len(simulator.requests()) == 1
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
-async def test_34_redirects_are_errors_and_never_followed(status: int) -> None:
-    async with a_cloud() as (simulator, client):
-        simulator.add_fault({"status": status, "redirect": f"{simulator.endpoint}/elsewhere"})
-        for call in (client.delete_node_pool, client.show_node_pool):
-            with pytest.raises(errors.WrongEndpoint):
-                await call(*NP)
-        assert [request.operation for request in simulator.requests()] == ["delete_node_pool", "show_node_pool"]
-
-
 async def test_8_clock_that_is_off_is_named_with_both_times() -> None:
     async with (
         a_cloud() as (simulator, _),

@@ -1,61 +1,115 @@
-"""Who answers is verified: against public authorities, or against a bundle that was named. Case 35."""
+"""Who answers is verified: against public authorities, or against a bundle that was named."""
 
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from modelarts_nodepool.errors import SettingsError, Unreachable
+from modelarts_nodepool.modelarts.trust import build_trust
 from tests.contract.client.clients import a_client
 from tests.contract.client.raw_server import a_reply, raw_server
 
 EMPTY_LIST = b'{"kind": "NodePoolList", "items": null}'
+# What other libraries read as "do not verify" or "trust these instead".
+MISLEADING = {
+    "PYTHONHTTPSVERIFY": "0",
+    "NODE_TLS_REJECT_UNAUTHORIZED": "0",
+    "GIT_SSL_NO_VERIFY": "1",
+}
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1, with its key in the same folder."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=loopback"
-    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
-    subprocess.run([*command.split(), *names], cwd=folder, check=True, capture_output=True)  # noqa: S603 - a fixed command
-    return folder / "cert.pem"
+@pytest.fixture(autouse=True)
+def _usual_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
-@pytest.fixture(scope="module")
-def server_side(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    return context
-
-
-async def test_unknown_authority_is_refused_before_anything_is_sent(server_side: ssl.SSLContext) -> None:
+async def test_case_35_unknown_authority_is_refused_before_anything_is_sent(
+    server_side: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in MISLEADING.items():
+        monkeypatch.setenv(name, value)
     async with raw_server(a_reply(200, EMPTY_LIST), tls=server_side) as server:
-        async with a_client(server.endpoint) as client:
+        async with a_client(server.endpoint, trust=build_trust()) as client:
             with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
                 await client.delete_node_pool("pool-a", "training-a")
         assert server.heads == []
 
 
-async def test_named_authority_is_trusted(certificate: Path, server_side: ssl.SSLContext) -> None:
+async def test_case_35_authority_of_the_bundle_is_trusted(trust: ssl.SSLContext, server_side: ssl.SSLContext) -> None:
     async with (
         raw_server(a_reply(200, EMPTY_LIST), tls=server_side) as server,
-        a_client(server.endpoint, ca_bundle=certificate) as client,
+        a_client(server.endpoint, trust=trust) as client,
     ):
         assert (await client.list_node_pools("pool-a")).node_pools == {}
 
 
-async def test_certificate_of_another_host_is_refused(certificate: Path, server_side: ssl.SSLContext) -> None:
+async def test_case_35_bundle_of_other_libraries_is_not_used(
+    certificate: Path, server_side: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(certificate))
+    async with (
+        raw_server(a_reply(200, EMPTY_LIST), tls=server_side) as server,
+        a_client(server.endpoint, trust=build_trust()) as client,
+    ):
+        with pytest.raises(Unreachable):
+            await client.list_node_pools("pool-a")
+
+
+async def test_case_35_ssl_cert_file_is_trusted_in_place_of_the_public_authorities(
+    certificate: Path, server_side: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trust = build_trust()
+    assert trust.cert_store_stats()["x509"] == 1
+    async with (
+        raw_server(a_reply(200, EMPTY_LIST), tls=server_side) as server,
+        a_client(server.endpoint, trust=trust) as client,
+    ):
+        assert (await client.list_node_pools("pool-a")).node_pools == {}
+
+
+async def test_certificate_of_another_host_is_refused(trust: ssl.SSLContext, server_side: ssl.SSLContext) -> None:
     async with raw_server(a_reply(200, EMPTY_LIST), tls=server_side) as server:
-        async with a_client(f"https://localhost:{server.port}", ca_bundle=certificate) as client:
+        async with a_client(f"https://localhost:{server.port}", trust=trust) as client:
             with pytest.raises(Unreachable):
                 await client.list_node_pools("pool-a")
         assert server.heads == []
 
 
-async def test_bundle_that_cannot_be_read_is_a_setting_to_mend(tmp_path: Path) -> None:
-    for path in (tmp_path / "missing.pem", tmp_path):
-        with pytest.raises(SettingsError, match="CA bundle"):
-            async with a_client("https://127.0.0.1:1", ca_bundle=path):
-                pass
+def test_bundle_is_trusted_besides_the_public_authorities(certificate: Path) -> None:
+    public = build_trust().cert_store_stats()["x509"]
+    assert public > 50
+    assert build_trust(certificate).cert_store_stats()["x509"] == public + 1
+
+
+def test_trust_always_verifies(trust: ssl.SSLContext) -> None:
+    for each in (trust, build_trust()):
+        assert each.verify_mode is ssl.CERT_REQUIRED
+        assert each.check_hostname
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a certificate", b"\xff\xfe", "folder", "key"])
+def test_bundle_that_cannot_be_used_is_a_setting_to_mend(
+    content: bytes | str | None, tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bundle.pem"
+    if content == "folder":
+        path.mkdir()
+    elif content == "key":
+        path = certificate.with_name("key.pem")
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"CA bundle .* cannot be used: .* openssl x509"):
+        build_trust(path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with pytest.raises(SettingsError, match=r"SSL_CERT_FILE is .* cannot be used: .* openssl x509"):
+        build_trust()
+
+
+def test_folder_of_certificates_that_is_none_is_a_setting_to_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
+    with pytest.raises(SettingsError, match="SSL_CERT_DIR is /nowhere"):
+        build_trust()

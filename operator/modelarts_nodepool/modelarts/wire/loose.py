@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
-from modelarts_nodepool.modelarts.words import plain_words
+from modelarts_nodepool.modelarts.words import brief
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0{1,18})?")
 
@@ -28,7 +28,7 @@ class Unreadable:
     @override
     def __str__(self) -> str:
         """Short and safe to show."""
-        return plain_words(ascii(self.value)[:200], 40)
+        return brief(self.value, 40)
 
 
 class Wire(BaseModel):

@@ -1,0 +1,91 @@
+"""Whatever comes back: nothing but a CloudError is raised, and nothing doubtful reads as an empty list."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from modelarts_nodepool.errors import CloudError, MalformedAnswer, NotFound
+from modelarts_nodepool.modelarts import reading
+from modelarts_nodepool.modelarts.answers import Answer, read_error
+from modelarts_nodepool.modelarts.faults import fault_of
+from modelarts_nodepool.modelarts.operations import Call, Operation
+from tests.support.bodies import BODIES
+
+T = TypeVar("T")
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+LIST = Call(Operation.LIST_NODE_POOLS, "0" * 32, "pool-a")
+SHOW = Call(Operation.SHOW_NODE_POOL, "0" * 32, "pool-a", "training-a")
+NODES = Call(Operation.LIST_NODE_POOL_NODES, "0" * 32, "pool-a", "training-a")
+READERS: list[tuple[Call, Callable[[Call, Answer], object]]] = [
+    (SHOW, reading.read_node_pool),
+    (NODES, reading.read_nodes),
+    (Call(Operation.SHOW_POOL, "0" * 32, "pool-a"), reading.read_resource_pool),
+    (Call(Operation.LIST_POOLS, "0" * 32), reading.read_resource_pools),
+]
+HEADERS = st.dictionaries(
+    st.sampled_from(["date", "retry-after", "x-request-id", "content-type"]),
+    st.text(st.characters(max_codepoint=255), max_size=40) | st.datetimes().map(str),
+)
+
+
+def outcome_of(read: Callable[[Call, Answer], T], call: Call, body: bytes) -> T | MalformedAnswer:
+    try:
+        return read(call, Answer(200, {}, body))
+    except MalformedAnswer as error:
+        return error
+
+
+def pairs_of(body: bytes) -> list[tuple[str, object]]:
+    """The pairs of the outermost object, as often as they are written."""
+    objects: list[list[tuple[str, object]]] = []
+
+    def note(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        objects.append(pairs)
+        return dict(pairs)
+
+    json.loads(body, object_pairs_hook=note)
+    return objects[-1]
+
+
+@settings(max_examples=250, deadline=None)
+@given(BODIES)
+@example(b'{"kind": "NodePoolList", "items": [{"metadata": {"name": "training-a"}}], "items": []}')
+def test_list_is_empty_only_where_it_says_so_once(body: bytes) -> None:
+    found = outcome_of(reading.read_node_pools, LIST, body)
+    if isinstance(found, MalformedAnswer):
+        assert found.message.isprintable()
+        return
+    pairs = pairs_of(body)
+    assert [value for key, value in pairs if key == "kind"] == ["NodePoolList"]
+    (items,) = [value for key, value in pairs if key == "items"]
+    assert items is None or isinstance(items, list)
+    assert len(found) == len(items or [])
+    assert all(pool.counts is not None or pool.problem for pool in found.values())
+
+
+@pytest.mark.parametrize(("call", "read"), READERS, ids=lambda value: getattr(value, "operation", None))
+@settings(max_examples=80, deadline=None)
+@given(body=BODIES)
+def test_anything_else_is_read_or_malformed(call: Call, read: Callable[[Call, Answer], object], body: bytes) -> None:
+    found = outcome_of(read, call, body)
+    if isinstance(found, MalformedAnswer):
+        assert found.message.isprintable()
+        assert len(found.message) < 1000
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(100, 599).filter(lambda status: status != 200), HEADERS, BODIES)
+@example(401, {"date": "Fri, 31 Dec 9999 23:59:59 -1200"}, b"")
+def test_any_refusal_is_a_cloud_error(status: int, headers: dict[str, str], body: bytes) -> None:
+    error = fault_of(SHOW, Answer(status, headers, body), NOW)
+    assert isinstance(error, CloudError)
+    assert error.message.isprintable()
+    assert len(error.message) <= 1000
+    if isinstance(error, NotFound):
+        assert status in {400, 404}
+        assert str(read_error(body).code).startswith("ModelArts.")
