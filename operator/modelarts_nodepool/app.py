@@ -10,12 +10,13 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from modelarts_nodepool import metrics
+from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.controller import Controller
 from modelarts_nodepool.engine.health import Health, HealthServer
@@ -24,6 +25,7 @@ from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.supervisor import Supervisor
 from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
@@ -146,7 +148,7 @@ class Operator:
         clock, settings = self._clock, self._settings
         cluster = KubeCluster(self._connection)
         registry = Registry(clock)
-        clouds = Clouds(cluster, clock, settings.operator_namespace, self._build_client)
+        clouds = Clouds(cluster, clock, settings.operator_namespace, self._connect, self._build_sources())
         recorder = EventRecorder(cluster)
         tools = Tools(
             registry=registry,
@@ -178,16 +180,25 @@ class Operator:
             times,
         )
 
-    def _build_client(self, account: Account, key: Callable[[], AccessKey]) -> ModelArtsClient:
+    def _connect(self, account: Account) -> ModelArtsClient:
         if doubt := doubt_about(account.spec.region, self._endpoints):
             logger.warning("%s", doubt, extra={"account": account.metadata.name})
         return ModelArtsClient(
             endpoint=endpoint_of(account.spec.region, self._endpoints),
             project_id=account.spec.project_id,
-            key=key,
+            key=_nobody,
             clock=self._clock,
             trust=self._trust,
             on_call=_report_call,
+        )
+
+    def _build_sources(self) -> Sources:
+        settings = self._settings
+        return Sources(
+            self._clock,
+            settings.login_environment,
+            metadata_endpoint=settings.metadata_endpoint,
+            sts_endpoint=settings.sts_endpoint,
         )
 
     def _may_send(self) -> bool:
@@ -216,6 +227,10 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
     for task in late:
         logger.error("task %s did not end in time and is left behind", task.get_name())
+
+
+def _nobody() -> AccessKey:
+    raise CredentialsUnavailable("nobody is logged in: every call goes through engine/clouds.py, which brings a key")
 
 
 def _report_call(report: CallReport) -> None:

@@ -5,6 +5,7 @@ Exit codes: 0 fine, 1 the work failed, 2 wrong usage or settings.
 
 import asyncio
 import importlib.util
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from importlib.metadata import version
 
 import click
 
+from modelarts_nodepool.credentials.sources import login_variables
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.logs import set_up_logging
 from modelarts_nodepool.modelarts.endpoints import Endpoint
@@ -47,6 +49,8 @@ def cli() -> None:
 @options.operator_namespace
 @options.endpoints
 @options.ca_bundle
+@options.sts_endpoint
+@options.metadata_endpoint
 @options.kubeconfig
 @click.option(
     "--http-host",
@@ -95,6 +99,8 @@ def run(
     operator_namespace: str,
     endpoints: Mapping[str, Endpoint],
     ca_bundle: str | None,
+    sts_endpoint: str | None,
+    metadata_endpoint: str | None,
     kubeconfig: str | None,
     http_host: str,
     http_port: int,
@@ -111,6 +117,9 @@ def run(
         operator_namespace=operator_namespace,
         endpoints={region: endpoint.url for region, endpoint in endpoints.items()},
         ca_bundle=ca_bundle,
+        sts_endpoint=sts_endpoint,
+        metadata_endpoint=metadata_endpoint,
+        login_environment=login_variables(os.environ),
         http_host=http_host,
         http_port=http_port,
         leader_election=leader_election,

@@ -99,11 +99,60 @@ class ModelArts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """Credentials for signing. Never printed: secret and token stay out of repr."""
+    """Credentials for signing. Never printed: secret and token stay out of repr.
+
+    `expires` is when a temporary key ends (UTC, aware); None where that is not known.
+    """
 
     access: str
     secret: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
+    expires: datetime | None = None
+
+    def is_same(self, other: "AccessKey") -> bool:
+        """Whether both sign alike, however long they last."""
+        mine, theirs = (
+            (self.access, self.secret, self.security_token),
+            (other.access, other.secret, other.security_token),
+        )
+        return mine == theirs
+
+
+class Connections(Protocol):
+    """The connections to one project of ModelArts, with nobody logged in."""
+
+    def signing_with(self, key: AccessKey) -> ModelArts:
+        """The project as this key sees it; several keys may be in use at once."""
+
+    async def aclose(self) -> None:
+        """Close them all."""
+
+
+class KeySource(Protocol):
+    """Somebody who issues temporary access keys: a metadata service, an agent, a token service."""
+
+    async def obtain(self) -> AccessKey:
+        """A key that ends in the future (`expires` is set), by one attempt that is bounded in time and size.
+
+        Raises errors.CredentialsUnavailable, whose message says what to do and holds no secret. It names no time
+        and no request either: the same trouble has the same words, so that status stays as it is.
+        """
+
+
+class Keys(Protocol):
+    """The access key of an account, kept fresh. Safe to ask from many tasks at once: they share one refresh."""
+
+    remedy: str
+    """What to do about a key that ModelArts rejects, as the end of a sentence."""
+
+    async def current(self) -> AccessKey:
+        """A key that is good as far as we know. Raises errors.CredentialsUnavailable."""
+
+    async def renew(self, rejected: AccessKey) -> AccessKey:
+        """The key after ModelArts rejected this one; an equal one where there is no other."""
+
+    async def aclose(self) -> None:
+        """Stop what is under way."""
 
 
 class Cluster(Protocol):

@@ -47,6 +47,8 @@ class Settings:
 
     `endpoints` maps a region to the text of the URL given for it; `ca_bundle` is a file of PEM certificates;
     `http_port` 0 is any free port; `kubeconfig` None is what kubectl would use, else the Pod's ServiceAccount.
+    `metadata_endpoint` and `sts_endpoint` None are the cloud's own; `login_environment` are the variables of the
+    process that say who it is to the cloud.
     """
 
     operator_namespace: str
@@ -58,3 +60,6 @@ class Settings:
     log_level: LogLevel = LogLevel.INFO
     leader_election: bool = True
     kubeconfig: str | None = None
+    metadata_endpoint: str | None = None
+    sts_endpoint: str | None = None
+    login_environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)

@@ -1,1 +1,1 @@
-"""Who we are to ModelArts: reading keys and signing with them. No network, no clock."""
+"""Who we are to ModelArts: keys from their sources, kept fresh, and signing with them. Knows no cluster."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from modelarts_nodepool.decide.failures import keep_steady, needs_a_person, reason_of
 from modelarts_nodepool.decide.last import say_as_last
 from modelarts_nodepool.decide.observed import Failure
-from modelarts_nodepool.errors import CloudError
+from modelarts_nodepool.errors import CloudError, SecretNotFound
 from modelarts_nodepool.resource.account import AccountStatus
 from modelarts_nodepool.resource.conditions import (
     ConditionStatus,
@@ -41,7 +41,8 @@ def _says_nothing(failure: Failure | None) -> bool:
 
 def _say(failure: Failure | None, *, was_used: bool) -> Mapping[ConditionType, Said]:
     if failure is not None and needs_a_person(failure):
-        return _pair(ConditionType.STALLED, ConditionStatus.FALSE, reason_of(failure), str(failure))
+        reason = Reason.SECRET_NOT_FOUND if isinstance(failure, SecretNotFound) else reason_of(failure)
+        return _pair(ConditionType.STALLED, ConditionStatus.FALSE, reason, str(failure))
     if _says_nothing(failure):
         words = "ModelArts is out of reach, so the credentials are not known to work; tried again by itself"
         return _pair(ConditionType.RECONCILING, ConditionStatus.UNKNOWN, Reason.NOT_YET_USED, words)

@@ -14,7 +14,7 @@ from modelarts_nodepool.decide.ledger import merge_recent
 from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.engine.workqueue import KeyedQueue
-from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
+from modelarts_nodepool.errors import ClusterError, CredentialsUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
 from modelarts_nodepool.resource.account import RecentDeletion
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER
@@ -141,4 +141,7 @@ class _Entry:
 def _same(one: Failure | None, other: Failure | None) -> bool:
     if one is None or other is None:
         return one is other
+    if isinstance(one, CredentialsUnavailable) or isinstance(other, CredentialsUnavailable):
+        # Their words name what is missing, and change only with it.
+        return (type(one), str(one)) == (type(other), str(other))
     return one.reason == other.reason

@@ -26,6 +26,10 @@ REJECTED_FOR = timedelta(minutes=5)
 TRIALS_AT_ONCE = 2
 
 
+class RejectedBefore(CredentialsRejected):
+    """The cloud rejected the key a while ago; this call was not made."""
+
+
 class Breakers:
     """What the cloud said about each key."""
 
@@ -36,7 +40,26 @@ class Breakers:
         self._trials: dict[str, asyncio.Semaphore] = {}
 
     async def call(self, login: Login, operation: Operation[T]) -> T:
-        """Make one call, unless the key was lately rejected; note what it says about the key."""
+        """Make one call, unless the key was lately rejected; note what it says about the key.
+
+        A key that the cloud rejects now is asked for anew once. Where there is another one the call is made with it:
+        a rejected call had no effect. Never more often than that, lest keys be locked.
+        """
+        try:
+            return await self._attempt(login, operation)
+        except RejectedBefore:
+            raise
+        except CredentialsRejected:
+            other = await login.renewed()
+            if other is None:
+                raise
+        return await self._attempt(other, operation)
+
+    def check(self, login: Login) -> None:
+        """Raise CredentialsRejected where the key was lately rejected."""
+        self._refuse_rejected(login, _digest(login.key))
+
+    async def _attempt(self, login: Login, operation: Operation[T]) -> T:
         digest = _digest(login.key)
         if digest in self._accepted:
             return await self._call(login, digest, operation)
@@ -48,10 +71,6 @@ class Breakers:
                 self._rejected[digest] = (self._clock.monotonic(), self._rejected[digest][1])
             return await self._call(login, digest, operation)
 
-    def check(self, login: Login) -> None:
-        """Raise CredentialsRejected where the key was lately rejected."""
-        self._refuse_rejected(login, _digest(login.key))
-
     async def _call(self, login: Login, digest: str, operation: Operation[T]) -> T:
         try:
             answer = await operation(login.client)
@@ -59,7 +78,8 @@ class Breakers:
             self._accepted.discard(digest)
             self._rejected[digest] = (self._clock.monotonic(), error.message)
             logger.warning(
-                "access key rejected; it is not used for five minutes, a new one in the Secret is used at once",
+                "access key rejected; it is not used for five minutes, another one is used at once: %s",
+                login.remedy,
                 extra={"account": login.of.metadata.name, "requestId": error.request_id},
             )
             raise
@@ -71,13 +91,14 @@ class Breakers:
 
     def _note_accepted(self, digest: str) -> None:
         self._rejected.pop(digest, None)
+        self._trials.pop(digest, None)
         self._accepted.add(digest)
 
     def _refuse_rejected(self, login: Login, digest: str) -> None:
         since, words = self._rejected.get(digest, (float("-inf"), ""))
         if self._clock.monotonic() - since >= REJECTED_FOR.total_seconds():
             return
-        raise CredentialsRejected(f"{words}; the key is not used for five minutes, lest it be locked; {login.remedy}")
+        raise RejectedBefore(f"{words}; the key is not used for five minutes, lest it be locked; {login.remedy}")
 
 
 def _digest(key: AccessKey) -> str:

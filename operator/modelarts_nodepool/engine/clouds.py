@@ -5,8 +5,9 @@ Called by the pollers and deletions. Joins engine/logins.py (who we are) and eng
 
 from typing import TypeVar
 
+from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.breakers import Breakers, Operation
-from modelarts_nodepool.engine.logins import ClientFactory, Logins
+from modelarts_nodepool.engine.logins import Connect, Logins
 from modelarts_nodepool.ports import Clock, Cluster, ModelArts
 from modelarts_nodepool.resource.objects import Account
 
@@ -16,9 +17,11 @@ T = TypeVar("T")
 class Clouds:
     """Clients by account, made when first needed."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, operator_namespace: str, build: ClientFactory) -> None:
-        """`build` makes a client that asks for the key at each call."""
-        self._logins = Logins(cluster, clock, operator_namespace, build)
+    def __init__(
+        self, cluster: Cluster, clock: Clock, operator_namespace: str, connect: Connect, sources: Sources
+    ) -> None:
+        """`connect` opens the connections to an account's project; `sources` issue keys that are in no Secret."""
+        self._logins = Logins(cluster, clock, operator_namespace, connect, sources)
         self._breakers = Breakers(clock)
 
     async def call(self, account: Account, operation: Operation[T]) -> T:
@@ -26,7 +29,7 @@ class Clouds:
         return await self._breakers.call(await self._logins.current(account), operation)
 
     async def ready(self, account: Account) -> ModelArts:
-        """The account's client, its Secret read not too long ago and its key not lately rejected."""
+        """The account's client, its key fresh and not lately rejected."""
         login = await self._logins.current(account)
         self._breakers.check(login)
         return login.client

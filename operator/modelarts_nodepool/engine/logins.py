@@ -1,121 +1,118 @@
-"""Who an account logs in as: Secret → access key → client. Reads credentials, and reads them again.
+"""Who an account logs in as: its key from wherever the account says, and the connections to its project.
 
-Called by engine/clouds.py before each call. The Secret is read again at most one poll interval later, so a rotation
-needs no restart. Whether the cloud accepts a key is for engine/breakers.py.
+Called by engine/clouds.py before each call, and after one that was rejected. Whether the cloud accepts a key is for
+engine/breakers.py.
 """
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from modelarts_nodepool.credentials.secret import access_key_from_secret
-from modelarts_nodepool.errors import ClusterError, CredentialsUnavailable, ObjectGone, SecretNotFound
-from modelarts_nodepool.kube import paths
-from modelarts_nodepool.logs import redact
-from modelarts_nodepool.ports import AccessKey, Clock, Cluster, ModelArts
+from modelarts_nodepool.credentials.sources import Sources
+from modelarts_nodepool.engine.secret_keys import SecretKeys
+from modelarts_nodepool.errors import CredentialsUnavailable
+from modelarts_nodepool.ports import AccessKey, Clock, Cluster, Connections, Keys, ModelArts
 from modelarts_nodepool.resource.account import CredentialsSource
 from modelarts_nodepool.resource.objects import Account
 
-ClientFactory = Callable[[Account, Callable[[], AccessKey]], ModelArts]
-
-_SERVER_TROUBLE = 429
+Connect = Callable[[Account], Connections]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Login:
-    """What is kept of one account. `remedy` says what to do about a key that the cloud does not accept."""
+    """A key and the project as it sees it.
+
+    `remedy` says what to do about a key that the cloud does not accept; `renewed` asks for another one, and gives
+    None where there is none.
+    """
 
     key: AccessKey
-    read_at: float
     client: ModelArts
     of: Account
     remedy: str
+    renewed: Callable[[], Awaitable["Login | None"]]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What is kept of one account."""
+
+    of: Account
+    connections: Connections
+    keys: Keys
 
 
 class Logins:
     """Logins by account, made when first needed."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, operator_namespace: str, build: ClientFactory) -> None:
-        """`build` makes a client that asks for the key at each call."""
+    def __init__(
+        self, cluster: Cluster, clock: Clock, operator_namespace: str, connect: Connect, sources: Sources
+    ) -> None:
+        """`connect` opens the connections to an account's project."""
         self._cluster = cluster
         self._clock = clock
         self._namespace = operator_namespace
-        self._build = build
-        self._logins: dict[str, Login] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._connect = connect
+        self._sources = sources
+        self._entries: dict[str, _Entry] = {}
 
     async def current(self, account: Account) -> Login:
-        """The account's login, its Secret read not too long ago. Raises CredentialsUnavailable."""
-        async with self._locks.setdefault(account.metadata.name, asyncio.Lock()):
-            return await self._login(account)
+        """The account's login with a key that is fresh. Raises CredentialsUnavailable."""
+        entry = await self._entry(account)
+        return self._login(entry, await entry.keys.current())
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for login in self._logins.values():
-            await _close(login.client)
-        self._logins.clear()
+        entries = list(self._entries.values())
+        self._entries.clear()
+        for entry in entries:
+            await entry.connections.aclose()
+        await self._sources.aclose()
 
-    async def _login(self, account: Account) -> Login:
+    def _login(self, entry: _Entry, key: AccessKey) -> Login:
+        keys, of = entry.keys, entry.of
+
+        async def renewed() -> Login | None:
+            other = await keys.renew(key)
+            return None if other.is_same(key) else self._login(entry, other)
+
+        return Login(key, entry.connections.signing_with(key), of, keys.remedy, renewed)
+
+    async def _entry(self, account: Account) -> _Entry:
         name = account.metadata.name
-        login = self._logins.get(name)
-        now = self._clock.monotonic()
-        if login is not None and _is_same_place(login.of, account):
-            is_same_secret = login.of.spec.credentials == account.spec.credentials
-            if is_same_secret and now - login.read_at < account.spec.poll_interval.total_seconds() / 2:
-                return login
-            # The client stays: closing it would cut off a DELETE that waits for its answer.
-            login.key = await self._read_key(account, login.key if is_same_secret else None)
-            login.read_at, login.of, login.remedy = now, account, self._remedy(account)
-            return login
-        key = await self._read_key(account)
-        if login is not None:
-            await _close(login.client)
-        client = self._build(account, lambda: self._logins[name].key)
-        fresh = Login(key=key, read_at=now, client=client, of=account, remedy=self._remedy(account))
-        self._logins[name] = fresh
-        return fresh
+        entry = self._entries.get(name)
+        if entry is None or not _is_same_place(entry.of, account):
+            fresh = _Entry(account, self._connect(account), self._keys_of(account))
+            self._entries[name] = fresh
+            if entry is not None:
+                await entry.connections.aclose()
+            return fresh
+        if entry.of.spec.credentials != account.spec.credentials:
+            # The connections stay: closing them would cut off a DELETE that waits for its answer.
+            entry.keys = self._keys_of(account)
+        entry.of = account
+        return entry
 
-    def _remedy(self, account: Account) -> str:
-        secret = f"{self._namespace}/{account.spec.credentials.secret_name}"
-        return f"put a valid one into Secret {secret} and it is used at once"
-
-    async def _read_key(self, account: Account, last: AccessKey | None = None) -> AccessKey:
-        credentials = account.spec.credentials
-        if credentials.source is not CredentialsSource.SECRET or not credentials.secret_name:
+    def _keys_of(self, account: Account) -> Keys:
+        name, credentials = account.metadata.name, account.spec.credentials
+        if credentials.source is not CredentialsSource.SECRET:
+            return self._sources.keys_of(credentials.source, account.spec.region)
+        if not credentials.secret_name:
             raise CredentialsUnavailable(
-                f"ModelArtsAccount {account.metadata.name} asks for credentials from {credentials.source}, which this "
-                "version does not read; use source Secret with secretName"
+                f"ModelArtsAccount {name} asks for source Secret and names none; add spec.credentials.secretName"
             )
-        name = credentials.secret_name
-        try:
-            body = await self._cluster.get(paths.secret(self._namespace, name))
-        except ObjectGone:
-            raise SecretNotFound(
-                f"Secret {self._namespace}/{name} does not exist; create it: kubectl create secret generic {name} "
-                f"-n {self._namespace} --from-literal=accessKey=… --from-literal=secretKey=… and label it "
-                'modelarts.huaweicloud.com/credentials="true"'
-            ) from None
-        except ClusterError as error:
-            if last is not None and (error.status is None or error.status >= _SERVER_TROUBLE):
-                # The API server is in trouble, not the Secret: what was read a poll ago still stands.
-                return last
-            raise CredentialsUnavailable(f"Secret {self._namespace}/{name} could not be read: {error}") from error
-        key = access_key_from_secret(body, name)
-        for secret in (key.secret, key.security_token):
-            redact(secret)
-        return key
+        return SecretKeys(
+            self._cluster,
+            self._clock,
+            self._namespace,
+            credentials.secret_name,
+            lambda: self._entries[name].of.spec.poll_interval,
+        )
 
 
 def _is_same_place(one: Account, other: Account) -> bool:
-    """Whether a client of one is good for the other: the same object, region and project."""
+    """Whether connections of one are good for the other: the same object, region and project."""
     return (one.metadata.uid, one.spec.region, one.spec.project_id) == (
         other.metadata.uid,
         other.spec.region,
         other.spec.project_id,
     )
-
-
-async def _close(client: ModelArts) -> None:
-    close = getattr(client, "aclose", None)
-    if close is not None:
-        await close()

@@ -4,6 +4,7 @@ Built by app.py, one per account; used by engine/. Keeps no state but the connec
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -67,6 +68,12 @@ class ModelArtsClient:
         self._on_call = on_call
         self._transport = Transport(endpoint, trust=trust, bounds=bounds)
         self._listings: dict[str, tuple[bytes, Mapping[str, CloudNodePool]]] = {}
+
+    def signing_with(self, key: AccessKey) -> "ModelArtsClient":
+        """This client over the same connections, with one key for all its calls."""
+        other = copy(self)
+        other._key = lambda: key  # noqa: SLF001 - its own
+        return other
 
     async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
         """All resource pools of a workspace by name."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from modelarts_nodepool.credentials.addresses import METADATA_URL, check_metadata_endpoint, check_sts_endpoint
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.modelarts.endpoints import Endpoint, parse_endpoints
 from modelarts_nodepool.settings import DEFAULT_NAMESPACE
@@ -67,6 +68,34 @@ ca_bundle = click.option(
     show_envvar=True,
     help="PEM certificates of authorities to believe besides the public ones, for a private endpoint or a proxy that "
     "opens TLS. SSL_CERT_FILE replaces the public ones. Nothing turns the check off.",
+)
+
+
+def _sts_endpoint(_context: click.Context, _flag: click.Parameter, value: str | None) -> str | None:
+    return check_sts_endpoint(value) if value else None
+
+
+def _metadata_endpoint(_context: click.Context, _flag: click.Parameter, value: str | None) -> str | None:
+    return check_metadata_endpoint(value) if value else None
+
+
+sts_endpoint = click.option(
+    "--sts-endpoint",
+    metavar="URL",
+    envvar=f"{PREFIX}_STS_ENDPOINT",
+    show_envvar=True,
+    callback=_sts_endpoint,
+    help="The security token service for credentials of source OIDC, for example a private endpoint. Default: "
+    "https://sts.REGION.myhuaweicloud.com, where REGION is the account's. http:// only for loopback.",
+)
+
+metadata_endpoint = click.option(
+    "--metadata-endpoint",
+    metavar="URL",
+    envvar=f"{PREFIX}_METADATA_ENDPOINT",
+    show_envvar=True,
+    callback=_metadata_endpoint,
+    help=f"For tests: a stand-in on loopback for the instance metadata service at {METADATA_URL}.",
 )
 
 kubeconfig = click.option(

@@ -3,7 +3,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.controller import Controller
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
@@ -11,8 +10,8 @@ from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.ports import ModelArts
 from tests.support.builders import a_node_pool
+from tests.support.clouds import a_clouds
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -51,14 +50,10 @@ class SilentCluster:
         raise NotImplementedError
 
 
-def no_cloud(*_: object) -> ModelArts:
-    raise AssertionError("a Retain object costs no call to the cloud")
-
-
 async def test_news_that_comes_while_work_ends_begins_no_deletion_that_nobody_ends() -> None:
     cluster, clock = SilentCluster(), StandingClock()
     registry = Registry(clock)
-    clouds = Clouds(cluster, clock, "operator", no_cloud)
+    clouds = a_clouds(cluster, clock)
     tools = Tools(
         registry=registry,
         pollers=Pollers(registry, clouds, clock),

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import pytest
 
 from modelarts_nodepool.engine.accounts import Accounts
-from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.pollers import Pollers
@@ -27,6 +26,7 @@ from modelarts_nodepool.ports import (
 )
 from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool, an_account
+from tests.support.clouds import a_clouds
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -118,7 +118,7 @@ async def test_a_delete_follows_its_write_ahead_at_once_or_not_at_all(
     clock, cloud = HandClock(), CountingCloud()
     cluster = SlowCluster(clock, write_seconds, read_seconds)
     registry = Registry(clock)
-    clouds = Clouds(cluster, clock, "operator", lambda *_: cloud)
+    clouds = a_clouds(cluster, clock, cloud)
     pollers = Pollers(registry, clouds, clock)
     tools = Tools(
         registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=EventRecorder(cluster)

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 import pytest
 
 from modelarts_nodepool.engine.accounts import Accounts
-from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.pollers import Pollers
@@ -15,9 +14,9 @@ from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.ports import ModelArts
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
+from tests.support.clouds import a_clouds
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -86,10 +85,6 @@ class ServerWithTwins:
         return body
 
 
-def no_cloud(*_: object) -> ModelArts:
-    raise AssertionError("there is no Secret")
-
-
 class Stage:
     """Twins on their way out, each with its task as the controller would start it."""
 
@@ -97,7 +92,7 @@ class Stage:
         clock = StandingClock()
         self.server = ServerWithTwins()
         registry = Registry(clock)
-        clouds = Clouds(self.server, clock, "operator", no_cloud)
+        clouds = a_clouds(self.server, clock)
         self.tools = Tools(
             registry=registry,
             pollers=Pollers(registry, clouds, clock),

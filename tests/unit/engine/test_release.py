@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import pytest
 
 from modelarts_nodepool.engine.accounts import Accounts
-from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.pollers import Pollers
@@ -17,8 +16,8 @@ from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.ports import ModelArts
 from tests.support.builders import a_node_pool
+from tests.support.clouds import a_clouds
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -60,14 +59,10 @@ class ScriptedCluster:
         raise NotImplementedError
 
 
-def no_cloud(*_: object) -> ModelArts:
-    raise AssertionError("a Retain object costs no call to the cloud")
-
-
 def a_deletion(cluster: ScriptedCluster) -> tuple[Tools, Deletion]:
     clock = StandingClock()
     registry = Registry(clock)
-    clouds = Clouds(cluster, clock, "operator", no_cloud)
+    clouds = a_clouds(cluster, clock)
     pollers = Pollers(registry, clouds, clock)
     tools = Tools(
         registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=EventRecorder(cluster)

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import pytest
 
 from modelarts_nodepool.engine.accounts import Accounts
-from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.pollers import Pollers
@@ -27,6 +26,7 @@ from modelarts_nodepool.ports import (
 from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from modelarts_nodepool.resource.node_pool import DeletionRecord, SendOutcome
 from tests.support.builders import NOON, a_cloud_node_pool, a_node_pool, an_account
+from tests.support.clouds import a_clouds
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -110,7 +110,7 @@ async def test_only_a_delete_that_may_have_had_an_effect_is_waited_for_again(
 ) -> None:
     cluster, clock = ApplyingCluster(), StandingClock()
     registry = Registry(clock)
-    clouds = Clouds(cluster, clock, "operator", lambda *_: AnsweringCloud(error))
+    clouds = a_clouds(cluster, clock, AnsweringCloud(error))
     pollers = Pollers(registry, clouds, clock)
     tools = Tools(
         registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=EventRecorder(cluster)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from modelarts_nodepool.engine.accounts import Accounts
-from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.pollers import Pollers
@@ -16,6 +15,7 @@ from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ServerFailure
 from modelarts_nodepool.kube.events import EventRecorder
 from tests.support.builders import a_node_pool, an_account
+from tests.support.clouds import a_clouds
 from tests.unit.engine.test_send import OBJECT, AnsweringCloud, ApplyingCluster, StandingClock
 
 GRANTS: list[dict[str, Any]] = [
@@ -29,7 +29,7 @@ NAMESPACE = {"metadata": {"name": "moved-to", "labels": {}}}
 async def test_nothing_is_sent_while_the_namespace_of_a_twin_is_not_known(*, is_known: bool) -> None:
     cluster, clock = ApplyingCluster(), StandingClock()
     registry = Registry(clock)
-    clouds = Clouds(cluster, clock, "operator", lambda *_: AnsweringCloud(ServerFailure("busy", status=500)))
+    clouds = a_clouds(cluster, clock, AnsweringCloud(ServerFailure("busy", status=500)))
     pollers = Pollers(registry, clouds, clock)
     recorder = EventRecorder(cluster)
     tools = Tools(registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=recorder)

@@ -1,0 +1,74 @@
+"""An issuer, a clock and a keeper, all by hand."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from modelarts_nodepool.credentials.keeper import Keeper
+from modelarts_nodepool.errors import CredentialsUnavailable
+from modelarts_nodepool.ports import AccessKey
+from tests.support.builders import NOON
+
+HOUR = timedelta(hours=1)
+
+
+class HandClock:
+    """Both clocks move together."""
+
+    def __init__(self) -> None:
+        self.moment, self.seconds = NOON, 1000.0
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def advance(self, span: timedelta) -> None:
+        self.moment += span
+        self.seconds += span.total_seconds()
+
+
+class Issuer:
+    """Gives numbered keys that last for `lasting`; raises `failure` where it is set. Answers wait for `gate`."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.clock = clock
+        self.lasting = HOUR
+        self.failure: Exception | None = None
+        self.repeats = False
+        self.asked = 0
+        self.given = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def obtain(self) -> AccessKey:
+        self.asked += 1
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        if not (self.repeats and self.given):
+            self.given += 1
+        return AccessKey(f"AK{self.given}", f"SK{self.given}", f"token{self.given}", self.clock.now() + self.lasting)
+
+
+class Desk:
+    """A keeper with its issuer."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.issuer = Issuer(self.clock)
+        self.keeper = Keeper(self.issuer, self.clock, "the issuer", "mend the agency")
+
+    def fail(self, words: str = "the issuer did not answer within 5 s; look there") -> None:
+        self.issuer.failure = CredentialsUnavailable(words)
+
+    async def key(self) -> str:
+        found = (await self.keeper.current()).access
+        await turns()
+        return found
+
+
+async def turns() -> None:
+    """Let every task run until it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
