@@ -197,6 +197,7 @@ class Operator:
         return Sources(
             self._clock,
             settings.login_environment,
+            trust=self._trust,
             metadata_endpoint=settings.metadata_endpoint,
             sts_endpoint=settings.sts_endpoint,
         )

@@ -18,6 +18,8 @@ from modelarts_nodepool.credentials.issued import read_refusal
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.logs import clean
 
+# For one whole request; the issuer is on the same node, or one hop away.
+LIMIT = timedelta(seconds=5)
 _REDIRECTS = range(300, 400)
 _LONGEST_WORDS = 200
 _LONGEST_SHARED = 8
@@ -52,7 +54,7 @@ class Exchange:
     advice: str
     by_proxy: bool = False
     trust: ssl.SSLContext | None = None
-    limit: timedelta = timedelta(seconds=5)
+    limit: timedelta = LIMIT
     body_bytes: int = 64 * 1024
 
     async def ask(

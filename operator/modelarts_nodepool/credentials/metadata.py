@@ -5,10 +5,11 @@ MetadataAccessor): a session token by PUT, the key by GET with it. Where the ser
 asked for without one, and the token not again for a day.
 """
 
+import re
 from datetime import timedelta
 
-from modelarts_nodepool.credentials.exchange import Exchange, Reply
-from modelarts_nodepool.credentials.issued import is_fit_for_a_header, read_issued_key
+from modelarts_nodepool.credentials.exchange import LIMIT, Exchange, Reply
+from modelarts_nodepool.credentials.issued import read_issued_key
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.logs import redact
 from modelarts_nodepool.ports import AccessKey, Clock
@@ -20,6 +21,7 @@ _TOKEN_HEADER = "X-Metadata-Token"  # noqa: S105 - the name of a header
 _WITHOUT_TOKENS = frozenset({404, 405, 503})
 _TOKENLESS_FOR = timedelta(hours=24)
 _NO_AGENCY = b"configure Cloud Service Agency"
+_TOKEN = re.compile(r"[-+/=.:~\w]{1,8192}", re.ASCII)
 _OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
 
 ISSUER = "the instance metadata service"
@@ -36,10 +38,10 @@ _SET_AGENCY = (
 class MetadataSource:
     """Asks the metadata service at `url`. Keeps nothing but its session token."""
 
-    def __init__(self, url: str, clock: Clock, exchange: Exchange | None = None) -> None:
+    def __init__(self, url: str, clock: Clock, *, limit: timedelta = LIMIT) -> None:
         self._url = url
         self._clock = clock
-        self._exchange = exchange or Exchange(ISSUER, _ADVICE)
+        self._exchange = Exchange(ISSUER, _ADVICE, limit=limit)
         self._token: str | None = None
         self._tokenless_since = float("-inf")
 
@@ -69,7 +71,8 @@ class MetadataSource:
             raise CredentialsUnavailable(f"{ISSUER} refused a session token: {reply.words()}; {_ADVICE}")
         token = reply.body.decode("ascii", "replace").strip()
         redact(token)
-        if not is_fit_for_a_header(token):
+        # A page of HTML may be one word, too.
+        if _TOKEN.fullmatch(token) is None:
             raise CredentialsUnavailable(f"{ISSUER} answered with something that is no session token; {_ADVICE}")
         self._token = token
 
@@ -80,7 +83,8 @@ class MetadataSource:
     def _refused(self, reply: Reply) -> CredentialsUnavailable:
         if _NO_AGENCY in reply.body or reply.status == _NOT_FOUND:
             return CredentialsUnavailable(f"{ISSUER} has no credentials ({reply.status}): {_SET_AGENCY}")
+        said = reply.words(self._token or "")
         if reply.status == _UNAUTHORIZED:
             # Not with this token: the next attempt begins anew.
             self._token = None
-        return CredentialsUnavailable(f"{ISSUER} gave no credentials: {reply.words(self._token or '')}; {_ADVICE}")
+        return CredentialsUnavailable(f"{ISSUER} gave no credentials: {said}; {_ADVICE}")

@@ -4,6 +4,7 @@ Built by sources.py, asked by keeper.py. The request is the official SDK's (huaw
 OidcStsAccessor); unlike the SDK, which reads the token's file once, this reads it at every refresh.
 """
 
+import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -30,7 +31,7 @@ _SESSION = "oidc-sts-session"
 _DURATION = "3600"
 _SUCCESSES = range(200, 300)
 # Over the internet, through a proxy perhaps.
-_LIMIT = timedelta(seconds=10)
+LIMIT = timedelta(seconds=10)
 
 ISSUER = "the security token service"
 
@@ -39,14 +40,20 @@ class OidcSource:
     """Asks the security token service at `url`. The environment says which agency and whose token."""
 
     def __init__(
-        self, url: str, environment: Mapping[str, str], clock: Clock, exchange: Exchange | None = None
+        self,
+        url: str,
+        environment: Mapping[str, str],
+        clock: Clock,
+        trust: ssl.SSLContext | None = None,
+        *,
+        limit: timedelta = LIMIT,
     ) -> None:
         self._url = url
         self._environment = environment
         self._clock = clock
         host = urlsplit(url).hostname or ""
         advice = f"check DNS and egress rules for {host}, HTTPS_PROXY and --sts-endpoint"
-        self._exchange = exchange or Exchange(ISSUER, advice, by_proxy=not is_loopback(host), limit=_LIMIT)
+        self._exchange = Exchange(ISSUER, advice, by_proxy=not is_loopback(host), trust=trust, limit=limit)
 
     async def obtain(self) -> AccessKey:
         """The agency's key for as long as was asked for."""

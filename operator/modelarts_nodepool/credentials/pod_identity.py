@@ -4,10 +4,12 @@ Built by sources.py, asked by keeper.py. CCE puts the agent's address and the to
 The request is the official SDK's (huaweicloudsdkcore 3.1.219, PodIdentityAccessor).
 """
 
+import ssl
 from collections.abc import Mapping
+from datetime import timedelta
 
 from modelarts_nodepool.credentials.addresses import check_agent_url
-from modelarts_nodepool.credentials.exchange import Exchange
+from modelarts_nodepool.credentials.exchange import LIMIT, Exchange
 from modelarts_nodepool.credentials.issued import read_issued_key
 from modelarts_nodepool.credentials.token_files import read_token
 from modelarts_nodepool.errors import CredentialsUnavailable
@@ -27,10 +29,18 @@ _ADVICE = (
 class PodIdentitySource:
     """Asks the agent that the environment names."""
 
-    def __init__(self, environment: Mapping[str, str], clock: Clock, exchange: Exchange | None = None) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        clock: Clock,
+        trust: ssl.SSLContext | None = None,
+        *,
+        limit: timedelta = LIMIT,
+    ) -> None:
         self._environment = environment
         self._clock = clock
-        self._exchange = exchange
+        self._trust = trust
+        self._limit = limit
 
     async def obtain(self) -> AccessKey:
         """The agency's key. The service account's token is read from its file each time, because it rotates."""
@@ -44,7 +54,8 @@ class PodIdentitySource:
         token = read_token(path, FILE_VARIABLE)
         address = check_agent_url(url, URL_VARIABLE)
         # http:// is an address nearby, which no proxy can reach.
-        exchange = self._exchange or Exchange(ISSUER, _ADVICE, by_proxy=address.startswith("https:"))
+        by_proxy = address.startswith("https:")
+        exchange = Exchange(ISSUER, _ADVICE, by_proxy=by_proxy, trust=self._trust, limit=self._limit)
         reply = await exchange.ask("POST", address, {"Authorization": token}, {})
         if reply.status != _OK:
             raise CredentialsUnavailable(f"{ISSUER} gave no credentials: {reply.words(token)}; {_ADVICE}")

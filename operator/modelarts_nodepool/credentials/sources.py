@@ -4,6 +4,7 @@ Built by app.py with the operator's own environment, asked by engine/logins.py. 
 docs/decisions/ says what that means for whoever may write accounts.
 """
 
+import ssl
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -37,12 +38,14 @@ class Sources:
         clock: Clock,
         environment: Mapping[str, str] = MappingProxyType({}),
         *,
+        trust: ssl.SSLContext | None = None,
         metadata_endpoint: str | None = None,
         sts_endpoint: str | None = None,
     ) -> None:
         """`environment` are the login variables of the process. Raises errors.SettingsError for a bad endpoint."""
         self._clock = clock
         self._environment = environment
+        self._trust = trust
         self._metadata_url = check_metadata_endpoint(metadata_endpoint) if metadata_endpoint else METADATA_URL
         self._sts_url = check_sts_endpoint(sts_endpoint) if sts_endpoint else None
         self._keepers: dict[tuple[CredentialsSource, str], Keeper] = {}
@@ -64,6 +67,6 @@ class Sources:
         if source is CredentialsSource.METADATA:
             return Keeper(metadata.MetadataSource(self._metadata_url, clock), clock, metadata.ISSUER, remedy)
         if source is CredentialsSource.POD_IDENTITY:
-            issuer = pod_identity.PodIdentitySource(self._environment, clock)
-            return Keeper(issuer, clock, pod_identity.ISSUER, remedy)
-        return Keeper(oidc.OidcSource(url, self._environment, clock), clock, oidc.ISSUER, remedy)
+            agent = pod_identity.PodIdentitySource(self._environment, clock, self._trust)
+            return Keeper(agent, clock, pod_identity.ISSUER, remedy)
+        return Keeper(oidc.OidcSource(url, self._environment, clock, self._trust), clock, oidc.ISSUER, remedy)

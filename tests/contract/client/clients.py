@@ -14,7 +14,7 @@ from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import parse_endpoint
 from modelarts_nodepool.modelarts.transport import Bounds
 from modelarts_nodepool.modelarts.trust import build_trust
-from modelarts_nodepool.ports import AccessKey
+from modelarts_nodepool.ports import AccessKey, Clock
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 KEY = AccessKey("AKSIMULATOR", "SKSIMULATOR")
@@ -59,7 +59,7 @@ async def a_client(
     *,
     key: AccessKey | Callable[[], AccessKey] = KEY,
     project_id: str = PROJECT,
-    clock: ShiftedClock | None = None,
+    clock: Clock | None = None,
     reports: Reports | None = None,
     bounds: Bounds | None = None,
     trust: ssl.SSLContext | None = None,

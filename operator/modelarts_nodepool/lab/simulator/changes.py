@@ -13,12 +13,13 @@ from modelarts_nodepool.lab.simulator.cloud import Cloud
 from modelarts_nodepool.lab.simulator.model import ScenarioModel
 from modelarts_nodepool.lab.simulator.problems import Path, Problem, ScenarioError, find_problems
 from modelarts_nodepool.lab.simulator.scenario import Credential, Shape, Timings
+from modelarts_nodepool.lab.simulator.scenario_issuers import Issuers
 from modelarts_nodepool.lab.simulator.scenario_pools import NodePool, ResourcePool
 from modelarts_nodepool.lab.simulator.world import LiveNodePool, LiveResourcePool, World
 
 Step = Callable[[], object]
 Model = TypeVar("Model", bound=ScenarioModel)
-TOP_KEYS = ("timings", "shape", "credentials", "resourcePools")
+TOP_KEYS = ("timings", "shape", "issuers", "credentials", "resourcePools")
 
 
 def apply_changes(cloud: Cloud, change: object) -> set[str]:
@@ -30,18 +31,22 @@ def apply_changes(cloud: Cloud, change: object) -> set[str]:
         raise ScenarioError(unknown)
     # What the old timings have finished stays finished.
     cloud.world.settle()
-    for step in [*_plan_settings(cloud.world, change), *_plan_keys(cloud, change), *_plan_pools(cloud.world, change)]:
+    for step in [*_plan_settings(cloud, change), *_plan_keys(cloud, change), *_plan_pools(cloud.world, change)]:
         step()
     return {name for name, _, _ in _named(change.get("resourcePools", []), "name", ("resourcePools",))}
 
 
-def _plan_settings(world: World, change: dict[str, Any]) -> Iterator[Step]:
+def _plan_settings(cloud: Cloud, change: dict[str, Any]) -> Iterator[Step]:
+    world = cloud.world
     if "timings" in change:
         timings = _merged(Timings, world.timings, change["timings"], ("timings",))
         yield partial(setattr, world, "timings", timings)
     if "shape" in change:
         shape = _merged(Shape, world.shape, change["shape"], ("shape",))
         yield partial(setattr, world, "shape", shape)
+    if "issuers" in change:
+        issuers = _merged(Issuers, cloud.issued.settings, change["issuers"], ("issuers",))
+        yield partial(setattr, cloud.issued, "settings", issuers)
 
 
 def _plan_keys(cloud: Cloud, change: dict[str, Any]) -> Iterator[Step]:

@@ -5,6 +5,7 @@ import secrets
 
 from modelarts_nodepool.lab.simulator.clock import Clock
 from modelarts_nodepool.lab.simulator.faults import FaultList
+from modelarts_nodepool.lab.simulator.issuers import IssuedKeys
 from modelarts_nodepool.lab.simulator.keyring import Keyring
 from modelarts_nodepool.lab.simulator.requestlog import RequestLog
 from modelarts_nodepool.lab.simulator.scenario import Scenario
@@ -18,6 +19,7 @@ class Cloud:
         self.clock = clock
         self.world = World(scenario, clock)
         self.keyring = Keyring(scenario.keys)
+        self.issued = IssuedKeys(scenario.issuers, self.keyring, clock.now)
         self.faults = FaultList(scenario.faults)
         self.log = RequestLog()
         self._prefix = secrets.token_hex(10)

@@ -21,9 +21,13 @@ DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 
 @dataclass(slots=True)
 class Key:
-    """A credential and how its signatures fared. `locked_at` is None where it is not locked."""
+    """A credential and how its signatures fared. `locked_at` is None where it is not locked.
+
+    `ends` is when a temporary key ends, None for one that lasts.
+    """
 
     credential: Credential
+    ends: float | None = None
     bad_signatures: int = 0
     locked_at: float | None = None
 
@@ -54,11 +58,13 @@ class Keyring:
         _check_date(request, authorization, now + timings.clock_skew_seconds)
         self._check_signature(key, request, authorization, now)
         _check_token(key.credential, request, authorization)
+        if key.ends is not None and now >= key.ends:
+            raise unauthenticated("the security token has expired", "expired")
         return key.credential
 
-    def put(self, credential: Credential) -> None:
+    def put(self, credential: Credential, ends: float | None = None) -> None:
         """Add a credential or replace it; its bad signatures are forgotten."""
-        self.keys[credential.access_key] = Key(credential)
+        self.keys[credential.access_key] = Key(credential, ends)
 
     def _check_signature(self, key: Key, request: SignedRequest, authorization: Authorization, now: float) -> None:
         expected = expected_signature(request, authorization.signed_headers, key.credential.secret_key)

@@ -23,6 +23,7 @@ def to_state(cloud: Cloud, names: Collection[str] | None = None) -> dict[str, An
         "projectId": world.project_id,
         "timings": world.timings.model_dump(mode="json", by_alias=True),
         "shape": world.shape.model_dump(mode="json", by_alias=True),
+        "issuers": cloud.issued.settings.model_dump(mode="json", by_alias=True, exclude={"id_token"}),
         "credentials": [_key(key, now, world.timings) for key in cloud.keyring.keys.values()],
         "resourcePools": [
             _resource_pool(live, now, world.timings)

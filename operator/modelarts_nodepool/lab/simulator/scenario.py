@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from modelarts_nodepool.lab.simulator.model import ScenarioModel
 from modelarts_nodepool.lab.simulator.scenario_faults import Fault, OperationName
+from modelarts_nodepool.lab.simulator.scenario_issuers import Issuers
 from modelarts_nodepool.lab.simulator.scenario_pools import NodePool, ResourcePool, refuse_duplicates
 
 PROJECT_ID = "0123456789abcdef0123456789abcdef"
@@ -75,6 +76,7 @@ class Scenario(ScenarioModel):
     )
     timings: Timings = Field(default=Timings(), description="How long things take.")
     shape: Shape = Field(default=Shape(), description="Which side to take where the API's pages disagree.")
+    issuers: Issuers = Field(default=Issuers(), description="Who issues temporary keys, and how.")
     resource_pools: list[ResourcePool] = Field(default=[], description="The resource pools, each name once.")
     faults: list[Fault] = Field(
         default=[], description="What goes wrong: the first that matches and has times left is applied."

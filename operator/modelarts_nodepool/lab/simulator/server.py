@@ -16,6 +16,7 @@ from modelarts_nodepool.lab.simulator.clock import Clock, SystemClock
 from modelarts_nodepool.lab.simulator.cloud import Cloud
 from modelarts_nodepool.lab.simulator.control import PREFIX, answer_control
 from modelarts_nodepool.lab.simulator.gateway import answer_signed
+from modelarts_nodepool.lab.simulator.issuing import answer_issuer, find_issuer
 from modelarts_nodepool.lab.simulator.reading import to_scenario
 from modelarts_nodepool.lab.simulator.reports import to_state
 from modelarts_nodepool.lab.simulator.requestlog import Entry
@@ -125,4 +126,6 @@ def _make_request(
 async def _answer(cloud: Cloud, request: web.BaseRequest) -> web.StreamResponse:
     if request.raw_path.startswith(PREFIX):
         return await answer_control(cloud, request)
+    if find_issuer(request):
+        return await answer_issuer(cloud, request)
     return await answer_signed(cloud, request)
