@@ -8,6 +8,7 @@ leader before anybody else may become it.
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,15 +26,23 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
-    """`duration`: others wait so long after the last renewal they saw; `deadline`: the holder stops by then."""
+    """`duration`: others wait so long after the last renewal they saw; `deadline`: the holder stops by then.
+
+    The holder renews every `retry`; a candidate looks every `look`, which bounds how long a Lease that was given
+    away lies there.
+    """
 
     duration: timedelta = timedelta(seconds=15)
     deadline: timedelta = timedelta(seconds=10)
     retry: timedelta = timedelta(seconds=2)
+    look: timedelta = timedelta(seconds=1)
 
 
 class Elector:
-    """One candidate. `acquire`, then work while `run` renews, then `release` once all work has stopped."""
+    """One candidate. `acquire`, then work while `run` renews, then `release` once all work has stopped.
+
+    `problem` says why the Lease could not be read or written lately; that another holds it is none.
+    """
 
     def __init__(
         self, cluster: KubeCluster, clock: Clock, namespace: str, identity: str, times: LeaseTimes | None = None
@@ -47,27 +56,29 @@ class Elector:
         self._renewed_at: float | None = None
         self._seen: tuple[str, str] | None = None
         self._seen_at = 0.0
+        self._lost_to = ""
         self.problem = ""
 
     def holds(self) -> bool:
-        """Whether this process may act right now, by its own clock."""
-        if self._renewed_at is None:
-            return False
-        return self._clock.monotonic() - self._renewed_at < self._times.deadline.total_seconds()
+        """Whether this process may act right now, by its own clock. May be asked from any thread."""
+        return self._left() > 0
 
     async def acquire(self) -> None:
         """Wait until this process holds the Lease."""
         while not await self._try():  # noqa: ASYNC110 - each round is a call, nobody could set an event
-            await asyncio.sleep(self._times.retry.total_seconds())
+            await asyncio.sleep(self._times.look.total_seconds())
         logger.info("leader: holding Lease %s/%s as %s", self._namespace, LEASE_NAME, self._identity)
 
     async def run(self) -> None:
-        """Renew while it can be renewed; returns when the Lease is lost."""
-        while self.holds():
-            await asyncio.sleep(self._times.retry.total_seconds())
-            if not await self._try() and self._renewed_at is None:
-                break
-        logger.error("the Lease %s/%s is lost: %s", self._namespace, LEASE_NAME, self.problem or "not renewed in time")
+        """Renew while it can be renewed; returns when the Lease is lost, at its deadline at the latest."""
+        # A renewal that hangs must not outlive the deadline: by then the work has to have stopped.
+        while (left := self._left()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await asyncio.sleep(self._times.retry.total_seconds())
+                    await self._try()
+        why = self._lost_to or self.problem or "not renewed in time"
+        logger.error("the Lease %s/%s is lost: %s", self._namespace, LEASE_NAME, why)
         self._renewed_at = None
 
     async def release(self) -> None:
@@ -88,16 +99,24 @@ class Elector:
     def _path(self) -> str:
         return paths.lease(self._namespace, LEASE_NAME)
 
+    def _left(self) -> float:
+        """Seconds until the deadline."""
+        renewed_at = self._renewed_at
+        if renewed_at is None:
+            return 0.0
+        return renewed_at + self._times.deadline.total_seconds() - self._clock.monotonic()
+
     async def _try(self) -> bool:
         """Take or renew the Lease once. False where somebody else holds it, or it could not be done."""
         begun = self._clock.monotonic()
         try:
             await self._take()
         except ObjectChanged:
-            self.problem = "another candidate was faster"
+            # Another candidate was faster, or the same answer came twice: the next look tells.
+            self.problem = ""
             return False
         except _HeldError as held:
-            self.problem = str(held)
+            self.problem, self._lost_to = "", str(held)
             self._renewed_at = None
             return False
         except ClusterError as error:
@@ -106,7 +125,7 @@ class Elector:
             return False
         # From before the write: others count from when it was made, which is later.
         self._renewed_at = begun
-        self.problem = ""
+        self.problem = self._lost_to = ""
         return True
 
     async def _take(self) -> None:
