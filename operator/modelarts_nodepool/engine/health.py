@@ -1,18 +1,28 @@
-"""The operator's own HTTP server: /livez and /readyz for the kubelet, /metrics for Prometheus.
+"""The operator's own HTTP server: /livez, /readyz and /metrics for the kubelet and for Prometheus.
 
-Started and stopped by app. It asks its callables at each request and decides nothing; they have to be quick.
+Started by app.py and served from a thread of its own, so that it answers while the engine's event loop is busy with
+ten thousand objects. What is asked for comes in as plain functions. They run in that thread at each request: they
+have to be quick, only read, and never touch the engine's event loop.
 """
 
+import asyncio
+import concurrent.futures
 import errno
 import logging
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.ports import Clock
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BEAT_SECONDS = 1.0
+# Ten thousand objects at a restart keep the engine's event loop busy for some seconds at a time.
+STUCK_SECONDS = 60.0
+_JOIN_SECONDS = 2.0
 
 _logger = logging.getLogger(__name__)
 
@@ -23,6 +33,28 @@ class Health:
 
     role: str
     problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """Shows from outside whether the engine's event loop turns: `run` is a task in it."""
+
+    clock: Clock
+    _beat_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._beat_at = self.clock.monotonic()
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            self._beat_at = self.clock.monotonic()
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    def problems(self) -> tuple[str, ...]:
+        """Why the process should be restarted; from any thread."""
+        age = self.clock.monotonic() - self._beat_at
+        return (f"the event loop has not turned for {age:.0f} s",) if age > STUCK_SECONDS else ()
 
 
 class HealthServer:
@@ -42,33 +74,61 @@ class HealthServer:
         self._livez = livez
         self._readyz = readyz
         self._metrics = metrics
-        self._runner: web.AppRunner | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
         self.url = ""
 
     async def start(self) -> None:
         """Listen. Raises errors.SettingsError where the address cannot be had."""
+        listening: concurrent.futures.Future[str] = concurrent.futures.Future()
+        # A daemon: whatever a probe does, the process can end.
+        self._thread = threading.Thread(target=self._run, args=(listening,), name="http", daemon=True)
+        self._thread.start()
+        self.url = await asyncio.wrap_future(listening)
+        _logger.info("http server listening on %s", self.url)
+
+    async def stop(self) -> None:
+        """Close the port. Harmless where it never opened."""
+        thread, self._thread = self._thread, None
+        if thread is None or self._loop is None or self._stopping is None:
+            return
+        if thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        await asyncio.to_thread(thread.join, _JOIN_SECONDS)
+
+    def _run(self, listening: "concurrent.futures.Future[str]") -> None:
+        """The thread."""
+        try:
+            asyncio.run(self._serve(listening))
+        except Exception as error:
+            if listening.done():
+                _logger.exception("the http server has ended")
+            else:
+                listening.set_exception(error)
+
+    async def _serve(self, listening: "concurrent.futures.Future[str]") -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        # A probe that is still being answered must not keep the process from ending.
+        runner = web.AppRunner(self._build(), access_log=None, shutdown_timeout=0.2)
+        await runner.setup()
+        try:
+            try:
+                await web.TCPSite(runner, self._host, self._port).start()
+            except OSError as error:
+                raise SettingsError(self._unavailable(error)) from error
+            listening.set_result(_to_url(runner.addresses[0]))
+            await self._stopping.wait()
+        finally:
+            await runner.cleanup()
+
+    def _build(self) -> web.Application:
         application = web.Application()
         application.router.add_get("/livez", self._answer_livez)
         application.router.add_get("/readyz", self._answer_readyz)
         if self._metrics is not None:
             application.router.add_get("/metrics", self._answer_metrics)
-        # A probe that is still being answered must not keep the process from ending.
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise SettingsError(self._unavailable(error)) from error
-        self._runner = runner
-        self.url = _to_url(runner.addresses[0])
-        _logger.info("http server listening on %s", self.url)
-
-    async def stop(self) -> None:
-        """Close the port. Harmless where it never opened."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        return application
 
     def _unavailable(self, error: OSError) -> str:
         address = f"{self._host}:{self._port}"
