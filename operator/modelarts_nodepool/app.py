@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,11 +19,12 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.controller import Controller
-from modelarts_nodepool.engine.health import Health, HealthServer
+from modelarts_nodepool.engine.gauges import Gauges
+from modelarts_nodepool.engine.health import Health, HealthServer, Heartbeat
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
-from modelarts_nodepool.engine.supervisor import Supervisor
+from modelarts_nodepool.engine.supervisor import Supervisor, WatchTimes
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.handlers.watching import Watch
@@ -31,6 +32,7 @@ from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.kube.leases import Elector, LeaseTimes
+from modelarts_nodepool.metrics import Sample
 from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, doubt_about, endpoint_of, parse_endpoint
 from modelarts_nodepool.modelarts.trust import build_trust
@@ -43,6 +45,8 @@ logger = logging.getLogger(__name__)
 VERSION = version("modelarts-nodepool-operator")
 STOP_SECONDS = 8.0
 RENEWING = "renew the Lease"
+# One that goes on while the machine sleeps, where there is one: a leader that slept must not think it still leads.
+_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
@@ -54,7 +58,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Seconds that only grow, also across suspends where the system counts them."""
-        return time.monotonic()
+        return time.clock_gettime(_MONOTONIC)
 
 
 async def run(settings: Settings) -> None:
@@ -89,7 +93,9 @@ class Operator:
         self._connection = connection
         self._stop = stop
         self._clock = SystemClock()
+        self._heartbeat = Heartbeat(self._clock)
         self._supervisor: Supervisor | None = None
+        self._gauges: Gauges | None = None
         self._elector = self._build_elector() if settings.leader_election else None
 
     async def serve(self) -> None:
@@ -101,13 +107,16 @@ class Operator:
             readyz=self._readyz,
             metrics=metrics.render,
         )
-        await server.start()
         metrics.BUILD.labels(VERSION).set(1)
+        metrics.AT_SCRAPE.source = self._samples
+        await server.start()
+        beating = asyncio.create_task(self._heartbeat.run(), name="heartbeat")
         try:
             while not self._stop.is_set():
                 if self._elector is None or await self._until_leading(self._elector):
                     await self._lead()
         finally:
+            beating.cancel()
             await server.stop()
 
     async def _until_leading(self, elector: Elector) -> bool:
@@ -125,7 +134,6 @@ class Operator:
 
     async def _lead(self) -> None:
         """Work until asked to stop or until the Lease is lost; everything is built anew for it."""
-        metrics.LEADER.set(1)
         clouds, tasks = self._build()
         try:
             await _first_of(self._stop, tasks)
@@ -138,8 +146,7 @@ class Operator:
             # The Lease is renewed until the work has stopped, and only then given away.
             await _end([task for task in tasks if task not in renewing])
             await _end(renewing)
-            self._supervisor = None
-            metrics.LEADER.set(0)
+            self._supervisor = self._gauges = None
             await clouds.aclose()
             if self._elector is not None:
                 await self._elector.release()
@@ -159,8 +166,10 @@ class Operator:
             recorder=recorder,
         )
         controller = Controller(tools, Sender(tools, may_send=self._may_send))
-        watch = Watch(registry, lambda: Connection.open(version=VERSION, kubeconfig=settings.kubeconfig))
-        self._supervisor = Supervisor(cluster, registry, controller, clock, watch)
+        times = WatchTimes(stream=settings.watch_timeout, sweep=settings.sweep_interval)
+        watch = Watch(registry, lambda: Connection.open(version=VERSION, kubeconfig=settings.kubeconfig), clock, times)
+        self._gauges = Gauges(registry, tools.pollers, watch)
+        self._supervisor = Supervisor(cluster, registry, controller, clock, watch, times)
         tasks = [
             asyncio.create_task(controller.run(), name="controller"),
             asyncio.create_task(recorder.run(), name="events"),
@@ -205,11 +214,31 @@ class Operator:
     def _may_send(self) -> bool:
         return not self._stop.is_set() and (self._elector is None or self._elector.holds())
 
+    # What follows is asked in the HTTP server's thread: it only reads, and each attribute once.
+
     def _livez(self) -> Health:
-        return self._supervisor.livez() if self._supervisor else Health("standby")
+        supervisor = self._supervisor
+        health = supervisor.livez() if supervisor else Health("standby")
+        return Health(health.role, (*self._heartbeat.problems(), *health.problems))
 
     def _readyz(self) -> Health:
-        return self._supervisor.readyz() if self._supervisor else Health("standby")
+        supervisor = self._supervisor
+        if supervisor is None:
+            problem = self._elector.problem if self._elector else ""
+            return Health("standby", (f"the Lease cannot be had: {problem}",) if problem else ())
+        if not self._leads():
+            return Health("leader", ("the Lease is not held any more, and the work is being ended",))
+        return supervisor.readyz()
+
+    def _leads(self) -> bool:
+        return self._supervisor is not None and (self._elector is None or self._elector.holds())
+
+    def _samples(self) -> Iterator[Sample]:
+        leads, gauges = self._leads(), self._gauges
+        yield metrics.LEADER, (), float(leads)
+        if leads and gauges is not None:
+            # What a former leader remembers is another's to tell.
+            yield from gauges.samples()
 
 
 async def _first_of(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

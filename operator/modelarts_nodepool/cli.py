@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from importlib.metadata import version
 
 import click
@@ -58,7 +59,7 @@ def cli() -> None:
     show_default=True,
     envvar=f"{PREFIX}_HTTP_HOST",
     show_envvar=True,
-    help="Where /livez and /readyz are served.",
+    help="Where /livez, /readyz and /metrics are served.",
 )
 @click.option(
     "--http-port",
@@ -95,6 +96,8 @@ def cli() -> None:
     show_envvar=True,
     help="How much is logged. debug logs each call to the cloud.",
 )
+@options.watch_timeout
+@options.sweep_interval
 def run(
     operator_namespace: str,
     endpoints: Mapping[str, Endpoint],
@@ -107,6 +110,8 @@ def run(
     leader_election: bool,  # noqa: FBT001 - a flag
     log_format: str,
     log_level: str,
+    watch_timeout: timedelta,
+    sweep_interval: timedelta,
 ) -> None:
     """Run the operator until SIGTERM or Ctrl-C.
 
@@ -125,8 +130,14 @@ def run(
         leader_election=leader_election,
         log_format=LogFormat(log_format),
         log_level=LogLevel(log_level),
+        watch_timeout=watch_timeout,
+        sweep_interval=sweep_interval,
         kubeconfig=kubeconfig,
     )
+    _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     set_up_logging(settings.log_format, settings.log_level)
     # Until the operator handles it itself: nothing has begun yet, so there is nothing to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -174,6 +174,17 @@ class Cluster(Protocol):
         """Create an object."""
 
 
+class MetadataCluster(Protocol):
+    """What a sweep needs of the API server. Raises errors.ClusterError; every call is bounded in time."""
+
+    async def list_metadata(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        """As Cluster.list_as, with nothing but `metadata` in each item."""
+
+
+class ListingCluster(Cluster, MetadataCluster, Protocol):
+    """Both: what the supervisor needs."""
+
+
 class Clock(Protocol):
     """Time, so that tests can hold it still."""
 

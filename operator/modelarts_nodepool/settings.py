@@ -19,6 +19,10 @@ EVENTS_A_SECOND = 10
 EVENTS_BURST = 50
 EVENTS_QUEUED = 1000
 
+# What bounds how long a change in the cluster can go unseen: docs/operations/high-availability.md.
+DEFAULT_WATCH_TIMEOUT = timedelta(seconds=30)
+DEFAULT_SWEEP_INTERVAL = timedelta(minutes=5)
+
 # The namespace of deploy/kustomize/base.
 DEFAULT_NAMESPACE = "modelarts-nodepool-operator"
 DEFAULT_HTTP_HOST = "0.0.0.0"  # noqa: S104 - the kubelet probes the Pod's address
@@ -59,6 +63,8 @@ class Settings:
     log_format: LogFormat = LogFormat.JSON
     log_level: LogLevel = LogLevel.INFO
     leader_election: bool = True
+    watch_timeout: timedelta = DEFAULT_WATCH_TIMEOUT
+    sweep_interval: timedelta = DEFAULT_SWEEP_INTERVAL
     kubeconfig: str | None = None
     metadata_endpoint: str | None = None
     sts_endpoint: str | None = None

@@ -167,9 +167,13 @@ class AccountBuilder:
         """Deleted by somebody, and held by its finalizer."""
         return replace(self, metadata={**self.metadata, "deletionTimestamp": to_timestamp(at)})
 
+    def body(self) -> dict[str, Any]:
+        """As the API server sends it, as far as the operator reads it."""
+        return {"metadata": dict(self.metadata), "spec": dict(self.spec)}
+
     def build(self) -> Account:
         """As the operator keeps it."""
-        return Account.from_body({"metadata": dict(self.metadata), "spec": dict(self.spec)})
+        return Account.from_body(self.body())
 
     def seen_by(self, node_pool: NodePool) -> AccountView:
         """What the account means for this object."""

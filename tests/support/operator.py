@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from tests.support.liveness import eventually
+from tests.support.metrics import Metrics
 
 NAMESPACE = NAME = "modelarts-nodepool-operator"
 USER = f"system:serviceaccount:{NAMESPACE}:{NAME}"
@@ -73,13 +74,27 @@ class OperatorProcess:
 
     def readiness(self) -> tuple[int, str]:
         """Status and body of /readyz; status 0 where nobody answers."""
+        return self.ask("/readyz")
+
+    def liveness(self) -> tuple[int, str]:
+        """Status and body of /livez; status 0 where nobody answers."""
+        return self.ask("/livez")
+
+    def metrics(self) -> "Metrics":
+        """What /metrics says now."""
+        status, body = self.ask("/metrics")
+        assert status == 200, body
+        return Metrics.of(body)
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Status and body of one of its pages; status 0 where nobody answers."""
         assert self._process is not None
         assert self._process.poll() is None, f"it ended with exit code {self._process.returncode}\n{self.tail()}"
         found = _LISTENING.search(self.text_of_this_life())
         if found is None:
             return 0, "not listening yet"
         try:
-            answer = httpx.get(f"{found[1]}/readyz", trust_env=False, timeout=5)
+            answer = httpx.get(f"{found[1]}{path}", trust_env=False, timeout=5)
         except httpx.HTTPError as error:
             return 0, str(error)
         return answer.status_code, answer.text
@@ -89,6 +104,16 @@ class OperatorProcess:
         process = self._take()
         process.kill()
         process.wait(10)
+
+    def hold_still(self) -> None:
+        """SIGSTOP: it knows nothing of the time that passes."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20) -> tuple[int, float]:
         """Ask it to stop; the exit code and how long it took."""

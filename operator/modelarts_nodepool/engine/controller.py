@@ -55,6 +55,15 @@ class Controller:
         for name in self._tools.registry.accounts:
             self._accounts.queue.add(name)
 
+    def requeue(self, uid: str) -> None:
+        """Have whoever is responsible look at this object again."""
+        self._on_node_pool(uid)
+
+    def is_deleting(self, uid: str) -> bool:
+        """Whether a task is at work on this object's deletion."""
+        running = self._deletions.get(uid)
+        return running is not None and not running[1].done()
+
     async def run(self) -> None:
         """Work until cancelled; deletions and pollers end with it, whatever they wait for."""
         try:

@@ -8,13 +8,13 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from modelarts_nodepool import metrics
 from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.deleting import GRACE, TRANSIENT_GRACE, decide_deleting_status, is_worth_a_write
 from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.ledger import build_entry
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.engine import audit
+from modelarts_nodepool.engine.counting import count_release, counted
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.send import Sender
@@ -69,7 +69,8 @@ class Deletion:
                 return
             self._news.clear()
             try:
-                pause = await self._step(node_pool)
+                with counted():
+                    pause = await self._step(node_pool)
             except (ObjectChanged, ObjectGone):
                 pause = await self._refresh(node_pool)
             except ClusterError as error:
@@ -178,9 +179,7 @@ class Deletion:
             self._tools.ongoing.release(self._uid, is_releasing=was_unanswered)
             raise
         audit.log_release(node_pool, observed.identity, observed.record, decision)
-        metrics.DELETIONS.labels(decision.reason.value).inc()
-        if decision.is_orphan:
-            metrics.ORPHANS.inc()
+        count_release(observed, decision, self._tools.clock.now())
         kind = EventType.WARNING if decision.is_orphan else EventType.NORMAL
         self._tools.recorder.record(node_pool, kind, _event_reason(decision), decision.message)
         if decision.heir is not None:

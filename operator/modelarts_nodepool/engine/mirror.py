@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from modelarts_nodepool.decide.observed import AccountView, LiveObserved
 from modelarts_nodepool.decide.status import LiveVerdict, decide_status
+from modelarts_nodepool.engine.counting import counted
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.engine.workqueue import KeyedQueue
@@ -39,7 +40,8 @@ class Mirror:
             self.queue.cancel_timer(uid)
             return
         try:
-            await self._bring_up_to_date(node_pool)
+            with counted():
+                await self._bring_up_to_date(node_pool)
         except (ObjectChanged, ObjectGone):
             await self._refresh(node_pool)
         except ClusterError as error:

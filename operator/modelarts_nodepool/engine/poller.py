@@ -106,6 +106,12 @@ class Poller:
         slower: timedelta = active * (1 << min(self._slowed, 12))
         return min(slower, usual)
 
+    def overdue(self, now: float) -> timedelta:
+        """How long ago (at this monotonic moment) the next look should have begun; never negative."""
+        latest = self.latest
+        due = self.tried_since if latest is None else latest.begun + self.interval().total_seconds()
+        return timedelta(seconds=max(now - due, 0.0))
+
     async def _look_once(self) -> None:
         account = self.account()
         begun = self.clock.monotonic()

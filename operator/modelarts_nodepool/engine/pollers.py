@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import timedelta
 
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.poller import Poller, PollKey
@@ -50,6 +51,12 @@ class Pollers:
     def count(self) -> int:
         """How many resource pools are being looked at."""
         return sum(not task.done() for _, task in self._running.values())
+
+    def lag(self) -> timedelta:
+        """How overdue the most overdue look is, zero while all begin in time; from any thread."""
+        now = self._clock.monotonic()
+        running = tuple(self._running.values())
+        return max((poller.overdue(now) for poller, task in running if not task.done()), default=timedelta())
 
     async def stop(self) -> None:
         """End them all."""

@@ -7,7 +7,8 @@ and watch events cross, and a watch that was cut off tells again what is long ov
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -38,10 +39,12 @@ class Registry:
         self.namespaces: dict[str, Namespace] = {}
         self.first_seen: dict[str, float] = {}
         self.account_seen: dict[str, float] = {}
+        self.namespace_seen: dict[str, float] = {}
         self.deletion_seen: dict[str, float] = {}
         self.reconcile_seen: dict[str, tuple[str, float]] = {}
         self.retain_seen: set[str] = set()
         self.deletion_told: set[str] = set()
+        self.misfits: dict[str, tuple[Metadata, float]] = {}
         self._gone: dict[str, None] = {}
         self.of_account: defaultdict[str, set[str]] = defaultdict(set)
         self.of_node_pool: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
@@ -61,6 +64,13 @@ class Registry:
         if is_news and before is not None and self.node_pools.get(uid) is before:
             self.on_node_pool(uid)
 
+    def tell_deletion(self, uid: str) -> None:
+        """A complete LIST shows the object deleted, and everything that was there before it is taken."""
+        node_pool = self.node_pools.get(uid)
+        if node_pool is not None and node_pool.metadata.deleted is not None and uid not in self.deletion_told:
+            self.deletion_told.add(uid)
+            self.on_node_pool(uid)
+
     def take_node_pool(self, body: Mapping[str, Any]) -> NodePool | None:
         """Take a version of an object; None where it does not have our schema, or is gone already.
 
@@ -75,8 +85,9 @@ class Registry:
         if uid in self._gone:
             return None
         known = self.node_pools.get(uid)
-        if known is not None and is_older(node_pool.metadata, known.metadata):
+        if known is not None and is_older(node_pool.metadata.resource_version, known.metadata.resource_version):
             return known
+        self.misfits.pop(uid, None)
         self._note(node_pool)
         if known is None or known != node_pool:
             self.node_pools[uid] = node_pool
@@ -85,9 +96,8 @@ class Registry:
 
     def drop_node_pool(self, uid: str) -> None:
         """The object is gone from the cluster, for good: no uid is given twice."""
-        self._gone[uid] = None
-        if len(self._gone) > GONE_REMEMBERED:
-            del self._gone[next(iter(self._gone))]
+        self._note_gone(uid)
+        self.misfits.pop(uid, None)
         node_pool = self.node_pools.pop(uid, None)
         if node_pool is None:
             return
@@ -100,6 +110,10 @@ class Registry:
         self.deletion_told.discard(uid)
         self.on_node_pool(uid)
 
+    def is_gone(self, uid: str) -> bool:
+        """Whether an object of this uid was there and went, not too long ago."""
+        return uid in self._gone
+
     def take_account(self, body: Mapping[str, Any]) -> Account | None:
         """Take a version of an account; None where it does not have our schema."""
         try:
@@ -110,10 +124,12 @@ class Registry:
         name = account.metadata.name
         known = self.accounts.get(name)
         same = known is not None and known.metadata.uid == account.metadata.uid
-        if known is not None and same and is_older(account.metadata, known.metadata):
+        if known is not None and same and is_older(account.metadata.resource_version, known.metadata.resource_version):
             return known
+        self.misfits.pop(account.metadata.uid, None)
         if known != account:
-            self.account_seen.setdefault(name, self._clock.monotonic())
+            if not same:
+                self.account_seen[name] = self._clock.monotonic()
             self.accounts[name] = account
             self.on_account(name)
         return account
@@ -122,39 +138,53 @@ class Registry:
         """The account of that uid is gone; one created again under the name stays."""
         known = self.accounts.get(name)
         if known is not None and known.metadata.uid == uid:
+            self._note_gone(uid)
             del self.accounts[name]
             self.account_seen.pop(name, None)
             self.on_account(name)
 
+    def drop_account_of(self, uid: str) -> None:
+        """The same by its uid alone."""
+        self.misfits.pop(uid, None)
+        for name, account in tuple(self.accounts.items()):
+            if account.metadata.uid == uid:
+                self.drop_account(name, uid)
+
     def take_namespace(self, body: Mapping[str, Any]) -> None:
-        """Take a version of a namespace."""
+        """Take a version of a namespace; its metadata is enough."""
         namespace = Namespace.from_body(body)
-        if self.namespaces.get(namespace.name) != namespace:
+        known = self.namespaces.get(namespace.name)
+        same = known is not None and known.uid == namespace.uid
+        if known is not None and same and is_older(namespace.resource_version, known.resource_version):
+            return
+        if known != namespace:
+            if not same:
+                self.namespace_seen[namespace.name] = self._clock.monotonic()
             self.namespaces[namespace.name] = namespace
             self.on_namespace(namespace.name)
 
-    def drop_namespace(self, name: str) -> None:
-        """The namespace is gone."""
-        if self.namespaces.pop(name, None) is not None:
+    def drop_namespace(self, name: str, uid: str) -> None:
+        """The namespace of that uid is gone; one created again under the name stays."""
+        known = self.namespaces.get(name)
+        if known is not None and known.uid == uid:
+            self._note_gone(uid)
+            del self.namespaces[name]
+            self.namespace_seen.pop(name, None)
             self.on_namespace(name)
 
-    def forget_missing(self, uids: Iterable[str], listed_from: float) -> list[str]:
-        """Drop objects that a complete LIST, begun at `listed_from`, no longer shows; which ones."""
-        present = set(uids)
-        gone = [uid for uid, seen in self.first_seen.items() if uid not in present and seen < listed_from]
-        for uid in gone:
-            self.drop_node_pool(uid)
-        return gone
-
-    def forget_missing_accounts(self, names: Iterable[str], listed_from: float) -> None:
-        """The same for accounts."""
-        present = set(names)
-        for name in [name for name, seen in self.account_seen.items() if name not in present and seen < listed_from]:
-            self.drop_account(name, self.accounts[name].metadata.uid)
+    def drop_namespace_of(self, uid: str) -> None:
+        """The same by its uid alone."""
+        for name in tuple(self.namespaces):
+            self.drop_namespace(name, uid)
 
     def naming(self, account: str, resource_pool: str, node_pool: str) -> list[NodePool]:
         """The objects that name this node pool by this account."""
         return [self.node_pools[uid] for uid in self.of_node_pool.get((account, resource_pool, node_pool), ())]
+
+    def _note_gone(self, uid: str) -> None:
+        self._gone[uid] = None
+        if len(self._gone) > GONE_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
 
     def _note(self, node_pool: NodePool) -> None:
         metadata = node_pool.metadata
@@ -172,6 +202,10 @@ class Registry:
 
     def _complain(self, body: Mapping[str, Any], error: Exception) -> None:
         metadata = body.get("metadata") or {}
+        with suppress(KeyError, ValueError):
+            # The sweep is to know that it was told, though it is left alone.
+            misfit = Metadata.from_body(body)
+            self.misfits[misfit.uid] = (misfit, self._clock.monotonic())
         logger.error(
             "an object does not have the schema of this operator and is left alone; "
             "bring the CRDs up to date: kubectl apply -f crds/",
@@ -183,10 +217,10 @@ class Registry:
         )
 
 
-def is_older(one: Metadata, other: Metadata) -> bool:
-    """Whether a version is older; False where versions cannot be compared (then the newcomer is taken)."""
+def is_older(one: str, other: str) -> bool:
+    """Whether a resourceVersion is older; False where they cannot be compared (then the newcomer is taken)."""
     try:
-        return int(one.resource_version) < int(other.resource_version)
+        return int(one) < int(other)
     except ValueError:
         return False
 

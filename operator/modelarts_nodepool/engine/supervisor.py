@@ -1,106 +1,207 @@
 """Keeps the operator working: waits for the CRDs, lists everything, watches, and begins again when that ends.
 
-Joined in app.py. The watches themselves come in as a callable, so that no kopf is known here.
+Joined in app.py. The watch itself comes in from outside, so that no kopf is known here. What is said about health is
+read from the HTTP server's thread: it is made of values that are replaced whole, never changed in place.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Protocol
 
 from modelarts_nodepool.engine.controller import Controller
 from modelarts_nodepool.engine.health import Health
+from modelarts_nodepool.engine.listing import list_everything
 from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.engine.sweep import IS_BLIND, Sweep
 from modelarts_nodepool.errors import ClusterError
-from modelarts_nodepool.kube import definitions, paths
-from modelarts_nodepool.ports import Clock, Cluster
+from modelarts_nodepool.kube import definitions
+from modelarts_nodepool.ports import Clock, ListingCluster
+from modelarts_nodepool.settings import DEFAULT_SWEEP_INTERVAL, DEFAULT_WATCH_TIMEOUT
 
 logger = logging.getLogger(__name__)
 
-PAUSE = timedelta(seconds=2)
-SWEEP_EVERY = timedelta(minutes=5)
-Watch = Callable[[], Awaitable[None]]
+LOOK_FOR_DEFINITIONS = timedelta(seconds=2)
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=30)
+# A watch that lived so long did not end for the reason that the one before it did.
+LIVED_WELL = timedelta(minutes=1)
+LONGEST_PATIENCE = timedelta(seconds=10)
+_HEARKEN_SECONDS = 1.0
+
+
+class Watch(Protocol):
+    """Watches both kinds and namespaces and feeds the registry."""
+
+    async def __call__(self) -> None:
+        """Watch; returns or raises when that is not possible any more."""
+
+    def silence(self) -> timedelta:
+        """How long the quietest of its streams has not said anything, bookmarks included; from any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchTimes:
+    """How long a watch may be silent, and how often the sweep looks whether it tells everything.
+
+    `stream`: after so long the API server ends a stream, with a bookmark before; a living one is never silent longer.
+    """
+
+    stream: timedelta = DEFAULT_WATCH_TIMEOUT
+    sweep: timedelta = DEFAULT_SWEEP_INTERVAL
+
+    @property
+    def reconnect(self) -> timedelta:
+        """A stream that was silent for so long is opened anew by the watch itself."""
+        return self.stream * 4 / 3
+
+    @property
+    def restart(self) -> timedelta:
+        """After so much silence the watch is ended and begun anew as a whole."""
+        return self.stream * 2
+
+    @property
+    def fatal_silence(self) -> timedelta:
+        """With this much silence, and no sweep for `fatal_sweep`, the process is no good any more."""
+        return self.stream * 4
+
+    @property
+    def fatal_sweep(self) -> timedelta:
+        """See `fatal_silence`."""
+        return self.sweep * 5 / 2
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a watch may lag behind a LIST."""
+        return min(LONGEST_PATIENCE, self.sweep / 2)
+
+
+class WatchIsBlindError(Exception):
+    """The watch runs and does not tell what is going on."""
 
 
 class Supervisor:
     """`run` returns only by being cancelled."""
 
     def __init__(
-        self, cluster: Cluster, registry: Registry, controller: Controller, clock: Clock, watch: Watch
+        self,
+        cluster: ListingCluster,
+        registry: Registry,
+        controller: Controller,
+        clock: Clock,
+        watch: Watch,
+        times: WatchTimes,
     ) -> None:
-        """`watch` watches both kinds and namespaces, feeds the registry, and returns or raises when it cannot."""
+        """`watch` is called again and again, one life after another."""
         self._cluster = cluster
         self._registry = registry
         self._controller = controller
         self._clock = clock
         self._watch = watch
-        self._waiting_for = ["the operator has just started"]
+        self._times = times
+        self._sweep = Sweep(cluster, registry, controller, clock, times.patience)
+        self._waiting_for: tuple[str, ...] = ("the operator has just started",)
+        self._looked_at = clock.monotonic()
+        self._pause = FIRST_PAUSE
 
     def livez(self) -> Health:
-        """Alive as long as it answers: what the process can mend by itself is no reason to kill it."""
-        return Health("leader")
+        """Not alive when the watch is silent and the sweep old: nothing in here mends that any more."""
+        silence, unswept = self._watch.silence(), self._age_of_sweep()
+        if silence < self._times.fatal_silence or unswept < self._times.fatal_sweep:
+            return Health("leader")
+        words = f"the watch has said nothing for {_whole(silence)} and the last sweep was {_whole(unswept)} ago"
+        return Health("leader", (words,))
 
     def readyz(self) -> Health:
-        """Ready once the first LISTs are complete and the watches run."""
-        return Health("leader", tuple(self._waiting_for))
+        """Ready once the first LISTs are complete and the watch runs and speaks."""
+        problems, silence = self._waiting_for, self._watch.silence()
+        if not problems and silence > self._times.reconnect:
+            problems = (f"the watch has said nothing for {_whole(silence)}",)
+        return Health("leader", problems)
 
     async def run(self) -> None:
         """Wait for the CRDs, list, watch; again and again."""
         while True:
+            begun = self._clock.monotonic()
             try:
                 await self._wait_for_definitions()
                 await self._list()
-                self._waiting_for = []
-                async with asyncio.TaskGroup() as group:
-                    sweep = group.create_task(self._sweep(), name="sweep")
-                    await self._watch()
-                    sweep.cancel()
+                begun = self._clock.monotonic()
+                await self._watch_and_sweep()
                 logger.warning("the watch ended and is started again")
             except* ClusterError as errors:
                 logger.warning("the API server is out of reach; tried again: %s", errors.exceptions[0])
+            except* WatchIsBlindError as errors:
+                logger.warning("the watch is blind and is started again: %s", errors.exceptions[0])
             except* Exception:
                 logger.exception("watching failed and is started again")
-            self._waiting_for = ["the watch of the cluster is being started again"]
-            await asyncio.sleep(PAUSE.total_seconds())
+            self._waiting_for = ("the watch of the cluster is being started again",)
+            await asyncio.sleep(self._next_pause(begun).total_seconds())
+
+    def _next_pause(self, begun: float) -> timedelta:
+        """Short after a good life, doubling while lives are short."""
+        if self._clock.monotonic() - begun >= LIVED_WELL.total_seconds():
+            self._pause = FIRST_PAUSE
+        pause = self._pause
+        self._pause = min(pause * 2, LONGEST_PAUSE)
+        return pause
 
     async def _wait_for_definitions(self) -> None:
-        while missing := await definitions.find_missing(self._cluster):
-            if missing != self._waiting_for:
-                for words in missing:
-                    logger.warning("waiting: %s", words)
-            self._waiting_for = missing
-            await asyncio.sleep(PAUSE.total_seconds())
-
-    async def _sweep(self) -> None:
-        """A watch can miss things for good; a full LIST finds them."""
         while True:
-            await asyncio.sleep(SWEEP_EVERY.total_seconds())
-            try:
-                await self._list()
-            except ClusterError as error:
-                logger.warning("the sweep was not done: %s", error)
+            missing = await definitions.find_missing(self._cluster)
+            if not missing:
+                return
+            if missing.is_answered:
+                # The API server answers and there is nothing to sweep: all is as well as it can be.
+                self._looked_at = self._clock.monotonic()
+            if missing.words != self._waiting_for:
+                for words in missing.words:
+                    logger.warning("waiting: %s", words)
+            self._waiting_for = missing.words
+            await asyncio.sleep(LOOK_FOR_DEFINITIONS.total_seconds())
 
     async def _list(self) -> None:
-        """Take all namespaces, accounts and objects; drop what a complete LIST no longer shows."""
-        registry = self._registry
-        await self._cluster.list_as(paths.NAMESPACES, registry.take_namespace)
-        begun = self._clock.monotonic()
-        registry.forget_missing_accounts(await self._cluster.list_as(paths.ACCOUNTS, self._take_account), begun)
-        deleted: list[Mapping[str, Any]] = []
-        uids = await self._cluster.list_as(paths.NODE_POOLS, lambda body: self._take_node_pool(body, deleted))
-        for body in deleted:
-            # Only now: before the last page an object that is to take over may not be known yet.
-            registry.tell_node_pool(body)
-        registry.forget_missing(uids, begun)
+        await list_everything(self._cluster, self._registry, self._clock)
         self._controller.begin()
+        self._looked_at = self._clock.monotonic()
+        self._waiting_for = ()
 
-    def _take_account(self, body: Mapping[str, Any]) -> str:
-        self._registry.take_account(body)
-        return str(body["metadata"]["name"])
+    async def _watch_and_sweep(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            guards = [
+                group.create_task(self._sweep_now_and_then(), name="sweep"),
+                group.create_task(self._hearken(), name="hearken"),
+            ]
+            await self._watch()
+            for guard in guards:
+                guard.cancel()
 
-    def _take_node_pool(self, body: Mapping[str, Any], deleted: list[Mapping[str, Any]]) -> str:
-        self._registry.take_node_pool(body)
-        if body["metadata"].get("deletionTimestamp"):
-            deleted.append(body)
-        return str(body["metadata"]["uid"])
+    async def _sweep_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._times.sweep.total_seconds())
+            try:
+                found = await self._sweep.once()
+            except ClusterError as error:
+                logger.warning("the sweep was not done: %s", error)
+                continue
+            self._looked_at = self._clock.monotonic()
+            if any(one.repair in IS_BLIND for one in found):
+                words = f"a LIST shows what it did not tell within {_whole(self._times.patience)}"
+                raise WatchIsBlindError(words)
+
+    async def _hearken(self) -> None:
+        begun = self._clock.monotonic()
+        while True:
+            await asyncio.sleep(_HEARKEN_SECONDS)
+            # This life's own silence: it may have begun because the one before it said nothing.
+            silence = min(self._watch.silence(), timedelta(seconds=self._clock.monotonic() - begun))
+            if silence > self._times.restart:
+                raise WatchIsBlindError(f"it has said nothing for {_whole(silence)}")
+
+    def _age_of_sweep(self) -> timedelta:
+        return timedelta(seconds=self._clock.monotonic() - self._looked_at)
+
+
+def _whole(span: timedelta) -> str:
+    return f"{span.total_seconds():.0f} s"

@@ -5,11 +5,13 @@ own configured finalizer wherever no handler asks for it, so that name is one th
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import kopf
 
 from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL, VERSION
+from modelarts_nodepool.settings import KUBE_PAGE_SIZE
 
 NEVER_USED_FINALIZER = f"{GROUP}/never-used"
 _DELETED = "DELETED"
@@ -39,8 +41,11 @@ def build_registry(*, log_in: Login, on_node_pool: Sink, on_account: Sink, on_na
     return registry
 
 
-def build_settings() -> kopf.OperatorSettings:
-    """Settings under which kopf writes nothing and ends quickly."""
+def build_settings(stream: timedelta, reconnect: timedelta) -> kopf.OperatorSettings:
+    """Settings under which kopf writes nothing, ends quickly and does not trust a silent stream.
+
+    `stream`: the API server ends each stream after so long; `reconnect`: one that is silent for so long is dead.
+    """
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = NEVER_USED_FINALIZER
     settings.posting.enabled = False
@@ -50,4 +55,10 @@ def build_settings() -> kopf.OperatorSettings:
     settings.queueing.error_delays = ()
     settings.queueing.exit_timeout = 0.2
     settings.process.ultimate_exiting_timeout = None
+    # Short: while the API server is away, a long wait between two tries would outlast it.
+    settings.networking.error_backoffs = (1, 1, 2)
+    settings.watching.server_timeout = round(stream.total_seconds())
+    settings.watching.inactivity_timeout = reconnect.total_seconds()
+    # Whole bodies of ten thousand objects at once are a peak in memory for nothing.
+    settings.watching.chunk_size = KUBE_PAGE_SIZE
     return settings

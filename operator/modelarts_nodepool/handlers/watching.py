@@ -8,12 +8,16 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import kopf
 
 from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.engine.supervisor import WatchTimes
 from modelarts_nodepool.handlers.events import Body, Sink, build_registry, build_settings
+from modelarts_nodepool.handlers.hearing import Hearing
 from modelarts_nodepool.kube.connection import Connection
+from modelarts_nodepool.ports import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +35,24 @@ logging.getLogger("kopf._core.reactor.running").addFilter(_is_news)
 class Watch:
     """Call it to watch: it returns or raises when kopf cannot any more, and ends kopf when it is cancelled."""
 
-    def __init__(self, objects: Registry, connect: Callable[[], Awaitable[Connection]]) -> None:
+    def __init__(
+        self, objects: Registry, connect: Callable[[], Awaitable[Connection]], clock: Clock, times: WatchTimes
+    ) -> None:
         """`connect` is called in kopf's thread, within its running event loop."""
-        self._objects = objects
-        self._connect = connect
+        self.objects = objects
+        self.connect = connect
+        self.times = times
+        self.hearing = Hearing(clock)
+
+    def silence(self) -> timedelta:
+        """How long the quietest of the three watches has not said anything; from any thread."""
+        return self.hearing.silence()
 
     async def __call__(self) -> None:
         """Watch until it ends."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
-        run = _Run(self._connect, loop, ended, self._objects)
+        run = _Run(self, loop, ended)
         thread = threading.Thread(target=run.main, name="kopf", daemon=True)
         thread.start()
         try:
@@ -54,17 +66,10 @@ class Watch:
 class _Run:
     """One life of kopf."""
 
-    def __init__(
-        self,
-        connect: Callable[[], Awaitable[Connection]],
-        loop: asyncio.AbstractEventLoop,
-        ended: asyncio.Future[None],
-        objects: Registry,
-    ) -> None:
-        self._connect = connect
+    def __init__(self, of: Watch, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+        self._of = of
         self._loop = loop
         self._ended = ended
-        self._objects = objects
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._asked = threading.Event()
@@ -93,22 +98,31 @@ class _Run:
         self._own_loop = asyncio.get_running_loop()
         if self._asked.is_set():
             return
-        connection = await self._connect()
+        watch = self._of
+        connection = await watch.connect()
         registry = build_registry(
-            log_in=lambda: kopf.AiohttpSession(server=connection.server, aiohttp_session=connection.new_session()),
+            log_in=lambda: kopf.AiohttpSession(
+                server=connection.server, aiohttp_session=connection.new_session(watch.hearing)
+            ),
             on_node_pool=self._sink(self._take_node_pool),
             on_account=self._sink(self._take_account),
             on_namespace=self._sink(self._take_namespace),
         )
         try:
+            settings = build_settings(watch.times.stream, watch.times.reconnect)
             await kopf.operator(
-                registry=registry, settings=build_settings(), clusterwide=True, standalone=True, stop_flag=self._stop
+                registry=registry, settings=settings, clusterwide=True, standalone=True, stop_flag=self._stop
             )
         finally:
             await connection.close()
 
     def _sink(self, take: Sink) -> Sink:
-        return lambda body, is_gone: self._hand_over(take, body, is_gone)
+        def hand_over(body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
+            # One that is asked to end and does not must not go on telling beside the one that follows it.
+            if not self._asked.is_set():
+                self._hand_over(take, body, is_gone)
+
+        return hand_over
 
     def _hand_over(self, call: Callable[..., None], *arguments: object) -> None:
         """Call it in the engine's event loop, in the order in which it came."""
@@ -127,18 +141,18 @@ class _Run:
 
     def _take_node_pool(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
         if is_gone:
-            self._objects.drop_node_pool(body["metadata"]["uid"])
+            self._of.objects.drop_node_pool(body["metadata"]["uid"])
         else:
-            self._objects.tell_node_pool(body)
+            self._of.objects.tell_node_pool(body)
 
     def _take_account(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
         if is_gone:
-            self._objects.drop_account(body["metadata"]["name"], body["metadata"]["uid"])
+            self._of.objects.drop_account(body["metadata"]["name"], body["metadata"]["uid"])
         else:
-            self._objects.take_account(body)
+            self._of.objects.take_account(body)
 
     def _take_namespace(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
         if is_gone:
-            self._objects.drop_namespace(body["metadata"]["name"])
+            self._of.objects.drop_namespace(body["metadata"]["name"], body["metadata"]["uid"])
         else:
-            self._objects.take_namespace(body)
+            self._of.objects.take_namespace(body)

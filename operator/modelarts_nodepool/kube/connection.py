@@ -4,9 +4,13 @@ Opened once by app; kube/cluster.py and the watches in handlers/ talk through it
 wrap `new_session()` for it.
 """
 
+import asyncio
 import ipaddress
+import socket
 import ssl
+import time
 import urllib.request
+import weakref
 from typing import Self
 
 import aiohttp
@@ -22,6 +26,7 @@ _MAX_CONNECTIONS = 20
 _CONNECT_SECONDS = 10
 # Long enough to spare a deletion the TLS handshake, shorter than load balancers keep an idle connection.
 _KEEPALIVE_SECONDS = 30
+_GOODBYE_SECONDS = 0.5
 
 
 class Connection:
@@ -41,7 +46,13 @@ class Connection:
         self._proxy = configuration.proxy or find_proxy(URL(self.server))
         tls = _build_tls(configuration, access.source)
         self._authorization = _build_authorization(URL(self.server), access, tls)
-        self._connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS, ssl=tls)
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._connector = aiohttp.TCPConnector(
+            limit=_MAX_CONNECTIONS,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            ssl=tls,
+            socket_factory=self._new_socket,
+        )
         self._sessions: list[aiohttp.ClientSession] = []
         self.session = self.new_session()
 
@@ -50,8 +61,10 @@ class Connection:
         """Read the configuration and prepare; nothing is sent yet. Raises errors.SettingsError."""
         return cls(await load_access(kubeconfig, context), version)
 
-    def new_session(self) -> aiohttp.ClientSession:
+    def new_session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
         """Another session over the same sockets and tokens; closing it closes nothing else.
+
+        `middlewares` see each request before ours and each answer after.
 
         kopf closes the session it was given when it stops and after a 401, and refuses one it has seen fail:
         give it a new one at each login.
@@ -59,7 +72,7 @@ class Connection:
         session = aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
-            middlewares=(self._authorization,),
+            middlewares=(*middlewares, self._authorization),
             headers={"User-Agent": self._user_agent},
             cookie_jar=aiohttp.DummyCookieJar(),
             # Watches last; every other call is bounded by its caller.
@@ -77,6 +90,16 @@ class Connection:
         for session in self._sessions:
             await session.close()
         await self._connector.close()
+        # aiohttp does not wait for TLS to say goodbye, and an event loop that ends before that leaves sockets open.
+        begun = time.monotonic()
+        while any(one.fileno() >= 0 for one in self._sockets) and time.monotonic() - begun < _GOODBYE_SECONDS:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(_GOODBYE_SECONDS / 100)
+
+    def _new_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        family, kind, protocol, *_ = address
+        new = socket.socket(family, kind, protocol)
+        self._sockets.add(new)
+        return new
 
     async def __aenter__(self) -> Self:
         return self

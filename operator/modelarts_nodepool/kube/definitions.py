@@ -5,6 +5,7 @@ the verb patch: a watcher started then would stay blind, so both the CRD and dis
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from modelarts_nodepool.errors import ClusterError, ObjectGone
@@ -16,10 +17,27 @@ _PLURALS = (NODE_POOL_PLURAL, ACCOUNT_PLURAL)
 _INSTALL = "kubectl apply --server-side -f crds/"
 
 
-async def find_missing(cluster: Cluster) -> list[str]:
-    """What keeps us from starting, a sentence each with what to do; empty when both kinds are served."""
-    missing = [problem for plural in _PLURALS if (problem := await _problem_of(cluster, plural))]
-    return missing or await _undiscovered(cluster)
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What keeps us from starting, a sentence each with what to do. False where that is nothing.
+
+    `is_answered`: whether the API server said so itself; False where it, or some of it, could not be asked.
+    """
+
+    words: tuple[str, ...] = ()
+    is_answered: bool = True
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+
+async def find_missing(cluster: Cluster) -> Missing:
+    """What is missing; nothing when both kinds are served."""
+    try:
+        missing = [problem for plural in _PLURALS if (problem := await _problem_of(cluster, plural))]
+        return Missing(tuple(missing or await _undiscovered(cluster)))
+    except ClusterError as error:
+        return Missing((f"The CRDs, or what the API server serves, cannot be read. {error}",), is_answered=False)
 
 
 async def _problem_of(cluster: Cluster, plural: str) -> str | None:
@@ -28,8 +46,6 @@ async def _problem_of(cluster: Cluster, plural: str) -> str | None:
         definition = await cluster.get(f"{paths.DEFINITIONS}/{name}")
     except ObjectGone:
         return f"The CRD {name} is not installed: {_INSTALL}"
-    except ClusterError as error:
-        return f"The CRD {name} cannot be read. {error}"
     if definition["metadata"].get("deletionTimestamp"):
         return f"The CRD {name} is being deleted: see kubectl get crd {name} -o yaml, then {_INSTALL}"
     if not _is_established(definition):
@@ -47,8 +63,6 @@ async def _undiscovered(cluster: Cluster) -> list[str]:
         served = await cluster.get(paths.API)
     except ObjectGone:
         return [f"The API server does not serve {API_VERSION} yet: kubectl get --raw {paths.API}"]
-    except ClusterError as error:
-        return [f"The API {API_VERSION} cannot be discovered. {error}"]
     verbs = {resource["name"]: resource.get("verbs") or () for resource in served.get("resources") or ()}
     return [
         f"The API server does not let anybody patch {name} yet: kubectl api-resources --api-group={GROUP} -o wide"

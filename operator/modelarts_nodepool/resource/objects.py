@@ -141,6 +141,8 @@ class Namespace:
     """What grants and guards need of a namespace."""
 
     name: str
+    uid: str = ""
+    resource_version: str = ""
     labels: Mapping[str, str]
     deleted: datetime | None = None
 
@@ -151,6 +153,8 @@ class Namespace:
         deleted = raw.get("deletionTimestamp")
         return cls(
             name=raw["name"],
+            uid=raw.get("uid") or "",
+            resource_version=raw.get("resourceVersion") or "",
             labels=dict(raw.get("labels") or {}),
             deleted=datetime.fromisoformat(deleted) if deleted else None,
         )

@@ -6,6 +6,7 @@ variable, so that a command in the operator's Pod is set up as the operator is.
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
@@ -13,7 +14,7 @@ import click
 from modelarts_nodepool.credentials.addresses import METADATA_URL, check_metadata_endpoint, check_sts_endpoint
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.modelarts.endpoints import Endpoint, parse_endpoints
-from modelarts_nodepool.settings import DEFAULT_NAMESPACE
+from modelarts_nodepool.settings import DEFAULT_NAMESPACE, DEFAULT_SWEEP_INTERVAL, DEFAULT_WATCH_TIMEOUT
 
 PREFIX = "MODELARTS_NODEPOOL"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -38,6 +39,28 @@ def _operator_namespace(_context: click.Context, _flag: click.Parameter, value: 
 def _endpoints(_context: click.Context, _flag: click.Parameter, value: tuple[str, ...]) -> dict[str, Endpoint]:
     return parse_endpoints(value)
 
+
+def _span(_context: click.Context, _flag: click.Parameter, value: float) -> timedelta:
+    return timedelta(seconds=value)
+
+
+def _advanced_span(flag: str, default: timedelta, help_text: str) -> Callable[[F], F]:
+    """A span in seconds that nobody has to know: it is left out of --help."""
+    return click.option(
+        f"--{flag}",
+        default=default.total_seconds(),
+        type=click.FloatRange(1, 3600),
+        envvar=f"{PREFIX}_{flag.upper().replace('-', '_')}",
+        callback=_span,
+        hidden=True,
+        help=help_text,
+    )
+
+
+watch_timeout = _advanced_span(
+    "watch-timeout", DEFAULT_WATCH_TIMEOUT, "Seconds after which the API server ends each stream of the watch."
+)
+sweep_interval = _advanced_span("sweep-interval", DEFAULT_SWEEP_INTERVAL, "Seconds between two sweeps.")
 
 operator_namespace = click.option(
     "--operator-namespace",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from modelarts_nodepool.engine.listing import kinds_of
 from modelarts_nodepool.engine.registry import Registry
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
 
@@ -71,7 +72,9 @@ def test_a_complete_list_ends_what_it_does_not_show(registry: Registry) -> None:
     told: list[str] = []
     registry.take_node_pool(version(1))
     registry.on_node_pool = told.append
-    assert registry.forget_missing([], listed_from=101.0) == [UID]
+    _, _, node_pools = kinds_of(registry)
+    assert node_pools.vanished([], begun=101.0) == [UID]
+    node_pools.drop(UID)
     assert not registry.node_pools
     assert told == [UID]
 
@@ -79,8 +82,8 @@ def test_a_complete_list_ends_what_it_does_not_show(registry: Registry) -> None:
 @pytest.mark.parametrize(("uids", "listed_from"), [([UID], 101.0), ([], 100.0), ([], 99.0)])
 def test_what_a_list_shows_or_is_younger_than_it_stays(registry: Registry, uids: list[str], listed_from: float) -> None:
     registry.take_node_pool(version(1))
-    assert not registry.forget_missing(uids, listed_from)
-    assert UID in registry.node_pools
+    _, _, node_pools = kinds_of(registry)
+    assert not node_pools.vanished(uids, listed_from)
 
 
 def test_an_account_that_a_list_does_not_show_is_gone_and_a_younger_one_stays(
@@ -89,7 +92,9 @@ def test_an_account_that_a_list_does_not_show_is_gone_and_a_younger_one_stays(
     registry.take_account(account("old"))
     clock.seconds = 200.0
     registry.take_account(account("new"))
-    registry.forget_missing_accounts([], listed_from=150.0)
+    _, accounts, _ = kinds_of(registry)
+    for uid in accounts.vanished([], begun=150.0):
+        accounts.drop(uid)
     assert list(registry.accounts) == ["new"]
 
 

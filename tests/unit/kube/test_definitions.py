@@ -7,7 +7,7 @@ import pytest
 
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.definitions import find_missing
+from modelarts_nodepool.kube.definitions import Missing, find_missing
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class ReadOnlyCluster:
 
 
 async def test_nothing_is_missing_when_both_kinds_are_served() -> None:
-    assert await find_missing(ReadOnlyCluster()) == []
+    assert await find_missing(ReadOnlyCluster()) == Missing()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ async def test_nothing_is_missing_when_both_kinds_are_served() -> None:
             id="no permission to read",
         ),
         pytest.param(ReadOnlyCluster(api=ObjectGone("no")), "does not serve", id="not discovered"),
-        pytest.param(ReadOnlyCluster(api=ClusterUnavailable("503")), "be discovered. 503", id="no discovery"),
+        pytest.param(ReadOnlyCluster(api=ClusterUnavailable("503")), "cannot be read. 503", id="no discovery"),
         pytest.param(
             ReadOnlyCluster(api=discovery(["get", "delete"])),
             "does not let anybody patch modelartsnodepools yet",
@@ -96,4 +96,20 @@ async def test_nothing_is_missing_when_both_kinds_are_served() -> None:
 )
 async def test_what_is_missing_is_said_with_the_next_step(cluster: ReadOnlyCluster, said: str) -> None:
     missing = await find_missing(cluster)
-    assert said in missing[0]
+    assert said in missing.words[0]
+    assert missing
+
+
+@pytest.mark.parametrize(
+    ("cluster", "is_answered"),
+    [
+        (ReadOnlyCluster(node_pools=ObjectGone("no")), True),
+        (ReadOnlyCluster(accounts=ClusterUnavailable("no answer")), False),
+        (ReadOnlyCluster(api=ClusterUnavailable("no answer")), False),
+    ],
+    ids=["not installed", "no CRD", "no discovery"],
+)
+async def test_what_is_missing_tells_whether_the_api_server_was_asked(
+    cluster: ReadOnlyCluster, *, is_answered: bool
+) -> None:
+    assert (await find_missing(cluster)).is_answered is is_answered

@@ -1,0 +1,113 @@
+"""What /metrics says of objects, nodes and accounts: computed at each scrape from what the engine holds.
+
+Called in the HTTP server's thread while the engine's event loop goes on. So it copies each collection at once (one
+step of the interpreter, which no other thread can come between) and reads values that never change in place.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from modelarts_nodepool import metrics
+from modelarts_nodepool.engine.pollers import Pollers
+from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.engine.supervisor import Watch
+from modelarts_nodepool.metrics import Sample
+from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.resource.node_pool import Counts
+from modelarts_nodepool.resource.objects import Account, NodePool
+from modelarts_nodepool.resource.reasons import Reason
+
+_OTHER = "Other"
+_KNOWN_REASONS = frozenset(reason.value for reason in Reason)
+
+
+class ObjectState(StrEnum):
+    """The label `state` of objects: the first that applies."""
+
+    BLOCKED = "blocked"  # being deleted, and held
+    DELETING = "deleting"  # being deleted
+    NEW = "new"  # nothing was said of it yet
+    STALLED = "stalled"
+    READY = "ready"
+    STALE = "stale"  # the cloud has not been seen for too long
+    PROGRESSING = "progressing"
+    NOT_READY = "not_ready"
+
+
+class Gauges:
+    """The samples of one leadership: what it leads goes with it."""
+
+    def __init__(self, registry: Registry, pollers: Pollers, watch: Watch) -> None:
+        """Only read, never written to."""
+        self._registry = registry
+        self._pollers = pollers
+        self._watch = watch
+
+    def samples(self) -> Iterator[Sample]:
+        """All of them."""
+        node_pools = tuple(self._registry.node_pools.values())
+        yield from _samples_of_objects(node_pools)
+        yield from _samples_of_nodes(node_pools)
+        yield from _samples_of_accounts(tuple(self._registry.accounts.values()))
+        yield metrics.POLL_LAG, (), self._pollers.lag().total_seconds()
+        yield metrics.WATCH_AGE, (), self._watch.silence().total_seconds()
+
+
+def _samples_of_objects(node_pools: Iterable[NodePool]) -> Iterator[Sample]:
+    states, reasons, confirmed = Counter[ObjectState](), Counter[str](), 0
+    for node_pool in node_pools:
+        state = state_of(node_pool)
+        states[state] += 1
+        if state is ObjectState.BLOCKED:
+            held = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
+            # What stands in a status may have been written by anybody.
+            reasons[held.reason if held and held.reason in _KNOWN_REASONS else _OTHER] += 1
+        confirmed += node_pool.metadata.deleted is None and node_pool.confirmation == node_pool.node_pool_name
+    for state in ObjectState:
+        yield metrics.OBJECTS, (state.value,), states[state]
+    for reason, count in reasons.items():
+        yield metrics.DELETION_BLOCKED, (reason,), count
+    yield metrics.STANDING_CONFIRMATIONS, (), confirmed
+
+
+def _samples_of_nodes(node_pools: Iterable[NodePool]) -> Iterator[Sample]:
+    """By the pinned identity: two objects of one node pool count once, and what was never seen does not count."""
+    counts: dict[tuple[str, str, str], Counts] = {}
+    for node_pool in node_pools:
+        identity = node_pool.status.identity
+        if identity is not None and node_pool.status.counts is not None:
+            where = (node_pool.spec.account_ref.name, identity.pool_name, identity.node_pool_name)
+            counts[where] = node_pool.status.counts
+    nodes = Counter[tuple[str, str, str]]()
+    for (account, resource_pool, _), of_one in counts.items():
+        for state in ("creating", "available", "abnormal", "deleting"):
+            nodes[account, resource_pool, state] += getattr(of_one, state)
+    for labels, count in nodes.items():
+        yield metrics.NODES, labels, count
+
+
+def _samples_of_accounts(accounts: Iterable[Account]) -> Iterator[Sample]:
+    for account in accounts:
+        ready = find_condition(account.status.conditions, ConditionType.READY)
+        is_ready = ready is not None and ready.status is ConditionStatus.TRUE
+        yield metrics.ACCOUNT_READY, (account.metadata.name,), float(is_ready)
+
+
+def state_of(node_pool: NodePool) -> ObjectState:
+    """Where an object stands, as its status says."""
+    told = {condition.type: condition.status for condition in node_pool.status.conditions}
+    if node_pool.metadata.deleted is not None:
+        is_held = told.get(ConditionType.DELETION_BLOCKED) is ConditionStatus.TRUE
+        return ObjectState.BLOCKED if is_held else ObjectState.DELETING
+    ready = told.get(ConditionType.READY)
+    if ready is None:
+        return ObjectState.NEW
+    if told.get(ConditionType.STALLED) is ConditionStatus.TRUE:
+        return ObjectState.STALLED
+    if ready is ConditionStatus.TRUE:
+        return ObjectState.READY
+    if ready is ConditionStatus.UNKNOWN:
+        return ObjectState.STALE
+    is_reconciling = told.get(ConditionType.RECONCILING) is ConditionStatus.TRUE
+    return ObjectState.PROGRESSING if is_reconciling else ObjectState.NOT_READY

@@ -1,0 +1,146 @@
+"""What a scrape says of objects, nodes and accounts."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import pytest
+
+from modelarts_nodepool import metrics
+from modelarts_nodepool.engine.gauges import Gauges, ObjectState, state_of
+from modelarts_nodepool.engine.pollers import Pollers
+from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.metrics import AtScrape
+from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
+from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
+from modelarts_nodepool.resource.node_pool import Counts
+from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
+
+TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+READY, STALLED = ConditionType.READY, ConditionType.STALLED
+RECONCILING, BLOCKED = ConditionType.RECONCILING, ConditionType.DELETION_BLOCKED
+
+
+class StandingClock:
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return 100.0
+
+
+class QuietWatch:
+    async def __call__(self) -> None:
+        raise AssertionError("nobody watches here")
+
+    def silence(self) -> timedelta:
+        return timedelta(seconds=7)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry(StandingClock())
+
+
+@pytest.fixture
+def gauges(registry: Registry) -> Gauges:
+    clouds = None  # no poller is ever started here
+    return Gauges(registry, Pollers(registry, clouds, StandingClock()), QuietWatch())  # type: ignore[arg-type]
+
+
+def conditions(*told: tuple[ConditionType, ConditionStatus], reason: str = "Paused") -> tuple[Condition, ...]:
+    return tuple(
+        Condition(type=kind, status=status, reason=reason, message="", observed_generation=1, last_transition_time=NOON)
+        for kind, status in told
+    )
+
+
+def saying(
+    builder: NodePoolBuilder, *told: tuple[ConditionType, ConditionStatus], reason: str = "Paused"
+) -> NodePoolBuilder:
+    return builder._with_status(conditions=conditions(*told, reason=reason))  # noqa: SLF001 - a step of this test alone
+
+
+def values(gauges: Gauges, gauge: AtScrape) -> dict[tuple[str, ...], float]:
+    return {labels: value for of, labels, value in gauges.samples() if of is gauge}
+
+
+@pytest.mark.parametrize(
+    ("told", "is_deleted", "state"),
+    [
+        ((), False, ObjectState.NEW),
+        (((READY, TRUE),), False, ObjectState.READY),
+        (((STALLED, TRUE), (READY, FALSE)), False, ObjectState.STALLED),
+        (((RECONCILING, TRUE), (READY, UNKNOWN)), False, ObjectState.STALE),
+        (((RECONCILING, TRUE), (READY, FALSE)), False, ObjectState.PROGRESSING),
+        (((READY, FALSE),), False, ObjectState.NOT_READY),
+        (((READY, TRUE),), True, ObjectState.DELETING),
+        (((RECONCILING, TRUE), (READY, FALSE), (BLOCKED, TRUE)), True, ObjectState.BLOCKED),
+    ],
+    ids=lambda value: value.value if isinstance(value, ObjectState) else None,
+)
+def test_each_object_is_in_one_state(
+    told: Iterable[tuple[ConditionType, ConditionStatus]], *, is_deleted: bool, state: ObjectState
+) -> None:
+    builder = saying(a_node_pool().finalized(), *told)
+    assert state_of((builder.being_deleted() if is_deleted else builder).build()) is state
+
+
+def test_every_state_is_shown_also_where_no_object_is_in_it(gauges: Gauges, registry: Registry) -> None:
+    registry.take_node_pool(saying(a_node_pool(), (READY, TRUE)).body())
+    found = values(gauges, metrics.OBJECTS)
+    assert found.pop(("ready",)) == 1
+    assert set(found) == {(state.value,) for state in ObjectState if state is not ObjectState.READY}
+    assert not any(found.values())
+
+
+def test_a_held_deletion_is_counted_by_its_reason_and_a_reason_of_nobody_is_other(
+    gauges: Gauges, registry: Registry
+) -> None:
+    for number, reason in enumerate(("LastNodePool", "LastNodePool", "WhateverSomebodyWrote")):
+        body = saying(a_node_pool().finalized().being_deleted(), (BLOCKED, TRUE), reason=reason).body()
+        registry.take_node_pool(body | {"metadata": body["metadata"] | {"uid": f"u{number}", "name": f"n{number}"}})
+    assert values(gauges, metrics.DELETION_BLOCKED) == {("LastNodePool",): 2, ("Other",): 1}
+
+
+def test_nodes_are_summed_by_resource_pool_and_a_node_pool_with_two_objects_counts_once(
+    gauges: Gauges, registry: Registry
+) -> None:
+    pinned = a_node_pool().pinned()._with_status(counts=Counts(available=3, abnormal=1))  # noqa: SLF001
+    body = pinned.body()
+    for uid in ("u1", "u2"):
+        registry.take_node_pool(body | {"metadata": body["metadata"] | {"uid": uid, "name": uid}})
+    identity = pinned.build().status.identity
+    assert identity is not None
+    account = pinned.build().spec.account_ref.name
+    found = values(gauges, metrics.NODES)
+    assert found[account, identity.pool_name, "available"] == 3
+    assert found[account, identity.pool_name, "abnormal"] == 1
+    assert found[account, identity.pool_name, "creating"] == 0
+
+
+def test_what_is_gone_has_no_series_any_more(gauges: Gauges, registry: Registry) -> None:
+    body = a_node_pool().pinned()._with_status(counts=Counts(available=3)).body()  # noqa: SLF001
+    account = an_account().body()
+    registry.take_node_pool(body)
+    registry.take_account(account)
+    assert values(gauges, metrics.NODES)
+    assert values(gauges, metrics.ACCOUNT_READY) == {(account["metadata"]["name"],): 0}
+    registry.drop_node_pool(body["metadata"]["uid"])
+    registry.drop_account(account["metadata"]["name"], account["metadata"]["uid"])
+    assert not values(gauges, metrics.NODES)
+    assert not values(gauges, metrics.ACCOUNT_READY)
+
+
+def test_a_confirmation_that_stands_on_a_living_object_is_counted(gauges: Gauges, registry: Registry) -> None:
+    confirmed = a_node_pool().finalized()
+    confirmed = confirmed.annotated(CONFIRM_ANNOTATION, confirmed.build().node_pool_name)
+    registry.take_node_pool(confirmed.body())
+    assert values(gauges, metrics.STANDING_CONFIRMATIONS) == {(): 1}
+    body = confirmed.being_deleted().body()
+    registry.take_node_pool(body | {"metadata": body["metadata"] | {"resourceVersion": "999999"}})
+    assert values(gauges, metrics.STANDING_CONFIRMATIONS) == {(): 0}
+
+
+def test_the_silence_of_the_watch_is_told(gauges: Gauges) -> None:
+    assert values(gauges, metrics.WATCH_AGE) == {(): 7}
+    assert values(gauges, metrics.POLL_LAG) == {(): 0}
