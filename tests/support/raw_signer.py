@@ -22,9 +22,8 @@ def signature_of(method: str, target: str, headers: Mapping[str, str], body: byt
     names = sorted(lowered)
     path, _, query = target.partition("?")
     uri = quote(unquote(path), safe="/~")
-    pairs = sorted(
-        [tuple(quote(unquote(text), safe="~") for text in part.split("=", 1)) for part in query.split("&") if part]
-    )
+    said = sorted([unquote(text) for text in part.split("=", 1)] for part in query.split("&") if part)
+    pairs = [[quote(text, safe="~") for text in pair] for pair in said]
     lines = [method, uri.rstrip("/") + "/", "&".join("=".join(pair) for pair in pairs)]
     lines += [f"{name}:{lowered[name]}" for name in names]
     lines += ["", ";".join(names), hashlib.sha256(body).hexdigest()]

@@ -28,13 +28,13 @@ async def test_a_good_signature_is_let_in(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("name", ["p l%20us", "n%C3%BCtzlich", "a%2Fb", "a+b", "a~b"])
-async def test_encoded_names_verify_when_decoded_once_and_encoded_again(caller: Caller, name: str) -> None:
+async def test_case_05_encoded_names_verify_when_decoded_once_and_encoded_again(caller: Caller, name: str) -> None:
     answer = await caller.get(f"{NODE_POOLS}/{name.replace(' ', '%20')}")
 
     assert answer.json()["error_code"] == "ModelArts.50015001"
 
 
-async def test_query_is_part_of_the_signature(caller: Caller) -> None:
+async def test_case_07_query_is_part_of_the_signature(caller: Caller) -> None:
     good = await caller.get(f"{TRAINING}/nodes?limit=2&continue=")
     bad = await caller.get(f"{TRAINING}/nodes?limit=2", sent_target=f"{TRAINING}/nodes?limit=3")
 
@@ -42,20 +42,20 @@ async def test_query_is_part_of_the_signature(caller: Caller) -> None:
     assert_unauthenticated(bad, "verify aksk signature fail")
 
 
-async def test_a_space_sent_as_plus_does_not_verify(caller: Caller) -> None:
+async def test_case_07_a_space_sent_as_plus_does_not_verify(caller: Caller) -> None:
     answer = await caller.get(f"{POOLS}?status=a%20b", sent_target=f"{POOLS}?status=a+b")
 
     assert_unauthenticated(answer, "verify aksk signature fail")
 
 
-async def test_another_path_does_not_verify_and_deletes_nothing(caller: Caller) -> None:
+async def test_case_07_another_path_does_not_verify_and_deletes_nothing(caller: Caller) -> None:
     answer = await caller.delete(f"{NODE_POOLS}/..", sent_target=f"{POOLS}/pool-a")
 
     assert_unauthenticated(answer, "verify aksk signature fail")
     assert [entry.effect for entry in caller.simulator.requests("delete_pool")] == ["none"]
 
 
-async def test_a_changed_body_does_not_verify(caller: Caller) -> None:
+async def test_case_07_a_changed_body_does_not_verify(caller: Caller) -> None:
     good = await caller.delete(f"{NODE_POOLS}/training-b", body=b"{ }")
     bad = await caller.delete(TRAINING, body=b"{ }", sent_body=b"{}")
 
@@ -63,7 +63,7 @@ async def test_a_changed_body_does_not_verify(caller: Caller) -> None:
     assert_unauthenticated(bad, "verify aksk signature fail")
 
 
-async def test_a_changed_signed_header_does_not_verify(caller: Caller) -> None:
+async def test_case_07_a_changed_signed_header_does_not_verify(caller: Caller) -> None:
     answer = await caller.get(NODE_POOLS, headers={"X-Project-Id": PROJECT_ID}, unsigned={"X-Project-Id": "another"})
 
     assert_unauthenticated(answer, "verify aksk signature fail")
@@ -91,7 +91,7 @@ async def test_a_date_of_another_form_is_refused(caller: Caller) -> None:
     ("headers", "words", "verdict"),
     [
         ({}, "Authorization", "missing"),
-        ({"X-Auth-Token": "x"}, "decrypt token fail", "missing"),
+        ({"X-Auth-Token": "x"}, "decrypt token fail", "badToken"),
         ({"Authorization": "Basic eDp5"}, "malformed", "malformed"),
     ],
 )
@@ -108,11 +108,11 @@ async def test_an_unknown_access_key_is_refused(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(("late_by", "status"), [(900, 200), (-900, 200), (901, 401), (-901, 401)])
-async def test_a_skew_above_fifteen_minutes_is_refused(caller: Caller, late_by: float, status: int) -> None:
+async def test_case_08_a_skew_above_fifteen_minutes_is_refused(caller: Caller, late_by: float, status: int) -> None:
     assert (await caller.get(NODE_POOLS, late_by=late_by)).status_code == status
 
 
-async def test_a_skewed_cloud_shows_its_clock_and_refuses_ours(caller: Caller) -> None:
+async def test_case_08_a_skewed_cloud_shows_its_clock_and_refuses_ours(caller: Caller) -> None:
     caller.simulator.change({"timings": {"clockSkewSeconds": 3600}})
 
     answer = await caller.get(NODE_POOLS)
@@ -122,7 +122,7 @@ async def test_a_skewed_cloud_shows_its_clock_and_refuses_ours(caller: Caller) -
     assert (await caller.get(NODE_POOLS, late_by=-3600)).status_code == 200
 
 
-async def test_the_sixth_bad_signature_in_a_row_locks_the_key(caller: Caller) -> None:
+async def test_case_09_the_sixth_bad_signature_in_a_row_locks_the_key(caller: Caller) -> None:
     for _ in range(6):
         assert_unauthenticated(await caller.get(NODE_POOLS, secret_key="wrong"), "verify aksk signature fail")
 
@@ -133,7 +133,7 @@ async def test_the_sixth_bad_signature_in_a_row_locks_the_key(caller: Caller) ->
     assert (await caller.get(NODE_POOLS)).status_code == 200
 
 
-async def test_a_good_signature_forgives_five_bad_ones(caller: Caller) -> None:
+async def test_case_09_a_good_signature_forgives_five_bad_ones(caller: Caller) -> None:
     for _ in range(2):
         for _ in range(5):
             await caller.get(NODE_POOLS, secret_key="wrong")
@@ -160,7 +160,7 @@ async def test_the_lock_can_be_made_short(serve: Serve) -> None:
     ],
     ids=["right", "missing", "wrong", "unsigned"],
 )
-async def test_a_token_must_be_signed_and_right(serve: Serve, sending: Sending, status: int) -> None:
+async def test_case_10_a_token_must_be_signed_and_right(serve: Serve, sending: Sending, status: int) -> None:
     caller = await serve(credentials=[{"accessKey": "AKT", "secretKey": "SKT", "securityToken": "token-1"}])
     keys: Sending = {"access_key": "AKT", "secret_key": "SKT"}
 
@@ -170,11 +170,11 @@ async def test_a_token_must_be_signed_and_right(serve: Serve, sending: Sending, 
     assert ("X-Security-Token" in answer.text) == (status == 401)
 
 
-async def test_a_token_beside_a_permanent_key_is_refused(caller: Caller) -> None:
+async def test_case_10_a_token_beside_a_permanent_key_is_refused(caller: Caller) -> None:
     assert_unauthenticated(await caller.get(NODE_POOLS, headers={"X-Security-Token": "x"}), "X-Security-Token")
 
 
-async def test_another_project_is_forbidden(caller: Caller) -> None:
+async def test_case_12_another_project_is_forbidden(caller: Caller) -> None:
     answer = await caller.get("/v2/another/pools")
 
     assert (answer.status_code, answer.json()["error_code"]) == (403, "ModelArts.0210")
@@ -199,3 +199,40 @@ async def test_a_key_may_do_only_what_it_is_allowed(serve: Serve) -> None:
     assert listed.status_code == 200
     assert (deleted.status_code, deleted.json()["error_code"]) == (403, "ModelArts.0112")
     assert caller.simulator.requests()[-1].effect == "none"
+
+
+async def test_case_11_token_is_let_in_without_a_signature_until_it_expires(serve: Serve) -> None:
+    caller = await serve(tokens=[{"token": "TOKEN", "allow": ["list_node_pools"]}])
+    token = {"X-Auth-Token": "TOKEN"}
+
+    good = await caller.http.get(NODE_POOLS, headers=token)
+    denied = await caller.http.delete(TRAINING, headers=token)
+    caller.simulator.change({"tokens": {"TOKEN": {"expired": True}}})
+    expired = await caller.http.get(NODE_POOLS, headers=token)
+    caller.simulator.change({"tokens": {"TOKEN": None}})
+    unknown = await caller.http.get(NODE_POOLS, headers=token)
+
+    assert good.status_code == 200
+    assert (denied.status_code, denied.json()["error_code"]) == (403, "ModelArts.0112")
+    assert_unauthenticated(expired, "The token must be updated")
+    assert_unauthenticated(unknown, "decrypt token fail")
+    verdicts = [entry.signature for entry in caller.simulator.requests()]
+    assert verdicts == ["token", "token", "expiredToken", "badToken"]
+
+
+async def test_case_12_token_of_another_project_is_forbidden(serve: Serve) -> None:
+    caller = await serve(tokens=[{"token": "TOKEN", "projectId": "other"}])
+
+    answer = await caller.http.get(NODE_POOLS, headers={"X-Auth-Token": "TOKEN"})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (403, "ModelArts.0210")
+
+
+async def test_case_31_with_a_token_nothing_saves_the_resource_pool_from_a_name_of_two_dots(serve: Serve) -> None:
+    # The library in between tidies the path; no signature covers it. This is why the client checks names itself.
+    caller = await serve(tokens=[{"token": "TOKEN"}])
+
+    answer = await caller.http.delete(f"{NODE_POOLS}/..", headers={"X-Auth-Token": "TOKEN"})
+
+    assert answer.status_code == 200
+    assert [entry.effect for entry in caller.simulator.requests("delete_pool")] == ["accepted"]

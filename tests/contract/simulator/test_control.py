@@ -121,7 +121,7 @@ async def test_a_permission_can_be_taken_and_given_back(caller: Caller) -> None:
     ("change", "key", "words"),
     [
         ([], "(top)", "write a map"),
-        ({"faults": []}, "faults", "Allowed: timings, shape, issuers, credentials, resourcePools"),
+        ({"faults": []}, "faults", "Allowed: timings, shape, issuers, credentials, tokens, resourcePools"),
         ({"timings": {"deleteSecond": 1}}, "timings.deleteSecond", "did you mean deleteSeconds?"),
         ({"timings": 5}, "timings", "write a map"),
         ({"resourcePools": 5}, "resourcePools", "write a list of maps with the key name"),

@@ -18,7 +18,7 @@ async def names(caller: Caller) -> list[str]:
     return [item["metadata"]["name"] for item in (await caller.get(NODE_POOLS)).json()["items"]]
 
 
-async def test_delete_answers_with_what_was_and_the_node_pool_goes_later(caller: Caller) -> None:
+async def test_case_01_24_delete_answers_with_what_was_and_the_node_pool_goes_later(caller: Caller) -> None:
     before = (await caller.get(TRAINING)).json()
 
     accepted = await caller.delete(TRAINING)
@@ -80,7 +80,7 @@ async def test_a_repeated_delete_can_be_a_conflict(serve: Serve) -> None:
         ({"isDefault": True}, "default node pool"),
     ],
 )
-async def test_the_cloud_refuses_and_says_why(caller: Caller, keys: dict[str, Any], words: str) -> None:
+async def test_case_20_42_the_cloud_refuses_and_says_why(caller: Caller, keys: dict[str, Any], words: str) -> None:
     change_training(caller, **keys)
 
     refused = await caller.delete(TRAINING)
@@ -92,7 +92,7 @@ async def test_the_cloud_refuses_and_says_why(caller: Caller, keys: dict[str, An
     assert (entry.status, entry.error, entry.effect) == (400, "ModelArts.50004000", "none")
 
 
-async def test_yearly_monthly_resource_pools_keep_their_node_pools(caller: Caller) -> None:
+async def test_case_19_yearly_monthly_resource_pools_keep_their_node_pools(caller: Caller) -> None:
     caller.simulator.change({"resourcePools": {"pool-a": {"billingMode": "1"}}})
 
     for target in (TRAINING, f"{POOLS}/pool-a"):
@@ -101,13 +101,13 @@ async def test_yearly_monthly_resource_pools_keep_their_node_pools(caller: Calle
         assert "yearly/monthly" in refused.json()["error_msg"]
 
 
-async def test_a_node_pool_named_default_is_the_default_one(serve: Serve) -> None:
+async def test_case_42_a_node_pool_named_default_is_the_default_one(serve: Serve) -> None:
     caller = await serve(resourcePools=[{"name": "pool-a", "nodePools": [{"name": "nodepool-default"}]}])
 
     assert (await caller.delete(f"{NODE_POOLS}/nodepool-default")).status_code == 400
 
 
-async def test_deleting_what_is_not_there_is_not_found(caller: Caller) -> None:
+async def test_case_16_17_deleting_what_is_not_there_is_not_found(caller: Caller) -> None:
     in_pool, without_pool = await caller.delete(f"{NODE_POOLS}/nix"), await caller.delete(f"{POOLS}/nix/nodepools/x")
 
     assert (in_pool.status_code, without_pool.status_code) == (404, 404)

@@ -30,7 +30,7 @@ async def test_status_comes_before_any_effect_and_only_as_often_as_said(caller: 
     assert (second.effect, second.error, second.fault) == ("accepted", None, None)
 
 
-async def test_an_error_can_come_after_the_effect(caller: Caller) -> None:
+async def test_case_29_an_error_can_come_after_the_effect(caller: Caller) -> None:
     caller.simulator.add_fault({"status": 504, "effect": "after", "times": 1})
 
     answer = await caller.delete(TRAINING)
@@ -51,7 +51,9 @@ async def test_every_status_has_a_fitting_error_body(caller: Caller, status: int
 
 
 @pytest.mark.parametrize(("status", "body"), [(202, b"{}"), (204, b"")])
-async def test_success_without_a_node_pool_can_be_answered_too(caller: Caller, status: int, body: bytes) -> None:
+async def test_case_25_success_without_a_node_pool_can_be_answered_too(
+    caller: Caller, status: int, body: bytes
+) -> None:
     caller.simulator.add_fault({"status": status, "effect": "after"})
 
     answer = await caller.delete(TRAINING)
@@ -60,7 +62,7 @@ async def test_success_without_a_node_pool_can_be_answered_too(caller: Caller, s
     assert caller.simulator.requests()[0].effect == "accepted"
 
 
-async def test_throttling_says_when_to_come_back(caller: Caller) -> None:
+async def test_case_28_throttling_says_when_to_come_back(caller: Caller) -> None:
     caller.simulator.add_fault({"status": 429, "retryAfter": 7, "headers": {"X-Note": "slow down"}})
 
     answer = await caller.get(NODE_POOLS)
@@ -98,7 +100,7 @@ async def test_a_bad_signature_uses_up_no_fault(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(("drop", "effect"), [("before", "none"), ("after", "accepted")])
-async def test_a_dropped_connection_gives_no_answer(caller: Caller, drop: str, effect: str) -> None:
+async def test_case_30_a_dropped_connection_gives_no_answer(caller: Caller, drop: str, effect: str) -> None:
     caller.simulator.add_fault({"drop": drop, "times": 1})
 
     with pytest.raises(httpx.TransportError):
@@ -113,7 +115,7 @@ async def test_a_delay_holds_the_effect_back(caller: Caller) -> None:
     caller.simulator.add_fault({"operation": "delete_node_pool", "delaySeconds": 60})
 
     with pytest.raises(httpx.ReadTimeout):
-        await caller.http.delete(TRAINING, headers=caller.sign("DELETE", TRAINING), timeout=0.2)
+        await caller.http.delete(TRAINING, headers=caller.sign("DELETE", TRAINING), timeout=httpx.Timeout(5, read=0.2))
 
     [entry] = caller.simulator.requests()
     assert (entry.status, entry.effect) == (None, "none")
@@ -123,7 +125,7 @@ async def test_a_delay_after_the_effect_leaves_the_caller_in_the_dark(caller: Ca
     caller.simulator.add_fault({"operation": "delete_node_pool", "delaySeconds": 60, "effect": "after"})
 
     with pytest.raises(httpx.ReadTimeout):
-        await caller.http.delete(TRAINING, headers=caller.sign("DELETE", TRAINING), timeout=0.2)
+        await caller.http.delete(TRAINING, headers=caller.sign("DELETE", TRAINING), timeout=httpx.Timeout(5, read=0.2))
 
     assert caller.simulator.requests()[0].effect == "accepted"
 
@@ -143,7 +145,7 @@ async def body_of(caller: Caller, kind: str, target: str = NODE_POOLS, **keys: o
     return await caller.get(target)
 
 
-async def test_bodies_can_be_broken_in_every_way(caller: Caller) -> None:
+async def test_case_26_bodies_can_be_broken_in_every_way(caller: Caller) -> None:
     whole = (await caller.get(NODE_POOLS)).content
 
     assert (await body_of(caller, "html")).headers["Content-Type"].startswith("text/html")
@@ -200,7 +202,9 @@ async def test_the_date_can_be_wrong(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(("keys", "status"), [({}, 307), ({"status": 302}, 302)])
-async def test_a_redirect_points_elsewhere_and_has_no_effect(caller: Caller, keys: dict[str, Any], status: int) -> None:
+async def test_case_34_a_redirect_points_elsewhere_and_has_no_effect(
+    caller: Caller, keys: dict[str, Any], status: int
+) -> None:
     caller.simulator.add_fault({"redirect": "http://127.0.0.1:9/", "times": 1, **keys})
 
     answer = await caller.delete(TRAINING)
@@ -214,4 +218,4 @@ async def test_a_waiting_request_does_not_hold_up_the_end(serve: Serve) -> None:
     caller = await serve(faults=[{"operation": "list_pools", "delaySeconds": 600}])
 
     with pytest.raises(httpx.ReadTimeout):
-        await caller.http.get(POOLS, headers=caller.sign("GET", POOLS), timeout=0.1)
+        await caller.http.get(POOLS, headers=caller.sign("GET", POOLS), timeout=httpx.Timeout(5, read=0.1))

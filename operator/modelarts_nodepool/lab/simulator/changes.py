@@ -12,14 +12,14 @@ from pydantic import ValidationError
 from modelarts_nodepool.lab.simulator.cloud import Cloud
 from modelarts_nodepool.lab.simulator.model import ScenarioModel
 from modelarts_nodepool.lab.simulator.problems import Path, Problem, ScenarioError, find_problems
-from modelarts_nodepool.lab.simulator.scenario import Credential, Shape, Timings
+from modelarts_nodepool.lab.simulator.scenario import Credential, Shape, Timings, Token
 from modelarts_nodepool.lab.simulator.scenario_issuers import Issuers
 from modelarts_nodepool.lab.simulator.scenario_pools import NodePool, ResourcePool
 from modelarts_nodepool.lab.simulator.world import LiveNodePool, LiveResourcePool, World
 
 Step = Callable[[], object]
 Model = TypeVar("Model", bound=ScenarioModel)
-TOP_KEYS = ("timings", "shape", "issuers", "credentials", "resourcePools")
+TOP_KEYS = ("timings", "shape", "issuers", "credentials", "tokens", "resourcePools")
 
 
 def apply_changes(cloud: Cloud, change: object) -> set[str]:
@@ -57,6 +57,13 @@ def _plan_keys(cloud: Cloud, change: dict[str, Any]) -> Iterator[Step]:
             continue
         credential = _merged(Credential, key.credential if key else None, part, path)
         yield partial(cloud.keyring.put, credential)
+
+    tokens = cloud.keyring.tokens
+    for text, part, path in _named(change.get("tokens", []), "token", ("tokens",)):
+        if part is None:
+            yield partial(tokens.pop, text, None)
+            continue
+        yield partial(tokens.__setitem__, text, _merged(Token, tokens.get(text), part, path))
 
 
 def _plan_pools(world: World, change: dict[str, Any]) -> Iterator[Step]:

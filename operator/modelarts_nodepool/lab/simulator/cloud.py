@@ -18,7 +18,7 @@ class Cloud:
     def __init__(self, scenario: Scenario, clock: Clock) -> None:
         self.clock = clock
         self.world = World(scenario, clock)
-        self.keyring = Keyring(scenario.keys)
+        self.keyring = Keyring(scenario.keys, scenario.tokens)
         self.issued = IssuedKeys(scenario.issuers, self.keyring, clock.now)
         self.faults = FaultList(scenario.faults)
         self.log = RequestLog()

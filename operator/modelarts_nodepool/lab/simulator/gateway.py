@@ -5,6 +5,7 @@ server.py hands requests in. Everything that costs time per request is here, so 
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import formatdate
 from urllib.parse import unquote
 
@@ -20,8 +21,18 @@ from modelarts_nodepool.lab.simulator.routes import Route, find_route
 from modelarts_nodepool.lab.simulator.scenario_faults import Fault
 from modelarts_nodepool.lab.simulator.signatures import SignedRequest
 from modelarts_nodepool.lab.simulator.spoiling import Answer, has_own_answer, own_answer, own_error, spoil, to_error
+from modelarts_nodepool.lab.simulator.writing import Content
 
 CHUNK = b" " * 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request that is let in wants."""
+
+    route: Route
+    query: dict[str, str]
+    content: Content
 
 
 async def answer_signed(cloud: Cloud, request: web.BaseRequest) -> web.StreamResponse:
@@ -34,8 +45,10 @@ async def answer_signed(cloud: Cloud, request: web.BaseRequest) -> web.StreamRes
     answer: Answer | None
     try:
         route = _route(cloud, request, entry)
-        await _admit(cloud, request, route, entry)
-        answer = await _answer(cloud, route, _query(raw_query), entry)
+        body = await request.read() if request.can_read_body else b""
+        content = Content(body, request.headers.get("Content-Type", ""))
+        _admit(cloud, request, route, content, entry)
+        answer = await _answer(cloud, Asked(route, _query(raw_query), content), entry)
     except RefusedError as refusal:
         entry.signature = refusal.signature or entry.signature
         answer = _refused(refusal, entry)
@@ -54,54 +67,59 @@ def _route(cloud: Cloud, request: web.BaseRequest, entry: Entry) -> Route:
     return route
 
 
-async def _admit(cloud: Cloud, request: web.BaseRequest, route: Route, entry: Entry) -> None:
+def _admit(cloud: Cloud, request: web.BaseRequest, route: Route, content: Content, entry: Entry) -> None:
     signed = SignedRequest(
         method=request.method,
         raw_path=entry.path,
         raw_query=request.raw_path.partition("?")[2],
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=await request.read() if request.can_read_body else b"",
+        body=content.body,
     )
+    if "authorization" not in signed.headers and "x-auth-token" in signed.headers:
+        token = cloud.keyring.recognise(signed.headers["x-auth-token"])
+        entry.signature = "token"
+        authorize(token, route, cloud.world)
+        return
     authorization = read_authorization(signed)
     entry.access_key = authorization.access_key
     credential = cloud.keyring.authenticate(signed, authorization, cloud.clock.now(), cloud.world.timings)
     entry.signature = "valid"
-    authorize(credential, route, cloud.world.project_id)
+    authorize(credential, route, cloud.world)
 
 
-async def _answer(cloud: Cloud, route: Route, query: dict[str, str], entry: Entry) -> Answer | None:
+async def _answer(cloud: Cloud, asked: Asked, entry: Entry) -> Answer | None:
     """The answer with its fault, or None where the connection is to be dropped."""
-    armed = cloud.faults.strike(route)
+    armed = cloud.faults.strike(asked.route)
     if armed is None:
-        return _true_answer(cloud, route, query, entry)
+        return _true_answer(cloud, asked, entry)
     fault = armed.fault
     entry.fault = armed.label
     if fault.effect == "before":
         await asyncio.sleep(fault.delay_seconds)
     if fault.drop == "before":
         return None
-    answer = _faulty_answer(cloud, route, query, entry, armed)
+    answer = _faulty_answer(cloud, asked, entry, armed)
     if fault.effect == "after":
         await asyncio.sleep(fault.delay_seconds)
     return None if fault.drop == "after" else spoil(answer, fault, _server_time(cloud))
 
 
-def _faulty_answer(cloud: Cloud, route: Route, query: dict[str, str], entry: Entry, armed: ArmedFault) -> Answer:
+def _faulty_answer(cloud: Cloud, asked: Asked, entry: Entry, armed: ArmedFault) -> Answer:
     fault: Fault = armed.fault
     if not has_own_answer(fault):
         try:
-            return _true_answer(cloud, route, query, entry)
+            return _true_answer(cloud, asked, entry)
         except RefusedError as refusal:
             return _refused(refusal, entry)
     if fault.effect == "after":
         with suppress(RefusedError):
-            _true_answer(cloud, route, query, entry)
+            _true_answer(cloud, asked, entry)
     entry.error = own_error(fault)
     return own_answer(fault, entry.request_id)
 
 
-def _true_answer(cloud: Cloud, route: Route, query: dict[str, str], entry: Entry) -> Answer:
-    done = carry_out(cloud.world, route, query)
+def _true_answer(cloud: Cloud, asked: Asked, entry: Entry) -> Answer:
+    done = carry_out(cloud.world, asked.route, asked.query, asked.content)
     if done.has_effect:
         entry.effect = "accepted"
     return Answer(200, done.body)
@@ -109,7 +127,7 @@ def _true_answer(cloud: Cloud, route: Route, query: dict[str, str], entry: Entry
 
 def _refused(refusal: RefusedError, entry: Entry) -> Answer:
     entry.error = refusal.code
-    return to_error(refusal.status, refusal.code, refusal.message, entry.request_id)
+    return to_error(refusal.status, refusal.code, refusal.message, entry.request_id, refusal.encoded)
 
 
 def _query(raw_query: str) -> dict[str, str]:

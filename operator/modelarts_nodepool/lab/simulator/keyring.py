@@ -4,15 +4,16 @@ import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from modelarts_nodepool.lab.simulator.refusals import not_allowed, unauthenticated, wrong_project
+from modelarts_nodepool.lab.simulator.refusals import not_allowed, token_expired, unauthenticated, wrong_project
 from modelarts_nodepool.lab.simulator.routes import Route
-from modelarts_nodepool.lab.simulator.scenario import Credential, Timings
+from modelarts_nodepool.lab.simulator.scenario import Credential, Timings, Token
 from modelarts_nodepool.lab.simulator.signatures import (
     Authorization,
     SignedRequest,
     expected_signature,
     parse_authorization,
 )
+from modelarts_nodepool.lab.simulator.world import World
 
 MAX_SKEW_SECONDS = 15 * 60
 BAD_SIGNATURES_BEFORE_LOCK = 5
@@ -39,10 +40,11 @@ class Key:
 
 
 class Keyring:
-    """All credentials by access key."""
+    """All credentials by access key, all IAM tokens by their text."""
 
-    def __init__(self, credentials: list[Credential]) -> None:
+    def __init__(self, credentials: list[Credential], tokens: list[Token]) -> None:
         self.keys = {credential.access_key: Key(credential) for credential in credentials}
+        self.tokens = {token.token: token for token in tokens}
 
     def authenticate(
         self, request: SignedRequest, authorization: Authorization, now: float, timings: Timings
@@ -61,6 +63,15 @@ class Keyring:
         if key.ends is not None and now >= key.ends:
             raise unauthenticated("the security token has expired", "expired")
         return key.credential
+
+    def recognise(self, text: str) -> Token:
+        """The IAM token of an X-Auth-Token header; raises RefusedError where it is not good, or not any more."""
+        token = self.tokens.get(text)
+        if token is None:
+            raise unauthenticated("decrypt token fail", "badToken")
+        if token.expired:
+            raise token_expired()
+        return token
 
     def put(self, credential: Credential, ends: float | None = None) -> None:
         """Add a credential or replace it; its bad signatures are forgotten."""
@@ -81,8 +92,6 @@ def read_authorization(request: SignedRequest) -> Authorization:
     """Who says to have signed the request; RefusedError where nobody does."""
     value = request.headers.get("authorization")
     if value is None:
-        if "x-auth-token" in request.headers:
-            raise unauthenticated("decrypt token fail", "missing")
         raise unauthenticated("no Authorization header", "missing")
     authorization = parse_authorization(value)
     if authorization is None:
@@ -90,12 +99,12 @@ def read_authorization(request: SignedRequest) -> Authorization:
     return authorization
 
 
-def authorize(credential: Credential, route: Route, home_project: str) -> None:
-    """Raise RefusedError where a good signature is not good for this project or this operation."""
-    if route.project_id != (credential.project_id or home_project):
+def authorize(credential: Credential | Token, route: Route, world: World) -> None:
+    """Raise RefusedError where who is known may not enter this project or call this operation."""
+    if route.project_id != (credential.project_id or world.project_id):
         raise wrong_project(route.project_id)
     if credential.allow is not None and route.operation not in credential.allow:
-        raise not_allowed(route.operation)
+        raise not_allowed(route.operation, is_encoded=world.shape.encoded_authorization_message)
 
 
 def _check_date(request: SignedRequest, authorization: Authorization, now: float) -> None:

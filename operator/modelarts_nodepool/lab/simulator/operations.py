@@ -16,6 +16,7 @@ from modelarts_nodepool.lab.simulator.nodes import to_nodes, to_page
 from modelarts_nodepool.lab.simulator.refusals import bad_request, being_deleted
 from modelarts_nodepool.lab.simulator.routes import Route
 from modelarts_nodepool.lab.simulator.world import LiveNodePool, LiveResourcePool, World
+from modelarts_nodepool.lab.simulator.writing import Content, create_node_pool, patch_node_pool
 
 # What ListPools calls a status is coarser than the phase.
 STATUS_FILTER = {"Creating": "creating", "Error": "failed"}
@@ -29,8 +30,10 @@ class Done:
     has_effect: bool = False
 
 
-def carry_out(world: World, route: Route, query: dict[str, str]) -> Done:
+def carry_out(world: World, route: Route, query: dict[str, str], content: Content) -> Done:
     """Do what the route asks for; raises RefusedError where the cloud refuses."""
+    if route.operation in _WRITERS:
+        return Done(_WRITERS[route.operation](world, route, content), has_effect=True)
     return _OPERATIONS[route.operation](world, route, query)
 
 
@@ -124,6 +127,10 @@ def _shown(world: World, live: LiveNodePool) -> bytes:
     return to_node_pool(live, live.counts(world.clock.now(), world.timings), world.shape, world.region)
 
 
+_WRITERS: Mapping[str, Callable[[World, Route, Content], bytes]] = {
+    "create_node_pool": create_node_pool,
+    "patch_node_pool": patch_node_pool,
+}
 _OPERATIONS: Mapping[str, Callable[[World, Route, dict[str, str]], Done]] = {
     "list_pools": _list_pools,
     "show_pool": _show_pool,

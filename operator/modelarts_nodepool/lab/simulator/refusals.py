@@ -1,5 +1,6 @@
 """Every error that the API's pages know, with status, code and words. Raised everywhere, answered by gateway.py."""
 
+import base64
 from typing import Any
 
 BAD_REQUEST = "ModelArts.50004000"
@@ -9,17 +10,23 @@ POOL_NOT_FOUND = "ModelArts.50015001"
 class RefusedError(Exception):
     """A request that is answered with an error. `signature` is the verdict for the request log, if there is one."""
 
-    def __init__(self, status: int, code: str, message: str, signature: str | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, signature: str | None = None, *, encoded: str | None = None
+    ) -> None:
+        """`encoded` is an encoded_authorization_message, for denials that have one."""
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.signature = signature
+        self.encoded = encoded
 
 
-def error_body(code: str, message: str, request_id: str) -> dict[str, Any]:
+def error_body(code: str, message: str, request_id: str, encoded: str | None = None) -> dict[str, Any]:
     """The body of an error. Only the gateway's own errors carry the request id."""
     body = {"error_msg": message, "error_code": code}
+    if encoded is not None:
+        body["encoded_authorization_message"] = encoded
     return body | {"request_id": request_id} if code.startswith("APIG") else body
 
 
@@ -33,14 +40,21 @@ def unauthenticated(detail: str, signature: str) -> RefusedError:
     return RefusedError(401, "APIG.0301", f"Incorrect IAM authentication information: {detail}", signature)
 
 
+def token_expired() -> RefusedError:
+    """The token was good once."""
+    return unauthenticated("The token must be updated", "expiredToken")
+
+
 def wrong_project(project_id: str) -> RefusedError:
     """The project in the path is not the one of the credentials."""
     return RefusedError(403, "ModelArts.0210", f"Project {project_id} is not the project of the credentials.")
 
 
-def not_allowed(operation: str) -> RefusedError:
+def not_allowed(operation: str, *, is_encoded: bool) -> RefusedError:
     """The credentials are good, but not for this."""
-    return RefusedError(403, "ModelArts.0112", f"The policy does not allow the operation {operation}.")
+    # What it holds only IAM can decode; here it is the operation.
+    encoded = base64.b64encode(f"denied:{operation}".encode()).decode() if is_encoded else None
+    return RefusedError(403, "ModelArts.0112", f"The policy does not allow the operation {operation}.", encoded=encoded)
 
 
 def resource_pool_not_found(name: str) -> RefusedError:
@@ -53,6 +67,16 @@ def node_pool_not_found(name: str, *, as_bad_request: bool, code: str) -> Refuse
     if as_bad_request:
         return RefusedError(400, BAD_REQUEST, f"Bad request. Record not found: node pool {name}.")
     return RefusedError(404, code, f"Node pool {name} not found.")
+
+
+def exists_already(name: str) -> RefusedError:
+    """A node pool of this name is there."""
+    return RefusedError(409, "ModelArts.50015000", f"Node pool {name} already exists.")
+
+
+def content_type_not_supported(content_type: str) -> RefusedError:
+    """The body would be understood if it were announced otherwise."""
+    return RefusedError(415, "ModelArts.50004100", f"Content-Type {content_type or 'none'} is not supported.")
 
 
 def bad_request(why: str) -> RefusedError:

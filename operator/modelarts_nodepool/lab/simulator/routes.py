@@ -9,7 +9,9 @@ OPERATIONS = {
     ("DELETE", "pools/*"): "delete_pool",
     ("GET", "pools/*/nodes"): "list_pool_nodes",
     ("GET", "pools/*/nodepools"): "list_node_pools",
+    ("POST", "pools/*/nodepools"): "create_node_pool",
     ("GET", "pools/*/nodepools/*"): "show_node_pool",
+    ("PATCH", "pools/*/nodepools/*"): "patch_node_pool",
     ("DELETE", "pools/*/nodepools/*"): "delete_node_pool",
     ("GET", "pools/*/nodepools/*/nodes"): "list_node_pool_nodes",
 }

@@ -31,6 +31,17 @@ class Credential(ScenarioModel):
     )
 
 
+class Token(ScenarioModel):
+    """An IAM token that may stand in X-Auth-Token in place of a signature."""
+
+    token: str = Field(min_length=1, description="The token.")
+    project_id: str | None = Field(
+        None, min_length=1, description="The project it was issued for. Left out: the scenario's projectId."
+    )
+    allow: list[OperationName] | None = Field(None, description="As for credentials.")
+    expired: bool = Field(default=False, description="Its time is over: 401 with the words to get a new one.")
+
+
 class Timings(ScenarioModel):
     """How long things take. All can be changed at run time, also for what is under way."""
 
@@ -59,6 +70,15 @@ class Shape(ScenarioModel):
     repeat_delete: Literal["200", "409"] = Field(
         "200", description="A DELETE of what is being deleted: 200 without effect, or 409 ModelArts.5044."
     )
+    patch_content_type: Literal["merge-patch", "any"] = Field(
+        "merge-patch",
+        description=(
+            "A PATCH whose Content-Type is not application/merge-patch+json: refused with ModelArts.50004100, or taken."
+        ),
+    )
+    encoded_authorization_message: bool = Field(
+        default=False, description="A denied operation also carries encoded_authorization_message, as IAM 5 does."
+    )
     last_node_pool_removes_resource_pool: bool = Field(
         default=True, description="A resource pool goes when its last node pool was deleted."
     )
@@ -74,6 +94,7 @@ class Scenario(ScenarioModel):
     credentials: list[Credential] = Field(
         default=[], description="Several keys, in place of accessKey and secretKey. The first is in the hello line."
     )
+    tokens: list[Token] = Field(default=[], description="IAM tokens that are let in without a signature.")
     timings: Timings = Field(default=Timings(), description="How long things take.")
     shape: Shape = Field(default=Shape(), description="Which side to take where the API's pages disagree.")
     issuers: Issuers = Field(default=Issuers(), description="Who issues temporary keys, and how.")
@@ -85,6 +106,7 @@ class Scenario(ScenarioModel):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         refuse_duplicates("resourcePools", [resource_pool.name for resource_pool in self.resource_pools])
+        refuse_duplicates("tokens", [token.token for token in self.tokens])
         refuse_duplicates("credentials", [credential.access_key for credential in self.credentials])
         return self
 

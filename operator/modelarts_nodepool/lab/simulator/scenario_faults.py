@@ -12,6 +12,8 @@ OperationName = Literal[
     "delete_pool",
     "list_node_pools",
     "show_node_pool",
+    "create_node_pool",
+    "patch_node_pool",
     "delete_node_pool",
     "list_node_pool_nodes",
     "list_pool_nodes",
@@ -52,6 +54,9 @@ class Fault(ScenarioModel):
             "list without its key items or with items: null, or counts below zero."
         ),
     )
+    body_text: str | None = Field(
+        None, description="The body itself, for what no other key makes; \\u0000 and the like in double quotes."
+    )
     huge_bytes: int = Field(52_428_800, ge=1, description="How long a huge body is.")
     date_skew_seconds: float = Field(0, description="Shift the answer's Date header by so much.")
     redirect: str | None = Field(
@@ -60,6 +65,8 @@ class Fault(ScenarioModel):
 
     @model_validator(mode="after")
     def _drop_has_no_answer(self) -> Self:
-        if self.drop and (self.status or self.body or self.redirect):
-            raise ValueError("drop leaves no answer, so status, body and redirect cannot stand beside it")
+        if self.drop and (self.status or self.body or self.body_text is not None or self.redirect):
+            raise ValueError("drop leaves no answer, so status, body, bodyText and redirect cannot stand beside it")
+        if self.body and self.body_text is not None:
+            raise ValueError("body and bodyText both say what the body becomes; leave one out")
         return self

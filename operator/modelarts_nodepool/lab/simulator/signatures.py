@@ -46,7 +46,7 @@ def parse_authorization(value: str) -> Authorization | None:
 
 
 def _encode(text: str) -> str:
-    return quote(unquote(text), safe="-._~")
+    return quote(text, safe="-._~")
 
 
 def canonical_path(raw_path: str) -> str:
@@ -59,9 +59,13 @@ def canonical_path(raw_path: str) -> str:
 
 
 def canonical_query(raw_query: str) -> str:
-    """The pairs encoded and sorted. A plus sign is itself: a space must come as %20."""
+    """The pairs sorted by what they say and encoded. A plus sign is itself: a space must come as %20.
+
+    The official SDK sorts before it encodes, so that `{` comes behind `0`, although `%7B` does not.
+    """
     pairs = (part.partition("=") for part in raw_query.split("&") if part)
-    return "&".join(f"{key}={value}" for key, value in sorted((_encode(k), _encode(v)) for k, _, v in pairs))
+    said = sorted((unquote(key), unquote(value)) for key, _, value in pairs)
+    return "&".join(f"{_encode(key)}={_encode(value)}" for key, value in said)
 
 
 def payload_hash(request: SignedRequest) -> str:

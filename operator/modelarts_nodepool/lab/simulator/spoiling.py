@@ -27,9 +27,9 @@ class Answer:
     padding: int = 0
 
 
-def to_error(status: int, code: str, message: str, request_id: str) -> Answer:
+def to_error(status: int, code: str, message: str, request_id: str, encoded: str | None = None) -> Answer:
     """An answer with an error body."""
-    return Answer(status, encode(error_body(code, message, request_id)))
+    return Answer(status, encode(error_body(code, message, request_id, encoded)))
 
 
 def has_own_answer(fault: Fault) -> bool:
@@ -63,6 +63,8 @@ def spoil(answer: Answer, fault: Fault, now: float) -> Answer:
     if fault.date_skew_seconds:
         headers["Date"] = formatdate(now + fault.date_skew_seconds, usegmt=True)
     spoiled = replace(answer, headers=headers)
+    if fault.body_text is not None:
+        return replace(spoiled, body=fault.body_text.encode(errors="surrogatepass"))
     return spoiled if fault.body is None else _with_body(spoiled, fault.body, fault.huge_bytes)
 
 
