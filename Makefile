@@ -82,8 +82,9 @@ check: generate ## Generate, lint, check types and layers; fail when that leaves
 	fi
 	@echo "All checks passed."
 
-generate: $(READY) ## Write crds/ and docs/spec/ from the models
+generate: $(READY) ## Write crds/ and docs/spec/ from the models and the tests
 	$(BIN)/python -m modelarts_nodepool.resource.generate
+	$(BIN)/python -m tests.support.conformance
 
 format: $(READY) ## Lay out the code and fix what can be fixed without thought
 	$(BIN)/ruff check --fix

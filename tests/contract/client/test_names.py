@@ -1,4 +1,4 @@
-"""No request leaves with a name that could change its URL. Cases 31 and 32."""
+"""No request leaves with a name that could change its URL."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ BAD_NAMES: list[Any] = [
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-async def test_31_bad_name_sends_nothing(name: Any) -> None:  # noqa: ANN401
+async def test_case_31_bad_name_sends_nothing(name: Any) -> None:  # noqa: ANN401
     async with raw_server(a_reply(200)) as server, a_client(server.endpoint) as client:
         for call in (client.show_pool, client.list_node_pools):
             with pytest.raises(InvalidName):
@@ -28,7 +28,7 @@ async def test_31_bad_name_sends_nothing(name: Any) -> None:  # noqa: ANN401
 
 
 @pytest.mark.parametrize("project_id", ["", "..", "{project_id}", "a/b", "a" * 65, None])
-async def test_32_bad_project_sends_nothing(project_id: Any) -> None:  # noqa: ANN401
+async def test_case_32_bad_project_sends_nothing(project_id: Any) -> None:  # noqa: ANN401
     async with raw_server(a_reply(200)) as server, a_client(server.endpoint, project_id=project_id) as client:
         with pytest.raises(InvalidName, match="project ID"):
             await client.list_pools("0")

@@ -1,4 +1,4 @@
-"""Canaries: key, secret, token and signature show up nowhere but on the wire. Case 41."""
+"""Canaries: key, secret, token and signature show up nowhere but on the wire."""
 
 import logging
 import traceback
@@ -19,7 +19,7 @@ ECHO = b'{"error_code": "APIG.0301", "error_msg": "CANARYACCESS CANARYSECRET CAN
     [a_reply(401, ECHO), a_reply(400, ECHO), a_reply(500, ECHO), a_reply(200, ECHO), reset, wait_for_ever, b"\x00\r\n"],
     ids=["401", "400", "500", "200", "reset", "silence", "garbage"],
 )
-async def test_no_error_log_or_report_holds_a_secret(reply: Reply, caplog: pytest.LogCaptureFixture) -> None:
+async def test_case_41_no_error_log_or_report_holds_a_secret(reply: Reply, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     reports = Reports()
     async with raw_server(reply) as server, a_client(server.endpoint, key=KEY, bounds=SHORT, reports=reports) as client:
@@ -36,7 +36,7 @@ async def test_no_error_log_or_report_holds_a_secret(reply: Reply, caplog: pytes
     assert "Signature=" not in everything
 
 
-async def test_key_that_does_not_fit_a_header_is_not_quoted() -> None:
+async def test_case_41_key_that_does_not_fit_a_header_is_not_quoted() -> None:
     reports = Reports()
     async with raw_server(a_reply(200)) as server:
         async with a_client(server.endpoint, key=AccessKey("CANARY\nACCESS", "SK"), reports=reports) as client:

@@ -113,3 +113,20 @@ def test_folder_of_certificates_that_is_none_is_a_setting_to_mend(monkeypatch: p
     monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
     with pytest.raises(SettingsError, match="SSL_CERT_DIR is /nowhere"):
         build_trust()
+
+
+async def test_case_33_endpoint_without_a_scheme_is_https(trust: ssl.SSLContext, server_side: ssl.SSLContext) -> None:
+    async with (
+        raw_server(a_reply(200, EMPTY_LIST), tls=server_side) as server,
+        a_client(f"127.0.0.1:{server.port}", trust=trust) as client,
+    ):
+        assert (await client.list_node_pools("pool-a")).node_pools == {}
+
+
+@pytest.mark.parametrize("path", ["/gateway", "/gateway/prefix/", "/v2", "?x=1", "#x"])
+async def test_case_33_endpoint_with_a_path_is_refused_before_anything_is_sent(path: str) -> None:
+    async with raw_server(a_reply(200, EMPTY_LIST)) as server:
+        with pytest.raises(SettingsError, match="has a path"):
+            async with a_client(f"{server.endpoint}{path}"):
+                pass
+        assert server.heads == []

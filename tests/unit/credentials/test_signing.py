@@ -16,7 +16,7 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
-def test_signature_equals_the_first_vector_of_the_official_sdk() -> None:
+def test_case_05_signature_equals_the_first_vector_of_the_official_sdk() -> None:
     headers = sign(
         "DELETE",
         f"/v2/{PROJECT}/pools/pool-a/nodepools/nodepool-1",
@@ -33,7 +33,7 @@ def test_signature_equals_the_first_vector_of_the_official_sdk() -> None:
     )
 
 
-def test_signature_equals_the_second_vector_of_the_official_sdk() -> None:
+def test_case_05_signature_equals_the_second_vector_of_the_official_sdk() -> None:
     query = "continue=a%20b%2F%2B%3D&limit=10"
     headers = sign("GET", "/v2/P/pools/p/nodepools/n", query, {"Host": "h"}, b"", AccessKey("AK", "SK"), MOMENT)
     assert headers["Authorization"].endswith(
