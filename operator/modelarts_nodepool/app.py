@@ -21,6 +21,7 @@ from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.controller import Controller
 from modelarts_nodepool.engine.gauges import Gauges
 from modelarts_nodepool.engine.health import Health, HealthServer, Heartbeat
+from modelarts_nodepool.engine.leadership import Leadership
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
@@ -134,7 +135,8 @@ class Operator:
 
     async def _lead(self) -> None:
         """Work until asked to stop or until the Lease is lost; everything is built anew for it."""
-        clouds, tasks = self._build()
+        leadership = Leadership(self._holds)
+        clouds, tasks = self._build(leadership)
         try:
             await _first_of(self._stop, tasks)
             for task in tasks:
@@ -142,6 +144,8 @@ class Operator:
                     task.result()
             logger.info("stopping: nothing new is begun")
         finally:
+            # A task that does not end in time is left behind: it may not act under the next Lease.
+            leadership.end()
             renewing = [task for task in tasks if task.get_name() == RENEWING]
             # The Lease is renewed until the work has stopped, and only then given away.
             await _end([task for task in tasks if task not in renewing])
@@ -151,7 +155,7 @@ class Operator:
             if self._elector is not None:
                 await self._elector.release()
 
-    def _build(self) -> tuple[Clouds, list[asyncio.Task[None]]]:
+    def _build(self, leadership: Leadership) -> tuple[Clouds, list[asyncio.Task[None]]]:
         clock, settings = self._clock, self._settings
         cluster = KubeCluster(self._connection)
         registry = Registry(clock)
@@ -165,7 +169,7 @@ class Operator:
             clock=clock,
             recorder=recorder,
         )
-        controller = Controller(tools, Sender(tools, may_send=self._may_send))
+        controller = Controller(tools, Sender(tools, may_send=leadership.may_act))
         times = WatchTimes(stream=settings.watch_timeout, sweep=settings.sweep_interval)
         watch = Watch(registry, lambda: Connection.open(version=VERSION, kubeconfig=settings.kubeconfig), clock, times)
         self._gauges = Gauges(registry, tools.pollers, watch)
@@ -211,7 +215,7 @@ class Operator:
             sts_endpoint=settings.sts_endpoint,
         )
 
-    def _may_send(self) -> bool:
+    def _holds(self) -> bool:
         return not self._stop.is_set() and (self._elector is None or self._elector.holds())
 
     # What follows is asked in the HTTP server's thread: it only reads, and each attribute once.

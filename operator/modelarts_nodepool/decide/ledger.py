@@ -9,8 +9,29 @@ from datetime import datetime, timedelta
 from modelarts_nodepool.decide.decision import Release
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.resource.account import RecentDeletion
+from modelarts_nodepool.resource.node_pool import Identity
+from modelarts_nodepool.resource.objects import Account
 
 MOST = 100
+# A look may be a minute old when it lets a DELETE pass, and for two minutes the cloud shows nothing of the other one.
+LEFT_LATELY = timedelta(minutes=3)
+
+
+def left_lately(accounts: Iterable[Account], identity: Identity, now: datetime) -> frozenset[str]:
+    """Node pools of the same resource pool whose objects went so lately that a look may still show them whole.
+
+    By whatever account: two may name one project. Only after a DELETE; what was retained meanwhile leaves, too.
+    """
+    return frozenset(
+        entry.node_pool_name
+        for account in accounts
+        if (account.spec.region, account.spec.project_id) == (identity.region, identity.project_id)
+        for entry in account.status.recent_deletions
+        if entry.pool_name == identity.pool_name
+        and entry.sent_time is not None
+        and entry.finished_time is not None
+        and now - entry.finished_time < LEFT_LATELY
+    )
 
 
 def merge_recent(

@@ -81,10 +81,14 @@ class DeletionObserved:
     - `send_finished`: when the last DELETE of this process was answered or given up (monotonic).
     - `last_failure`: how that DELETE failed, or why it could not be sent; None where it was accepted or none
       was tried by this process. `last_failure_at`: when (monotonic).
+    - `sent_seen`: when this process first found the record's sent_time, where it did not send that one (monotonic).
     - `reconcile_requested`: when a reconcile-at value not handled yet was first seen (monotonic).
+    - `went_past`: when the newest reconcile-at was first seen that no DELETE has followed yet, handled or not
+      (monotonic): what it lifted stays lifted while a later row holds.
     - `listing`: the newest LIST of the identity's resource pool; `earlier_listing`: the first one of the unbroken
       run of LISTs up to it that do not show the node pool, None where the newest shows it.
     - `twins`: other objects that stand for the same node pool, granted and with their account.
+    - `unplaced_twin`: another that names it, in a namespace of which this process does not know the labels yet.
     - `leaving`: node pools of the same resource pool whose DELETE may be in effect.
     - `definition`, `namespace`: when the CRD and the namespace were deleted, None where they were not.
     - `budget`: the account's, as this deletion sees it; None without an account.
@@ -98,7 +102,9 @@ class DeletionObserved:
     send_finished: float | None = None
     last_failure: Failure | None = None
     last_failure_at: float | None = None
+    sent_seen: float | None = None
     reconcile_requested: float | None = None
+    went_past: float | None = None
     listing: Evidence[NodePoolListing] | None = None
     earlier_listing: Evidence[NodePoolListing] | None = None
     shown: Evidence[CloudNodePool] | None = None
@@ -106,6 +112,7 @@ class DeletionObserved:
     resource_pools: Evidence[Mapping[str, CloudResourcePool]] | None = None
     nodes: Evidence[tuple[CloudNode, ...]] | None = None
     twins: tuple[NodePool, ...] = ()
+    unplaced_twin: NodePool | None = None
     leaving: frozenset[str] = frozenset()
     definition: Evidence[datetime] | None = None
     namespace: Evidence[datetime] | None = None
@@ -130,9 +137,15 @@ class DeletionObserved:
         return self.deletion_seen if self.send_finished is None else max(self.deletion_seen, self.send_finished)
 
     @property
+    def asked_to_go_on(self) -> float | None:
+        """When reconcile-at was set that no DELETE has followed yet (monotonic): each value lifts one pause."""
+        asked = [moment for moment in (self.reconcile_requested, self.went_past) if moment is not None]
+        return max(asked, default=None)
+
+    @property
     def is_asked_to_go_on(self) -> bool:
-        """Whether reconcile-at was set since the last DELETE: each value lifts one pause, never two."""
-        asked = self.reconcile_requested
+        """Whether that was since the last DELETE."""
+        asked = self.asked_to_go_on
         return asked is not None and (self.send_finished is None or asked >= self.send_finished)
 
 

@@ -60,7 +60,8 @@ def decide_send_failed(observed: DeletionObserved, moment: Moment) -> Decision |
     failure, failed_at = observed.last_failure, observed.last_failure_at
     if failure is None or failed_at is None or isinstance(failure, REFUSALS):
         return None
-    if observed.reconcile_requested is not None and observed.reconcile_requested >= failed_at:
+    asked = observed.asked_to_go_on
+    if asked is not None and asked >= failed_at:
         return None
     left = _pause_after(failure, observed.record.attempt) - moment.age_of(failed_at)
     if left <= timedelta():
@@ -87,11 +88,14 @@ def _is_just_sent(observed: DeletionObserved, moment: Moment) -> bool:
     sent, finished = observed.record.sent_time, observed.send_finished
     if sent is None:
         return False
-    if finished is not None and moment.age_of(finished) < SETTLE:
-        return True
+    if finished is not None:
+        return moment.age_of(finished) < SETTLE or timedelta() <= moment.utc - sent < SETTLE
+    is_news = observed.sent_seen is None or moment.age_of(observed.sent_seen) < SETTLE
     if sent > moment.utc:
-        return finished is None
-    return moment.utc - sent < SETTLE
+        return is_news
+    # Another process sent it, by another clock: where its outcome is unknown, its word about the time is not enough.
+    is_unknown = observed.record.outcome is SendOutcome.UNKNOWN and observed.sent_seen is not None
+    return moment.utc - sent < SETTLE or (is_unknown and is_news)
 
 
 def _since(observed: DeletionObserved, counts: Counts, moment: Moment) -> datetime:
@@ -128,6 +132,9 @@ def _reverted(observed: DeletionObserved, moment: Moment) -> Hold | None:
     # Nothing noted yet: engine/facts.py notes it with the next look; till then it began just now.
     since = record.nothing_deleting_since
     left = REVERTED - (_elapsed(since, observed, moment) if since else timedelta())
+    if observed.send_finished is not None:
+        # Never sooner than so long after the DELETE itself: a wall clock that jumps ends no wait.
+        left = max(left, REVERTED - moment.age_of(observed.send_finished))
     if left <= timedelta():
         return None
     node_pool = observed.node_pool

@@ -59,7 +59,7 @@ def prove_absence(observed: DeletionObserved, identity: Identity, moment: Moment
     if listing is None:
         return Missing(frozenset({Fact.LISTING}))
     if isinstance(listing.failure, NotFound):
-        return _prove_resource_pool_absent(observed, identity, moment)
+        return _prove_resource_pool_absent(observed, identity, listing, moment)
     if listing.value is None:
         return weigh_failure(listing, Fact.LISTING, moment)
     shown = listing.value.node_pools.get(identity.node_pool_name)
@@ -120,10 +120,18 @@ def _is_one_interval_later(
     return timedelta(seconds=listing.begun - earlier.begun) >= observed.account.active_poll_interval
 
 
-def _prove_resource_pool_absent(observed: DeletionObserved, identity: Identity, moment: Moment) -> Proof:
-    """show_pool says ModelArts.50015001 and list_pools of the pinned workspace does not show it."""
-    shown = _begun_since(observed.resource_pool, observed.witnesses_count_from)
-    listed = _begun_since(observed.resource_pools, observed.witnesses_count_from)
+def _prove_resource_pool_absent(
+    observed: DeletionObserved, identity: Identity, listing: Evidence[NodePoolListing], moment: Moment
+) -> Proof:
+    """show_pool says ModelArts.50015001 and list_pools of the pinned workspace does not show it.
+
+    Both begun no earlier than the first of the LISTs that agree: a LIST that worked refutes what was said before it.
+    """
+    earlier = _begun_since(observed.earlier_listing, observed.witnesses_count_from)
+    is_one_run = earlier is not None and isinstance(earlier.failure, NotFound)
+    counts_from = min(listing.begun, earlier.begun) if earlier is not None and is_one_run else listing.begun
+    shown = _begun_since(observed.resource_pool, counts_from)
+    listed = _begun_since(observed.resource_pools, counts_from)
     both = frozenset({Fact.RESOURCE_POOL, Fact.RESOURCE_POOLS})
     if shown is None or listed is None:
         return Missing(both)

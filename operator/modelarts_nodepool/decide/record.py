@@ -7,11 +7,22 @@ from datetime import datetime, timedelta
 
 from modelarts_nodepool.errors import CloudError, PermissionDenied, RefusedByModelArts
 from modelarts_nodepool.resource.node_pool import CloudErrorRecord, Counts, DeletionRecord, SendOutcome
+from modelarts_nodepool.resource.objects import NodePool
 
 # How long after a DELETE the cloud may go on showing nothing of it.
 SETTLE = timedelta(minutes=2)
 # A 403 to a DELETE is the cloud's refusal of this very deletion, whatever may still be read.
 REFUSALS = (RefusedByModelArts, PermissionDenied)
+# A DELETE that was sent so long before its object was created is another object's: no clock is that wrong, for the
+# cloud refuses signatures that are 15 minutes off.
+BEFORE_CREATION = timedelta(hours=1)
+
+
+def record_of(node_pool: NodePool) -> DeletionRecord:
+    """status.deletion, as far as it is about this very object: a backup brings back what was done about another."""
+    record = node_pool.status.deletion or DeletionRecord()
+    is_another_s = record.sent_time is not None and record.sent_time < node_pool.metadata.created - BEFORE_CREATION
+    return DeletionRecord() if is_another_s else record
 
 
 def write_ahead(record: DeletionRecord, now: datetime) -> DeletionRecord:

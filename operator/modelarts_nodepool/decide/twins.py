@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.decision import Decision, Hold, Release
 from modelarts_nodepool.decide.observed import DeletionObserved
+from modelarts_nodepool.decide.record import record_of
 from modelarts_nodepool.ports import Moment
 from modelarts_nodepool.resource.node_pool import DeletionPolicy
 from modelarts_nodepool.resource.objects import NodePool
@@ -31,7 +32,21 @@ def handed_over(observed: DeletionObserved, _: Moment) -> Decision | None:
             f"finalizer yet: kubectl get manp -n {living[0].metadata.namespace} {living[0].metadata.name}"
         )
         return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
-    return _among_deleted(observed)
+    return _unplaced(observed) or _among_deleted(observed)
+
+
+def _unplaced(observed: DeletionObserved) -> Decision | None:
+    """The watch of namespaces may lag behind that of objects: nothing is decided on a guess."""
+    twin = observed.unplaced_twin
+    if twin is None:
+        return None
+    namespace = twin.metadata.namespace
+    words = (
+        f"{twin.title} names node pool {observed.node_pool_name} as well, and the operator has not seen namespace "
+        f"{namespace} yet, so it cannot say whether that object is granted the node pool and goes on with it; "
+        f"decided by itself once it has: kubectl get namespace {namespace} --show-labels"
+    )
+    return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
 
 
 def _among_deleted(observed: DeletionObserved) -> Decision | None:
@@ -43,9 +58,7 @@ def _among_deleted(observed: DeletionObserved) -> Decision | None:
     deleting = [
         twin for twin in observed.twins if twin.is_protected and twin.spec.deletion_policy is DeletionPolicy.DELETE
     ]
-    sent = [
-        twin for twin in deleting if twin.status.deletion is not None and twin.status.deletion.sent_time is not None
-    ]
+    sent = [twin for twin in deleting if record_of(twin).sent_time is not None]
     if sent:
         return _release(observed, min(sent, key=_age), "has sent its DELETE")
     older = [twin for twin in deleting if _age(twin) < _age(observed.node_pool)]

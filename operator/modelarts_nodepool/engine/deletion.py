@@ -33,6 +33,8 @@ FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=1)
 # A deletion needs three looks at most before it is decided.
 LOOKS_IN_A_ROW = 10
+# So many refused writes in a row are followed at once by a new decision; after that there are pauses.
+CHANGES_IN_A_ROW = 5
 SEE_THROUGH_SECONDS = 1.0
 
 
@@ -50,6 +52,7 @@ class Deletion:
         self._held: tuple[bool, float] | None = None
         self._backoff = FIRST_BACKOFF
         self._looks = 0
+        self._changes = 0
 
     def wake(self) -> None:
         """Something changed: decide again."""
@@ -81,7 +84,7 @@ class Deletion:
                 logger.exception("a deletion failed and is tried again", extra=log_fields(node_pool))
                 pause = self._back_off()
             else:
-                self._backoff = FIRST_BACKOFF
+                self._backoff, self._changes = FIRST_BACKOFF, 0
             await self._wait(pause)
 
     async def _step(self, node_pool: NodePool) -> timedelta:
@@ -147,7 +150,7 @@ class Deletion:
         if decision.heir is None or observed.identity is None:
             await self._let_go(observed, decision)
             return
-        async with self._tools.turns[observed.identity]:
+        async with self._tools.turns[observed.identity.place]:
             # The heir as it is now: a watch that lags shows one that lives and is long being deleted.
             await self._tools.refresh(decision.heir)
             node_pool = self._tools.registry.node_pools.get(self._uid)
@@ -216,7 +219,9 @@ class Deletion:
         except ClusterError as error:
             logger.warning("the object could not be read again: %s", error, extra=log_fields(node_pool))
             return self._back_off()
-        return timedelta()
+        # Somebody who changes it all the time, or a store that was put back, must not make this spin.
+        self._changes += 1
+        return timedelta() if self._changes <= CHANGES_IN_A_ROW else self._back_off()
 
     def _back_off(self) -> timedelta:
         pause = self._backoff

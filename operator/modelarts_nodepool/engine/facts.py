@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from modelarts_nodepool.decide.ledger import left_lately
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact, Failure
 from modelarts_nodepool.decide.progress import shown_counts
-from modelarts_nodepool.decide.record import cap_future, note_progress
+from modelarts_nodepool.decide.record import cap_future, note_progress, record_of
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import (
@@ -21,10 +22,11 @@ from modelarts_nodepool.errors import (
     ClusterError,
     CredentialsRejected,
     CredentialsUnavailable,
+    NotFound,
     ObjectGone,
 )
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.ports import ModelArts, NodePoolListing
+from modelarts_nodepool.ports import ModelArts, Moment, NodePoolListing
 from modelarts_nodepool.resource.node_pool import DeletionPolicy, DeletionRecord, Identity
 from modelarts_nodepool.resource.objects import Account, NodePool
 
@@ -46,7 +48,8 @@ class Facts:
     first_absent: Evidence[NodePoolListing] | None = None
     record: DeletionRecord = field(default_factory=DeletionRecord)
     stored: DeletionRecord | None = None
-    sent_seen: tuple[datetime, datetime] | None = None
+    sent_seen: dict[datetime, Moment] = field(default_factory=dict)
+    went_past: float | None = None
     send_finished: float | None = None
     last_failure: Failure | None = None
     last_failure_at: float | None = None
@@ -54,12 +57,13 @@ class Facts:
     def observe(self, node_pool: NodePool) -> DeletionObserved:
         """Everything that is known now."""
         registry = self.tools.registry
-        self._adopt(node_pool.status.deletion or DeletionRecord())
+        self._adopt(record_of(node_pool))
         view = self.tools.account_view(node_pool)
         poller = self.poller(node_pool)
         self._forget_login_failure(poller.latest if poller else None)
         asked = registry.reconcile_seen.get(self.uid)
-        handled = node_pool.status.last_handled_reconcile_at
+        is_new = asked is not None and asked[0] != node_pool.status.last_handled_reconcile_at
+        self.went_past = asked[1] if asked is not None and is_new else self.went_past
         observed = DeletionObserved(
             node_pool=node_pool,
             account=view,
@@ -69,7 +73,9 @@ class Facts:
             send_finished=self.send_finished,
             last_failure=self.last_failure,
             last_failure_at=self.last_failure_at,
-            reconcile_requested=asked[1] if asked is not None and asked[0] != handled else None,
+            sent_seen=self._sent_seen(self.record),
+            reconcile_requested=asked[1] if asked is not None and is_new else None,
+            went_past=self.went_past,
             listing=poller.latest if poller else None,
             earlier_listing=self.first_absent,
             shown=self.found.get(Fact.NODE_POOL),
@@ -83,17 +89,27 @@ class Facts:
         self.record = note_progress(self.record, shown_counts(observed), self.tools.clock.now())
         return self._among_others(replace(observed, record=self.record, earlier_listing=self.first_absent))
 
+    def observe_before(self, node_pool: NodePool, record: DeletionRecord) -> DeletionObserved:
+        """The same, as if `record` still stood: what was written ahead since is left out."""
+        return replace(self.observe(node_pool), record=record, sent_seen=self._sent_seen(record))
+
+    def _sent_seen(self, record: DeletionRecord) -> float | None:
+        first = self.sent_seen.get(record.sent_time) if record.sent_time else None
+        return first.monotonic if first else None
+
     def _among_others(self, observed: DeletionObserved) -> DeletionObserved:
         """With what the other objects and deletions mean for this one."""
         tools, identity, view = self.tools, observed.identity, observed.account
+        accounts, now = tools.registry.accounts.values(), tools.clock.now()
         tools.ongoing.note(observed.node_pool, identity, observed.record)
         if identity is None or view is None:
             return observed
         return replace(
             observed,
             twins=tools.twins(observed.node_pool, identity),
-            leaving=tools.ongoing.leaving(self.uid, identity),
-            budget=tools.ongoing.budget(view.account, self.uid, tools.clock.now()),
+            unplaced_twin=tools.unplaced_twin(observed.node_pool, identity),
+            leaving=tools.ongoing.leaving(self.uid, identity) | left_lately(accounts, identity, now),
+            budget=tools.ongoing.budget(view.account, self.uid, now),
         )
 
     def poller(self, node_pool: NodePool) -> Poller | None:
@@ -142,9 +158,11 @@ class Facts:
             self.record = stored
         if self.record.sent_time is None:
             return
-        if self.sent_seen is None or self.sent_seen[0] != self.record.sent_time:
-            self.sent_seen = (self.record.sent_time, self.tools.clock.now())
-        self.record = cap_future(self.record, self.sent_seen[1])
+        now = self.tools.moment()
+        first = self.sent_seen.setdefault(self.record.sent_time, now)
+        self.record = cap_future(self.record, first.utc)
+        if self.record.sent_time is not None:
+            self.sent_seen.setdefault(self.record.sent_time, first)
 
     def _forget_login_failure(self, listing: Evidence[NodePoolListing] | None) -> None:
         """A later look that worked shows that the credentials do again: a mended Secret is used at once."""
@@ -154,16 +172,19 @@ class Facts:
             self.last_failure, self.last_failure_at = None, None
 
     def _remember_absence(self, observed: DeletionObserved) -> None:
+        """Keep the first LIST of the unbroken run of those that say the same: not shown, or no such resource pool."""
         listing, identity = observed.listing, observed.identity
         counts_from = observed.witnesses_count_from
         if self.first_absent is not None and self.first_absent.begun < counts_from:
             self.first_absent = None
-        if listing is None or listing.value is None or identity is None or listing.begun < counts_from:
+        if listing is None or identity is None or listing.begun < counts_from:
             return
-        if identity.node_pool_name in listing.value.node_pools:
+        is_lost = isinstance(listing.failure, NotFound)
+        if listing.value is not None and identity.node_pool_name in listing.value.node_pools:
             self.first_absent = None
-        elif self.first_absent is None:
-            self.first_absent = listing
+        elif listing.value is not None or is_lost:
+            is_one_run = self.first_absent and isinstance(self.first_absent.failure, NotFound) is is_lost
+            self.first_absent = self.first_absent if is_one_run else listing
 
     async def _list(self, observed: DeletionObserved) -> None:
         poller = self.poller(observed.node_pool)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from modelarts_nodepool.decide.decision import Send
@@ -16,8 +17,8 @@ from modelarts_nodepool.decide.observed import AccountView, DeletionObserved
 from modelarts_nodepool.decide.record import accept, fail
 from modelarts_nodepool.engine import audit
 from modelarts_nodepool.engine.facts import Facts
-from modelarts_nodepool.engine.tools import Tools
-from modelarts_nodepool.errors import CloudError, CloudUnavailable, CredentialsUnavailable, InvalidName
+from modelarts_nodepool.engine.tools import Tools, log_fields
+from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.ports import Accepted, ModelArts
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
@@ -31,11 +32,25 @@ FENCE_SECONDS = 30.0
 CONTAINERS_LAST = timedelta(seconds=2)
 
 
+@dataclass(slots=True)
+class Attempt:
+    """One DELETE: what it was decided on, and the record from before its write-ahead.
+
+    `written_at`: when the write-ahead was begun (monotonic). `is_sent`: whether anything may have left this process.
+    """
+
+    observed: DeletionObserved
+    identity: Identity
+    before: DeletionRecord
+    written_at: float
+    is_sent: bool = False
+
+
 class Sender:
     """Sends DELETEs, one at a time for each resource pool."""
 
     def __init__(self, tools: Tools, may_send: Callable[[], bool]) -> None:
-        """`may_send`: whether this process holds the Lease right now."""
+        """`may_send`: whether the time of leading that this sender belongs to goes on right now."""
         self._tools = tools
         self.may_send = may_send
         self._locks: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -49,17 +64,24 @@ class Sender:
             observed = await self._prepared(facts, node_pool.metadata.uid)
             if observed is None or observed.account is None:
                 return
-            before = facts.record
             # Taken before the write: the write counts as old from when it may have happened first.
-            written_at = self._tools.clock.monotonic()
+            attempt = Attempt(observed, identity, facts.record, self._tools.clock.monotonic())
             await self._write_ahead(facts, observed, identity)
-            if not self._is_fenced(written_at):
-                logger.warning("not sent: the write-ahead is too old or the Lease is gone", extra={"uid": facts.uid})
-                return
-            await self._delete(facts, observed, observed.account, before, written_at)
+            await self._delete(facts, attempt, observed.account)
 
-    def _is_fenced(self, written_at: float) -> bool:
-        return self.may_send() and self._tools.clock.monotonic() - written_at < FENCE_SECONDS
+    def _check(self, facts: Facts, attempt: Attempt) -> None:
+        """The last look before the request, all in memory; raises Unsent."""
+        age = self._tools.clock.monotonic() - attempt.written_at
+        if not self.may_send() or age >= FENCE_SECONDS:
+            raise Unsent("the write-ahead was too old or the Lease gone before the DELETE could be sent")
+        current = self._tools.registry.node_pools.get(facts.uid)
+        if current is None:
+            raise Unsent("the object was gone before the DELETE could be sent")
+        # The table once more, as if nothing had been written ahead: what changed since then counts.
+        observed = facts.observe_before(current, attempt.before)
+        is_meant = isinstance(decide_deletion(observed, self._tools.moment()), Send)
+        if not is_meant or observed.identity != attempt.identity:
+            raise Unsent("the object, its account or the cloud changed before the DELETE could be sent")
 
     async def _prepared(self, facts: Facts, uid: str) -> DeletionObserved | None:
         """Credentials in hand, CRD and namespace just read, and the table still says Send; else None."""
@@ -83,14 +105,7 @@ class Sender:
         if current is None:
             return None
         observed = facts.observe(current)
-        if not isinstance(decide_deletion(observed, self._tools.moment()), Send) or observed.identity is None:
-            return None
-        twin = self._tools.unplaced_twin(current, observed.identity)
-        if twin is not None:
-            words = f"{twin.title} names the same node pool, and its namespace is not known yet"
-            self._note_failure(facts, CloudUnavailable(words))
-            return None
-        return observed
+        return observed if isinstance(decide_deletion(observed, self._tools.moment()), Send) else None
 
     async def _write_ahead(self, facts: Facts, observed: DeletionObserved, identity: Identity) -> None:
         ongoing, node_pool = self._tools.ongoing, observed.node_pool
@@ -105,43 +120,53 @@ class Sender:
         finally:
             ongoing.reserve(facts.uid, is_reserved=False)
 
-    async def _delete(
-        self, facts: Facts, observed: DeletionObserved, view: AccountView, before: DeletionRecord, written_at: float
-    ) -> None:
-        node_pool, clock = observed.node_pool, self._tools.clock
-        identity = observed.identity or view.identity
+    async def _delete(self, facts: Facts, attempt: Attempt, view: AccountView) -> None:
+        identity, finished_before = attempt.identity, facts.send_finished
 
         async def delete(cloud: ModelArts) -> Accepted:
-            # Reading the Secret may have taken its time: the fence is looked at right before the request.
-            if not self._is_fenced(written_at):
-                raise Unsent("the write-ahead was too old or the Lease gone before the DELETE could be sent")
+            # Reading the Secret may have taken its time: looked at right before the request.
+            self._check(facts, attempt)
+            attempt.is_sent, facts.went_past = True, None
             return await cloud.delete_node_pool(identity.pool_name, identity.node_pool_name)
 
-        finished_before = facts.send_finished
         answer: Accepted | CloudError
         try:
             answer = await self._tools.clouds.call(view.account, delete)
         except asyncio.CancelledError:
-            audit.log_delete(node_pool, identity, facts.record, None)
+            self._audit(facts, attempt, None)
             raise
         except (CloudError, CredentialsUnavailable, InvalidName) as failure:
             answer = failure if isinstance(failure, CloudError) else _never_sent(failure)
         finally:
             # Whatever happens, cancellation too: no look from before this moment proves anything.
-            facts.send_finished = clock.monotonic()
+            facts.send_finished = self._tools.clock.monotonic()
+        self._take(facts, attempt, answer, finished_before)
+        self._audit(facts, attempt, answer)
+
+    def _take(
+        self, facts: Facts, attempt: Attempt, answer: Accepted | CloudError, finished_before: float | None
+    ) -> None:
+        """The answer into memory; the next write of the object carries it."""
+        now = self._tools.clock.now()
         if isinstance(answer, Accepted):
-            facts.record = accept(facts.record, answer.request_id, clock.now())
-            words = (
-                f"ModelArts accepted the DELETE of node pool {identity.node_pool_name} (request {answer.request_id})"
-            )
-            self._tools.recorder.record(node_pool, EventType.NORMAL, "DeleteAccepted", words)
+            facts.record = accept(facts.record, answer.request_id, now)
+            name = attempt.identity.node_pool_name
+            words = f"ModelArts accepted the DELETE of node pool {name} (request {answer.request_id})"
+            self._tools.recorder.record(attempt.observed.node_pool, EventType.NORMAL, "DeleteAccepted", words)
+            return
+        facts.record = fail(facts.record, attempt.before, answer, now)
+        if answer.had_no_effect:
+            # As if it had never been sent: only an earlier DELETE is still to be waited for.
+            facts.send_finished = finished_before
+        self._note_failure(facts, answer)
+
+    @staticmethod
+    def _audit(facts: Facts, attempt: Attempt, answer: Accepted | CloudError | None) -> None:
+        node_pool = attempt.observed.node_pool
+        if attempt.is_sent:
+            audit.log_delete(node_pool, attempt.identity, facts.record, answer)
         else:
-            facts.record = fail(facts.record, before, answer, clock.now())
-            if answer.had_no_effect:
-                # As if it had never been sent: only an earlier DELETE is still to be waited for.
-                facts.send_finished = finished_before
-            self._note_failure(facts, answer)
-        audit.log_delete(node_pool, identity, facts.record, answer)
+            logger.warning("the DELETE was not sent: %s", answer or "stopped before", extra=log_fields(node_pool))
 
     def _note_failure(self, facts: Facts, failure: CloudError | CredentialsUnavailable) -> None:
         facts.last_failure = failure

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -34,7 +35,7 @@ class Tools:
     clock: Clock
     recorder: EventRecorder
     ongoing: Ongoing = field(default_factory=Ongoing)
-    turns: defaultdict[Identity, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    turns: defaultdict[tuple[str, ...], asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     def moment(self) -> Moment:
         """Both clocks, read at once."""
@@ -55,20 +56,12 @@ class Tools:
 
     def twins(self, node_pool: NodePool, identity: Identity) -> tuple[NodePool, ...]:
         """Other objects that stand for the same node pool, granted and with their account, by whatever account."""
-        place = (identity.region, identity.project_id, identity.workspace)
-        names = [
-            name
-            for name, account in self.registry.accounts.items()
-            if (account.spec.region, account.spec.project_id, account.spec.workspace) == place
-        ]
         found = []
-        for name in names:
-            for twin in self.registry.naming(name, identity.pool_name, identity.node_pool_name):
-                view = self.account_view(twin)
-                pinned = twin.status.identity
-                is_same = pinned is None or pinned == identity
-                if twin.metadata.uid != node_pool.metadata.uid and is_same and view is not None and view.is_granted:
-                    found.append(twin)
+        for twin in self._naming(node_pool, identity):
+            view = self.account_view(twin)
+            pinned = twin.status.identity
+            if view is not None and view.is_granted and (pinned is None or pinned.place == identity.place):
+                found.append(twin)
         return tuple(sorted(found, key=lambda twin: (twin.metadata.created, twin.metadata.uid)))
 
     def unplaced_twin(self, node_pool: NodePool, identity: Identity) -> NodePool | None:
@@ -76,12 +69,21 @@ class Tools:
 
         Whether it is granted cannot be said: the watch of namespaces may lag behind that of objects.
         """
-        for name in self.registry.accounts:
-            for twin in self.registry.naming(name, identity.pool_name, identity.node_pool_name):
-                is_known = twin.metadata.namespace in self.registry.namespaces
-                if twin.metadata.uid != node_pool.metadata.uid and not is_known:
-                    return twin
+        for twin in self._naming(node_pool, identity):
+            view = self.account_view(twin)
+            is_granted = view is not None and view.is_granted
+            if not is_granted and twin.metadata.namespace not in self.registry.namespaces:
+                return twin
         return None
+
+    def _naming(self, node_pool: NodePool, identity: Identity) -> Iterator[NodePool]:
+        """Other objects whose spec and account name the same node pool: the same URL, in whatever workspace."""
+        for name, account in self.registry.accounts.items():
+            if (account.spec.region, account.spec.project_id) != (identity.region, identity.project_id):
+                continue
+            for twin in self.registry.naming(name, identity.pool_name, identity.node_pool_name):
+                if twin.metadata.uid != node_pool.metadata.uid:
+                    yield twin
 
     async def write_status(self, node_pool: NodePool, status: NodePoolStatus) -> NodePool | None:
         """Replace the whole status of exactly this version. Raises errors.ClusterError."""

@@ -76,7 +76,7 @@ class Elector:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await asyncio.sleep(self._times.retry.total_seconds())
-                    await self._try()
+                    await self._try(is_renewal=True)
         why = self._lost_to or self.problem or "not renewed in time"
         logger.error("the Lease %s/%s is lost: %s", self._namespace, LEASE_NAME, why)
         self._renewed_at = None
@@ -106,11 +106,11 @@ class Elector:
             return 0.0
         return renewed_at + self._times.deadline.total_seconds() - self._clock.monotonic()
 
-    async def _try(self) -> bool:
+    async def _try(self, *, is_renewal: bool = False) -> bool:
         """Take or renew the Lease once. False where somebody else holds it, or it could not be done."""
         begun = self._clock.monotonic()
         try:
-            await self._take()
+            await self._take(is_renewal=is_renewal)
         except ObjectChanged:
             # Another candidate was faster, or the same answer came twice: the next look tells.
             self.problem = ""
@@ -128,7 +128,7 @@ class Elector:
         self.problem = self._lost_to = ""
         return True
 
-    async def _take(self) -> None:
+    async def _take(self, *, is_renewal: bool) -> None:
         try:
             lease = await self._cluster.get(self._path)
         except ObjectGone:
@@ -136,6 +136,9 @@ class Elector:
             await self._cluster.create(paths.leases(self._namespace), self._written(body, holder=self._identity))
             return
         holder = _holder(lease)
+        if is_renewal and holder != self._identity:
+            # Also where it is free by now: after a pause of this process another may have led and gone.
+            raise _HeldError(f"the Lease {self._namespace}/{LEASE_NAME} was given to {holder or 'another'} meanwhile")
         if holder not in {"", self._identity} and not self._has_run_out(lease, holder):
             raise _HeldError(f"{holder} holds the Lease {self._namespace}/{LEASE_NAME}")
         await self._cluster.replace(self._path, self._written(lease, holder=self._identity))

@@ -126,6 +126,11 @@ class Identity(WireModel):
     pool_name: Annotated[str, Field(description="The resource pool's metadata.name.")]
     node_pool_name: Annotated[str, Field(description="The node pool's name.")]
 
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """What the URL of a call says, which is what a DELETE hits: the workspace is no part of it."""
+        return (self.region, self.project_id, self.pool_name, self.node_pool_name)
+
 
 class SendOutcome(StrEnum):
     """What is known of the last DELETE."""

@@ -170,7 +170,7 @@ def test_a_contradiction_is_asked_again_although_polls_go_on(
     def observed(ago: float) -> DeletionObserved:
         return a_deletion(
             listing=listing,
-            earlier_listing=not_listed(100),
+            earlier_listing=replace(listing, begun=MONOTONIC - 100),
             shown=looked(a_cloud_node_pool(available=1), ago),
             resource_pool=billed(Billing.PAY_PER_USE, ago),
             resource_pools=in_workspace(*listed_names),
@@ -190,6 +190,23 @@ def test_an_old_show_is_refuted_by_a_list_that_showed_the_name_since() -> None:
     # One that shows the name, failed, or is from before the deletion is no beginning of a run.
     for earlier in (listed(50, available=1), failed(ServerFailure("503"), 50), not_listed(MONOTONIC)):
         assert decide(a_deletion(listing=not_listed(1), earlier_listing=earlier, shown=old)) == Look(NODE_POOL)
+
+
+def test_old_words_about_a_resource_pool_are_refuted_by_a_list_that_worked_since() -> None:
+    lost: Evidence[NodePoolListing] = failed(NO_RESOURCE_POOL, 1)
+    fresh: dict[str, Any] = {"resource_pool": failed(NO_RESOURCE_POOL, 1), "resource_pools": in_workspace("another")}
+    assert reason(a_deletion(listing=lost, **fresh)) is Reason.ALREADY_GONE
+    stale: tuple[dict[str, Any], ...] = (
+        {"resource_pool": failed(NO_RESOURCE_POOL, 50)},
+        {"resource_pools": in_workspace("another", ago=50)},
+    )
+    for old in stale:
+        observed = a_deletion(listing=lost, **(fresh | old))
+        assert decide(observed) == Look(RESOURCE_POOL_FACTS)
+        # Said in one run with a LIST that found nothing either, it still counts.
+        assert reason(replace(observed, earlier_listing=failed(NO_RESOURCE_POOL, 50))) is Reason.ALREADY_GONE
+        for earlier in (not_listed(50), failed(ServerFailure("503"), 50), failed(NO_RESOURCE_POOL, MONOTONIC)):
+            assert decide(replace(observed, earlier_listing=earlier)) == Look(RESOURCE_POOL_FACTS)
 
 
 def absent_twice(apart: float, **changes: object) -> DeletionObserved:

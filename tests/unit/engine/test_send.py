@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from modelarts_nodepool.decide.record import SETTLE
 from modelarts_nodepool.engine.accounts import Accounts
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
@@ -38,11 +39,14 @@ ACCOUNT = an_account().limited(unlimited=True)
 
 
 class StandingClock:
+    def __init__(self) -> None:
+        self.later = timedelta()
+
     def now(self) -> datetime:
-        return NOW
+        return NOW + self.later
 
     def monotonic(self) -> float:
-        return 1000.0
+        return 1000.0 + self.later.total_seconds()
 
 
 class ApplyingCluster:
@@ -125,6 +129,9 @@ async def test_only_a_delete_that_may_have_had_an_effect_is_waited_for_again(
     task = asyncio.create_task(deletion.run())
     try:
         async with asyncio.timeout(20):
+            assert await cluster.said.get() == "attempt 1", "by another process's clock long ago: looked at first"
+            clock.later = SETTLE
+            deletion.wake()
             assert await cluster.said.get() == "attempt 2"
             second = await asyncio.wait_for(cluster.said.get(), 1) if blocked_at_once else None
             await asyncio.sleep(0.05)
