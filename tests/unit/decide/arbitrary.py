@@ -229,7 +229,9 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "send_finished": st.none() | monotonics,
     "last_failure": st.none() | failures,
     "last_failure_at": st.none() | monotonics,
+    "sent_seen": st.none() | monotonics,
     "reconcile_requested": st.none() | monotonics,
+    "went_past": st.none() | monotonics,
     "listing": looks(listings),
     "earlier_listing": looks(listings),
     "shown": looks(cloud_node_pools),
@@ -239,6 +241,7 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "definition": looks(st.none() | moments),
     "namespace": looks(st.none() | moments),
     "twins": st.lists(twins, max_size=2, unique_by=lambda twin: twin.metadata.uid).map(tuple),
+    "unplaced_twin": st.none() | twins,
     "leaving": st.sampled_from([frozenset(), frozenset({"other"})]),
     "budget": st.none() | budgets,
 }

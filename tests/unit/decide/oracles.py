@@ -59,17 +59,29 @@ def is_absent_one_interval_later(observed: DeletionObserved) -> bool:
 
 def is_resource_pool_gone(observed: DeletionObserved) -> bool:
     listing, shown, listed = observed.listing, observed.resource_pool, observed.resource_pools
+    begun = begin_of_the_run(observed)
     return (
         listing is not None
         and isinstance(listing.failure, errors.NotFound)
         and shown is not None
+        and shown.begun >= begun
+        and listed is not None
+        and listed.begun >= begun
         and is_since(shown, observed)
         and isinstance(shown.failure, errors.ResourcePoolNotFound)
-        and listed is not None
         and is_since(listed, observed)
         and listed.value is not None
         and "pool-a" not in listed.value
     )
+
+
+def begin_of_the_run(observed: DeletionObserved) -> float:
+    """The first LIST of those in a row that say that the resource pool does not exist."""
+    listing, earlier = observed.listing, observed.earlier_listing
+    assert listing is not None
+    if earlier is None or not isinstance(earlier.failure, errors.NotFound) or not is_since(earlier, observed):
+        return listing.begun
+    return min(listing.begun, earlier.begun)
 
 
 def is_fresh(evidence: Evidence[Any] | None, observed: DeletionObserved) -> bool:
@@ -110,26 +122,44 @@ def may_an_earlier_delete_be_in_effect(observed: DeletionObserved) -> bool:
     finished = observed.send_finished
     if shown.deleting or (finished is not None and MONOTONIC - finished < 120):
         return True
+    if finished is None and is_another_s_delete_news(observed):
+        return True
     if record.sent_time > NOON:
-        return finished is None
+        return finished is None and observed.sent_seen is None
     return NOON - record.sent_time < timedelta(minutes=2)
 
 
+def is_another_s_delete_news(observed: DeletionObserved) -> bool:
+    """Found in the object less than two minutes ago, and nobody knows what came of it or when it really was."""
+    record, seen = observed.record, observed.sent_seen
+    if seen is None or record.sent_time is None or MONOTONIC - seen >= 120:
+        return False
+    return record.sent_time > NOON or (record.outcome is not None and record.outcome.value == "Unknown")
+
+
 def is_a_pause_on(observed: DeletionObserved) -> bool:
-    record, asked, finished = observed.record, observed.reconcile_requested, observed.send_finished
-    if asked is not None and (finished is None or asked >= finished):
+    record, finished = observed.record, observed.send_finished
+    if any(asked is not None and (finished is None or asked >= finished) for asked in requests(observed)):
         return False
     error = record.last_error
     refused = record.outcome is not None and record.outcome.value == "Refused"
     if refused and error is not None and timedelta() <= NOON - error.time < timedelta(minutes=5):
         return True
+    if record.accepted_time is None:
+        return False
     since = record.nothing_deleting_since
-    return record.accepted_time is not None and (since is None or timedelta() <= NOON - since < timedelta(minutes=30))
+    if since is None or timedelta() <= NOON - since < timedelta(minutes=30):
+        return True
+    return finished is not None and MONOTONIC - finished < 1800
+
+
+def requests(observed: DeletionObserved) -> tuple[float | None, ...]:
+    return (observed.reconcile_requested, observed.went_past)
 
 
 def has_just_failed(observed: DeletionObserved) -> bool:
-    failure, at, asked = observed.last_failure, observed.last_failure_at, observed.reconcile_requested
-    if failure is None or at is None or (asked is not None and asked >= at):
+    failure, at = observed.last_failure, observed.last_failure_at
+    if failure is None or at is None or any(asked is not None and asked >= at for asked in requests(observed)):
         return False
     paced_elsewhere = isinstance(failure, errors.RefusedByModelArts | errors.PermissionDenied)
     return not paced_elsewhere and MONOTONIC - at < 30
@@ -165,7 +195,7 @@ def may_send(observed: DeletionObserved) -> bool:
         and (is_confirmed(observed) or not is_confirmation_asked_for(observed))
         and (is_another_node_pool_left(observed) or is_overridden(observed, "LastNodePool"))
         and is_a_slot_free(observed)
-        and not (record_is_clean(observed) and heirs(observed))
+        and not (record_is_clean(observed) and (heirs(observed) or observed.unplaced_twin is not None))
     )
 
 

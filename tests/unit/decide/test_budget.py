@@ -6,7 +6,7 @@ import pytest
 
 from modelarts_nodepool.decide.budget import BudgetView, view_budget
 from modelarts_nodepool.decide.decision import Release
-from modelarts_nodepool.decide.ledger import MOST, build_entry, merge_recent
+from modelarts_nodepool.decide.ledger import MOST, build_entry, left_lately, merge_recent
 from modelarts_nodepool.resource.account import AccountStatus, RecentDeletion
 from modelarts_nodepool.resource.objects import Account
 from modelarts_nodepool.resource.reasons import Reason
@@ -120,3 +120,30 @@ def test_a_release_is_entered_with_who_what_and_how(confirmation: str, is_confir
 def test_nothing_is_entered_where_nothing_of_the_cloud_is_known() -> None:
     observed = a_deletion(a_node_pool().finalized().being_deleted(), account=None)
     assert build_entry(observed, Release(Reason.RETAINED, "kept"), NOON) is None
+
+
+def an_account_that_remembers(*entries: RecentDeletion, region: str = "cn-north-4") -> Account:
+    account = an_account().in_region(region).build()
+    return Account(metadata=account.metadata, spec=account.spec, status=AccountStatus(recent_deletions=entries))
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_told"),
+    [
+        (an_entry("gone", NOON - HOUR, NOON - 3 * MINUTE + SECOND), True),
+        (an_entry("gone", NOON - HOUR, NOON + MINUTE), True),
+        (an_entry("gone", NOON - HOUR, NOON - 3 * MINUTE), False),
+        (an_entry("gone", None, NOON - SECOND), False),
+        (an_entry("gone", NOON).model_copy(update={"finished_time": None}), False),
+        (an_entry("gone", NOON).model_copy(update={"pool_name": "pool-b"}), False),
+    ],
+    ids=["lately", "by another clock", "long ago", "nothing sent", "not finished", "elsewhere"],
+)
+def test_what_left_its_resource_pool_lately_is_remembered(entry: RecentDeletion, *, is_told: bool) -> None:
+    identity = a_deletion().identity
+    assert identity is not None
+    expected = {"gone"} if is_told else set()
+    # Another account may name the same project.
+    accounts = (an_account_that_remembers(), an_account_that_remembers(entry))
+    assert left_lately(accounts, identity, NOON) == expected
+    assert left_lately([an_account_that_remembers(entry, region="cn-east-3")], identity, NOON) == set()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.record import accept, cap_future, fail, note_progress, write_ahead
+from modelarts_nodepool.decide.record import accept, cap_future, fail, note_progress, record_of, write_ahead
 from modelarts_nodepool.errors import (
     ClockSkew,
     CloudError,
@@ -21,7 +21,7 @@ from modelarts_nodepool.errors import (
     WrongEndpoint,
 )
 from modelarts_nodepool.resource.node_pool import CloudErrorRecord, Counts, DeletionRecord, SendOutcome
-from tests.support.builders import NOON
+from tests.support.builders import NOON, a_node_pool
 from tests.unit.decide.situations import HOUR, MINUTE, SECOND, sent
 
 FRACTION = timedelta(microseconds=654_321)
@@ -157,3 +157,15 @@ def test_a_sent_time_in_the_future_counts_as_when_it_was_first_seen() -> None:
     assert cap_future(sent(timedelta()), NOON) == sent(timedelta())
     capped = cap_future(sent(-HOUR), NOON + FRACTION)
     assert capped == sent(-HOUR).model_copy(update={"sent_time": NOON})
+
+
+def test_a_record_from_long_before_its_object_is_about_another_one() -> None:
+    restored = a_node_pool().created(NOON)
+    assert record_of(restored.build()) == NOTHING
+    for ago in (timedelta(), MINUTE, HOUR):
+        record = sent(ago, accepted=True)
+        assert record_of(restored.recording(record).build()) == record, "clocks may differ"
+    old = sent(HOUR + SECOND, accepted=True, attempt=3)
+    assert record_of(restored.recording(old).build()) == NOTHING
+    refused = old.model_copy(update={"sent_time": None})
+    assert record_of(restored.recording(refused).build()) == refused

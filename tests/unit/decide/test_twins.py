@@ -1,5 +1,6 @@
 """Row 5: several objects for one node pool. Only the last of them may delete it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -97,3 +98,23 @@ def test_a_deleted_twin_without_our_finalizer_is_out_of_our_hands() -> None:
 def test_once_a_delete_was_sent_nothing_is_handed_over() -> None:
     observed = a_deletion(twins=(a_twin().build(),), record=sent(HOUR, accepted=True))
     assert not isinstance(decide_deletion(observed, NOW), Release)
+
+
+def test_nothing_is_decided_while_the_namespace_of_a_twin_is_not_known() -> None:
+    unplaced = a_node_pool("renamed", "moved-to").standing_for("training-a").build()
+    observed = a_deletion(unplaced_twin=unplaced)
+    decision = decide_deletion(observed, NOW)
+    assert isinstance(decision, Hold)
+    assert decision.reason is Reason.DUPLICATE_OBJECT
+    assert decision.is_transient
+    assert "has not seen namespace moved-to yet" in decision.message
+    assert decision.message.endswith("kubectl get namespace moved-to --show-labels")
+    # One that is placed and lives takes over; what was sent goes on.
+    heir = a_twin().build()
+    assert isinstance(decide_deletion(replace(observed, twins=(heir,)), NOW), Release)
+    assert not isinstance(decide_deletion(replace(observed, record=sent(MINUTE)), NOW), Hold)
+
+
+def test_a_twin_out_of_a_backup_has_sent_nothing_itself() -> None:
+    restored = a_twin(NOON - MINUTE).being_deleted().recording(sent(2 * HOUR, accepted=True)).build()
+    assert decide(restored) == Send()
