@@ -7,6 +7,7 @@ here writes to the object.
 import logging
 from datetime import timedelta
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.observed import AccountView, LiveObserved
 from modelarts_nodepool.decide.status import LiveVerdict, decide_status
 from modelarts_nodepool.engine.counting import counted
@@ -65,6 +66,7 @@ class Mirror:
             if written is None or written.metadata.deleted is not None:
                 return
             current = written
+            self._report_restored(node_pool)
         verdict = self._decide(current)
         if verdict is None:
             return
@@ -145,6 +147,17 @@ class Mirror:
             if shown is not None and shown.counts is None:
                 since = poller.readable.get(shown.name, poller.tried_since)
         return timedelta(seconds=self._tools.clock.monotonic() - since)
+
+    def _report_restored(self, node_pool: NodePool) -> None:
+        """Only an object that was protected before has a status."""
+        if node_pool.status.observed_generation < 0:
+            return
+        words = (
+            "somebody removed this operator's finalizer, without which deleting the object loses sight of its node "
+            "pool; it is back; to drop the object and keep the node pool, set the policy, then delete it: "
+            f"{commands.retain(node_pool)}"
+        )
+        self._tools.recorder.record(node_pool, EventType.WARNING, "FinalizerRestored", words)
 
     def _report(self, before: NodePool, after: NodePoolStatus) -> None:
         old = find_condition(before.status.conditions, ConditionType.NODES_HEALTHY)

@@ -63,3 +63,9 @@ def test_query_is_encoded_as_the_signature_needs_it() -> None:
     call = Call(Operation.LIST_NODE_POOL_NODES, "P", "pool-a", "np", (("continue", "a b/+=&é"),))
     assert call.target == "/v2/P/pools/pool-a/nodepools/np/nodes?continue=a%20b%2F%2B%3D%26%C3%A9"
     assert "continue" not in call.title
+
+
+def test_only_the_deletion_of_a_node_pool_changes_anything_in_the_cloud() -> None:
+    methods = {operation: Call(operation, "P", "pool-a", "np").method for operation in Operation}
+    assert {operation for operation, method in methods.items() if method != "GET"} == {Operation.DELETE_NODE_POOL}
+    assert methods[Operation.DELETE_NODE_POOL] == "DELETE"
