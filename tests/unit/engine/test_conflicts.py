@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing_extensions import override
 
 from modelarts_nodepool.engine.accounts import Accounts
-from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.deletion import CHANGES_IN_A_ROW, Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.pollers import Pollers
@@ -15,6 +14,7 @@ from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ObjectChanged
 from modelarts_nodepool.kube.events import EventRecorder
+from tests.support.clouds import a_clouds
 from tests.unit.engine.test_fence import ACCOUNT, OBJECT, Body, CountingCloud, HandClock, SlowCluster
 
 UID = OBJECT["metadata"]["uid"]
@@ -37,7 +37,7 @@ async def test_writes_that_are_refused_for_ever_are_tried_with_pauses() -> None:
     clock, cloud = HandClock(), CountingCloud()
     cluster = RefusingCluster(clock, 0.0, 0.0)
     registry = Registry(clock)
-    clouds = Clouds(cluster, clock, "operator", lambda *_: cloud)
+    clouds = a_clouds(cluster, clock, cloud)
     pollers, recorder = Pollers(registry, clouds, clock), EventRecorder(cluster)
     tools = Tools(registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=recorder)
     registry.take_account({"metadata": dict(ACCOUNT.metadata), "spec": dict(ACCOUNT.spec)})

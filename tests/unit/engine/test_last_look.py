@@ -9,7 +9,6 @@ import pytest
 from typing_extensions import override
 
 from modelarts_nodepool.engine.accounts import Accounts
-from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.pollers import Pollers
@@ -18,6 +17,7 @@ from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.kube.events import EventRecorder
 from tests.support.builders import a_node_pool
+from tests.support.clouds import a_clouds
 from tests.unit.engine.test_fence import ACCOUNT, OBJECT, Body, CountingCloud, HandClock, SlowCluster
 
 UID = OBJECT["metadata"]["uid"]
@@ -114,7 +114,7 @@ async def test_what_changes_while_the_write_ahead_is_under_way_counts(
     clock, cloud = HandClock(), CountingCloud()
     cluster = ChangingCluster(clock, happens=happens)
     registry = cluster.registry = Registry(clock)
-    clouds = Clouds(cluster, clock, "operator", lambda *_: cloud)
+    clouds = a_clouds(cluster, clock, cloud)
     pollers = Pollers(registry, clouds, clock)
     recorder = EventRecorder(cluster)
     tools = Tools(registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=recorder)

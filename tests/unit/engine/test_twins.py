@@ -5,13 +5,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.ports import ModelArts
 from tests.support.builders import PROJECT, AccountBuilder, NodePoolBuilder, a_node_pool, an_account
+from tests.support.clouds import a_clouds
 from tests.unit.engine.test_send import StandingClock
 
 T = TypeVar("T")
@@ -34,15 +33,11 @@ class NoCluster:
         raise NotImplementedError
 
 
-def no_cloud(*_: object) -> ModelArts:
-    raise NotImplementedError
-
-
 def tools_that_know(other: NodePoolBuilder, **second: object) -> Tools:
     """Two accounts, an object of each; `second` is special about the second account."""
     clock, cluster = StandingClock(), NoCluster()
     registry = Registry(clock)
-    clouds = Clouds(cluster, clock, "operator", no_cloud)
+    clouds = a_clouds(cluster, clock)
     for account, spec in ((an_account(), {}), (an_account("second"), second)):
         registry.take_account(to_body(account, spec))
     for object_ in (MINE, other):
