@@ -17,7 +17,8 @@ docs/operations/troubleshooting.md):
     │   ├── RefusedByModelArts   400, 409: understood and not done
     │   │   └── Conflict         409: may mean that a deletion is already in effect
     │   └── CloudUnavailable     try again later; never read as "gone"
-    │       ├── Throttled        429
+    │       ├── Throttled        429, or a pause that a 429 asked for: the request had no effect
+    │       ├── CircuitOpen      not sent: the calls before it were not answered
     │       ├── Unreachable      no connection was made: the request had no effect
     │       ├── NoAnswer         sent, then time-out or reset: the effect is unknown
     │       ├── ServerFailure    5xx: the effect is unknown
@@ -145,7 +146,13 @@ class CloudUnavailable(CloudError):
 
 
 class Throttled(CloudUnavailable):
-    """429; `retry_after` is what the server asked for, capped."""
+    """429, or held back since one; `retry_after` is what the server asked for, capped."""
+
+    had_no_effect = True
+
+
+class CircuitOpen(CloudUnavailable):
+    """Nothing was sent: so many calls in a row were not answered that one is tried at a time."""
 
     had_no_effect = True
 

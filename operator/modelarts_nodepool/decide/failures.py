@@ -5,11 +5,12 @@ Only four classes of failure need a person; everything else is the cloud being o
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from enum import StrEnum
 
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.decision import Hold
 from modelarts_nodepool.decide.observed import Failure
-from modelarts_nodepool.errors import CloudError
+from modelarts_nodepool.errors import CircuitOpen, CloudError, Conflict, Throttled
 from modelarts_nodepool.resource.conditions import Condition, ConditionType, Said
 from modelarts_nodepool.resource.objects import NodePool
 from modelarts_nodepool.resource.reasons import Reason
@@ -30,6 +31,8 @@ _FOR_PEOPLE = {
     )
 }
 
+_EXPECTED = (Throttled, Conflict, CircuitOpen)
+
 # The words of these change with every answer (times, breakers, request ids) and say the same: the first stand.
 _STEADY = frozenset(
     {
@@ -41,14 +44,30 @@ _STEADY = frozenset(
 )
 
 
+class FailureClass(StrEnum):
+    """Who or what ends a failure: a person, somebody else's patience, or the next try."""
+
+    STALLED = "Stalled"
+    WAITING = "Waiting"
+    TRANSIENT = "Transient"
+
+
 def reason_of(failure: Failure) -> Reason:
     """The class of a failure as users see it. Never a "not found" and never a refusal: those are for DELETEs."""
     return _FOR_PEOPLE.get(failure.reason, Reason.CLOUD_UNAVAILABLE)
 
 
+def class_of(failure: Failure) -> FailureClass:
+    """What has to happen before the same call can work."""
+    if reason_of(failure) is not Reason.CLOUD_UNAVAILABLE:
+        return FailureClass.STALLED
+    # The cloud works on it, or asked for patience: nothing is wrong.
+    return FailureClass.WAITING if isinstance(failure, _EXPECTED) else FailureClass.TRANSIENT
+
+
 def needs_a_person(failure: Failure) -> bool:
     """Whether trying again cannot help until somebody mends something."""
-    return reason_of(failure) is not Reason.CLOUD_UNAVAILABLE
+    return class_of(failure) is FailureClass.STALLED
 
 
 def asked_pause(failure: Failure, usual: timedelta = RETRY_AFTER) -> timedelta:
@@ -62,7 +81,8 @@ def hold_for(node_pool: NodePool, failure: Failure, what: str, retry_after: time
     said = str(failure).rstrip(". ")
     reason = reason_of(failure)
     if not needs_a_person(failure):
-        words = f"{what}: {said}; tried again by itself; details: {commands.describe(node_pool)}"
+        when = "goes on by itself" if class_of(failure) is FailureClass.WAITING else "tried again by itself"
+        words = f"{what}: {said}; {when}; details: {commands.describe(node_pool)}"
         return Hold(reason, words, retry_after, is_transient=True)
     words = (
         f"{what}: {said}; mend that, looking at: {commands.describe_account(node_pool)}; or let the object go and "

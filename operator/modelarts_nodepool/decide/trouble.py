@@ -104,8 +104,9 @@ def _absence_trouble(observed: LiveObserved) -> Trouble | None:
     name = node_pool.node_pool_name
     if name in observed.seen.node_pools:
         return None
-    others = sorted(observed.seen.node_pools)
-    shown = ", ".join(others[:_NAMED_NODE_POOLS]) + (", …" if len(others) > _NAMED_NODE_POOLS else "")
+    # The cloud's own words: a name that could not be an object's is counted and not quoted.
+    others = sorted(filter(is_valid_name, observed.seen.node_pools))[:_NAMED_NODE_POOLS]
+    shown = ", ".join([*others, "…"] if len(others) < len(observed.seen.node_pools) else others)
     words = (
         f"resource pool {node_pool.spec.pool_name} has no node pool {name} (it has: {shown or 'no node pools'}); "
         f"correct the name in a new object, or delete this one: {commands.delete(node_pool)}"

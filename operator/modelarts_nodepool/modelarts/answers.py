@@ -5,7 +5,7 @@ Built by modelarts/transport.py, read by modelarts/faults.py and modelarts/readi
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +13,10 @@ from email.utils import parsedate_to_datetime
 from modelarts_nodepool.modelarts.words import plain_words
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._:-]{1,128}")
+# ModelArts and its gateway; IAM. HTTP names are compared without regard to case: `headers` has them in lower case.
+_REQUEST_ID_HEADERS = ("x-request-id", "x-iam-trace-id")
+# A 403 of an identity policy may carry it (SDK core): it encodes who asked for what, and is of use to nobody here.
+_ENCODED = re.compile(r'"encoded_authorization_message"\s*:\s*"(?:[^"\\]|\\.)*"?\s*,?\s*')
 _DEEPEST = 5
 # The pairs of keys that error bodies use, in the order in which the official SDK looks for them.
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
@@ -30,19 +34,20 @@ class Answer:
     @property
     def request_id(self) -> str | None:
         """X-Request-Id, else `request_id` of an error body."""
-        return _as_request_id(self.headers.get("x-request-id")) or self._request_id_in_body()
+        found = (_as_request_id(self.headers.get(name)) for name in _REQUEST_ID_HEADERS)
+        return next((each for each in found if each), None) or self._request_id_in_body()
 
     @property
-    def date(self) -> datetime | None:
-        """The server's clock, by its Date header."""
-        return parse_http_date(self.headers.get("date", ""))
+    def server_time(self) -> datetime | None:
+        """The server's clock, by its Date header; None where there is none, or a cache answers with an old one."""
+        return None if "age" in self.headers else parse_http_date(self.headers.get("date", ""))
 
     def _request_id_in_body(self) -> str | None:
         # A success carries none in its body, and parsing a long list twice for it would be waste.
         if self.status < 400:  # noqa: PLR2004 - where HTTP errors begin
             return None
-        document = parse_json(self.body)
-        return _as_request_id(document.get("request_id")) if isinstance(document, dict) else None
+        found = (_as_request_id(part.get("request_id")) for part in _parts(parse_json(self.body)))
+        return next((each for each in found if each), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,8 @@ def parse_json(body: bytes) -> object:
 
 def read_error(body: bytes) -> ErrorBody:
     """The code and the words of an error body; raw text as words where it has no known form."""
-    raw = body[:20_000].decode(errors="replace")
-    code, words = _find_pair(parse_json(body), 0)
+    raw = _ENCODED.sub("", body[:20_000].decode(errors="replace"))
+    code, words = _find_pair(list(_parts(parse_json(body))))
     return ErrorBody(code=plain_words(code, 64) if code else None, words=words or raw)
 
 
@@ -88,17 +93,26 @@ def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _find_pair(document: object, depth: int) -> tuple[str | None, str | None]:
+def _parts(document: object, depth: int = 0) -> Iterator[dict[str, object]]:
+    """The document and the objects in it, from the outside in."""
     if not isinstance(document, dict) or depth > _DEEPEST:
-        return None, None
-    for code_key, words_key in _PAIRS:
-        if code_key in document or words_key in document:
-            return _as_text(document.get(code_key)), _as_text(document.get(words_key))
+        return
+    yield document
     for value in document.values():
-        found = _find_pair(value, depth + 1)
-        if found != (None, None):
-            return found
-    return None, None
+        yield from _parts(value, depth + 1)
+
+
+def _find_pair(parts: list[dict[str, object]]) -> tuple[str | None, str | None]:
+    """A whole pair wherever it is, else the outermost half of one."""
+    halves: tuple[str | None, str | None] = (None, None)
+    for part in parts:
+        for code_key, words_key in _PAIRS:
+            pair = _as_text(part.get(code_key)), _as_text(part.get(words_key))
+            if all(pair):
+                return pair
+            if halves == (None, None):
+                halves = pair
+    return halves
 
 
 def _as_text(value: object) -> str | None:

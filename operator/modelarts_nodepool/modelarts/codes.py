@@ -22,6 +22,9 @@ MODELARTS_CREDENTIALS = frozenset({"ModelArts.0203", "ModelArts.0206"})
 # Too many requests. APIG, and seen for a daily quota; the others OTC.
 GATEWAY_THROTTLED = frozenset({"0308"})
 MODELARTS_THROTTLED = frozenset({"ModelArts.2799", "ModelArts.4206", "ModelArts.6101"})
+# The gateway's message names the limit and its window, as in "limit:60,time:1 minute"; a window of a day or more,
+# or the word itself, is a quota that does not free within minutes. Seen.
+_DAILY_QUOTA = re.compile(r"\bdaily\b|\bper day\b|\bquota (?:of|for) (?:the|to)[ -]?day\b|\btime\s*[:=]\s*\d+ ?days?\b")
 
 # "Operations conflict, later." OTC.
 MODELARTS_CONFLICT = frozenset({"ModelArts.5044"})
@@ -50,6 +53,11 @@ def gateway_number(code: str | None) -> str | None:
 def is_modelarts_code(code: str | None) -> bool:
     """Whether ModelArts itself speaks, not the gateway before it."""
     return bool(code) and str(code).startswith(MODELARTS_PREFIX)
+
+
+def says_daily_quota(words: str) -> bool:
+    """Whether a message of throttling is about a quota of the day rather than of a minute."""
+    return _DAILY_QUOTA.search(words.lower()) is not None
 
 
 def says_not_found(words: str, names: tuple[str, ...]) -> bool:

@@ -21,6 +21,8 @@ from modelarts_nodepool.resource.model import to_timestamp
 LARGEST_CLOCK_SKEW = timedelta(minutes=15)
 # No longer waits than this on a server's word: a wrong header must not stop the operator for days.
 LONGEST_RETRY_AFTER = timedelta(minutes=5)
+# A quota of the day frees at a time that nobody tells: asked again once an hour.
+DAILY_QUOTA_RETRY_AFTER = timedelta(hours=1)
 # What fits a status field of ours (resource/node_pool.py, CloudErrorRecord).
 _LONGEST_MESSAGE = 1000
 
@@ -77,8 +79,14 @@ def fault_of(call: Call, answer: Answer, now: datetime, hidden: Collection[str] 
         status=fault.status,
         code=fault.code,
         request_id=answer.request_id,
-        retry_after=parse_retry_after(answer.headers.get("retry-after"), now),
+        retry_after=_retry_after(fault, meaning.kind),
     )
+
+
+def _retry_after(fault: Fault, kind: type[errors.CloudError]) -> timedelta | None:
+    if kind is errors.Throttled and codes.says_daily_quota(fault.body.words):
+        return DAILY_QUOTA_RETRY_AFTER
+    return parse_retry_after(fault.answer.headers.get("retry-after"), fault.now)
 
 
 def parse_retry_after(text: str | None, now: datetime) -> timedelta | None:
@@ -112,7 +120,7 @@ def _credentials(fault: Fault) -> Meaning | None:
     )
     if not rejected:
         return None
-    theirs = fault.answer.date
+    theirs = fault.answer.server_time
     if theirs is not None and abs(theirs - fault.now) > LARGEST_CLOCK_SKEW:
         return Meaning(
             errors.ClockSkew,
@@ -131,7 +139,11 @@ def _throttled(fault: Fault) -> Meaning | None:
         or fault.gateway in codes.GATEWAY_THROTTLED
         or fault.code in codes.MODELARTS_THROTTLED
     )
-    return Meaning(errors.Throttled, "It is asked again later by itself") if throttled else None
+    if not throttled:
+        return None
+    if codes.says_daily_quota(fault.body.words):
+        return Meaning(errors.Throttled, "The quota of the day is used: it is asked again once an hour by itself")
+    return Meaning(errors.Throttled, "It is asked again later by itself")
 
 
 def _permission(fault: Fault) -> Meaning | None:

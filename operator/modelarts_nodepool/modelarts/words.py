@@ -4,9 +4,11 @@ import reprlib
 import unicodedata
 from collections.abc import Collection
 
-# Cc control, Cf format (with the bidirectional overrides), Cs lone surrogates (not valid UTF-8), Co private
-# use, Cn unassigned, Zl and Zp line and paragraph separators.
+# Cc control, Cf format (with bidirectional overrides and what has no width), Cs lone surrogates (not valid UTF-8),
+# Co private use, Cn unassigned, Zl and Zp line and paragraph separators.
 _UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Letters and marks that show as nothing: fillers, joiners, the empty Braille cell.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _HIDDEN = "[hidden]"
 _SHORTEST_SECRET = 4
 # A text is looked at up to here, so that a huge body costs little.
@@ -24,7 +26,7 @@ def plain_words(text: str, limit: int = 500, hidden: Collection[str] = ()) -> st
     line = "".join(
         " " if character.isspace() else character
         for character in text[:_READ_AT_MOST]
-        if character.isspace() or unicodedata.category(character) not in _UNWANTED
+        if character.isspace() or (character not in _BLANK and unicodedata.category(character) not in _UNWANTED)
     )
     for secret in sorted(hidden, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:

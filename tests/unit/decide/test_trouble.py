@@ -97,6 +97,11 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
         Reason.NODE_POOL_NOT_FOUND,
         "other-4); correct",
     ),
+    "no-node-pool-but-an-evil-name": (
+        an_observation(YOUNG, seen=a_listing(a_cloud_node_pool("evil\u202e" + "x" * 40_000), a_cloud_node_pool("b"))),
+        Reason.NODE_POOL_NOT_FOUND,
+        "(it has: b, …); correct",
+    ),
     "no-node-pool-at-all": (
         an_observation(YOUNG, seen=a_listing()),
         Reason.NODE_POOL_NOT_FOUND,

@@ -27,12 +27,27 @@ CODE = "ModelArts.50004000"
             "No.",
         ),
         ({"something": "else"}, None, json.dumps({"something": "else"})),
+        ({"message": "Outside.", "error": {"error_code": CODE, "error_msg": "Inside."}}, CODE, "Inside."),
     ],
-    ids=["snake", "camel", "bare", "iam", "nested", "code only", "words only", "null words", "policy", "other"],
+    ids=["snake", "camel", "bare", "iam", "nested", "code only", "words only", "null words", "policy", "other", "half"],
 )
 def test_every_form_of_error_body_is_read(body: object, code: str | None, words: str) -> None:
     error = read_error(json.dumps(body).encode())
     assert (error.code, error.words) == (code, words)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error_code": "IAM.0002", "encoded_authorization_message": "XXENCODEDXX"}',
+        b'{"encoded_authorization_message": "XXENC\\"ODEDXX", "more": 1}',
+        b'{"a": {"encoded_authorization_message" : "XXENCODEDXX"}}',
+        b'{"error_code": "IAM.0002", "encoded_authorization_message": "XXENCODEDXX',
+    ],
+    ids=["without words", "quote in it", "nested", "broken off"],
+)
+def test_encoded_authorization_message_is_never_quoted(body: bytes) -> None:
+    assert "XX" not in read_error(body).words
 
 
 @pytest.mark.parametrize("body", [b"<html>no</html>", b'{"error_code": "Mo', b"", b"\xff\xfe\xfd", b"[" * 100_000])
@@ -65,6 +80,15 @@ def test_request_id_comes_from_the_header_before_the_body() -> None:
     body = b'{"request_id": "from-body"}'
     assert Answer(400, {"x-request-id": "from-header"}, body).request_id == "from-header"
     assert Answer(400, {}, body).request_id == "from-body"
+    assert Answer(401, {}, b'{"error": {"code": 401, "request_id": "inside"}}').request_id == "inside"
+    assert Answer(401, {"x-iam-trace-id": "of-iam"}, body).request_id == "of-iam"
+
+
+def test_date_of_an_answer_out_of_a_cache_says_nothing_about_the_servers_clock() -> None:
+    date = "Mon, 23 Nov 2026 11:08:55 GMT"
+    assert Answer(401, {"date": date}, b"").server_time is not None
+    assert Answer(401, {"date": date, "age": "3600"}, b"").server_time is None
+    assert Answer(401, {}, b"").server_time is None
 
 
 @pytest.mark.parametrize("text", ["", "a b", "x" * 129, "a\x1b[31m", "<script>"])

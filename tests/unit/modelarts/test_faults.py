@@ -152,6 +152,16 @@ def test_rejection_by_a_server_of_another_time_is_clock_skew(minutes: int) -> No
     assert "chronyc tracking" in found.message
 
 
+def test_stale_date_of_a_cache_is_not_taken_for_clock_skew() -> None:
+    date = format_datetime(NOW - timedelta(hours=2), usegmt=True)
+    assert type(fault(DELETE, 401, "APIG.0301", "no", date=date, age="7200")) is errors.CredentialsRejected
+
+
+def test_skewed_clock_is_told_before_a_forbidden_key() -> None:
+    date = format_datetime(NOW - timedelta(hours=2), usegmt=True)
+    assert type(fault(DELETE, 403, "APIGW.0301", "no", date=date)) is errors.ClockSkew
+
+
 @pytest.mark.parametrize("date", ["", "yesterday", format_datetime(NOW + timedelta(minutes=14), usegmt=True)])
 def test_rejection_within_the_allowed_skew_is_about_the_key(date: str) -> None:
     assert type(fault(DELETE, 401, "APIG.0301", "no", date=date)) is errors.CredentialsRejected
@@ -185,6 +195,30 @@ def test_retry_after_is_bounded(text: str | None, seconds: int | None) -> None:
 def test_throttled_keeps_code_request_id_and_the_time_asked_for() -> None:
     found = fault(SHOW, 429, "APIG.0308", "limit", retry_after="9", x_request_id="req-1")
     assert (found.code, found.request_id, found.retry_after) == ("APIG.0308", "req-1", timedelta(seconds=9))
+
+
+@pytest.mark.parametrize(
+    ("words", "pause"),
+    [
+        ("The throttling threshold has been reached: policy user over ratelimit,limit:60,time:1 minute", None),
+        (
+            "The throttling threshold has been reached: policy user over ratelimit,limit:9,time:1 day",
+            timedelta(hours=1),
+        ),
+        ("Daily quota exhausted", timedelta(hours=1)),
+        ("limit of 500 requests per day", timedelta(hours=1)),
+        ("Try again another day", None),
+    ],
+)
+def test_quota_of_the_day_is_waited_for_longer_than_a_burst(words: str, pause: timedelta | None) -> None:
+    assert fault(SHOW, 429, "APIG.0308", words).retry_after == pause
+    assert fault(SHOW, 429, "APIG.0308", words, retry_after="5").retry_after == (pause or timedelta(seconds=5))
+
+
+def test_only_throttling_speaks_of_quotas() -> None:
+    assert fault(SHOW, 400, "ModelArts.50004000", "Daily quota exhausted", retry_after="5").retry_after == timedelta(
+        seconds=5
+    )
 
 
 def test_message_names_the_object_and_holds_neither_secrets_nor_control_characters() -> None:

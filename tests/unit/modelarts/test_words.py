@@ -18,6 +18,10 @@ def test_direction_overrides_and_colours_of_a_terminal_are_removed() -> None:
     assert plain_words("a\u202eb\x1b[31mc\r\nd\x00") == "ab[31mc d"
 
 
+def test_what_shows_as_nothing_is_removed() -> None:
+    assert plain_words("a\u200bb\u200dc\ufeffd\u2060e\u3164f\u2800g\u034fh") == "abcdefgh"
+
+
 @given(st.text("ABCDEF0123456789", min_size=8, max_size=30), st.text(max_size=30), st.text(max_size=30))
 def test_secret_never_shows_even_where_the_text_is_cut(secret: str, before: str, after: str) -> None:
     for limit in (12, 20, 500):
