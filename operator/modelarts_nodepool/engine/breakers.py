@@ -1,5 +1,7 @@
 """Keeps a wrong key from being locked: a rejected key rests for five minutes, an unknown one is tried by few calls.
 
+A clock that is off spoils signatures as well, so the key rests then too, until somebody sets the clock.
+
 Called by engine/clouds.py around each call to the cloud. Knows keys by their digest alone.
 """
 
@@ -7,11 +9,18 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
 from modelarts_nodepool.engine.logins import Login
-from modelarts_nodepool.errors import CredentialsRejected, NotFound, PermissionDenied, RefusedByModelArts
+from modelarts_nodepool.errors import (
+    ClockSkew,
+    CredentialsRejected,
+    NotFound,
+    PermissionDenied,
+    RefusedByModelArts,
+)
 from modelarts_nodepool.ports import AccessKey, Clock, ModelArts
 
 logger = logging.getLogger(__name__)
@@ -24,6 +33,17 @@ REJECTED_FOR = timedelta(minutes=5)
 # A key that has not been accepted yet is used by so few calls at a time: after a restart all resource pools ask at
 # once, and a wrong key would be locked before the first answer is in.
 TRIALS_AT_ONCE = 2
+# By more than this the two clocks drift apart only when one of them is set.
+CLOCK_WAS_SET_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejection:
+    """What was said, when (monotonic seconds), and how far the wall clock was then ahead of the monotonic one."""
+
+    at: float
+    clock_offset: float
+    error: CredentialsRejected | ClockSkew
 
 
 class RejectedBefore(CredentialsRejected):
@@ -35,7 +55,7 @@ class Breakers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rejected: dict[str, tuple[float, str]] = {}
+        self._rejected: dict[str, _Rejection] = {}
         self._accepted: set[str] = set()
         self._trials: dict[str, asyncio.Semaphore] = {}
 
@@ -56,7 +76,7 @@ class Breakers:
         return await self._attempt(other, operation)
 
     def check(self, login: Login) -> None:
-        """Raise CredentialsRejected where the key was lately rejected."""
+        """Raise CredentialsRejected or ClockSkew where the key was lately rejected."""
         self._refuse_rejected(login, _digest(login.key))
 
     async def _attempt(self, login: Login, operation: Operation[T]) -> T:
@@ -68,17 +88,18 @@ class Breakers:
             self._refuse_rejected(login, digest)
             if digest in self._rejected:
                 # One probe: whoever asks next is refused again until its answer is in.
-                self._rejected[digest] = (self._clock.monotonic(), self._rejected[digest][1])
+                self._reject(digest, self._rejected[digest].error)
             return await self._call(login, digest, operation)
 
     async def _call(self, login: Login, digest: str, operation: Operation[T]) -> T:
         try:
             answer = await operation(login.client)
-        except CredentialsRejected as error:
+        except (CredentialsRejected, ClockSkew) as error:
             self._accepted.discard(digest)
-            self._rejected[digest] = (self._clock.monotonic(), error.message)
+            self._reject(digest, error)
             logger.warning(
-                "access key rejected; it is not used for five minutes, another one is used at once: %s",
+                "access key not accepted (%s); it is not used for five minutes, another one is used at once: %s",
+                error.reason,
                 login.remedy,
                 extra={"account": login.of.metadata.name, "requestId": error.request_id},
             )
@@ -94,11 +115,23 @@ class Breakers:
         self._trials.pop(digest, None)
         self._accepted.add(digest)
 
+    def _reject(self, digest: str, error: CredentialsRejected | ClockSkew) -> None:
+        self._rejected[digest] = _Rejection(self._clock.monotonic(), self._clock_offset(), error)
+
     def _refuse_rejected(self, login: Login, digest: str) -> None:
-        since, words = self._rejected.get(digest, (float("-inf"), ""))
-        if self._clock.monotonic() - since >= REJECTED_FOR.total_seconds():
+        found = self._rejected.get(digest)
+        if found is None or self._clock.monotonic() - found.at >= REJECTED_FOR.total_seconds():
             return
-        raise RejectedBefore(f"{words}; the key is not used for five minutes, lest it be locked; {login.remedy}")
+        words = found.error.message.rstrip(". ")
+        if isinstance(found.error, CredentialsRejected):
+            words = f"{words}; the key is not used for five minutes, lest it be locked; {login.remedy}"
+            raise RejectedBefore(words)
+        if abs(self._clock_offset() - found.clock_offset) < CLOCK_WAS_SET_SECONDS:
+            words = f"{words}; nothing is signed for five minutes, or until the clock is set, lest the key be locked"
+            raise ClockSkew(words)
+
+    def _clock_offset(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
 
 
 def _digest(key: AccessKey) -> str:

@@ -17,6 +17,7 @@ from modelarts_nodepool.decide.record import cap_future, note_progress, record_o
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import (
+    ClockSkew,
     CloudError,
     CloudUnavailable,
     ClusterError,
@@ -165,8 +166,9 @@ class Facts:
             self.sent_seen.setdefault(self.record.sent_time, first)
 
     def _forget_login_failure(self, listing: Evidence[NodePoolListing] | None) -> None:
-        """A later look that worked shows that the credentials do again: a mended Secret is used at once."""
-        if not isinstance(self.last_failure, CredentialsRejected | CredentialsUnavailable) or listing is None:
+        """A later look that worked shows that signing does again: a mended Secret or clock is used at once."""
+        login_failures = CredentialsRejected | CredentialsUnavailable | ClockSkew
+        if not isinstance(self.last_failure, login_failures) or listing is None:
             return
         if listing.value is not None and self.last_failure_at is not None and listing.begun > self.last_failure_at:
             self.last_failure, self.last_failure_at = None, None

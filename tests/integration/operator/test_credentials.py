@@ -174,6 +174,13 @@ def test_a_clock_that_is_off_is_told_apart_from_a_wrong_key(tenant: Tenant) -> N
     tenant.cloud.change({"timings": {"clockSkewSeconds": 3600}})
     try:
         tenant.until_ready("training-a", "ClockSkew", "False")
+        tenant.until_true(lambda: account_says(tenant, "False", "ClockSkew"), "the account says so, too")
+        since = tenant.cloud.last
+        time.sleep(SOME_POLLS_SECONDS)
+        assert not tenant.cloud.requests(tenant.resource_pool, since=since), "signed again, and the key in danger"
     finally:
         tenant.cloud.change({"timings": {"clockSkewSeconds": 0}})
+    # Ours was not set, so this key rests for five minutes; another one is used at once.
+    tenant.put_key()
     tenant.until_ready("training-a", seconds=15)
+    tenant.until_true(lambda: account_says(tenant, "True", "CredentialsValid"), "the account says so, too")

@@ -34,11 +34,14 @@ ACCOUNT = an_account().polling(EVERY, EVERY).build()
 
 
 class HandClock:
+    """`ahead` is by how much the wall clock was set."""
+
     def __init__(self) -> None:
         self.seconds = 1000.0
+        self.ahead = timedelta()
 
     def now(self) -> datetime:
-        return NOON
+        return NOON + timedelta(seconds=self.seconds) + self.ahead
 
     def monotonic(self) -> float:
         return self.seconds
