@@ -159,7 +159,10 @@ class Operator:
         clock, settings = self._clock, self._settings
         cluster = KubeCluster(self._connection)
         registry = Registry(clock)
-        clouds = Clouds(cluster, clock, settings.operator_namespace, self._connect, self._build_sources())
+        sources = self._build_sources()
+        clouds = Clouds(
+            cluster, clock, settings.operator_namespace, self._connect, sources, limits=settings.cloud_limits
+        )
         recorder = EventRecorder(cluster)
         tools = Tools(
             registry=registry,

@@ -19,8 +19,11 @@ from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.logs import set_up_logging
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.settings import (
+    DEFAULT_CLOUD_BURST,
+    DEFAULT_CLOUD_RATE,
     DEFAULT_HTTP_HOST,
     DEFAULT_HTTP_PORT,
+    CloudLimits,
     LogFormat,
     LogLevel,
     Settings,
@@ -79,6 +82,24 @@ def cli() -> None:
     help="Work only while holding the Lease in the operator's namespace, so that two replicas never both do.",
 )
 @click.option(
+    "--cloud-rate",
+    default=DEFAULT_CLOUD_RATE,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    envvar=f"{PREFIX}_CLOUD_RATE",
+    show_envvar=True,
+    help="Requests a second to ModelArts with one access key, in the long run. Deletions go before polls.",
+)
+@click.option(
+    "--cloud-burst",
+    default=DEFAULT_CLOUD_BURST,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    envvar=f"{PREFIX}_CLOUD_BURST",
+    show_envvar=True,
+    help="How many of them at once. A quarter of it, or of a second's worth, is kept from polls.",
+)
+@click.option(
     "--log-format",
     default=LogFormat.JSON.value,
     show_default=True,
@@ -108,6 +129,8 @@ def run(
     http_host: str,
     http_port: int,
     leader_election: bool,  # noqa: FBT001 - a flag
+    cloud_rate: int,
+    cloud_burst: int,
     log_format: str,
     log_level: str,
     watch_timeout: timedelta,
@@ -133,6 +156,7 @@ def run(
         watch_timeout=watch_timeout,
         sweep_interval=sweep_interval,
         kubeconfig=kubeconfig,
+        cloud_limits=CloudLimits(cloud_rate, cloud_burst),
     )
     _serve(settings)
 

@@ -48,6 +48,13 @@ RECONCILE_SECONDS = Histogram(
     registry=REGISTRY,
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60),
 )
+CLOUD_DELAYED = Counter(
+    "cloud_requests_delayed_total",
+    "Calls to ModelArts that waited for the rate limit of their access key, by lane (deletion, look, poll).",
+    ("lane",),
+    namespace=_PREFIX,
+    registry=REGISTRY,
+)
 STATUS_WRITES = Counter(
     "status_writes_total", "Status writes to node pool objects.", namespace=_PREFIX, registry=REGISTRY
 )

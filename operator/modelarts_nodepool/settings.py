@@ -29,6 +29,11 @@ DEFAULT_HTTP_HOST = "0.0.0.0"  # noqa: S104 - the kubelet probes the Pod's addre
 DEFAULT_HTTP_PORT = 8080
 
 
+# For each access key. ModelArts publishes no limits: a fuse, far above what polls need (docs/operations/limits.md).
+DEFAULT_CLOUD_RATE = 300
+DEFAULT_CLOUD_BURST = 600
+
+
 class LogFormat(StrEnum):
     """How a log line looks."""
 
@@ -43,6 +48,14 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudLimits:
+    """How many requests to ModelArts one access key makes: `rate` a second in the long run, `burst` at once."""
+
+    rate: float = DEFAULT_CLOUD_RATE
+    burst: int = DEFAULT_CLOUD_BURST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +82,4 @@ class Settings:
     metadata_endpoint: str | None = None
     sts_endpoint: str | None = None
     login_environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    cloud_limits: CloudLimits = field(default_factory=CloudLimits)

@@ -4,6 +4,7 @@ from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.ports import AccessKey, Clock, Cluster, Connections, ModelArts
 from modelarts_nodepool.resource.objects import Account
+from modelarts_nodepool.settings import CloudLimits
 
 
 class Connected:
@@ -19,11 +20,16 @@ class Connected:
         pass
 
 
-def a_clouds(cluster: Cluster, clock: Clock, cloud: ModelArts | None = None) -> Clouds:
+def a_clouds(
+    cluster: Cluster,
+    clock: Clock,
+    cloud: ModelArts | None = None,
+    limits: CloudLimits = CloudLimits(),  # noqa: B008 - frozen
+) -> Clouds:
     """Clouds whose Secrets are in `cluster`. Without a cloud, nobody may want to call one."""
 
     def connect(_: Account) -> Connections:
         assert cloud is not None, "a call to the cloud that nobody expects"
         return Connected(cloud)
 
-    return Clouds(cluster, clock, "operator", connect, Sources(clock))
+    return Clouds(cluster, clock, "operator", connect, Sources(clock), limits)

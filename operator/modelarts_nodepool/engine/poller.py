@@ -6,14 +6,17 @@ asks for a LIST that begins after a given moment by `look`; several that ask at 
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.engine.spreading import Spreading
 from modelarts_nodepool.errors import CloudError, CloudUnavailable, CredentialsUnavailable
-from modelarts_nodepool.ports import Clock, NodePoolListing
+from modelarts_nodepool.modelarts.limits import Lane, Urgency
+from modelarts_nodepool.ports import Clock, ModelArts, NodePoolListing
 from modelarts_nodepool.resource.objects import Account
 
 logger = logging.getLogger(__name__)
@@ -53,6 +56,8 @@ class Poller:
     clouds: Clouds
     clock: Clock
     on_look: Callable[["Poller"], None]
+    crowd: Callable[[], int] = lambda: 1
+    jitter: Callable[[], float] = random.random
     tried_since: float = 0.0
     latest: Evidence[NodePoolListing] | None = None
     good: Evidence[NodePoolListing] | None = None
@@ -62,11 +67,18 @@ class Poller:
     _waiters: list[tuple[float, asyncio.Future[Evidence[NodePoolListing]]]] = field(default_factory=list)
     _active_since: float | None = None
     _slowed: int = 0
+    _urgency: Urgency | None = None
+    _spreading: Spreading = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Its own share of chance."""
+        self._spreading = Spreading(self.jitter)
 
     async def run(self) -> None:
         """Look, wait, look, until nobody needs it any more."""
         self.tried_since = self.clock.monotonic()
         try:
+            await self._until_poked(self._spreading.first(self.crowd()).total_seconds())
             while self.is_needed():
                 await self._look_once()
                 await self._pause()
@@ -81,6 +93,9 @@ class Poller:
         answer: asyncio.Future[Evidence[NodePoolListing]] = asyncio.get_running_loop().create_future()
         self._waiters.append((not_before, answer))
         self.request(not_before)
+        if self._urgency is not None:
+            # The look under way may still be waiting for its turn among the polls.
+            self._urgency.raise_to(Lane.LOOK)
         return await answer
 
     def request(self, not_before: float) -> None:
@@ -114,22 +129,35 @@ class Poller:
 
     async def _look_once(self) -> None:
         account = self.account()
-        begun = self.clock.monotonic()
         if account is None:
             return
-        look: Evidence[NodePoolListing]
+        look = await self._look(account)
+        if look.value is not None:
+            self._take(look, look.value)
+        self._spreading.note(look.failure)
+        self._tell(look)
+
+    async def _look(self, account: Account) -> Evidence[NodePoolListing]:
+        begun = self.clock.monotonic()
+
+        async def ask(cloud: ModelArts) -> NodePoolListing:
+            nonlocal begun
+            # Waiting for a slot is no looking: what was asked for meanwhile is answered, too.
+            begun = self.clock.monotonic()
+            return await cloud.list_node_pools(self.key.resource_pool)
+
+        self._urgency = Urgency(Lane.LOOK if self._waiters or self.is_deleting() else Lane.POLL)
         try:
-            listing = await self.clouds.call(account, lambda cloud: cloud.list_node_pools(self.key.resource_pool))
+            listing = await self.clouds.call(account, ask, self._urgency)
         except (CloudError, CredentialsUnavailable) as failure:
-            look = Evidence(begun, failure=failure)
+            return Evidence(begun, failure=failure)
         except Exception as error:
             # A fault of ours must not end the poller: nobody would look any more.
             logger.exception("a look at a resource pool failed", extra={"resourcePool": self.key.resource_pool})
-            look = Evidence(begun, failure=CloudUnavailable(f"the look at the cloud failed: {type(error).__name__}"))
-        else:
-            look = Evidence(begun, value=listing)
-            self._take(look, listing)
-        self._tell(look)
+            return Evidence(begun, failure=CloudUnavailable(f"the look at the cloud failed: {type(error).__name__}"))
+        finally:
+            self._urgency = None
+        return Evidence(begun, value=listing)
 
     def _take(self, look: Evidence[NodePoolListing], listing: NodePoolListing) -> None:
         self.good = look
@@ -166,7 +194,8 @@ class Poller:
             self._slowed += 1
 
     async def _pause(self) -> None:
-        """Until the interval since the last look's beginning is over, or a look is wanted, or nobody needs any."""
+        """Until it is time again since the last look's beginning, or a look is wanted, or nobody needs any."""
+        self._spreading.draw()
         while self.is_needed():
             self._poke.clear()
             if self.latest is not None and self._wanted > self.latest.begun:
@@ -174,11 +203,15 @@ class Poller:
             if self._active_since is None and self.is_deleting():
                 self._active_since = self.clock.monotonic()
             begun = self.latest.begun if self.latest else self.clock.monotonic()
-            left = self.interval().total_seconds() - (self.clock.monotonic() - begun)
+            left = self._spreading.pause(self.interval()).total_seconds() - (self.clock.monotonic() - begun)
             if left <= 0:
                 return
-            try:
-                async with asyncio.timeout(left):
-                    await self._poke.wait()
-            except TimeoutError:
-                return
+            await self._until_poked(left)
+
+    async def _until_poked(self, seconds: float) -> None:
+        """So long, or until a look is wanted or things have changed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._poke.wait()
+        except TimeoutError:
+            return

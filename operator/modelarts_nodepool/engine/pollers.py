@@ -24,6 +24,7 @@ class Pollers:
         self._key_of: dict[str, PollKey] = {}
         self._members: defaultdict[PollKey, set[str]] = defaultdict(set)
         self._deleting: defaultdict[PollKey, set[str]] = defaultdict(set)
+        self._beginning: set[PollKey] = set()
         self.on_look: Callable[[Poller], None] = lambda _poller: None
 
     def join(self, uid: str, account: Account, resource_pool: str, *, is_deleting: bool) -> Poller:
@@ -75,11 +76,16 @@ class Pollers:
             clouds=self._clouds,
             clock=self._clock,
             on_look=self._tell,
+            crowd=lambda: len(self._beginning),
         )
-        self._running[key] = (poller, asyncio.create_task(poller.run(), name=f"poll {key.resource_pool}"))
+        self._beginning.add(key)
+        task = asyncio.create_task(poller.run(), name=f"poll {key.resource_pool}")
+        task.add_done_callback(lambda _: self._beginning.discard(key))
+        self._running[key] = (poller, task)
         return poller
 
     def _tell(self, poller: Poller) -> None:
+        self._beginning.discard(poller.key)
         self.on_look(poller)
 
     def _account(self, key: PollKey) -> Account | None:

@@ -1,4 +1,4 @@
-"""Sending one DELETE: credentials in hand, write-ahead, the fence, the call, the answer into memory.
+"""Sending one DELETE: credentials and a slot in hand, write-ahead, the fence, the call, the answer into memory.
 
 Called by engine/deletion.py when the table says Send, and the only caller of delete_node_pool.
 """
@@ -20,6 +20,7 @@ from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
 from modelarts_nodepool.kube.events import EventType
+from modelarts_nodepool.modelarts.limits import Slot
 from modelarts_nodepool.ports import Accepted, ModelArts
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.resource.objects import NodePool
@@ -36,12 +37,14 @@ CONTAINERS_LAST = timedelta(seconds=2)
 class Attempt:
     """One DELETE: what it was decided on, and the record from before its write-ahead.
 
-    `written_at`: when the write-ahead was begun (monotonic). `is_sent`: whether anything may have left this process.
+    `slot` is the right to make one request now. `written_at`: when the write-ahead was begun (monotonic). `is_sent`:
+    whether anything may have left this process.
     """
 
     observed: DeletionObserved
     identity: Identity
     before: DeletionRecord
+    slot: Slot
     written_at: float
     is_sent: bool = False
 
@@ -61,13 +64,23 @@ class Sender:
         if identity is None:
             return
         async with self._locks[(identity.region, identity.project_id, identity.pool_name)]:
-            observed = await self._prepared(facts, node_pool.metadata.uid)
-            if observed is None or observed.account is None:
+            slot = await self._slot(facts, node_pool.metadata.uid)
+            if slot is None:
                 return
-            # Taken before the write: the write counts as old from when it may have happened first.
-            attempt = Attempt(observed, identity, facts.record, self._tools.clock.monotonic())
-            await self._write_ahead(facts, observed, identity)
-            await self._delete(facts, attempt, observed.account)
+            try:
+                await self._send_with(slot, facts, node_pool.metadata.uid, identity)
+            finally:
+                slot.give_back()
+
+    async def _send_with(self, slot: Slot, facts: Facts, uid: str, identity: Identity) -> None:
+        """From here on no limit is waited for: the write-ahead must not grow old before the DELETE."""
+        observed = await self._prepared(facts, uid)
+        if observed is None or observed.account is None:
+            return
+        # Taken before the write: the write counts as old from when it may have happened first.
+        attempt = Attempt(observed, identity, facts.record, slot, self._tools.clock.monotonic())
+        await self._write_ahead(facts, observed, identity)
+        await self._delete(facts, attempt, observed.account)
 
     def _check(self, facts: Facts, attempt: Attempt) -> None:
         """The last look before the request, all in memory; raises Unsent."""
@@ -83,20 +96,26 @@ class Sender:
         if not is_meant or observed.identity != attempt.identity:
             raise Unsent("the object, its account or the cloud changed before the DELETE could be sent")
 
-    async def _prepared(self, facts: Facts, uid: str) -> DeletionObserved | None:
-        """Credentials in hand, CRD and namespace just read, and the table still says Send; else None."""
+    async def _slot(self, facts: Facts, uid: str) -> Slot | None:
+        """Credentials and a slot in hand, if the table says Send now that it is our turn; else None."""
         current = self._tools.registry.node_pools.get(uid)
         if current is None:
             return None
         observed = facts.observe(current)
         if observed.account is None or not isinstance(decide_deletion(observed, self._tools.moment()), Send):
             return None
-        await facts.read_containers(current, CONTAINERS_LAST)
         try:
-            await self._tools.clouds.ready(observed.account.account)
+            return await self._tools.clouds.ready(observed.account.account)
         except (CloudError, CredentialsUnavailable) as failure:
             self._note_failure(facts, failure)
             return None
+
+    async def _prepared(self, facts: Facts, uid: str) -> DeletionObserved | None:
+        """CRD and namespace just read, and the table still says Send; else None."""
+        current = self._tools.registry.node_pools.get(uid)
+        if current is None:
+            return None
+        await facts.read_containers(current, CONTAINERS_LAST)
         return self._decided_again(facts, uid)
 
     def _decided_again(self, facts: Facts, uid: str) -> DeletionObserved | None:
@@ -131,7 +150,7 @@ class Sender:
 
         answer: Accepted | CloudError
         try:
-            answer = await self._tools.clouds.call(view.account, delete)
+            answer = await self._tools.clouds.delete(view.account, delete, attempt.slot)
         except asyncio.CancelledError:
             self._audit(facts, attempt, None)
             raise

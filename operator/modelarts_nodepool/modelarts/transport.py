@@ -34,7 +34,7 @@ class Bounds:
     reading: timedelta = timedelta(seconds=60)
     body_bytes: int = 32 * 1024 * 1024
     # For bodies that only explain: of errors, and of an accepted DELETE.
-    side_body_bytes: int = 64 * 1024
+    side_body_bytes: int = 256 * 1024
     side_body: timedelta = timedelta(seconds=2)
 
 

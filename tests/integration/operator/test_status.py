@@ -149,7 +149,6 @@ GARBAGE: dict[str, dict[str, Any]] = {
     "empty": {"body": "empty"},
     "huge": {"body": "huge"},
     "error": {"status": 503},
-    "throttled": {"status": 429},
     "dropped": {"drop": "before"},
     "redirect": {"redirect": "https://example.com/"},
     "gateway-404": {"status": 404, "errorCode": "APIG.0101"},

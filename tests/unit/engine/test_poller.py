@@ -9,7 +9,9 @@ import pytest
 
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.poller import ACTIVE_FOR, Poller, PollKey
+from modelarts_nodepool.engine.spreading import FIRST_BACKOFF
 from modelarts_nodepool.errors import NoAnswer
+from modelarts_nodepool.modelarts.limits import Lane, Urgency
 from modelarts_nodepool.ports import NodePoolListing
 from modelarts_nodepool.resource.objects import Account
 from tests.support.builders import (
@@ -41,15 +43,28 @@ class HandClock:
 
 
 class Answers:
-    """Stands where clients of accounts stand: answers each LIST with `answer`, once `gate` is open."""
+    """Stands where clients of accounts stand: answers each LIST with `answer`, once `gate` is open.
+
+    A call is made once `turn` is there, as with a rate limiter.
+    """
 
     def __init__(self) -> None:
+        self.turn = asyncio.Event()
+        self.turn.set()
+        self.lanes: list[Lane] = []
+        self.urgencies: list[Urgency] = []
         self.answer: NodePoolListing | Exception = CALM
         self.gate = asyncio.Event()
         self.gate.set()
         self.asked = 0
 
-    async def call(self, account: Account, operation: Callable[[Any], Awaitable[Any]]) -> Any:  # noqa: ANN401, ARG002 - as Clouds
+    async def call(self, account: Account, operation: Callable[[Any], Awaitable[Any]], urgency: Urgency) -> Any:  # noqa: ANN401, ARG002 - as Clouds
+        self.lanes.append(urgency.lane)
+        self.urgencies.append(urgency)
+        await self.turn.wait()
+        return await operation(self)
+
+    async def list_node_pools(self, _: str) -> NodePoolListing:
         self.asked += 1
         await self.gate.wait()
         if isinstance(self.answer, Exception):
@@ -73,6 +88,7 @@ class Stage:
             clouds=cast("Clouds", self.answers),  # for the one method that is used
             clock=self.clock,
             on_look=self._tell,
+            jitter=lambda: 1.0,
         )
         self.task = asyncio.create_task(self.poller.run())
 
@@ -201,7 +217,7 @@ async def test_a_fault_of_ours_ends_no_poller_and_proves_nothing(stage: Stage) -
     assert stage.poller.latest.value is None
     assert stage.poller.latest.failure is not None
     stage.answers.answer = CALM
-    await stage.pass_time(USUAL)
+    await stage.pass_time(USUAL + FIRST_BACKOFF)
     assert stage.poller.latest.value == CALM
 
 
@@ -224,3 +240,43 @@ async def test_nobody_who_needs_it_any_more_ends_it_and_answers_who_waits(stage:
     assert found.value is None
     assert found.failure is not None
     await stage.task
+
+
+async def test_regular_look_is_a_poll_and_one_that_a_deletion_asks_for_is_more_urgent(stage: Stage) -> None:
+    await stage.pass_time(USUAL)
+    assert stage.answers.lanes == [Lane.POLL, Lane.POLL]
+    stage.clock.advance(timedelta(seconds=1))
+    await stage.poller.look(stage.clock.monotonic())
+    assert stage.answers.lanes[2:] == [Lane.LOOK]
+    stage.is_deleting = True
+    await stage.pass_time(ACTIVE)
+    assert stage.answers.lanes[3:] == [Lane.LOOK]
+
+
+async def test_look_that_waits_for_its_turn_becomes_urgent_and_answers_the_deletion_that_needs_it(
+    stage: Stage,
+) -> None:
+    stage.answers.turn.clear()
+    await stage.pass_time(USUAL)
+    stage.clock.advance(timedelta(seconds=30))
+    asked = stage.clock.monotonic()
+    needed = asyncio.create_task(stage.poller.look(asked))
+    await turns()
+    assert stage.answers.urgencies[-1].lane is Lane.LOOK
+    stage.clock.advance(timedelta(seconds=1))
+    stage.answers.turn.set()
+    assert (await needed).begun == asked + 1
+    assert stage.answers.asked == 2, "the look that waited anyway, and not one more"
+
+
+async def test_failed_look_is_repeated_after_a_pause_and_a_deletion_does_not_wait_for_that(stage: Stage) -> None:
+    stage.answers.answer = NoAnswer("reset")
+    await stage.pass_time(USUAL)
+    assert stage.answers.asked == 2
+    await stage.pass_time(USUAL)
+    assert stage.answers.asked == 2
+    await stage.pass_time(FIRST_BACKOFF)
+    assert stage.answers.asked == 3
+    stage.clock.advance(timedelta(seconds=1))
+    await stage.poller.look(stage.clock.monotonic())
+    assert stage.answers.asked == 4

@@ -1,0 +1,269 @@
+"""Whose turn it is, shown by counts in virtual time: polls wait for deletions, never the other way round."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from modelarts_nodepool.errors import Throttled
+from modelarts_nodepool.modelarts.bucket import Bucket
+from modelarts_nodepool.modelarts.limits import LONGEST_PAUSE, Lane, Limiter, Limiters, Slot, Urgency
+from modelarts_nodepool.ports import AccessKey
+from tests.support.virtual_time import VirtualClock, run_at_once
+
+Scene = Callable[["Stage"], Coroutine[Any, Any, None]]
+MINUTE = timedelta(minutes=1)
+
+
+class Stage:
+    """A limiter of 10 requests a second and 8 at once, of which polls leave 2; who had a slot when, in order."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.begun = self.clock.monotonic()
+        self.limiter = Limiter(Bucket(10, 8, self.begun), self.clock)
+        self.served: list[tuple[str, float]] = []
+        self.refused: list[Throttled] = []
+        self.tasks: list[asyncio.Task[Slot | None]] = []
+
+    def left(self) -> float:
+        """What the last refusal says is left of the pause, in seconds."""
+        return round((self.refused[-1].retry_after or timedelta()).total_seconds(), 2)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.served]
+
+    def ask(self, name: str, urgency: Lane | Urgency) -> "asyncio.Task[Slot | None]":
+        task = asyncio.create_task(self._ask(name, urgency if isinstance(urgency, Urgency) else Urgency(urgency)))
+        self.tasks.append(task)
+        return task
+
+    async def _ask(self, name: str, urgency: Urgency) -> Slot | None:
+        try:
+            slot = await self.limiter.slot(urgency)
+        except Throttled as error:
+            self.refused.append(error)
+            return None
+        self.served.append((name, round(self.clock.monotonic() - self.begun, 3)))
+        return slot
+
+
+def staged(scene: Scene) -> Callable[[], None]:
+    """Run the scene in virtual time; what still waits at its end is ended."""
+
+    async def play() -> None:
+        stage = Stage()
+        await scene(stage)
+        for task in stage.tasks:
+            task.cancel()
+        await asyncio.gather(*stage.tasks, return_exceptions=True)
+
+    def test() -> None:
+        run_at_once(play)
+
+    test.__name__ = scene.__name__
+    return test
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@staged
+async def test_backlog_of_polls_never_delays_a_delete(stage: Stage) -> None:
+    for number in range(1000):
+        stage.ask(f"poll {number}", Lane.POLL)
+    await turns()
+    assert len(stage.served) == 6, "as many as the burst holds without its reserve"
+    await asyncio.sleep(5.05)
+    before = len(stage.served)
+    assert before == 6 + 5 * 10
+    stage.ask("delete", Lane.DELETION)
+    stage.ask("look", Lane.LOOK)
+    await turns()
+    assert stage.names[before:] == ["delete", "look"], "out of the reserve, at the same moment"
+
+
+@staged
+async def test_deletions_go_before_looks_and_looks_before_polls(stage: Stage) -> None:
+    for name, lane in (("poll", Lane.POLL), ("look", Lane.LOOK), ("delete", Lane.DELETION)):
+        for number in range(20):
+            stage.ask(f"{name} {number}", lane)
+    await turns()
+    already = len(stage.served)
+    await asyncio.sleep(10)
+    waited = [name.partition(" ")[0] for name in stage.names[already:]]
+    assert waited == sorted(waited, key=["delete", "look", "poll"].index)
+    assert len(waited) == 60 - already
+
+
+@staged
+async def test_those_of_one_lane_are_served_in_their_order(stage: Stage) -> None:
+    for number in range(30):
+        stage.ask(f"{number}", Lane.POLL)
+    await asyncio.sleep(10)
+    assert stage.names == [f"{number}" for number in range(30)]
+    assert stage.served[-1][1] == pytest.approx(2.4, abs=0.01)
+
+
+@staged
+async def test_poll_that_a_deletion_comes_to_need_is_served_as_its_look(stage: Stage) -> None:
+    urgency = Urgency(Lane.POLL)
+    for number in range(100):
+        stage.ask(f"poll {number}", Lane.POLL)
+    stage.ask("needed", urgency)
+    await turns()
+    urgency.raise_to(Lane.LOOK)
+    await turns()
+    assert stage.names[-1] == "needed"
+    assert len(stage.served) == 7
+    urgency.raise_to(Lane.POLL)
+    assert urgency.lane is Lane.LOOK
+
+
+@staged
+async def test_slot_that_was_not_used_serves_somebody_else(stage: Stage) -> None:
+    slots = [await stage.ask(f"{number}", Lane.DELETION) for number in range(8)]
+    stage.ask("next", Lane.DELETION)
+    await turns()
+    assert len(stage.served) == 8
+    used, unused = slots[:2]
+    assert used is not None
+    assert unused is not None
+    used.use()
+    used.give_back()
+    await turns()
+    assert len(stage.served) == 8
+    unused.give_back()
+    unused.give_back()
+    await turns()
+    assert stage.served[-1] == ("next", 0)
+    stage.ask("after", Lane.DELETION)
+    await turns()
+    assert len(stage.served) == 9
+
+
+@staged
+async def test_who_gives_up_waiting_leaves_no_hole(stage: Stage) -> None:
+    waiting = [stage.ask(f"{number}", Lane.DELETION) for number in range(16)]
+    await turns()
+    for task in waiting[8:15]:
+        task.cancel()
+    await asyncio.sleep(0.1)
+    assert stage.names[8:] == ["15"]
+
+
+@staged
+async def test_slot_that_comes_with_the_end_of_its_task_is_not_lost(stage: Stage) -> None:
+    slots = [await stage.ask(f"{number}", Lane.DELETION) for number in range(8)]
+    ending = stage.ask("ending", Lane.DELETION)
+    stage.ask("next", Lane.DELETION)
+    await turns()
+    assert slots[0] is not None
+    # Both in one turn of the loop: the slot is there, and the task never sees it.
+    slots[0].give_back()
+    ending.cancel()
+    await turns()
+    assert stage.served[8:] == [("next", 0)]
+
+
+@staged
+async def test_429_pauses_polls_for_as_long_as_it_asks_and_nothing_else(stage: Stage) -> None:
+    for number in range(20):
+        stage.ask(f"poll {number}", Lane.POLL)
+    await turns()
+    stage.limiter.throttled(Throttled("too many requests", status=429, retry_after=timedelta(seconds=30)))
+    await turns()
+    assert len(stage.served) + len(stage.refused) == 20, "those that wait are told at once"
+    assert stage.left() == 30
+    assert "too many requests; nothing was sent now" in stage.refused[0].message
+    await asyncio.sleep(29)
+    stage.ask("early", Lane.POLL)
+    stage.ask("delete", Lane.DELETION)
+    stage.ask("look", Lane.LOOK)
+    await turns()
+    assert stage.names[-2:] == ["delete", "look"]
+    assert stage.left() == 1
+    await asyncio.sleep(1.1)
+    stage.ask("late", Lane.POLL)
+    await turns()
+    assert stage.names[-1] == "late"
+
+
+async def pause_of(stage: Stage, retry_after: timedelta | None) -> float:
+    """How long polls rest after a 429 that comes once the pause before is over."""
+    stage.limiter.throttled(Throttled("no", status=429, retry_after=retry_after))
+    refused = len(stage.refused)
+    await stage.ask("poll", Lane.POLL)
+    if len(stage.refused) == refused:
+        return 0.0
+    left = (stage.refused[-1].retry_after or timedelta()).total_seconds()
+    await asyncio.sleep(left + 0.001)
+    return round(left, 1)
+
+
+@staged
+async def test_without_a_time_to_wait_the_pause_doubles_up_to_a_minute(stage: Stage) -> None:
+    assert [await pause_of(stage, None) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    stage.limiter.answered()
+    assert await pause_of(stage, None) == 1
+
+
+@staged
+async def test_zero_or_past_times_to_wait_do_not_make_anything_spin(stage: Stage) -> None:
+    assert [await pause_of(stage, timedelta(0)) for _ in range(3)] == [1, 2, 4]
+    assert await pause_of(stage, timedelta(milliseconds=1)) == 1
+
+
+@staged
+async def test_many_429_at_once_are_one(stage: Stage) -> None:
+    for _ in range(50):
+        stage.limiter.throttled(Throttled("no", status=429))
+    await stage.ask("poll", Lane.POLL)
+    assert stage.left() == 1
+
+
+@staged
+async def test_shorter_pause_does_not_end_a_longer_one(stage: Stage) -> None:
+    stage.limiter.throttled(Throttled("no", status=429, retry_after=LONGEST_PAUSE * 5))
+    stage.limiter.throttled(Throttled("no", status=429, retry_after=timedelta(seconds=1)))
+    stage.limiter.answered()
+    await stage.ask("poll", Lane.POLL)
+    assert stage.left() == 300
+
+
+@staged
+async def test_429_slows_down_deletions_too_but_does_not_stop_them(stage: Stage) -> None:
+    for number in range(8):
+        stage.ask(f"{number}", Lane.DELETION)
+    await turns()
+    stage.limiter.throttled(Throttled("no", status=429, retry_after=MINUTE))
+    for number in range(100):
+        stage.ask(f"later {number}", Lane.DELETION)
+    await asyncio.sleep(1)
+    assert 8 + 5 <= len(stage.served) <= 8 + 6
+
+
+def test_accounts_with_one_access_key_share_its_limiter() -> None:
+    async def scene() -> None:
+        limiters = Limiters(VirtualClock(), rate=1, burst=1)
+        one = limiters.of(AccessKey("AK", "secret"))
+        assert limiters.of(AccessKey("AK", "another", "token")) is one
+        assert limiters.of(AccessKey("BK", "secret")) is not one
+
+    run_at_once(scene)
+
+
+def test_only_so_many_keys_are_remembered_and_those_in_use_are() -> None:
+    async def scene() -> None:
+        limiters = Limiters(VirtualClock(), rate=1, burst=1)
+        used = limiters.of(AccessKey("used", "secret"))
+        for number in range(3000):
+            limiters.of(AccessKey(f"AK{number}", "secret"))
+            assert limiters.of(AccessKey("used", "secret")) is used
+
+    run_at_once(scene)
