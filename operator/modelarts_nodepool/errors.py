@@ -33,11 +33,17 @@ docs/operations/troubleshooting.md):
 from datetime import timedelta
 from typing import ClassVar
 
+from modelarts_nodepool.logs import mask_registered
+
 
 class OperatorError(Exception):
-    """Any error that this program raises on purpose."""
+    """Any error that this program raises on purpose. Its words may end in a status or an event."""
 
     reason: ClassVar[str] = "Error"
+
+    def __init__(self, message: str = "") -> None:
+        """Whatever the words quote, what was registered as a secret is masked in them."""
+        super().__init__(mask_registered(message))
 
 
 class SettingsError(OperatorError):
@@ -85,7 +91,7 @@ class CloudError(OperatorError):
     ) -> None:
         """Keep what the answer said beside the sentence for people."""
         super().__init__(message)
-        self.message = message
+        self.message = str(self)
         self.status = status
         self.code = code
         self.request_id = request_id

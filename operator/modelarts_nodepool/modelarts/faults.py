@@ -77,10 +77,15 @@ def fault_of(call: Call, answer: Answer, now: datetime, hidden: Collection[str] 
     return meaning.kind(
         plain_words(message, _LONGEST_MESSAGE, hidden),
         status=fault.status,
-        code=fault.code,
-        request_id=answer.request_id,
+        code=_without(hidden, fault.code),
+        request_id=_without(hidden, answer.request_id),
         retry_after=_retry_after(fault, meaning.kind),
     )
+
+
+def _without(hidden: Collection[str], text: str | None) -> str | None:
+    # Both are shown apart from the message, and may quote as well.
+    return masked(plain_words(text, hidden=hidden)) if text else None
 
 
 def _retry_after(fault: Fault, kind: type[errors.CloudError]) -> timedelta | None:

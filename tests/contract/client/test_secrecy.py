@@ -1,11 +1,13 @@
 """Canaries: key, secret, token and signature show up nowhere but on the wire."""
 
+import json
 import logging
 import traceback
 
 import pytest
 
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable
+from modelarts_nodepool.logs import redact
 from modelarts_nodepool.ports import AccessKey
 from tests.contract.client.clients import SHORT, Reports, a_client
 from tests.contract.client.raw_server import Reply, a_reply, raw_server, reset, wait_for_ever
@@ -45,3 +47,31 @@ async def test_case_41_key_that_does_not_fit_a_header_is_not_quoted() -> None:
         assert server.heads == []
     assert "CANARY" not in str(caught.value)
     assert reports.outcomes == ["CredentialsUnavailable"]
+
+
+def a_body(**document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        a_reply(400, a_body(error_code="CANARYSECRET", error_msg="no")),
+        a_reply(400, a_body(error_code="ModelArts.1", error_msg="no", request_id="CANARYTOKEN")),
+        a_reply(400, a_body(error_code="ModelArts.1", error_msg="no"), "X-Request-Id: CANARYSECRET"),
+        a_reply(403, a_body(error_code="ModelArts.1", encoded_authorization_message="CANARYSECRET")),
+        a_reply(302, b"", "Location: https://example.com/?CANARYSECRET"),
+        a_reply(200, a_body(kind="CANARYSECRET")),
+        a_reply(200, a_body(kind="NodePool", metadata={"name": "CANARYSECRET"})),
+    ],
+    ids=["code", "request id", "header", "policy", "location", "kind", "name"],
+)
+async def test_no_part_of_an_answer_brings_a_secret_back(reply: Reply) -> None:
+    # As credentials/ does with whatever it reads.
+    redact("CANARYSECRET")
+    redact("CANARYTOKEN")
+    async with raw_server(reply) as server, a_client(server.endpoint, key=KEY, bounds=SHORT) as client:
+        with pytest.raises(CloudError) as caught:
+            await client.show_node_pool("pool-a", "training-a")
+    error = caught.value
+    assert "CANARY" not in f"{error!r} {error} {error.message} {vars(error)}"
