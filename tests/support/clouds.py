@@ -1,10 +1,71 @@
-"""engine/clouds.py with a cloud of the test's own behind it."""
+"""engine/clouds.py with a cloud and a cluster of the test's own behind it."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.clouds import Clouds
-from modelarts_nodepool.ports import AccessKey, Clock, Cluster, Connections, ModelArts
+from modelarts_nodepool.ports import (
+    Accepted,
+    AccessKey,
+    Clock,
+    CloudNode,
+    CloudNodePool,
+    CloudResourcePool,
+    Cluster,
+    Connections,
+    ModelArts,
+    NodePoolListing,
+)
+from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from modelarts_nodepool.resource.objects import Account
 from modelarts_nodepool.settings import CloudLimits
+
+T = TypeVar("T")
+Body = Mapping[str, Any]
+
+
+class SecretKeeper:
+    """A cluster that has one Secret, objects without anything in them, and takes no writes."""
+
+    async def get(self, path: str) -> Body:
+        """The Secret, or something that nobody has deleted."""
+        if "/secrets/" not in path:
+            return {"metadata": {}}
+        data = {name: base64.b64encode(b"of-a-test").decode() for name in ("accessKey", "secretKey")}
+        return {"metadata": {"labels": {CREDENTIALS_LABEL: "true"}}, "data": data}
+
+    async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
+        raise NotImplementedError
+
+    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
+        raise NotImplementedError
+
+    async def create(self, path: str, body: Body) -> Body:
+        raise NotImplementedError
+
+
+class UnaskedCloud:
+    """Whoever is asked something has to say what."""
+
+    async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
+        raise NotImplementedError
+
+    async def show_pool(self, resource_pool: str) -> CloudResourcePool:
+        raise NotImplementedError
+
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
+        raise NotImplementedError
+
+    async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
+        raise NotImplementedError
+
+    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
+        raise NotImplementedError
+
+    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
+        raise NotImplementedError
 
 
 class Connected:

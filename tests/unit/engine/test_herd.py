@@ -4,13 +4,13 @@ Real pollers, limiter and circuit; the cloud and the cluster are the test's.
 """
 
 import asyncio
-import base64
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
+from typing_extensions import override
 
 from modelarts_nodepool.engine.outages import FAILURES_IN_A_ROW
 from modelarts_nodepool.engine.pollers import Pollers
@@ -18,15 +18,11 @@ from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.errors import CircuitOpen, CloudError, ServerFailure, Throttled
 from modelarts_nodepool.ports import (
     Accepted,
-    CloudNode,
-    CloudNodePool,
-    CloudResourcePool,
     NodePoolListing,
 )
-from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from modelarts_nodepool.settings import CloudLimits
 from tests.support.builders import a_cloud_node_pool, a_listing, an_account
-from tests.support.clouds import a_clouds
+from tests.support.clouds import SecretKeeper, UnaskedCloud, a_clouds
 from tests.support.virtual_time import VirtualClock, run_at_once
 
 T = TypeVar("T")
@@ -39,24 +35,7 @@ ANSWER_SECONDS = 0.02
 AT_ONCE_SECONDS = 0.001
 
 
-class SecretKeeper:
-    """A cluster that has one Secret and nothing else."""
-
-    async def get(self, path: str) -> Body:  # noqa: ARG002 - the port's
-        data = {name: base64.b64encode(b"of-a-test").decode() for name in ("accessKey", "secretKey")}
-        return {"metadata": {"labels": {CREDENTIALS_LABEL: "true"}}, "data": data}
-
-    async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
-        raise NotImplementedError
-
-    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
-        raise NotImplementedError
-
-    async def create(self, path: str, body: Body) -> Body:
-        raise NotImplementedError
-
-
-class CountingCloud:
+class CountingCloud(UnaskedCloud):
     """Notes when each call came (seconds since the beginning) and fails with `error` where that is set."""
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -70,25 +49,15 @@ class CountingCloud:
         if self.error is not None:
             raise self.error
 
+    @override
     async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
         await self.answer(resource_pool)
         return LISTING
 
-    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:  # noqa: ARG002 - the port's
+    @override
+    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
         await self.answer("delete")
         return Accepted("request-1")
-
-    async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
-        raise NotImplementedError
-
-    async def show_pool(self, resource_pool: str) -> CloudResourcePool:
-        raise NotImplementedError
-
-    async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
-        raise NotImplementedError
-
-    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
-        raise NotImplementedError
 
 
 class Stage:

@@ -1,10 +1,11 @@
 """A DELETE waits for its turn before its write-ahead and never after it; in virtual time, under a tight limit."""
 
 import asyncio
-import base64
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from typing_extensions import override
 
 from modelarts_nodepool.decide.record import SETTLE
 from modelarts_nodepool.engine.accounts import Accounts
@@ -21,14 +22,12 @@ from modelarts_nodepool.ports import (
     Accepted,
     Billing,
     CloudNode,
-    CloudNodePool,
     CloudResourcePool,
     NodePoolListing,
 )
-from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from modelarts_nodepool.settings import CloudLimits
 from tests.support.builders import a_cloud_node_pool, a_listing, a_node_pool, an_account
-from tests.support.clouds import a_clouds
+from tests.support.clouds import SecretKeeper, UnaskedCloud, a_clouds
 from tests.support.virtual_time import VirtualClock, run_at_once
 
 T = TypeVar("T")
@@ -55,7 +54,7 @@ class Diary:
         return [when for entry, when in self.entries if entry == what]
 
 
-class WrittenCluster:
+class WrittenCluster(SecretKeeper):
     """Has the Secret and the containers; notes writes of status and refuses those for which `refused` is set.
 
     What is in `meanwhile` happens once during a write.
@@ -65,7 +64,8 @@ class WrittenCluster:
         self.diary, self.refused, self.version = diary, 0, 100
         self.meanwhile: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
-    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:  # noqa: ARG002 - the port's
+    @override
+    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
         status = patch[-1]["value"]
         self.diary.note(f"attempt {status['deletion']['attempt']}")
         while self.meanwhile:
@@ -76,22 +76,12 @@ class WrittenCluster:
         self.version += 1
         return {**OBJECT, "metadata": OBJECT["metadata"] | {"resourceVersion": f"{self.version}"}, "status": status}
 
+    @override
     async def get(self, path: str) -> Body:
-        if "/modelartsnodepools/" in path:
-            return OBJECT
-        if "/secrets/" not in path:
-            return {"metadata": {}}
-        data = {name: base64.b64encode(b"of-a-test").decode() for name in ("accessKey", "secretKey")}
-        return {"metadata": {"labels": {CREDENTIALS_LABEL: "true"}}, "data": data}
-
-    async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
-        raise NotImplementedError
-
-    async def create(self, path: str, body: Body) -> Body:
-        raise NotImplementedError
+        return OBJECT if "/modelartsnodepools/" in path else await super().get(path)
 
 
-class NotedCloud:
+class NotedCloud(UnaskedCloud):
     """Shows the node pool beside another one. `is_down`: from now on nothing is answered."""
 
     def __init__(self, diary: Diary) -> None:
@@ -102,27 +92,25 @@ class NotedCloud:
         if self.is_down:
             raise NoAnswer(f"{what} was sent and not answered")
 
-    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:  # noqa: ARG002 - the port's
+    @override
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
         self.answer("list")
         return a_listing(a_cloud_node_pool(available=1), a_cloud_node_pool("stays", available=1))
 
+    @override
     async def show_pool(self, resource_pool: str) -> CloudResourcePool:
         self.answer("show")
         return CloudResourcePool(resource_pool, Billing.PAY_PER_USE)
 
-    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:  # noqa: ARG002
+    @override
+    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         self.answer("nodes")
         return [CloudNode("one", None)]
 
-    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:  # noqa: ARG002
+    @override
+    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
         self.answer("delete")
         return Accepted("request-1")
-
-    async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
-        raise NotImplementedError
-
-    async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
-        raise NotImplementedError
 
 
 class Stage:
