@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,11 @@ Line = dict[str, Any]
 class OperatorProcess:
     """One operator that can be killed and started again. All its lives write to the same log."""
 
-    def __init__(self, kubeconfig: Path, endpoint: str, log: Path, *more: str) -> None:
-        """`endpoint` is REGION=URL; `more` are further flags."""
+    def __init__(
+        self, kubeconfig: Path, endpoint: str, log: Path, *more: str, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`endpoint` is REGION=URL; `more` are further flags, `environment` further variables."""
+        self._environment = dict(environment or {})
         self._command = [
             *(sys.executable, "-m", "modelarts_nodepool", "run"),
             *("--operator-namespace", NAMESPACE, "--endpoint", endpoint, "--kubeconfig", str(kubeconfig)),
@@ -58,9 +61,13 @@ class OperatorProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={key: value for key, value in os.environ.items() if not key.startswith("MODELARTS_NODEPOOL_")},
+                env=self._variables(),
                 process_group=0,
             )
+
+    def _variables(self) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("MODELARTS_NODEPOOL_")}
+        return inherited | self._environment
 
     def start(self, seconds: float = 30) -> None:
         """Start it and wait until it is ready."""

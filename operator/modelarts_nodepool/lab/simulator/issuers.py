@@ -11,6 +11,9 @@ from modelarts_nodepool.lab.simulator.keyring import Keyring
 from modelarts_nodepool.lab.simulator.scenario import Credential
 from modelarts_nodepool.lab.simulator.scenario_issuers import Issuers
 
+# So that a test can search everything there is for any secret that was ever issued.
+SECRET_MARK, TOKEN_MARK = "SIMULATEDSECRET", "SIMULATEDTOKEN"
+
 
 class IssuedKeys:
     """Makes temporary keys, and remembers which session tokens of the metadata service are good."""
@@ -24,7 +27,7 @@ class IssuedKeys:
 
     def open_session(self, seconds: float) -> str:
         """A session token of the metadata service that is good for so long."""
-        token = secrets.token_urlsafe(40)
+        token = f"{TOKEN_MARK}{secrets.token_urlsafe(40)}"
         self._sessions[token] = self._now() + seconds
         return token
 
@@ -42,8 +45,8 @@ class IssuedKeys:
         ends = self._now() + (lasting if seconds is None else min(seconds, lasting))
         credential = Credential(
             access_key=f"HST{next(self._numbers):04d}{secrets.token_hex(6).upper()}",
-            secret_key=secrets.token_urlsafe(30),
-            security_token=secrets.token_urlsafe(300),
+            secret_key=f"{SECRET_MARK}{secrets.token_urlsafe(30)}",
+            security_token=f"{TOKEN_MARK}{secrets.token_urlsafe(300)}",
         )
         self._keyring.put(credential, ends)
         return credential, ends
