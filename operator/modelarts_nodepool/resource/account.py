@@ -62,8 +62,9 @@ class Credentials(WireModel):
         CredentialsSource,
         Field(
             description="Secret: an access key in a Secret (secretName). Metadata: the agency of the node that "
-            "the operator runs on. PodIdentity: the pod identity that the cluster gives the operator's pod. "
-            "OIDC: the operator's service account token, traded for temporary credentials."
+            "the operator runs on. PodIdentity: the agency that CCE associates with the operator's service "
+            "account. OIDC: the agency that trusts the operator's service account token. The last three are the "
+            "operator's own identity, which all accounts that name them share."
         ),
     ] = CredentialsSource.SECRET
     secret_name: Annotated[

@@ -94,6 +94,10 @@ With `source: Secret` the Secret must be in the operator's own namespace and car
 `{CREDENTIALS_LABEL}: "true"`. Its keys are `accessKey`, `secretKey` and, for temporary credentials,
 `securityToken`. The operator reads no other Secret. A changed Secret is used without a restart.
 
+The other sources need no Secret: the key is issued to the operator itself and refreshed before it ends. All accounts
+of such a source act with the operator's own identity, so only administrators may write accounts.
+[Credentials](../operations/credentials.md) says what each source needs.
+
 ## Grants
 
 Nothing is granted by default. A grant names namespaces, by name or by label, and resource pools; an object is

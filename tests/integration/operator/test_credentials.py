@@ -7,7 +7,7 @@ import pytest
 
 from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from tests.support.api import ACCOUNTS, secrets_in
-from tests.support.conditions import says
+from tests.support.conditions import condition_of, says
 from tests.support.operator import NAMESPACE, OperatorProcess
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import SLOW, Tenant
@@ -33,6 +33,11 @@ def mistype(tenant: Tenant) -> None:
 def account_says(tenant: Tenant, status: str, reason: str) -> bool:
     found = tenant.api.get(f"{ACCOUNTS}/{tenant.name}")
     return found is not None and says(found, "Ready", status, reason)
+
+
+def account_words(tenant: Tenant) -> str:
+    found = tenant.api.get(f"{ACCOUNTS}/{tenant.name}")
+    return str(condition_of(found, "Ready").get("message", "")) if found else ""
 
 
 def bad_signatures(tenant: Tenant) -> int:
@@ -142,6 +147,7 @@ def test_a_missing_secret_is_named_and_found_as_soon_as_it_is_there(tenant: Tena
     tenant.create("training-a")
     found = tenant.until_ready("training-a", "CredentialsUnavailable", "False")
     assert f"{NAMESPACE}/{tenant.name}" in str(found["status"])
+    tenant.until_true(lambda: account_says(tenant, "False", "SecretNotFound"), "the account says so, too")
     tenant.put_secret(accessKey=tenant.cloud.hello["accessKey"], secretKey=tenant.cloud.hello["secretKey"])
     tenant.until_ready("training-a", seconds=10)
 
@@ -155,6 +161,16 @@ def test_a_secret_without_its_label_is_not_read_and_the_command_for_it_is_told(t
     (message,) = {c["message"] for c in found["status"]["conditions"] if c["type"] == "Ready"}
     tenant.run_as_told(message.replace("kubectl describe", "; kubectl describe"), "-n")
     tenant.until_ready("training-a", seconds=10)
+
+
+@side_by_side
+def test_an_account_says_what_is_missing_now_and_not_what_was_first(tenant: Tenant) -> None:
+    tenant.api.merge(secret_of(tenant), {"metadata": {"labels": {CREDENTIALS_LABEL: None}}})
+    tenant.create("training-a")
+    tenant.until_true(lambda: "is not labelled" in account_words(tenant), "the label is missing")
+    labelled = {"metadata": {"labels": {CREDENTIALS_LABEL: "true"}}}
+    tenant.api.merge(secret_of(tenant), labelled | {"data": {"secretKey": None}})
+    tenant.until_true(lambda: "no value for key secretKey" in account_words(tenant), "the key is missing")
 
 
 @pytest.mark.parametrize("value", [b"\xff\xfe", b"a\x00b", b" \n"], ids=["not text", "control characters", "blank"])

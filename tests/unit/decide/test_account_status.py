@@ -11,6 +11,7 @@ from modelarts_nodepool.errors import (
     NotFound,
     PermissionDenied,
     RefusedByModelArts,
+    SecretNotFound,
     ServerFailure,
 )
 from modelarts_nodepool.resource.account import AccountStatus
@@ -44,6 +45,7 @@ def having(status: AccountStatus) -> Account:
         (True, RefusedByModelArts("400"), WORKED),
         (True, CredentialsRejected("401"), broken("CredentialsRejected")),
         (False, CredentialsUnavailable("no Secret"), broken("CredentialsUnavailable")),
+        (True, SecretNotFound("no Secret"), broken("SecretNotFound")),
         (True, PermissionDenied("403"), broken("PermissionDenied")),
         (True, ClockSkew("401"), broken("ClockSkew")),
         (True, ServerFailure("503"), UNUSED),

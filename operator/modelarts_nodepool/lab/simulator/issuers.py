@@ -31,10 +31,6 @@ class IssuedKeys:
         self._sessions[token] = self._now() + seconds
         return token
 
-    def close_sessions(self) -> None:
-        """Let no session token be good any more, as if all had run out."""
-        self._sessions.clear()
-
     def is_open(self, token: str) -> bool:
         """Whether a session token is good."""
         return self._now() < self._sessions.get(token, 0)

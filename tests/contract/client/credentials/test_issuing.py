@@ -66,6 +66,20 @@ async def test_a_deletion_that_waits_for_two_hours_never_runs_out_of_keys(name: 
         assert {entry.signature for entry in simulator.requests("list_node_pools")} == {"valid"}
 
 
+async def test_two_keys_sign_each_their_own_calls_over_the_same_connections(token_file: Path) -> None:
+    clocks = Clocks()
+    async with serving(clocks) as simulator:
+        source = a_source("OIDC", simulator.endpoint, token_file, clocks)
+        keys = [await source.obtain() for _ in range(2)]
+        async with a_client(simulator.endpoint, clock=clocks) as client:
+            seen = [client.signing_with(key) for key in keys]
+            for _ in range(3):
+                for view in seen:
+                    await view.list_node_pools("pool-a")
+        signed = [entry.access_key for entry in simulator.requests("list_node_pools")]
+        assert signed == [key.access for key in keys] * 3
+
+
 async def test_case_14_the_session_token_is_asked_for_once_and_anew_when_it_is_refused(token_file: Path) -> None:
     clocks = Clocks()
     async with serving(clocks) as simulator:
