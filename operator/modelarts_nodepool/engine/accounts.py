@@ -50,12 +50,16 @@ class Accounts:
         waiting = entries.get(entry.uid)
         written = waiting.written if waiting else asyncio.get_running_loop().create_future()
         entries[entry.uid] = _Entry(entry, written)
-        since = self._tools.clock.monotonic() - self._entered_at.get(name, float("-inf"))
-        if since >= BATCH.total_seconds():
+        if self._rest(name) <= timedelta():
             self.queue.add(name)
         else:
-            self.queue.add_after(name, BATCH - timedelta(seconds=since))
+            self.queue.add_after(name, self._rest(name))
         return written
+
+    def _rest(self, name: str) -> timedelta:
+        """How long entries still have to wait; zero or less: they may be written now."""
+        since = self._tools.clock.monotonic() - self._entered_at.get(name, float("-inf"))
+        return BATCH - timedelta(seconds=min(since, BATCH.total_seconds()))
 
     async def _work(self, name: str) -> None:
         account = self._tools.registry.accounts.get(name)
@@ -93,7 +97,7 @@ class Accounts:
 
     async def _write(self, account: Account) -> None:
         name, now = account.metadata.name, self._tools.clock.now()
-        entries = dict(self._entries.get(name, {}))
+        entries = self._due_entries(name)
         status = decide_account_status(account, was_used=name in self._last, failure=self._last.get(name), now=now)
         if entries:
             news = [entry.entry for entry in entries.values()]
@@ -106,6 +110,14 @@ class Accounts:
             body = await self._tools.cluster.json_patch(paths.status_path_of(account), patch)
             self._tools.registry.take_account(body)
         self._settle(name, entries)
+
+    def _due_entries(self, name: str) -> dict[str, "_Entry"]:
+        """Those to write now. The news of our own write comes back at once: what was entered meanwhile has to wait."""
+        waiting, rest = self._entries.get(name, {}), self._rest(name)
+        if waiting and rest > timedelta():
+            self.queue.add_after(name, rest)
+            return {}
+        return dict(waiting)
 
     def _settle(self, name: str, entries: dict[str, "_Entry"]) -> None:
         """These are written, or there is nothing to write them to."""
