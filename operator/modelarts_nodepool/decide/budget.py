@@ -4,11 +4,15 @@ The memory of it is in the cluster: the sent_time of objects and the account's r
 nothing; a slot that is reserved but not written ahead yet is the only thing kept in the process.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from modelarts_nodepool.resource.objects import Account
+
+# (deletionTimestamp, uid): whoever was deleted first has the first slot that frees.
+Place = tuple[datetime, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +34,39 @@ class BudgetView:
         return self.limit is not None and self.used + self.ahead >= self.limit
 
 
+@dataclass(slots=True)
+class Waiting:
+    """The deletions that only the budget holds, in their order. Each counts those before it without visiting them."""
+
+    _ordered: list[Place] = field(default_factory=list)
+    _by_uid: dict[str, Place] = field(default_factory=dict)
+
+    def add(self, place: Place) -> None:
+        """It waits from now on."""
+        self.remove(place[1])
+        self._by_uid[place[1]] = place
+        insort(self._ordered, place)
+
+    def remove(self, uid: str) -> None:
+        """It does not wait any more; nothing where it did not."""
+        place = self._by_uid.pop(uid, None)
+        if place is not None:
+            del self._ordered[bisect_left(self._ordered, place)]
+
+    def before(self, place: Place, apart_from: Iterable[str]) -> int:
+        """How many come before this place, some uids left out."""
+        others = (self._by_uid[uid] for uid in apart_from if uid in self._by_uid)
+        return bisect_left(self._ordered, place) - sum(1 for other in others if other < place)
+
+
 def view_budget(
     account: Account,
-    place: tuple[datetime, str],
+    place: Place,
     sent: Mapping[str, datetime | None],
-    waiting: Iterable[tuple[datetime, str]],
+    waiting: Waiting,
     now: datetime,
 ) -> BudgetView:
     """What is used by others than the one at `place`, and how many of `waiting` come before it.
-
-    A place is (deletionTimestamp, uid): whoever was deleted first has the first slot that frees.
 
     `sent`: uid → sent_time of objects whose DELETE may be in effect, None for a slot that is only reserved.
     """
@@ -52,6 +79,6 @@ def view_budget(
     times |= {other: moment or now for other, moment in sent.items()}
     times.pop(place[1], None)
     inside = sorted(moment for moment in times.values() if now - moment < budget.window)
-    ahead = sum(1 for other in waiting if other < place and other[1] not in times)
+    ahead = waiting.before(place, apart_from=times)
     frees_at = inside[len(inside) - budget.max] + budget.window if len(inside) >= budget.max else None
     return BudgetView(limit=budget.max, window=budget.window, used=len(inside), ahead=ahead, frees_at=frees_at)

@@ -1,19 +1,22 @@
 """What the deletions under way must know of each other: records, reserved slots, who waits for the budget.
 
 Filled by engine/facts.py and engine/send.py, read when a deletion is observed. All of it can be lost: the API
-server holds what counts, and a restart fills this anew.
+server holds what counts, and a restart fills this anew. Each question is answered from an index: ten thousand
+deletions that each went through all the others would keep the process busy with nothing else.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from modelarts_nodepool.decide.budget import BudgetView, view_budget
+from modelarts_nodepool.decide.budget import BudgetView, Waiting, view_budget
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.resource.objects import Account, NodePool
 
+Place = tuple[str, str, str]
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class _One:
     """One deletion as the others see it."""
 
@@ -25,47 +28,55 @@ class _One:
     is_reserved: bool = False
     is_releasing: bool = False
 
+    @property
+    def has_slot(self) -> bool:
+        """Whether its DELETE may be in effect, or is about to be sent."""
+        return self.sent_time is not None or self.is_reserved
+
+
+@dataclass(slots=True)
+class _OfAccount:
+    """The deletions of one account: those with a slot, by uid and sent_time, and those that wait for one."""
+
+    slots: dict[str, datetime | None] = field(default_factory=dict)
+    waiting: Waiting = field(default_factory=Waiting)
+
 
 @dataclass(slots=True)
 class Ongoing:
     """The deletions of this process, by uid."""
 
     _known: dict[str, _One] = field(default_factory=dict)
+    _accounts: defaultdict[str, _OfAccount] = field(default_factory=lambda: defaultdict(_OfAccount))
+    _leaving: defaultdict[Place, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def note(self, node_pool: NodePool, identity: Identity | None, record: DeletionRecord) -> None:
         """What is known of this deletion now."""
         uid, deleted = node_pool.metadata.uid, node_pool.metadata.deleted
         if deleted is None:
             return
-        before = self._known.get(uid)
-        self._known[uid] = _One(
-            account=node_pool.spec.account_ref.name,
-            identity=identity,
-            sent_time=record.sent_time,
-            deleted=deleted,
-            is_waiting=before.is_waiting if before else False,
-            is_reserved=before.is_reserved if before else False,
-            is_releasing=before.is_releasing if before else False,
-        )
+        account = node_pool.spec.account_ref.name
+        known = self._known.get(uid) or _One(account, identity, record.sent_time, deleted)
+        self._put(uid, replace(known, account=account, identity=identity, sent_time=record.sent_time, deleted=deleted))
 
     def forget(self, uid: str) -> None:
         """It is over."""
-        self._known.pop(uid, None)
+        self._take_out(uid)
 
     def wait_for_budget(self, uid: str, *, is_waiting: bool) -> None:
         """Whether only the budget is in its way."""
         if uid in self._known:
-            self._known[uid].is_waiting = is_waiting
+            self._put(uid, replace(self._known[uid], is_waiting=is_waiting))
 
     def reserve(self, uid: str, *, is_reserved: bool) -> None:
         """A slot that is taken from the decision until the write-ahead or its failure."""
         if uid in self._known:
-            self._known[uid].is_reserved = is_reserved
+            self._put(uid, replace(self._known[uid], is_reserved=is_reserved))
 
     def release(self, uid: str, *, is_releasing: bool) -> None:
         """Our own patch is about to remove the finalizer, or it was refused."""
         if uid in self._known:
-            self._known[uid].is_releasing = is_releasing
+            self._put(uid, replace(self._known[uid], is_releasing=is_releasing))
 
     def is_releasing(self, uid: str) -> bool:
         """Whether the object's going is our own doing."""
@@ -75,26 +86,42 @@ class Ongoing:
         """Node pools of the same resource pool whose DELETE may be in effect, or is about to be sent."""
         if identity is None:
             return frozenset()
-        return frozenset(
-            other.identity.node_pool_name
-            for key, other in self._known.items()
-            if key != uid
-            and other.identity is not None
-            and (other.sent_time is not None or other.is_reserved)
-            and _place(other.identity) == _place(identity)
-        )
+        leaving = self._leaving.get(_place(identity), {})
+        return frozenset(name for other, name in leaving.items() if other != uid)
 
     def budget(self, account: Account, uid: str, now: datetime) -> BudgetView:
         """The account's budget as this deletion sees it."""
-        name = account.metadata.name
-        ours = {key: one for key, one in self._known.items() if one.account == name}
-        sent: Mapping[str, datetime | None] = {
-            key: one.sent_time for key, one in ours.items() if one.sent_time is not None or one.is_reserved
-        }
-        waiting = [(one.deleted, key) for key, one in ours.items() if one.is_waiting and one.sent_time is None]
-        deleted = ours[uid].deleted if uid in ours else now
-        return view_budget(account, (deleted, uid), sent, waiting, now)
+        known = self._known.get(uid)
+        deleted = known.deleted if known and known.account == account.metadata.name else now
+        ours = self._accounts.get(account.metadata.name) or _OfAccount()
+        return view_budget(account, (deleted, uid), ours.slots, ours.waiting, now)
+
+    def _put(self, uid: str, one: _One) -> None:
+        if self._known.get(uid) == one:
+            return
+        self._take_out(uid)
+        self._known[uid] = one
+        ours = self._accounts[one.account]
+        if one.has_slot:
+            ours.slots[uid] = one.sent_time
+            if one.identity is not None:
+                self._leaving[_place(one.identity)][uid] = one.identity.node_pool_name
+        if one.is_waiting and one.sent_time is None:
+            ours.waiting.add((one.deleted, uid))
+
+    def _take_out(self, uid: str) -> None:
+        one = self._known.pop(uid, None)
+        if one is None:
+            return
+        ours = self._accounts[one.account]
+        ours.slots.pop(uid, None)
+        ours.waiting.remove(uid)
+        if one.identity is not None:
+            place = _place(one.identity)
+            self._leaving[place].pop(uid, None)
+            if not self._leaving[place]:
+                del self._leaving[place]
 
 
-def _place(identity: Identity) -> tuple[str, str, str]:
+def _place(identity: Identity) -> Place:
     return (identity.region, identity.project_id, identity.pool_name)

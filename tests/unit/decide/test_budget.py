@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.budget import BudgetView, view_budget
+from modelarts_nodepool.decide.budget import BudgetView, Place, Waiting, view_budget
 from modelarts_nodepool.decide.decision import Release
 from modelarts_nodepool.decide.ledger import MOST, build_entry, left_lately, merge_recent
 from modelarts_nodepool.resource.account import AccountStatus, RecentDeletion
@@ -29,6 +29,13 @@ def an_entry(uid: str, sent: datetime | None = NOON - MINUTE, finished: datetime
     )
 
 
+def in_line(*places: Place) -> Waiting:
+    waiting = Waiting()
+    for place in places:
+        waiting.add(place)
+    return waiting
+
+
 def limited(most: int, *entries: RecentDeletion) -> Account:
     account = an_account().limited(max=most, window="1h").build()
     return Account(metadata=account.metadata, spec=account.spec, status=AccountStatus(recent_deletions=entries))
@@ -36,41 +43,41 @@ def limited(most: int, *entries: RecentDeletion) -> Account:
 
 def test_objects_and_remembered_deletions_count_once_each() -> None:
     account = limited(5, an_entry("a"), an_entry("b"))
-    view = view_budget(account, MINE, {"b": NOON - MINUTE, "c": NOON - MINUTE}, [], NOON)
+    view = view_budget(account, MINE, {"b": NOON - MINUTE, "c": NOON - MINUTE}, in_line(), NOON)
     assert (view.limit, view.used, view.is_used_up) == (5, 3, False)
 
 
 def test_what_left_the_window_counts_no_more() -> None:
     account = limited(1, an_entry("a", NOON - HOUR))
-    assert not view_budget(account, MINE, {}, [], NOON).is_used_up
-    assert view_budget(account, MINE, {}, [], NOON - SECOND).is_used_up
+    assert not view_budget(account, MINE, {}, in_line(), NOON).is_used_up
+    assert view_budget(account, MINE, {}, in_line(), NOON - SECOND).is_used_up
 
 
 def test_an_entry_without_a_delete_uses_nothing() -> None:
-    assert view_budget(limited(1, an_entry("a", None, NOON)), MINE, {}, [], NOON).used == 0
+    assert view_budget(limited(1, an_entry("a", None, NOON)), MINE, {}, in_line(), NOON).used == 0
 
 
 def test_ones_own_earlier_attempt_needs_no_second_slot() -> None:
-    assert not view_budget(limited(1, an_entry("mine")), MINE, {"mine": NOON}, [], NOON).is_used_up
+    assert not view_budget(limited(1, an_entry("mine")), MINE, {"mine": NOON}, in_line(), NOON).is_used_up
 
 
 def test_a_reserved_slot_counts_before_it_is_written() -> None:
-    assert view_budget(limited(1), MINE, {"other": None}, [], NOON).is_used_up
+    assert view_budget(limited(1), MINE, {"other": None}, in_line(), NOON).is_used_up
 
 
 def test_a_delete_from_the_future_counts() -> None:
-    assert view_budget(limited(1), MINE, {"other": NOON + HOUR}, [], NOON).is_used_up
+    assert view_budget(limited(1), MINE, {"other": NOON + HOUR}, in_line(), NOON).is_used_up
 
 
 def test_it_frees_when_enough_have_left_the_window() -> None:
     sent: dict[str, datetime | None] = {"a": NOON - 50 * MINUTE, "b": NOON - 40 * MINUTE, "c": NOON - 30 * MINUTE}
-    assert view_budget(limited(3), MINE, sent, [], NOON).frees_at == NOON + 10 * MINUTE
-    assert view_budget(limited(2), MINE, sent, [], NOON).frees_at == NOON + 20 * MINUTE
-    assert view_budget(limited(4), MINE, sent, [], NOON).frees_at is None
+    assert view_budget(limited(3), MINE, sent, in_line(), NOON).frees_at == NOON + 10 * MINUTE
+    assert view_budget(limited(2), MINE, sent, in_line(), NOON).frees_at == NOON + 20 * MINUTE
+    assert view_budget(limited(4), MINE, sent, in_line(), NOON).frees_at is None
 
 
 def test_a_free_slot_is_the_oldest_deletions() -> None:
-    waiting = [(NOON - MINUTE, "old"), (NOON, "young")]
+    waiting = in_line((NOON - MINUTE, "old"), (NOON, "young"))
     assert not view_budget(limited(1), (NOON - MINUTE, "old"), {}, waiting, NOON).is_used_up
     young = view_budget(limited(1), (NOON, "young"), {}, waiting, NOON)
     assert (young.ahead, young.is_used_up) == (1, True)
@@ -78,13 +85,26 @@ def test_a_free_slot_is_the_oldest_deletions() -> None:
 
 
 def test_whoever_does_not_wait_yet_lets_those_pass_who_do() -> None:
-    waiting = [(NOON - MINUTE, "old")]
+    waiting = in_line((NOON - MINUTE, "old"))
     assert view_budget(limited(1), (NOON, "new"), {}, waiting, NOON).is_used_up
+
+
+def test_whoever_has_a_slot_already_is_not_waited_for() -> None:
+    waiting = in_line((NOON - MINUTE, "old"))
+    view = view_budget(limited(2), (NOON, "young"), {"old": None}, waiting, NOON)
+    assert (view.used, view.ahead, view.is_used_up) == (1, 0, False)
+
+
+def test_whoever_waits_no_more_is_not_waited_for() -> None:
+    waiting = in_line((NOON - MINUTE, "old"), (NOON - 2 * MINUTE, "older"))
+    waiting.remove("old")
+    waiting.remove("never waited")
+    assert waiting.before((NOON, "young"), apart_from=()) == 1
 
 
 def test_unlimited_is_never_used_up() -> None:
     account = an_account().limited(unlimited=True).build()
-    assert view_budget(account, MINE, {"a": NOON}, [(NOON, "b")], NOON) == BudgetView(limit=None)
+    assert view_budget(account, MINE, {"a": NOON}, in_line((NOON, "b")), NOON) == BudgetView(limit=None)
 
 
 def test_an_entry_replaces_the_older_word_for_the_same_object() -> None:
