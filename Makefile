@@ -13,7 +13,7 @@ ARGS ?=
 # A virtual environment does not survive being moved: its commands begin with its old path.
 MOVED := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] || echo moved)
 
-.PHONY: help setup demo test test-unit storm check generate format lock transcript image clean moved
+.PHONY: help setup demo test test-unit storm bench soak check generate format lock transcript image clean moved
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ test-unit: $(READY) ## Run the tests that need neither a socket nor a control pl
 
 storm: $(READY) ## Delete under a seeded storm of faults: make storm SEED=7 MINUTES=5
 	@$(BIN)/python -m modelarts_nodepool.lab.storm $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+bench: $(READY) ## Measure time, writes, calls, CPU and memory: make bench SIZES=100,1000 (RECORD=1: commit them)
+	@$(BIN)/python -m bench run $(if $(SIZES),--sizes $(SIZES)) $(if $(POLL),--poll $(POLL)) $(if $(RECORD),--record)
+
+soak: $(READY) ## Churn with faults and see that nothing grows: make soak MINUTES=30
+	@$(BIN)/python -m bench soak $(if $(MINUTES),--minutes $(MINUTES))
 
 check: generate ## Generate, lint, check types and layers; fail when that leaves a difference to commit
 	$(BIN)/ruff check

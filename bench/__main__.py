@@ -1,0 +1,125 @@
+"""`python -m bench`: options, console, exit codes. `make bench` and `make soak` call it."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import machine, page, results, table
+from bench.figures import violations
+from bench.results import COMMITTED, LATEST, Result
+from bench.run import measure, require_linux
+from bench.scale import Scale
+from bench.soak import soak
+from bench.stage import Pace, Say
+from modelarts_nodepool.lab.controlplane import Binaries, ConsoleNarrator, ControlPlaneError, ensure_binaries
+from modelarts_nodepool.lab.controlplane.ports import LOOPBACK
+from modelarts_nodepool.lab.demo.failures import DemoError
+from modelarts_nodepool.lab.demo.interrupts import signals_interrupt
+
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+DEFAULT_SIZES = "100,1000,10000"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The operator's figures, measured from outside: real API server, stand-in cloud, everything on loopback."""
+
+
+def _sizes(_context: click.Context, _option: click.Parameter, text: str) -> list[int]:
+    try:
+        sizes = [int(part) for part in text.split(",")]
+    except ValueError:
+        sizes = []
+    if not sizes or min(sizes) < 10:
+        raise click.BadParameter(f"{text!r} is no list of sizes: numbers from 10 up, with commas, as in 100,1000")
+    return sizes
+
+
+@main.command("run")
+@click.option("--sizes", default=DEFAULT_SIZES, show_default=True, callback=_sizes, help="Numbers of objects.")
+@click.option("--poll", type=click.IntRange(2, 600), default=Pace().poll, show_default=True, help="pollInterval, in s.")
+@click.option("--record", is_flag=True, help="Write bench/results/ and the table and plot of docs/performance.md.")
+def run(*, sizes: list[int], poll: int, record: bool) -> None:
+    """Create, leave alone, restart, delete: at each size, with counts asserted and times reported.
+
+    100 objects take three minutes, 1,000 four, 10,000 about twenty. Results go to build/bench/ as JSON, and are shown
+    beside the committed ones. The exit code is 1 where a count is beyond its budget.
+    """
+    pace = Pace(poll=poll)
+
+    async def work(binaries: Binaries, say: Say) -> bool:
+        found: dict[int, Result] = {}
+        for size in sizes:
+            facts = machine.describe()
+            figures = await measure(Scale(size), pace, binaries, say)
+            found[size] = results.new_result(Scale(size), figures, pace, facts)
+        return _conclude(found, record=record)
+
+    sys.exit(_perform(work))
+
+
+@main.command("soak")
+@click.option("--minutes", type=click.FloatRange(1, 24 * 60), default=10.0, show_default=True)
+def soak_command(*, minutes: float) -> None:
+    """Churn steadily for so long, with faults; exit code 1 where memory, tasks, threads, files or sockets grow.
+
+    The first third of the time is for warming up; the medians of the second and the last are compared.
+    """
+
+    async def work(binaries: Binaries, say: Say) -> bool:
+        return await soak(minutes, binaries, say)
+
+    sys.exit(_perform(work))
+
+
+def _conclude(found: dict[int, Result], *, record: bool) -> bool:
+    """Write and print everything; whether all counts are within their budgets."""
+    committed = results.read(COMMITTED)
+    wrong = []
+    for size, result in found.items():
+        path = results.write(result, COMMITTED if record else LATEST)
+        print(f"\n{table.of_run(result, committed.get(size))}\n{_shown(path)}")
+        wrong += [f"{size:,} objects: {words}" for words in violations(result.scale, result.figures)]
+    print(f"\n{table.of_growth({**committed, **found})}".rstrip())
+    if record:
+        page.write_page(results.read(COMMITTED))
+        print(f"written: {_shown(page.PAGE)}, {_shown(page.PLOT)}")
+    for words in wrong:
+        print(f"beyond its budget: {words}", file=sys.stderr)
+    return not wrong
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(results.CHECKOUT))
+
+
+def _perform(work: Callable[[Binaries, Say], Coroutine[None, None, bool]]) -> int:
+    """Run it with binaries and a console; the exit code."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), LOOPBACK)))
+    began = time.monotonic()
+
+    def say(words: str) -> None:
+        print(f"{time.monotonic() - began:5.0f} s  {words}", flush=True)
+
+    with signals_interrupt():
+        try:
+            require_linux()
+            binaries = ensure_binaries(ConsoleNarrator(Console(highlight=False)))
+            return 0 if asyncio.run(work(binaries, say)) else EXIT_FAILED
+        except (DemoError, ControlPlaneError) as error:
+            say(str(error))
+            return EXIT_FAILED
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            return EXIT_INTERRUPTED
+
+
+if __name__ == "__main__":
+    main()

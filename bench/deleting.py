@@ -1,0 +1,110 @@
+"""Deleting some objects one by one, then all the others at once: the last phases of a run, and their figures."""
+
+import asyncio
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from bench import counting
+from bench.api import NODE_POOLS, at_once
+from bench.calls import Call, since
+from bench.counting import Key, percentile
+from bench.figures import Figures
+from bench.scale import Place
+from bench.stage import Stage
+from bench.waiting import until_all
+from modelarts_nodepool.lab.controlplane import AuditLog
+from modelarts_nodepool.lab.demo.failures import DemoError
+from modelarts_nodepool.resource.names import NODE_POOL_PLURAL
+
+# Enough for a 99th percentile, few enough not to disturb each other.
+MOST_SAMPLES, PAUSE_SECONDS = 200, 0.25
+MILLISECONDS = 1000
+
+
+def samples_of(stage: Stage) -> list[Place]:
+    """The objects that are deleted one by one; neighbours are in different resource pools."""
+    return [stage.scale.place(number) for number in range(min(MOST_SAMPLES, stage.scale.objects // 2))]
+
+
+async def delete_some(stage: Stage) -> Figures:
+    """Delete some objects one after the other while all resource pools are polled."""
+    places = samples_of(stage)
+    stage.say(f"deleting {len(places)} objects one by one")
+    began = datetime.now(UTC)
+    for place in places:
+        await stage.api.delete_object(place)
+        await asyncio.sleep(PAUSE_SECONDS)
+    await _until_gone(stage, began, {(place.namespace, place.name) for place in places})
+    deleted = counting.deleted_at(stage.plane.audit().since(began))
+    calls = since(await stage.cloud.read(), began.timestamp())
+    first = counting.first_calls(deleted, places, calls)
+    sent = counting.delete_calls(deleted, places, calls)
+    if min(len(first), len(sent)) < len(places):
+        raise DemoError(f"{len(places)} objects were deleted and {len(sent)} DELETEs were sent.")
+    return {
+        "first_call_p50_ms": percentile(first, 0.5) * MILLISECONDS,
+        "first_call_p99_ms": percentile(first, 0.99) * MILLISECONDS,
+        "delete_call_p50_ms": percentile(sent, 0.5) * MILLISECONDS,
+        "delete_call_p99_ms": percentile(sent, 0.99) * MILLISECONDS,
+    }
+
+
+async def delete_all(stage: Stage) -> Figures:
+    """Delete all that are left at once, wait until all are gone, and count what the deletions have cost."""
+    done = {(place.namespace, place.name) for place in samples_of(stage)}
+    left = [place for place in stage.scale.places() if (place.namespace, place.name) not in done]
+    stage.say(f"deleting {len(left)} objects at once")
+    before, began = stage.operator.look(), datetime.now(UTC)
+    deleting = asyncio.create_task(at_once(stage.api.delete_object, left))
+    try:
+        await _until_gone(stage, began, {(place.namespace, place.name) for place in left}, deleting)
+    finally:
+        deleting.cancel()
+        await asyncio.gather(deleting, return_exceptions=True)
+    after = stage.operator.look()
+    everybody = stage.plane.audit().since(began)
+    gone = max(counting.let_go(stage.audit().since(began)).values()) - began.timestamp()
+    deleted = counting.deleted_at(everybody)
+    if objects := await stage.api.items(NODE_POOLS):
+        raise DemoError(f"{len(objects)} objects are still there after all have been let go.")
+    return {
+        "delete_seconds": max(deleted.values()).timestamp() - began.timestamp(),
+        "gone_seconds": gone,
+        "delete_writes_a_second": len(everybody.writes()) / gone,
+        "delete_cpu_seconds": after.cpu_seconds - before.cpu_seconds,
+    }
+
+
+async def deletions(stage: Stage) -> Figures:
+    """What all deletions of the run have cost together; waits for nothing."""
+    deleted = counting.deleted_at(stage.plane.audit())
+    audit = stage.audit().since(min(deleted.values()))
+    calls = since(await stage.cloud.read(), min(deleted.values()).timestamp())
+    seconds = max(counting.let_go(audit).values()) - min(deleted.values()).timestamp()
+    return _costs(audit, calls, seconds, len(deleted))
+
+
+def _costs(audit: AuditLog, calls: list[Call], seconds: float, deletions: int) -> Figures:
+    patches = counting.writes_by_object(audit)
+    return {
+        "patches_per_deletion": patches.total() / deletions,
+        "patches_of_one_deletion": max(patches.values()),
+        "events_per_deletion": counting.writes_by_resource(audit)["events"] / deletions,
+        "account_writes_a_second": max(counting.account_writes(audit).values(), default=0) / seconds,
+        "calls_per_deletion": len(calls) / deletions,
+        "duplicate_deletes": counting.duplicates(calls),
+    }
+
+
+async def _until_gone(
+    stage: Stage, began: datetime, wanted: Collection[Key], work: "asyncio.Task[None] | None" = None
+) -> None:
+    """Until our finalizer has left all of them; a failure of the work ends it."""
+    others = stage.scale.objects - len(wanted)
+
+    def count() -> int:
+        if work is not None and work.done():
+            work.result()
+        return others + len(counting.let_go(stage.audit().since(began).on(NODE_POOL_PLURAL)).keys() & wanted)
+
+    await until_all(stage, count, "gone")
