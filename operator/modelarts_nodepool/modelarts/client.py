@@ -3,6 +3,7 @@
 Built by app.py, one per account; used by engine/. Keeps no state but the connections and the last listings.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ class ModelArtsClient:
         self._on_call = on_call
         self._transport = Transport(endpoint, trust=trust, bounds=bounds)
         self._listings: dict[str, tuple[bytes, Mapping[str, CloudNodePool]]] = {}
+        self._items: defaultdict[str, reading.ReadItems] = defaultdict(dict)
 
     def signing_with(self, key: AccessKey) -> "ModelArtsClient":
         """This client over the same connections, with one key for all its calls."""
@@ -168,7 +170,8 @@ class ModelArtsClient:
         digest = sha256(answer.body).digest()
         last = self._listings.get(resource_pool)
         if last is None or last[0] != digest:
-            last = (digest, reading.read_node_pools(call, answer))
+            # Where something changed, most node pools have not.
+            last = (digest, reading.read_node_pools(call, answer, self._items[resource_pool]))
             self._listings[resource_pool] = last
         return NodePoolListing(node_pools=last[1], request_id=answer.request_id)
 

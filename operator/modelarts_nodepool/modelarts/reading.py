@@ -6,6 +6,7 @@ a name that is missing from a doubtful list must never count as gone.
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, NoReturn, TypeGuard
 
 from modelarts_nodepool.errors import MalformedAnswer
@@ -21,15 +22,32 @@ from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool
 
 _LONGEST_TOKEN = 4096
 
+# What items were read as, by the digest of all that was in them.
+ReadItems = dict[bytes, CloudNodePool]
 
-def read_node_pools(call: Call, answer: Answer) -> dict[str, CloudNodePool]:
-    """The body of list_node_pools: complete, or errors.MalformedAnswer."""
+
+def read_node_pools(call: Call, answer: Answer, known: ReadItems | None = None) -> dict[str, CloudNodePool]:
+    """The body of list_node_pools: complete, or errors.MalformedAnswer.
+
+    Items that `known` holds are not read again, which costs several times as much as recognising them. It is brought
+    up to date for the next call.
+    """
+    known = {} if known is None else known
     found: dict[str, CloudNodePool] = {}
+    read: ReadItems = {}
     for item in _whole_list(call, answer, "NodePoolList"):
-        body = NodePoolBody.model_validate(item)
-        name = _new_name(call, answer, body.name, found)
-        found[name] = to_cloud_node_pool(name, body)
+        digest = sha256(repr(item).encode(errors="surrogatepass")).digest()
+        shown = known.get(digest) or _read_item(call, answer, item)
+        name = _new_name(call, answer, shown.name, found)
+        found[name] = read[digest] = shown
+    known.clear()
+    known.update(read)
     return found
+
+
+def _read_item(call: Call, answer: Answer, item: dict[str, Any]) -> CloudNodePool:
+    body = NodePoolBody.model_validate(item)
+    return to_cloud_node_pool(_new_name(call, answer, body.name, {}), body)
 
 
 def read_node_pool(call: Call, answer: Answer) -> CloudNodePool:

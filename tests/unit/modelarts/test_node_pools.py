@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.answers import Answer
 from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.reading import read_node_pool, read_node_pools
+from modelarts_nodepool.modelarts.reading import ReadItems, read_node_pool, read_node_pools
 from modelarts_nodepool.modelarts.wire.loose import Wire
 from modelarts_nodepool.modelarts.wire.node_pool import NodePoolBody
 from modelarts_nodepool.ports import CloudNodePool
@@ -271,3 +271,24 @@ def test_total_does_not_depend_on_how_it_is_spread(numbers: list[int], random: R
     listed = {"abnormal": [{"count": number} for number in spellings]}
     for resources in (spread, listed):
         assert read(a_node_pool(status={"resources": resources})).counts == Counts(abnormal=sum(numbers))
+
+
+def test_items_that_did_not_change_are_not_read_again() -> None:
+    def an_item(name: str, available: object) -> dict[str, object]:
+        return {"metadata": {"name": name}, "status": {"resources": {"available": {"count": available}}}}
+
+    known: ReadItems = {}
+
+    def read_again(*items: object) -> dict[str, CloudNodePool]:
+        body = json.dumps(a_list(list(items))).encode()
+        assert read_node_pools(LIST, Answer(200, {}, body), known) == read_list(a_list(list(items)))
+        return read_node_pools(LIST, Answer(200, {}, body), known)
+
+    first = read_again(an_item("a", 1), an_item("b", 1))
+    second = read_again(an_item("b", 1), an_item("a", 2))
+    assert second["b"] is first["b"]
+    assert second["a"].counts == Counts(available=2)
+    # Equal in Python, and not the same number of nodes on the wire.
+    assert read_again(an_item("a", True), an_item("b", 1))["a"].counts is None
+    assert read_again(an_item("b", 1)).keys() == {"b"}
+    assert len(known) == 1, "what is gone is not kept"
