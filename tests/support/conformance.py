@@ -26,6 +26,7 @@ _NAME = re.compile(r"test_case_((?:\d\d_)+)")
 _WHOLE = "tests/integration/operator"
 _HELD, _ANSWERS = f"{_WHOLE}/test_deletion_held.py", f"{_WHOLE}/test_deletion_answers.py"
 _DELETING, _LIES = f"{_WHOLE}/test_deleting.py", f"{_WHOLE}/test_false_witnesses.py"
+_SOURCES = f"{_WHOLE}/test_credential_sources.py"
 _KEYS, _STATUS = f"{_WHOLE}/test_credentials.py", f"{_WHOLE}/test_status.py"
 
 
@@ -58,7 +59,11 @@ CASES: dict[int, Case] = {
     11: Case("X-Auth-Token is let in until it expires", (SIMULATOR,), why_not="the operator signs instead"),
     12: Case("A project of somebody else is 403 ModelArts.0210", (*ALL, SIMULATOR)),
     13: Case("IAM token: fetched, kept until shortly before its end", (), why_not="the operator signs instead"),
-    14: Case("Metadata: token, fallback without one, refresh, both forms of `expires_at`", (CLIENT,)),
+    14: Case(
+        "Metadata: token, fallback without one, refresh, both forms of `expires_at`",
+        ALL,
+        (f"{_SOURCES}::test_a_deletion_outlives_several_keys_of_the_metadata_service",),
+    ),
     15: Case("Project looked up by region", (), why_not="an account always names its project"),
     16: Case(
         "DELETE of an unknown node pool: 404 or 400; gone only when a list agrees",

@@ -64,8 +64,9 @@ class SecretKeys:
             ) from None
         except ClusterError as error:
             if self._held is not None and (error.status is None or error.status >= _SERVER_TROUBLE):
-                # The API server is in trouble, not the Secret: what was read a poll ago still stands.
-                self._read_at = begun
+                # The API server is in trouble, not the Secret: what was read a poll ago still stands. From now on, not
+                # from the beginning: those who wait for the same answer must not each wait for another time-out.
+                self._read_at = self._clock.monotonic()
                 return self._held
             self._held = None
             raise CredentialsUnavailable(f"{title} could not be read: {error}") from error

@@ -5,10 +5,13 @@ operator is imported here: what it shows is the SDK, unchanged.
 """
 
 import json
+import os
 import sys
 from typing import Any
 
+from huaweicloudsdkcore.auth import provider
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.auth.internal import MetadataAccessor
 from huaweicloudsdkcore.exceptions.exceptions import SdkException
 from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkcore.sdk_request import SdkRequest
@@ -18,11 +21,31 @@ from huaweicloudsdkmodelarts import v1
 Order = dict[str, Any]
 
 
+SOURCES = {
+    "Metadata": provider.MetadataCredentialProvider,
+    "PodIdentity": provider.PodIdentityCredentialProvider,
+    "OIDC": provider.OidcStsCredentialProvider,
+}
+
+
+def log_in_by_key(order: Order) -> BasicCredentials:
+    """The key of the order, with its token where it has one."""
+    credentials = BasicCredentials(order["accessKey"], order["secretKey"], order.get("projectId"))
+    return credentials.with_security_token(order["securityToken"]) if "securityToken" in order else credentials
+
+
+def log_in_by_source(order: Order) -> BasicCredentials:
+    """Whatever the SDK's own provider finds. Only the metadata address, a constant of the SDK, is led to loopback."""
+    os.environ.update(order["environment"])
+    MetadataAccessor._METADATA_ENDPOINT = order["endpoint"]  # noqa: SLF001 - there is no other way
+    credentials = SOURCES[order["source"]].get_basic().get_credentials()
+    credentials.project_id = order["projectId"]
+    return credentials
+
+
 def build_client(order: Order) -> Any:  # noqa: ANN401 - the SDK has no types
     """A client as the SDK's own README builds it, for one endpoint and one key."""
-    credentials = BasicCredentials(order["accessKey"], order["secretKey"], order.get("projectId"))
-    if "securityToken" in order:
-        credentials.with_security_token(order["securityToken"])
+    credentials = log_in_by_source(order) if "source" in order else log_in_by_key(order)
     config = HttpConfig.get_default_config()
     config.timeout = (5, order.get("timeout", 20))
     config.ignore_ssl_verification = order.get("insecure", False)

@@ -92,4 +92,14 @@ class OfficialSdk:
         return dict(json.loads(line))
 
 
-OTHERS = {"accessKey", "secretKey", "securityToken", "projectId", "timeout", "insecure", "caBundle"}
+OTHERS = {
+    "source",
+    "environment",
+    "accessKey",
+    "secretKey",
+    "securityToken",
+    "projectId",
+    "timeout",
+    "insecure",
+    "caBundle",
+}

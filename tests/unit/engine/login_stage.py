@@ -58,9 +58,11 @@ class SecretKeeper:
         self.label = "true"
         self.failure: Exception | None = None
         self.reads: list[str] = []
+        self.on_read: Callable[[], object] = lambda: None
 
     async def get(self, path: str) -> Body:
         self.reads.append(path)
+        self.on_read()
         if self.failure is not None:
             raise self.failure
         data = {"accessKey": "AK", "secretKey": self.secret_key}

@@ -108,3 +108,12 @@ async def test_a_secret_whose_label_went_is_not_used_while_the_cluster_is_in_tro
     stage.secrets.failure = ClusterUnavailable("no answer")
     with pytest.raises(CredentialsUnavailable, match="could not be read"):
         await stage.look()
+
+
+async def test_many_calls_wait_for_one_time_out_of_the_cluster_and_not_for_one_each(stage: Stage) -> None:
+    await stage.look()
+    stage.secrets.failure = ClusterUnavailable("no answer")
+    stage.secrets.on_read = lambda: stage.clock.advance(EVERY * 2)
+    stage.clock.advance(EVERY)
+    await asyncio.gather(*(stage.look() for _ in range(10)))
+    assert len(stage.secrets.reads) == 2
