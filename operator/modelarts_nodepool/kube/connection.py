@@ -11,6 +11,7 @@ import ssl
 import time
 import urllib.request
 import weakref
+from contextlib import suppress
 from typing import Self
 
 import aiohttp
@@ -26,7 +27,7 @@ _MAX_CONNECTIONS = 20
 _CONNECT_SECONDS = 10
 # Long enough to spare a deletion the TLS handshake, shorter than load balancers keep an idle connection.
 _KEEPALIVE_SECONDS = 30
-_GOODBYE_SECONDS = 0.5
+_GOODBYE_SECONDS = 0.3
 
 
 class Connection:
@@ -91,9 +92,20 @@ class Connection:
             await session.close()
         await self._connector.close()
         # aiohttp does not wait for TLS to say goodbye, and an event loop that ends before that leaves sockets open.
+        await self._until_closed()
+        for one in self._open_sockets():
+            # Nobody answers at the other end.
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        await self._until_closed()
+
+    async def _until_closed(self) -> None:
         begun = time.monotonic()
-        while any(one.fileno() >= 0 for one in self._sockets) and time.monotonic() - begun < _GOODBYE_SECONDS:  # noqa: ASYNC110 - nobody tells
+        while self._open_sockets() and time.monotonic() - begun < _GOODBYE_SECONDS:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(_GOODBYE_SECONDS / 100)
+
+    def _open_sockets(self) -> list[socket.socket]:
+        return [one for one in self._sockets if one.fileno() >= 0]
 
     def _new_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, protocol, *_ = address
