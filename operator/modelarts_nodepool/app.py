@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,10 +19,12 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.controller import Controller
+from modelarts_nodepool.engine.counting import count_call
 from modelarts_nodepool.engine.gauges import Gauges
-from modelarts_nodepool.engine.health import Health, HealthServer, Heartbeat
+from modelarts_nodepool.engine.health import HealthServer, Heartbeat
 from modelarts_nodepool.engine.leadership import Leadership
 from modelarts_nodepool.engine.pollers import Pollers
+from modelarts_nodepool.engine.probes import Probes
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.supervisor import Supervisor, WatchTimes
@@ -33,8 +35,7 @@ from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.kube.leases import Elector, LeaseTimes
-from modelarts_nodepool.metrics import Sample
-from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
+from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, doubt_about, endpoint_of, parse_endpoint
 from modelarts_nodepool.modelarts.trust import build_trust
 from modelarts_nodepool.ports import AccessKey
@@ -95,21 +96,20 @@ class Operator:
         self._stop = stop
         self._clock = SystemClock()
         self._heartbeat = Heartbeat(self._clock)
-        self._supervisor: Supervisor | None = None
-        self._gauges: Gauges | None = None
         self._elector = self._build_elector() if settings.leader_election else None
+        self._probes = Probes(self._heartbeat, self._elector)
 
     async def serve(self) -> None:
         """Serve health all the time, and work while leading."""
         server = HealthServer(
             self._settings.http_host,
             self._settings.http_port,
-            livez=self._livez,
-            readyz=self._readyz,
+            livez=self._probes.livez,
+            readyz=self._probes.readyz,
             metrics=metrics.render,
         )
         metrics.BUILD.labels(VERSION).set(1)
-        metrics.AT_SCRAPE.source = self._samples
+        metrics.AT_SCRAPE.source = self._probes.samples
         await server.start()
         beating = asyncio.create_task(self._heartbeat.run(), name="heartbeat")
         try:
@@ -150,7 +150,7 @@ class Operator:
             # The Lease is renewed until the work has stopped, and only then given away.
             await _end([task for task in tasks if task not in renewing])
             await _end(renewing)
-            self._supervisor = self._gauges = None
+            self._probes.stand_by()
             await clouds.aclose()
             if self._elector is not None:
                 await self._elector.release()
@@ -175,12 +175,12 @@ class Operator:
         controller = Controller(tools, Sender(tools, may_send=leadership.may_act))
         times = WatchTimes(stream=settings.watch_timeout, sweep=settings.sweep_interval)
         watch = Watch(registry, lambda: Connection.open(version=VERSION, kubeconfig=settings.kubeconfig), clock, times)
-        self._gauges = Gauges(registry, tools.pollers, watch)
-        self._supervisor = Supervisor(cluster, registry, controller, clock, watch, times)
+        supervisor = Supervisor(cluster, registry, controller, clock, watch, times)
+        self._probes.lead(supervisor, Gauges(registry, tools.pollers, watch))
         tasks = [
             asyncio.create_task(controller.run(), name="controller"),
             asyncio.create_task(recorder.run(), name="events"),
-            asyncio.create_task(self._supervisor.run(), name="supervisor"),
+            asyncio.create_task(supervisor.run(), name="supervisor"),
         ]
         if self._elector is not None:
             tasks.append(asyncio.create_task(self._elector.run(), name=RENEWING))
@@ -205,7 +205,7 @@ class Operator:
             key=_nobody,
             clock=self._clock,
             trust=self._trust,
-            on_call=_report_call,
+            on_call=count_call,
         )
 
     def _build_sources(self) -> Sources:
@@ -220,32 +220,6 @@ class Operator:
 
     def _holds(self) -> bool:
         return not self._stop.is_set() and (self._elector is None or self._elector.holds())
-
-    # What follows is asked in the HTTP server's thread: it only reads, and each attribute once.
-
-    def _livez(self) -> Health:
-        supervisor = self._supervisor
-        health = supervisor.livez() if supervisor else Health("standby")
-        return Health(health.role, (*self._heartbeat.problems(), *health.problems))
-
-    def _readyz(self) -> Health:
-        supervisor = self._supervisor
-        if supervisor is None:
-            problem = self._elector.problem if self._elector else ""
-            return Health("standby", (f"the Lease cannot be had: {problem}",) if problem else ())
-        if not self._leads():
-            return Health("leader", ("the Lease is not held any more, and the work is being ended",))
-        return supervisor.readyz()
-
-    def _leads(self) -> bool:
-        return self._supervisor is not None and (self._elector is None or self._elector.holds())
-
-    def _samples(self) -> Iterator[Sample]:
-        leads, gauges = self._leads(), self._gauges
-        yield metrics.LEADER, (), float(leads)
-        if leads and gauges is not None:
-            # What a former leader remembers is another's to tell.
-            yield from gauges.samples()
 
 
 async def _first_of(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
@@ -268,19 +242,3 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 def _nobody() -> AccessKey:
     raise CredentialsUnavailable("nobody is logged in: every call goes through engine/clouds.py, which brings a key")
-
-
-def _report_call(report: CallReport) -> None:
-    metrics.CLOUD_REQUESTS.labels(report.operation, report.outcome).inc()
-    metrics.CLOUD_REQUEST_SECONDS.labels(report.operation).observe(report.duration.total_seconds())
-    logger.debug(
-        "%s: %s",
-        report.operation,
-        report.outcome,
-        extra={
-            "resourcePool": report.resource_pool,
-            "nodePool": report.node_pool,
-            "requestId": report.request_id,
-            "durationSeconds": round(report.duration.total_seconds(), 3),
-        },
-    )

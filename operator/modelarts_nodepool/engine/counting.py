@@ -1,8 +1,9 @@
-"""Counts passes over objects and releases.
+"""Counts passes over objects, releases and calls to the cloud.
 
-Used by engine/mirror.py and engine/deletion.py. It swallows nothing.
+Used by engine/mirror.py, engine/deletion.py and, for calls, by the client that app.py builds. It swallows nothing.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.decide.decision import Release
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
+from modelarts_nodepool.modelarts.client import CallReport
+
+logger = logging.getLogger(__name__)
 
 
 class Result(StrEnum):
@@ -51,6 +55,23 @@ def count_release(observed: DeletionObserved, release: Release, now: datetime) -
     deleted = observed.node_pool.metadata.deleted
     if deleted is not None and observed.record.sent_time is not None:
         metrics.DELETION_SECONDS.observe(max((now - deleted).total_seconds(), 0.0))
+
+
+def count_call(report: CallReport) -> None:
+    """A call to ModelArts has ended, well or not."""
+    metrics.CLOUD_REQUESTS.labels(report.operation, report.outcome).inc()
+    metrics.CLOUD_REQUEST_SECONDS.labels(report.operation).observe(report.duration.total_seconds())
+    logger.debug(
+        "%s: %s",
+        report.operation,
+        report.outcome,
+        extra={
+            "resourcePool": report.resource_pool,
+            "nodePool": report.node_pool,
+            "requestId": report.request_id,
+            "durationSeconds": round(report.duration.total_seconds(), 3),
+        },
+    )
 
 
 def _count(result: Result, begun: float) -> None:

@@ -23,12 +23,9 @@ from modelarts_nodepool.settings import DEFAULT_SWEEP_INTERVAL, DEFAULT_WATCH_TI
 logger = logging.getLogger(__name__)
 
 LOOK_FOR_DEFINITIONS = timedelta(seconds=2)
-FIRST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(seconds=30)
 # A watch that lived so long did not end for the reason that the one before it did.
 LIVED_WELL = timedelta(minutes=1)
 LONGEST_PATIENCE = timedelta(seconds=10)
-_HEARKEN_SECONDS = 1.0
 
 
 class Watch(Protocol):
@@ -46,10 +43,15 @@ class WatchTimes:
     """How long a watch may be silent, and how often the sweep looks whether it tells everything.
 
     `stream`: after so long the API server ends a stream, with a bookmark before; a living one is never silent longer.
+    `hearken`: how often its silence is looked at. `first_pause` doubles up to `longest_pause` while lives of the watch
+    are short.
     """
 
     stream: timedelta = DEFAULT_WATCH_TIMEOUT
     sweep: timedelta = DEFAULT_SWEEP_INTERVAL
+    hearken: timedelta = timedelta(seconds=1)
+    first_pause: timedelta = timedelta(seconds=1)
+    longest_pause: timedelta = timedelta(seconds=30)
 
     @property
     def reconnect(self) -> timedelta:
@@ -103,7 +105,7 @@ class Supervisor:
         self._sweep = Sweep(cluster, registry, controller, clock, times.patience)
         self._waiting_for: tuple[str, ...] = ("the operator has just started",)
         self._looked_at = clock.monotonic()
-        self._pause = FIRST_PAUSE
+        self._pause = times.first_pause
 
     def livez(self) -> Health:
         """Not alive when the watch is silent and the sweep old: nothing in here mends that any more."""
@@ -142,9 +144,9 @@ class Supervisor:
     def _next_pause(self, begun: float) -> timedelta:
         """Short after a good life, doubling while lives are short."""
         if self._clock.monotonic() - begun >= LIVED_WELL.total_seconds():
-            self._pause = FIRST_PAUSE
+            self._pause = self._times.first_pause
         pause = self._pause
-        self._pause = min(pause * 2, LONGEST_PAUSE)
+        self._pause = min(pause * 2, self._times.longest_pause)
         return pause
 
     async def _wait_for_definitions(self) -> None:
@@ -193,7 +195,7 @@ class Supervisor:
     async def _hearken(self) -> None:
         begun = self._clock.monotonic()
         while True:
-            await asyncio.sleep(_HEARKEN_SECONDS)
+            await asyncio.sleep(self._times.hearken.total_seconds())
             # This life's own silence: it may have begun because the one before it said nothing.
             silence = min(self._watch.silence(), timedelta(seconds=self._clock.monotonic() - begun))
             if silence > self._times.restart:

@@ -280,3 +280,14 @@ async def test_failed_look_is_repeated_after_a_pause_and_a_deletion_does_not_wai
     stage.clock.advance(timedelta(seconds=1))
     await stage.poller.look(stage.clock.monotonic())
     assert stage.answers.asked == 4
+
+
+async def test_a_look_is_overdue_from_when_it_should_have_begun_and_not_before(stage: Stage) -> None:
+    await turns()
+    assert stage.poller.overdue(stage.clock.monotonic() + USUAL.total_seconds()) == timedelta()
+    assert stage.poller.overdue(stage.clock.monotonic() + USUAL.total_seconds() + 5) == timedelta(seconds=5)
+    # One that waits for its answer has not begun later: what it waits for may be a limit.
+    stage.answers.gate.clear()
+    await stage.pass_time(USUAL)
+    assert stage.answers.asked == 2
+    assert stage.poller.overdue(stage.clock.monotonic() + 7) == timedelta(seconds=7)
