@@ -1,15 +1,31 @@
 """The operator's own HTTP server, over a socket."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+import httpx
 import pytest
 
-from modelarts_nodepool.engine.health import Health, HealthServer
+from modelarts_nodepool.engine.health import STUCK_SECONDS, Health, HealthServer, Heartbeat
 from modelarts_nodepool.errors import SettingsError
+
+PAGES = ("livez", "readyz", "metrics")
+
+
+class HandClock:
+    seconds = 100.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 def says(*problems: str, role: str = "leader") -> Callable[[], Health]:
@@ -86,3 +102,27 @@ async def test_the_port_is_free_again_after_the_stop() -> None:
     again = HealthServer("127.0.0.1", int(url.rpartition(":")[2]), livez=says(), readyz=says())
     await again.start()
     await again.stop()
+
+
+async def test_all_pages_answer_while_the_event_loop_is_busy() -> None:
+    async with serving(says(), says(), lambda: "leader 1\n") as server:
+
+        def ask_all() -> list[int]:
+            return [httpx.get(f"{server.url}/{page}", trust_env=False).status_code for page in PAGES]
+
+        with ThreadPoolExecutor(1) as pool:
+            answers = pool.submit(ask_all)
+            # Nothing else gets a turn in this event loop until the answers are in.
+            assert answers.result(timeout=10) == [200, 200, 200]
+
+
+async def test_a_heartbeat_that_stops_is_a_problem_and_one_that_beats_is_none() -> None:
+    clock = HandClock()
+    heartbeat = Heartbeat(clock)
+    beating = asyncio.create_task(heartbeat.run())
+    await asyncio.sleep(0)
+    clock.seconds += STUCK_SECONDS
+    assert heartbeat.problems() == ()
+    clock.seconds += 1
+    assert heartbeat.problems() == (f"the event loop has not turned for {STUCK_SECONDS + 1:.0f} s",)
+    beating.cancel()

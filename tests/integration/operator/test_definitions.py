@@ -12,7 +12,7 @@ from tests.support.cloud import Cloud
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
 from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess
-from tests.support.tenant import Tenant
+from tests.support.tenant import SLOW, Tenant
 
 WAITS = 503
 
@@ -103,6 +103,46 @@ def test_a_deleted_crd_deletes_no_node_pool_and_new_objects_are_served_without_a
     served.delete("training-c")
     served.until_gone("training-c")
     assert served.deletes() == ["accepted", "accepted"]
+    assert operator.pid == pid
+
+
+def test_one_kind_that_goes_and_comes_back_is_waited_for_and_served_again(
+    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+) -> None:
+    install(plane, NODE_POOLS, ACCOUNTS)
+    operator.start()
+    pid = operator.pid
+    plane.kubectl.run("delete", "crd", ACCOUNTS, "--timeout=60s")
+    assert eventually(lambda: says(operator, ACCOUNTS, "not installed")), operator.readiness()
+    install(plane, ACCOUNTS)
+    assert eventually(operator.is_ready), operator.tail()
+    served.set_up()
+    served.mirrored("training-a")
+    served.delete("training-a")
+    served.until_gone("training-a")
+    assert served.deletes() == ["accepted"]
+    assert operator.pid == pid
+
+
+def test_a_restart_of_the_api_server_is_outlived_and_nothing_is_sent_twice(
+    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+) -> None:
+    install(plane, NODE_POOLS, ACCOUNTS)
+    operator.start()
+    served.set_up()
+    served.mirrored("training-a", cloud=SLOW)
+    served.mirrored("training-b")
+    served.delete("training-a")
+    served.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
+    pid = operator.pid
+    plane.restart_apiserver_blocking(4.0)
+    served.delete("training-b")
+    served.until_gone("training-b")
+    served.mirrored("training-c")
+    served.finish_delete("training-a")
+    served.until_gone("training-a")
+    assert served.deletes() == ["accepted", "accepted"]
+    assert eventually(operator.is_ready), operator.readiness()
     assert operator.pid == pid
 
 

@@ -1,0 +1,117 @@
+"""/metrics of the running operator against what the cloud, the API server's audit log and the objects say."""
+
+from datetime import UTC, datetime
+
+from modelarts_nodepool.engine.gauges import ObjectState
+from tests.support.operator import USER, OperatorProcess
+from tests.support.tenant import SLOW, Tenant
+
+# What a healthy operator shows once it has mirrored, held and deleted; counters without an occasion have no sample.
+PRESENT = {
+    "account_ready",
+    "build_info",
+    "cloud_request_duration_seconds",
+    "cloud_requests",
+    "deletion_blocked",
+    "deletion_duration_seconds",
+    "deletions",
+    "leader",
+    "nodes",
+    "objects",
+    "orphans",
+    "poll_lag_seconds",
+    "reconcile_duration_seconds",
+    "reconciles",
+    "standing_confirmations",
+    "status_writes",
+    "watch_last_event_age_seconds",
+}
+BEGUN = datetime.now(UTC)
+
+
+def states(operator: OperatorProcess) -> dict[str, float]:
+    found = operator.metrics()
+    return {state.value: found.value("objects", state=state.value) for state in ObjectState}
+
+
+def test_living_objects_nodes_and_accounts_are_shown_and_go_with_what_they_are_about(
+    tenant: Tenant, operator: OperatorProcess
+) -> None:
+    tenant.mirrored("training-a", cloud={"states": {"available": 3, "abnormal": 1}})
+    tenant.mirrored("training-b")
+    tenant.annotate("training-b", confirm_delete="training-b")
+    mine = {"account": tenant.name, "resource_pool": tenant.resource_pool}
+    tenant.until_true(lambda: operator.metrics().value("standing_confirmations") == 1, "a standing confirmation")
+    found = operator.metrics()
+    nodes = {state: found.value("nodes", state=state, **mine) for state in found.labels_of("nodes", "state")}
+    assert nodes == {"creating": 0, "available": 5, "abnormal": 1, "deleting": 0}
+    assert states(operator) == dict.fromkeys(states(operator), 0) | {"ready": 2}
+    tenant.until_true(
+        lambda: operator.metrics().value("account_ready", account=tenant.name) == 1, "the account shown as ready"
+    )
+    assert found.value("leader") == 1
+    assert found.value("build_info") == 1
+    assert found.value("poll_lag_seconds") < 10
+    assert found.value("watch_last_event_age_seconds") < 40
+    tenant.tear_down()
+    tenant.until_true(
+        lambda: tenant.name not in operator.metrics().labels_of("account_ready", "account"), "no series of the account"
+    )
+    tenant.until_true(
+        lambda: tenant.name not in operator.metrics().labels_of("nodes", "account"), "no series of the nodes"
+    )
+
+
+def test_a_held_deletion_is_shown_by_its_reason_and_counted_when_it_is_done(
+    tenant: Tenant, operator: OperatorProcess
+) -> None:
+    before = operator.metrics()
+    tenant.mirrored("held", finalizers=["tests.example.com/other"])
+    tenant.mirrored("slow", cloud=SLOW)
+    tenant.delete("held", "slow")
+    tenant.until_blocked("held", "OtherFinalizers")
+    tenant.until("slow", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
+    during = operator.metrics()
+    assert during.value("deletion_blocked", reason="OtherFinalizers") == 1
+    assert during.value("deletion_blocked") == 1
+    assert (during.value("objects", state="blocked"), during.value("objects", state="deleting")) == (1, 1)
+    tenant.api.merge(tenant.path("held"), {"metadata": {"finalizers": ["modelarts.huaweicloud.com/node-pool"]}})
+    tenant.finish_delete("slow")
+    tenant.until_gone("held", "slow")
+    after = operator.metrics()
+    assert after.value("deletion_blocked") == 0
+    for sample in ("deletions_total", "deletion_duration_seconds_count"):
+        assert after.value(sample) - before.value(sample) == 2, sample
+    assert after.value("deletions_total", outcome="Gone") - before.value("deletions_total", outcome="Gone") == 2
+
+
+def test_an_object_that_was_stripped_counts_as_an_orphan(tenant: Tenant, operator: OperatorProcess) -> None:
+    before = operator.metrics().value("orphans_total")
+    tenant.mirrored("training-a")
+    tenant.api.merge(tenant.path("training-a"), {"metadata": {"finalizers": None}})
+    tenant.delete("training-a")
+    tenant.api.strip(tenant.path("training-a"))
+    tenant.until_true(lambda: operator.metrics().value("orphans_total") == before + 1, "an orphan counted")
+
+
+def test_every_metric_is_there_and_calls_and_writes_are_those_that_others_saw(
+    tenant: Tenant, operator: OperatorProcess
+) -> None:
+    tenant.mirrored("training-a")
+    found = operator.metrics()
+    assert {name for name, family in found.families.items() if family.samples} >= PRESENT - {"deletion_blocked"}
+    assert set(found.families) >= PRESENT
+    deletes = [request for request in tenant.cloud.deletes() if request["status"]]
+    assert found.value("cloud_requests_total", operation="delete_node_pool") == len(deletes)
+    seen_by_cloud = len(tenant.cloud.requests(None, "list_node_pools"))
+    counted = found.value("cloud_requests_total", operation="list_node_pools")
+    later = operator.metrics().value("cloud_requests_total", operation="list_node_pools")
+    assert counted <= later
+    # Calls go on all the time: those of two scrapes enclose what the cloud saw in between, but for one under way.
+    assert counted - 2 <= seen_by_cloud
+    assert found.value("cloud_request_duration_seconds_count", operation="list_node_pools") == counted
+    assert found.value("reconciles_total", result="failed") == 0
+    assert found.value("reconciles_total") == found.value("reconcile_duration_seconds_count")
+    audit = tenant.plane.audit().by_user(USER).since(BEGUN).writes().on("modelartsnodepools")
+    written = [event for event in audit.events if event.subresource == "status" and event.code == 200]
+    assert operator.metrics().value("status_writes_total") == len(written)
