@@ -1,31 +1,14 @@
 """An issuer, a clock and a keeper, all by hand."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from modelarts_nodepool.credentials.keeper import Keeper
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.ports import AccessKey
-from tests.support.builders import NOON
+from tests.support.clocks import HandClock
 
 HOUR = timedelta(hours=1)
-
-
-class HandClock:
-    """Both clocks move together."""
-
-    def __init__(self) -> None:
-        self.moment, self.seconds = NOON, 1000.0
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def advance(self, span: timedelta) -> None:
-        self.moment += span
-        self.seconds += span.total_seconds()
 
 
 class Issuer:

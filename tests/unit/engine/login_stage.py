@@ -2,11 +2,12 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
+from typing_extensions import override
 
 from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.clouds import Clouds
@@ -14,18 +15,16 @@ from modelarts_nodepool.errors import (
     CredentialsRejected,
 )
 from modelarts_nodepool.ports import (
-    Accepted,
     AccessKey,
-    CloudNode,
-    CloudNodePool,
-    CloudResourcePool,
     Connections,
     ModelArts,
     NodePoolListing,
 )
 from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from modelarts_nodepool.resource.objects import Account
-from tests.support.builders import NOON, a_listing, an_account
+from tests.support.builders import a_listing, an_account
+from tests.support.clocks import HandClock
+from tests.support.clouds import SecretKeeper, UnaskedCloud
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -33,24 +32,7 @@ EVERY = timedelta(seconds=10)
 ACCOUNT = an_account().polling(EVERY, EVERY).build()
 
 
-class HandClock:
-    """`ahead` is by how much the wall clock was set."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds) + self.ahead
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def advance(self, span: timedelta) -> None:
-        self.seconds += span.total_seconds()
-
-
-class SecretKeeper:
+class Secrets(SecretKeeper):
     """A cluster that has Secrets and nothing else. `failure` stands for all of them where it is set."""
 
     def __init__(self) -> None:
@@ -60,6 +42,7 @@ class SecretKeeper:
         self.reads: list[str] = []
         self.on_read: Callable[[], object] = lambda: None
 
+    @override
     async def get(self, path: str) -> Body:
         self.reads.append(path)
         self.on_read()
@@ -68,15 +51,6 @@ class SecretKeeper:
         data = {"accessKey": "AK", "secretKey": self.secret_key}
         encoded = {name: base64.b64encode(value.encode()).decode() for name, value in data.items()}
         return {"metadata": {"labels": {CREDENTIALS_LABEL: self.label}}, "data": encoded}
-
-    async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
-        raise NotImplementedError
-
-    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
-        raise NotImplementedError
-
-    async def create(self, path: str, body: Body) -> Body:
-        raise NotImplementedError
 
 
 class KeyCheckingCloud:
@@ -109,36 +83,22 @@ class KeyCheckingCloud:
         return a_listing()
 
 
-class SeenByKey:
+class SeenByKey(UnaskedCloud):
     """The cloud as one key sees it."""
 
     def __init__(self, cloud: KeyCheckingCloud, key: AccessKey) -> None:
         self.cloud, self.key = cloud, key
 
-    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:  # noqa: ARG002 - the port's
+    @override
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
         return await self.cloud.list_as(self.key.secret)
-
-    async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
-        raise NotImplementedError
-
-    async def show_pool(self, resource_pool: str) -> CloudResourcePool:
-        raise NotImplementedError
-
-    async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
-        raise NotImplementedError
-
-    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
-        raise NotImplementedError
-
-    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
-        raise NotImplementedError
 
 
 class Stage:
     """Clouds on a cluster and a clock that stand still, and every client that was made."""
 
     def __init__(self) -> None:
-        self.clock, self.secrets = HandClock(), SecretKeeper()
+        self.clock, self.secrets = HandClock(), Secrets()
         self.made: list[KeyCheckingCloud] = []
         self.clouds = Clouds(self.secrets, self.clock, "operator", self._connect, Sources(self.clock))
 

@@ -42,7 +42,7 @@ async def test_key_rests_while_the_clock_is_off_lest_it_be_locked(stage: Stage) 
 @pytest.mark.parametrize("minutes", [-20, 20, 600])
 async def test_clock_that_is_set_is_tried_at_once(stage: Stage, minutes: int) -> None:
     await is_skewed(stage)
-    stage.clock.ahead = timedelta(minutes=minutes)
+    stage.clock.set_ahead(timedelta(minutes=minutes))
     stage.cloud.failure = None
     await stage.look()
     await stage.clouds.ready(ACCOUNT)
@@ -50,7 +50,7 @@ async def test_clock_that_is_set_is_tried_at_once(stage: Stage, minutes: int) ->
 
 async def test_clock_that_runs_a_little_unevenly_was_not_set(stage: Stage) -> None:
     await is_skewed(stage)
-    stage.clock.ahead = timedelta(seconds=30)
+    stage.clock.set_ahead(timedelta(seconds=30))
     stage.cloud.failure = None
     await is_skewed(stage)
 

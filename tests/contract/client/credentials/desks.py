@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,8 +10,8 @@ from modelarts_nodepool.credentials.metadata import MetadataSource
 from modelarts_nodepool.credentials.oidc import OidcSource
 from modelarts_nodepool.credentials.pod_identity import PodIdentitySource
 from modelarts_nodepool.ports import KeySource
+from tests.support.clocks import HandClock
 
-NOON = 1_767_355_200.0
 ID_TOKEN = "eyJhbGciOiJub25lIn0.CANARYTOKENOFTHEPOD.c2lnbmF0dXJl"
 SOURCES = ("Metadata", "PodIdentity", "OIDC")
 KEY_OPERATIONS = {
@@ -24,29 +24,13 @@ USUAL = timedelta(seconds=5)
 
 
 @dataclass
-class Clocks:
-    """Both clocks of the operator, and the simulator's, as one that is moved by hand."""
-
-    seconds: float = NOON
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def advance(self, span: timedelta) -> None:
-        self.seconds += span.total_seconds()
-
-
-@dataclass
 class SimulatorClock:
-    """The same time as the simulator reads it."""
+    """The operator's clock as the simulator reads it."""
 
-    clocks: Clocks
+    clock: HandClock
 
     def now(self) -> float:
-        return self.clocks.seconds
+        return self.clock.now().timestamp()
 
 
 def environment(endpoint: str, token_file: Path) -> dict[str, str]:
@@ -64,17 +48,17 @@ def a_source(
     name: str,
     endpoint: str,
     token_file: Path,
-    clocks: Clocks | None = None,
+    clock: HandClock | None = None,
     *,
     limit: timedelta = USUAL,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> KeySource:
     """One of SOURCES at this address; `more` are further variables."""
-    clocks, variables = clocks or Clocks(), environment(endpoint, token_file) | dict(more)
+    clock, variables = clock or HandClock(), environment(endpoint, token_file) | dict(more)
     match name:
         case "Metadata":
-            return MetadataSource(endpoint, clocks, limit=limit)
+            return MetadataSource(endpoint, clock, limit=limit)
         case "PodIdentity":
-            return PodIdentitySource(variables, clocks, limit=limit)
+            return PodIdentitySource(variables, clock, limit=limit)
         case _:
-            return OidcSource(endpoint, variables, clocks, limit=limit)
+            return OidcSource(endpoint, variables, clock, limit=limit)

@@ -17,11 +17,11 @@ from tests.contract.client.credentials.desks import (
     ID_TOKEN,
     KEY_OPERATIONS,
     SOURCES,
-    Clocks,
     SimulatorClock,
     a_source,
     environment,
 )
+from tests.support.clocks import HandClock
 
 WORLD: dict[str, Any] = {
     "issuers": {"validSeconds": 3600, "idToken": ID_TOKEN},
@@ -30,36 +30,36 @@ WORLD: dict[str, Any] = {
 
 
 @asynccontextmanager
-async def serving(clocks: Clocks, **issuers: Any) -> AsyncIterator[Simulator]:  # noqa: ANN401 - JSON
+async def serving(clock: HandClock, **issuers: Any) -> AsyncIterator[Simulator]:  # noqa: ANN401 - JSON
     scenario = WORLD | {"issuers": WORLD["issuers"] | issuers}
-    async with Simulator.serving(scenario, clock=SimulatorClock(clocks)) as simulator:
+    async with Simulator.serving(scenario, clock=SimulatorClock(clock)) as simulator:
         yield simulator
 
 
 @pytest.mark.parametrize("fraction", [True, False], ids=["with a fraction", "without"])
 @pytest.mark.parametrize("name", SOURCES)
 async def test_case_14_the_key_signs_calls_until_it_ends(name: str, token_file: Path, *, fraction: bool) -> None:
-    clocks = Clocks()
-    async with serving(clocks, fraction=fraction) as simulator:
-        key = await a_source(name, simulator.endpoint, token_file, clocks).obtain()
-        assert key.expires == clocks.now() + timedelta(hours=1)
-        async with a_client(simulator.endpoint, key=key, clock=clocks) as client:
+    clock = HandClock()
+    async with serving(clock, fraction=fraction) as simulator:
+        key = await a_source(name, simulator.endpoint, token_file, clock).obtain()
+        assert key.expires == clock.now() + timedelta(hours=1)
+        async with a_client(simulator.endpoint, key=key, clock=clock) as client:
             assert "training-a" in (await client.list_node_pools("pool-a")).node_pools
-            clocks.advance(timedelta(hours=1))
+            clock.advance(timedelta(hours=1))
             with pytest.raises(CredentialsRejected):
                 await client.list_node_pools("pool-a")
 
 
 @pytest.mark.parametrize("name", SOURCES)
 async def test_a_deletion_that_waits_for_two_hours_never_runs_out_of_keys(name: str, token_file: Path) -> None:
-    clocks = Clocks()
-    async with serving(clocks, validSeconds=1800) as simulator:
-        keeper = Keeper(a_source(name, simulator.endpoint, token_file, clocks), clocks, "the issuer", "mend it")
+    clock = HandClock()
+    async with serving(clock, validSeconds=1800) as simulator:
+        keeper = Keeper(a_source(name, simulator.endpoint, token_file, clock), clock, "the issuer", "mend it")
         for _ in range(120):
             key = await keeper.current()
-            async with a_client(simulator.endpoint, key=key, project_id=PROJECT, clock=clocks) as client:
+            async with a_client(simulator.endpoint, key=key, project_id=PROJECT, clock=clock) as client:
                 await client.list_node_pools("pool-a")
-            clocks.advance(timedelta(minutes=1))
+            clock.advance(timedelta(minutes=1))
         await keeper.aclose()
         # By half their life: every fifteen minutes.
         assert len(simulator.requests(KEY_OPERATIONS[name])) in {8, 9}
@@ -67,11 +67,11 @@ async def test_a_deletion_that_waits_for_two_hours_never_runs_out_of_keys(name: 
 
 
 async def test_two_keys_sign_each_their_own_calls_over_the_same_connections(token_file: Path) -> None:
-    clocks = Clocks()
-    async with serving(clocks) as simulator:
-        source = a_source("OIDC", simulator.endpoint, token_file, clocks)
+    clock = HandClock()
+    async with serving(clock) as simulator:
+        source = a_source("OIDC", simulator.endpoint, token_file, clock)
         keys = [await source.obtain() for _ in range(2)]
-        async with a_client(simulator.endpoint, clock=clocks) as client:
+        async with a_client(simulator.endpoint, clock=clock) as client:
             seen = [client.signing_with(key) for key in keys]
             for _ in range(3):
                 for view in seen:
@@ -81,9 +81,9 @@ async def test_two_keys_sign_each_their_own_calls_over_the_same_connections(toke
 
 
 async def test_case_14_the_session_token_is_asked_for_once_and_anew_when_it_is_refused(token_file: Path) -> None:
-    clocks = Clocks()
-    async with serving(clocks) as simulator:
-        source = a_source("Metadata", simulator.endpoint, token_file, clocks)
+    clock = HandClock()
+    async with serving(clock) as simulator:
+        source = a_source("Metadata", simulator.endpoint, token_file, clock)
         await source.obtain()
         await source.obtain()
         assert [entry.operation for entry in simulator.requests()] == [
@@ -91,29 +91,29 @@ async def test_case_14_the_session_token_is_asked_for_once_and_anew_when_it_is_r
             "issue_metadata_key",
             "issue_metadata_key",
         ]
-        clocks.advance(timedelta(hours=6))
+        clock.advance(timedelta(hours=6))
         await source.obtain()
         found = [(entry.operation, entry.status) for entry in simulator.requests(since=3)]
         assert found == [("issue_metadata_key", 401), ("issue_metadata_token", 200), ("issue_metadata_key", 200)]
 
 
 async def test_case_14_a_service_without_tokens_is_asked_for_one_once_a_day(token_file: Path) -> None:
-    clocks = Clocks()
-    async with serving(clocks, metadata="tokenless") as simulator:
-        source = a_source("Metadata", simulator.endpoint, token_file, clocks)
+    clock = HandClock()
+    async with serving(clock, metadata="tokenless") as simulator:
+        source = a_source("Metadata", simulator.endpoint, token_file, clock)
         for _ in range(48):
             await source.obtain()
-            clocks.advance(timedelta(minutes=29))
+            clock.advance(timedelta(minutes=29))
         assert len(simulator.requests("issue_metadata_token")) == 1
-        clocks.advance(timedelta(hours=1))
+        clock.advance(timedelta(hours=1))
         await source.obtain()
         assert len(simulator.requests("issue_metadata_token")) == 2
 
 
 async def test_case_14_tokens_that_become_required_are_asked_for_before_the_day_is_over(token_file: Path) -> None:
-    clocks = Clocks()
-    async with serving(clocks, metadata="tokenless") as simulator:
-        source = a_source("Metadata", simulator.endpoint, token_file, clocks)
+    clock = HandClock()
+    async with serving(clock, metadata="tokenless") as simulator:
+        source = a_source("Metadata", simulator.endpoint, token_file, clock)
         await source.obtain()
         simulator.change({"issuers": {"metadata": "tokens"}})
         await source.obtain()
@@ -121,19 +121,19 @@ async def test_case_14_tokens_that_become_required_are_asked_for_before_the_day_
 
 
 async def test_a_node_without_an_agency_is_told_so_by_one_request(token_file: Path) -> None:
-    clocks = Clocks()
-    async with serving(clocks, metadata="noAgency") as simulator:
+    clock = HandClock()
+    async with serving(clock, metadata="noAgency") as simulator:
         with pytest.raises(CredentialsUnavailable, match="has no agency: set one"):
-            await a_source("Metadata", simulator.endpoint, token_file, clocks).obtain()
+            await a_source("Metadata", simulator.endpoint, token_file, clock).obtain()
         assert len(simulator.requests("issue_metadata_token")) == 1
         assert len(simulator.requests("issue_metadata_key")) == 1
 
 
 @pytest.mark.parametrize("name", ["PodIdentity", "OIDC"])
 async def test_a_token_that_the_kubelet_rotates_is_read_at_every_refresh(name: str, token_file: Path) -> None:
-    clocks = Clocks()
-    async with serving(clocks) as simulator:
-        source = a_source(name, simulator.endpoint, token_file, clocks)
+    clock = HandClock()
+    async with serving(clock) as simulator:
+        source = a_source(name, simulator.endpoint, token_file, clock)
         await source.obtain()
         simulator.change({"issuers": {"idToken": "the-next-one"}})
         with pytest.raises(CredentialsUnavailable, match="gave no credentials: 40"):
@@ -143,27 +143,27 @@ async def test_a_token_that_the_kubelet_rotates_is_read_at_every_refresh(name: s
 
 
 async def test_a_policy_and_a_duration_are_passed_on(token_file: Path) -> None:
-    clocks = Clocks()
-    async with serving(clocks, validSeconds=40_000) as simulator:
+    clock = HandClock()
+    async with serving(clock, validSeconds=40_000) as simulator:
         source = a_source(
             "OIDC",
             simulator.endpoint,
             token_file,
-            clocks,
+            clock,
             more={
                 "HUAWEICLOUD_OIDC_DURATION_SECONDS": "7200",
                 "HUAWEICLOUD_OIDC_POLICY": '{"Version": "5.0"}',
                 "HUAWEICLOUD_OIDC_POLICY_IDS": "one, two",
             },
         )
-        assert (await source.obtain()).expires == clocks.now() + timedelta(hours=2)
+        assert (await source.obtain()).expires == clock.now() + timedelta(hours=2)
 
 
 async def test_a_token_in_a_variable_is_used_where_no_file_is_named(token_file: Path) -> None:
-    clocks = Clocks()
-    async with serving(clocks) as simulator:
+    clock = HandClock()
+    async with serving(clock) as simulator:
         more = {"HUAWEICLOUD_OIDC_TOKEN_FILE": "", "HUAWEICLOUD_OIDC_ID_TOKEN": ID_TOKEN}
-        await a_source("OIDC", simulator.endpoint, token_file, clocks, more=more).obtain()
+        await a_source("OIDC", simulator.endpoint, token_file, clock, more=more).obtain()
 
 
 @pytest.mark.parametrize("name", ["PodIdentity", "OIDC"])
@@ -173,10 +173,10 @@ async def test_a_variable_that_is_missing_is_named_and_nothing_is_sent(
 ) -> None:
     if variable.startswith("HC_") != (name == "PodIdentity"):
         name = {"PodIdentity": "OIDC", "OIDC": "PodIdentity"}[name]
-    clocks = Clocks()
-    async with serving(clocks) as simulator:
+    clock = HandClock()
+    async with serving(clock) as simulator:
         with pytest.raises(CredentialsUnavailable, match=variable):
-            await a_source(name, simulator.endpoint, token_file, clocks, more={variable: ""}).obtain()
+            await a_source(name, simulator.endpoint, token_file, clock, more={variable: ""}).obtain()
         assert simulator.requests() == []
 
 

@@ -15,8 +15,9 @@ import pytest
 from modelarts_nodepool.credentials.keeper import Keeper
 from modelarts_nodepool.credentials.oidc import OidcSource
 from modelarts_nodepool.errors import CredentialsUnavailable
-from tests.contract.client.credentials.desks import ID_TOKEN, SHORT, SOURCES, Clocks, a_source, environment
+from tests.contract.client.credentials.desks import ID_TOKEN, SHORT, SOURCES, a_source, environment
 from tests.contract.client.raw_server import Reply, Writer, a_reply, raw_server, reset, wait_for_ever
+from tests.support.clocks import HandClock
 
 TRUTH = {"access": "AK", "secret": "CANARYSECRET", "securitytoken": "CANARYSTS", "expires_at": "2026-01-02T13:00:00Z"}
 GOOD = json.dumps({"credential": TRUTH}).encode()
@@ -72,7 +73,7 @@ NO_KEY, TOO_MUCH, TOO_LATE = "but not with credentials", "answered with more tha
 WORDS = {
     "breaks off": "cannot be asked (RemoteProtocolError)",
     "keys missing": "without a usable security",
-    "expired": "have expired already; compare the clocks",
+    "expired": "have expired already; compare the clock",
     "garbage": "cannot be asked (RemoteProtocolError)",
     "huge": TOO_MUCH,
     "without end": TOO_MUCH,
@@ -220,9 +221,9 @@ async def test_the_token_service_is_believed_by_its_certificate_alone(
 ) -> None:
     async with raw_server(a_reply(200, GOOD, JSON_TYPE), tls=server_side) as server:
         variables = environment(server.endpoint, token_file)
-        assert (await OidcSource(server.endpoint, variables, Clocks(), trust).obtain()).access == "AK"
+        assert (await OidcSource(server.endpoint, variables, HandClock(), trust).obtain()).access == "AK"
         with pytest.raises(CredentialsUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-            await OidcSource(server.endpoint, variables, Clocks()).obtain()
+            await OidcSource(server.endpoint, variables, HandClock()).obtain()
         assert len(server.heads) == 1
 
 
@@ -248,12 +249,12 @@ async def test_no_log_holds_a_secret_at_any_level(
     name: str, token_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    clocks = Clocks()
+    clock = HandClock()
     replies = [*session_of(name), a_reply(200, GOOD, JSON_TYPE), a_reply(403, ECHOES[name], JSON_TYPE)]
     async with raw_server(*replies) as server:
-        keeper = Keeper(a_source(name, server.endpoint, token_file, clocks), clocks, "the issuer", "mend it")
+        keeper = Keeper(a_source(name, server.endpoint, token_file, clock), clock, "the issuer", "mend it")
         assert (await keeper.current()).secret == "CANARYSECRET"
-        clocks.advance(timedelta(hours=1))
+        clock.advance(timedelta(hours=1))
         with pytest.raises(CredentialsUnavailable) as caught:
             await keeper.current()
         assert any("CANARY" in head for head in server.heads) or name == "OIDC"
