@@ -8,14 +8,13 @@ import logging
 import signal
 import socket
 import ssl
-import time
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from modelarts_nodepool import metrics
+from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.controller import Controller
@@ -23,13 +22,13 @@ from modelarts_nodepool.engine.counting import count_call
 from modelarts_nodepool.engine.gauges import Gauges
 from modelarts_nodepool.engine.health import HealthServer, Heartbeat
 from modelarts_nodepool.engine.leadership import Leadership
+from modelarts_nodepool.engine.logins import nobody
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.probes import Probes
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.supervisor import Supervisor, WatchTimes
 from modelarts_nodepool.engine.tools import Tools
-from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
@@ -38,7 +37,6 @@ from modelarts_nodepool.kube.leases import Elector, LeaseTimes
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, doubt_about, endpoint_of, parse_endpoint
 from modelarts_nodepool.modelarts.trust import build_trust
-from modelarts_nodepool.ports import AccessKey
 from modelarts_nodepool.resource.objects import Account
 from modelarts_nodepool.settings import Settings
 
@@ -47,20 +45,6 @@ logger = logging.getLogger(__name__)
 VERSION = version("modelarts-nodepool-operator")
 STOP_SECONDS = 8.0
 RENEWING = "renew the Lease"
-# One that goes on while the machine sleeps, where there is one: a leader that slept must not think it still leads.
-_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    def now(self) -> datetime:
-        """Wall time in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds that only grow, also across suspends where the system counts them."""
-        return time.clock_gettime(_MONOTONIC)
 
 
 async def run(settings: Settings) -> None:
@@ -202,7 +186,7 @@ class Operator:
         return ModelArtsClient(
             endpoint=endpoint_of(account.spec.region, self._endpoints),
             project_id=account.spec.project_id,
-            key=_nobody,
+            key=nobody,
             clock=self._clock,
             trust=self._trust,
             on_call=count_call,
@@ -238,7 +222,3 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
     for task in late:
         logger.error("task %s did not end in time and is left behind", task.get_name())
-
-
-def _nobody() -> AccessKey:
-    raise CredentialsUnavailable("nobody is logged in: every call goes through engine/clouds.py, which brings a key")

@@ -15,6 +15,7 @@ from importlib.metadata import version
 import click
 
 from modelarts_nodepool.credentials.sources import login_variables
+from modelarts_nodepool.doctor.command import doctor
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.logs import set_up_logging
 from modelarts_nodepool.modelarts.endpoints import Endpoint
@@ -46,7 +47,11 @@ def cli() -> None:
     \b
     On this machine, with nothing else at hand:   modelarts-nodepool demo
     In a cluster that kubectl reaches:            modelarts-nodepool run
+    Before and after installing it:               modelarts-nodepool doctor
     """  # noqa: D301 - click reads the backspace
+
+
+cli.add_command(doctor)
 
 
 @cli.command()

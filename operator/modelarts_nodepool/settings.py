@@ -9,6 +9,8 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+DISTRIBUTION = "modelarts-nodepool-operator"
+
 # The API server.
 KUBE_TIMEOUT = timedelta(seconds=15)
 KUBE_RETRY_AFTER_LIMIT = timedelta(seconds=5)

@@ -1,6 +1,6 @@
 """Whether the API server serves our two kinds fully; what is missing, in words.
 
-Asked by the supervisor in engine/ before kopf starts. While a CRD terminates, discovery leaves out
+Asked by the supervisor in engine/ before kopf starts, in part by doctor/. While a CRD terminates, discovery leaves out
 the verb patch: a watcher started then would stay blind, so both the CRD and discovery have to agree.
 """
 
@@ -14,7 +14,7 @@ from modelarts_nodepool.ports import Cluster
 from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, API_VERSION, GROUP, NODE_POOL_PLURAL
 
 _PLURALS = (NODE_POOL_PLURAL, ACCOUNT_PLURAL)
-_INSTALL = "kubectl apply --server-side -f crds/"
+INSTALL = "kubectl apply --server-side -f crds/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,16 @@ async def _problem_of(cluster: Cluster, plural: str) -> str | None:
     try:
         definition = await cluster.get(f"{paths.DEFINITIONS}/{name}")
     except ObjectGone:
-        return f"The CRD {name} is not installed: {_INSTALL}"
+        return f"The CRD {name} is not installed: {INSTALL}"
     if definition["metadata"].get("deletionTimestamp"):
-        return f"The CRD {name} is being deleted: see kubectl get crd {name} -o yaml, then {_INSTALL}"
-    if not _is_established(definition):
+        return f"The CRD {name} is being deleted: see kubectl get crd {name} -o yaml, then {INSTALL}"
+    if not is_established(definition):
         return f"The CRD {name} is not established: kubectl describe crd {name}"
     return None
 
 
-def _is_established(definition: Mapping[str, Any]) -> bool:
+def is_established(definition: Mapping[str, Any]) -> bool:
+    """Whether the API server has accepted the CRD and serves its kind."""
     conditions = (definition.get("status") or {}).get("conditions") or ()
     return any(condition.get("type") == "Established" and condition.get("status") == "True" for condition in conditions)
 

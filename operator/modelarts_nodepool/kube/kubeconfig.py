@@ -16,6 +16,7 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from modelarts_nodepool.errors import SettingsError
 
 _ENTRY = re.compile(r"\{.*\}", re.DOTALL)
+FROM_POD = "the Pod's ServiceAccount"
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -86,7 +87,7 @@ def _from_pod() -> Access:
         load_incluster_config(configuration)  # type: ignore[no-untyped-call]
 
     namespace = _POD_NAMESPACE.read_text(encoding="utf-8").strip() if _POD_NAMESPACE.is_file() else None
-    return Access(configuration, reload, "the Pod's ServiceAccount", namespace)
+    return Access(configuration, reload, FROM_POD, namespace)
 
 
 def _is_there(paths: str) -> bool:

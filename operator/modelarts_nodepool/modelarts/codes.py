@@ -19,6 +19,9 @@ GATEWAY_CREDENTIALS = frozenset({"0301", "0303"})
 # Invalid token, invalid access key, both answered with 403. OTC.
 MODELARTS_CREDENTIALS = frozenset({"ModelArts.0203", "ModelArts.0206"})
 
+# The project in the URL is not the one of the credentials, answered with 403. OTC.
+MODELARTS_OTHER_PROJECT = frozenset({"ModelArts.0210"})
+
 # Too many requests. APIG, and seen for a daily quota; the others OTC.
 GATEWAY_THROTTLED = frozenset({"0308"})
 MODELARTS_THROTTLED = frozenset({"ModelArts.2799", "ModelArts.4206", "ModelArts.6101"})

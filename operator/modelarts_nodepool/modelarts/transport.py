@@ -46,7 +46,7 @@ class Transport:
         self._endpoint = endpoint
         self._bounds = bounds or Bounds()
         self._url = httpx.URL(endpoint.url)
-        self._client = _connect(endpoint, trust, self._bounds)
+        self._client = connect(endpoint, trust, self._bounds)
 
     async def send(self, call: Call, key: AccessKey, moment: datetime) -> Answer:
         """Send it once. Raises errors.Unreachable, NoAnswer, or MalformedAnswer for a body that is not read."""
@@ -152,7 +152,8 @@ class _Progress:
             self.is_sent = self.is_sent or getattr(request, "method", None) != b"CONNECT"
 
 
-def _connect(endpoint: Endpoint, trust: ssl.SSLContext, bounds: Bounds) -> httpx.AsyncClient:
+def connect(endpoint: Endpoint, trust: ssl.SSLContext, bounds: Bounds) -> httpx.AsyncClient:
+    """A client that follows no redirect and keeps no cookie. Raises errors.SettingsError for a proxy that is none."""
     seconds = bounds.reading.total_seconds()
     try:
         return httpx.AsyncClient(

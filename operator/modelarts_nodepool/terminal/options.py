@@ -5,8 +5,10 @@ variable, so that a command in the operator's Pod is set up as the operator is.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import timedelta
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
@@ -32,7 +34,7 @@ def check_namespace(flag: str, name: str) -> str:
     return name
 
 
-def _operator_namespace(_context: click.Context, _flag: click.Parameter, value: str) -> str:
+def _check_operator_namespace(_context: click.Context, _flag: click.Parameter, value: str) -> str:
     return check_namespace("--operator-namespace", value)
 
 
@@ -68,7 +70,7 @@ operator_namespace = click.option(
     show_default=True,
     envvar=f"{PREFIX}_OPERATOR_NAMESPACE",
     show_envvar=True,
-    callback=_operator_namespace,
+    callback=_check_operator_namespace,
     help="The namespace that holds the credentials Secrets of the accounts.",
 )
 
@@ -131,12 +133,57 @@ kubeconfig = click.option(
 
 context = click.option(
     "--context",
-    "context_name",
     metavar="NAME",
     help="The kubeconfig's context to use. Default: its current one, as kubectl does.",
 )
 
 
-def reaching_a_cluster(command: F) -> F:
-    """The flags that say which cluster, and where the operator is in it."""
-    return kubeconfig(context(operator_namespace(endpoints(command))))
+accounts = click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="NAME",
+    help="Only this ModelArtsAccount. May be given several times. Default: all.",
+)
+
+
+def output(*formats: str, default: str) -> Callable[[F], F]:
+    """-o, with these formats."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=default,
+        show_default=True,
+        help="table for people, the others for machines.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which cluster, and where the operator and the clouds are, as the flags say."""
+
+    kubeconfig: str | None
+    context: str | None
+    operator_namespace: str
+    endpoints: Mapping[str, Endpoint]
+    ca_bundle: str | None
+    sts_endpoint: str | None
+    metadata_endpoint: str | None
+
+
+_TO_GO = (kubeconfig, context, operator_namespace, endpoints, ca_bundle, sts_endpoint, metadata_endpoint)
+
+
+def reaching_a_cluster(command: Callable[..., None]) -> Callable[..., None]:
+    """The flags that say where to go; the command gets them as its first argument, a Place."""
+
+    @wraps(command)
+    def with_place(**flags: Any) -> None:  # noqa: ANN401 - click's
+        named = {field.name: flags.pop(field.name) for field in fields(Place)}
+        command(Place(**named), **flags)
+
+    decorated: Callable[..., None] = with_place
+    for flag in reversed(_TO_GO):
+        decorated = flag(decorated)
+    return decorated

@@ -1,0 +1,41 @@
+"""The API server: whether it is there, which version it is, and who we are to it."""
+
+import re
+
+from modelarts_nodepool.doctor.check import Finding, ok, warning
+from modelarts_nodepool.doctor.scene import ClusterScene
+from modelarts_nodepool.errors import ClusterError
+
+_IDENTITY = "authentication.k8s.io/v1"
+# selectableFields of a CRD are on by default since then; an older API server drops them.
+OLDEST = (1, 31)
+
+
+async def check_api_server(scene: ClusterScene) -> Finding:
+    """One GET of /version, and the question who is asking."""
+    session = scene.session
+    version = str((await session.cluster.get("/version")).get("gitVersion"))
+    scene.caller = await _who_am_i(scene)
+    words = f"{version} at {session.server}{f', asked as {scene.caller}' if scene.caller else ''}"
+    if _number(version) < OLDEST:
+        return warning(
+            f"{words}; this is older than v{OLDEST[0]}.{OLDEST[1]}, so kubectl get manp --field-selector does not",
+            "upgrade the cluster when you can; everything else of the operator works",
+        )
+    return ok(words)
+
+
+async def _who_am_i(scene: ClusterScene) -> str:
+    body = {"apiVersion": _IDENTITY, "kind": "SelfSubjectReview"}
+    try:
+        answer = await scene.session.review(f"/apis/{_IDENTITY}/selfsubjectreviews", body)
+    except ClusterError:
+        # Older API servers do not know it. It is only for the words.
+        return ""
+    return str(((answer.get("status") or {}).get("userInfo") or {}).get("username") or "")
+
+
+def _number(version: str) -> tuple[int, int]:
+    found = re.match(r"v(\d+)\.(\d+)", version)
+    # What cannot be read is taken for new: some vendors have versions of their own.
+    return (int(found[1]), int(found[2])) if found else OLDEST

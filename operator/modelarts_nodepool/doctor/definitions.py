@@ -1,0 +1,55 @@
+"""The CRDs: whether they are installed, served, and those of this version."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from modelarts_nodepool.doctor.check import Finding, failed, ok, warning
+from modelarts_nodepool.doctor.scene import ClusterScene
+from modelarts_nodepool.doctor.schemas import compare_definitions
+from modelarts_nodepool.errors import ObjectGone
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.kube.definitions import INSTALL, is_established
+from modelarts_nodepool.resource.names import VERSION as API_VERSION
+from modelarts_nodepool.settings import DISTRIBUTION
+
+VERSION = version(DISTRIBUTION)
+_SHOWN = 3
+
+
+def check_definition(wanted: Mapping[str, Any]) -> Callable[[ClusterScene], Awaitable[Finding]]:
+    """The check of one CRD against the one that this version generates."""
+
+    async def check(scene: ClusterScene) -> Finding:
+        name = wanted["metadata"]["name"]
+        try:
+            installed = await scene.session.cluster.get(f"{paths.DEFINITIONS}/{name}")
+        except ObjectGone:
+            return failed("not installed", INSTALL)
+        return judge(installed, wanted)
+
+    return check
+
+
+def judge(installed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Finding:
+    """What is to be said of an installed CRD. Pure."""
+    name = wanted["metadata"]["name"]
+    if installed["metadata"].get("deletionTimestamp"):
+        return failed(
+            "being deleted, and with it every object of its kind; no deletion in the cloud is sent unless confirmed",
+            f"kubectl get crd {name} -o yaml, then see docs/operations/troubleshooting.md, "
+            "CustomResourceDefinitionTerminating",
+        )
+    if not is_established(installed):
+        return failed("installed and not established", f"kubectl describe crd {name}")
+    found = compare_definitions(installed, wanted)
+    if found.differences:
+        shown = "; ".join(found.differences[:_SHOWN])
+        more = len(found.differences) - _SHOWN
+        return failed(
+            f"not the one of version {VERSION}: {shown}{f'; and {more} more' if more > 0 else ''}",
+            f"{INSTALL}   (the crds/ of version {VERSION})",
+        )
+    if found.has_other_words:
+        return warning(f"as in version {VERSION} but for its descriptions", INSTALL)
+    return ok(f"{API_VERSION} served and stored, the same as in version {VERSION}")

@@ -1,0 +1,36 @@
+"""What the checks of a run look at, and what earlier checks left there for later ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelarts_nodepool.modelarts.knocking import Knock
+from modelarts_nodepool.ports import CloudResourcePool
+from modelarts_nodepool.resource.objects import Account
+from modelarts_nodepool.terminal.session import Session
+
+
+@dataclass(slots=True)
+class ClusterScene:
+    """The cluster. `service_account` (namespace, name) is whose permissions are checked; None: the caller's own.
+
+    `caller` is who we are to the API server, `accounts` all there are that can be read, `broken` the others by name.
+    """
+
+    session: Session
+    service_account: tuple[str, str] | None
+    chosen: tuple[str, ...] = ()
+    caller: str = ""
+    accounts: list[Account] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class AccountScene:
+    """One account. `knock` is what the endpoint answered, `resource_pools` what its workspace has."""
+
+    session: Session
+    account: Account
+    knock: Knock | None = None
+    resource_pools: Mapping[str, CloudResourcePool] | None = None
+    refusal: str = ""
+    refusal_code: str | None = None

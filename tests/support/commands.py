@@ -1,0 +1,49 @@
+"""Our own command as a person types it: a process, its output and its exit code."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from tests.support.liveness import eventually
+
+Done = subprocess.CompletedProcess[str]
+
+
+def command_line(*args: str) -> list[str]:
+    return [sys.executable, "-m", "modelarts_nodepool", *args]
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Nothing of ours and no cluster of the person who runs the tests."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MODELARTS", "KUBE"))}
+    return kept | more
+
+
+def run(*args: str, seconds: float = 60, **environment: str) -> Done:
+    return subprocess.run(  # noqa: S603 - ours
+        command_line(*args),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+        env=clean_environment(**environment),
+    )
+
+
+def interrupted(*args: str, when: Callable[[], bool]) -> tuple[Done, float]:
+    """Ctrl-C as soon as something is so; what came of it and how long that took."""
+    with subprocess.Popen(  # noqa: S603 - ours
+        command_line(*args),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(),
+    ) as process:
+        assert eventually(when), "it never came so far"
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, words = process.communicate(timeout=30)
+    return Done(process.args, process.returncode, out, words), time.monotonic() - begun
