@@ -17,6 +17,7 @@ import click
 from modelarts_nodepool.credentials.sources import login_variables
 from modelarts_nodepool.doctor.command import doctor
 from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.inventory.command import inventory
 from modelarts_nodepool.logs import set_up_logging
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.settings import (
@@ -48,10 +49,12 @@ def cli() -> None:
     On this machine, with nothing else at hand:   modelarts-nodepool demo
     In a cluster that kubectl reaches:            modelarts-nodepool run
     Before and after installing it:               modelarts-nodepool doctor
+    What is in the cloud, and how to adopt it:    modelarts-nodepool inventory
     """  # noqa: D301 - click reads the backspace
 
 
 cli.add_command(doctor)
+cli.add_command(inventory)
 
 
 @cli.command()

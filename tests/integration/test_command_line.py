@@ -1,12 +1,11 @@
 """What the command says to people: help, and settings that are wrong. No cluster is needed for any of it."""
 
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.commands import run
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -17,18 +16,6 @@ clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
 users: [{name: me, user: {token: not-a-token}}]
 """
 FINE = ("run", "--operator-namespace", "modelarts-system", "--http-host", "127.0.0.1", "--http-port", "0")
-
-
-def run(*args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(  # noqa: S603 - ours
-        [sys.executable, "-m", "modelarts_nodepool", *args],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-        env={key: value for key, value in os.environ.items() if not key.startswith(("MODELARTS", "KUBE"))}
-        | environment,
-    )
 
 
 def refused(*args: str, **environment: str) -> str:
@@ -95,7 +82,7 @@ def test_without_a_cluster_it_says_where_it_looked(tmp_path: Path) -> None:
     assert "KUBECONFIG" in refused(*FINE, HOME=str(tmp_path))
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("simulate",), ("demo",)], ids=" ".join)
+@pytest.mark.parametrize("command", [(), ("run",), ("doctor",), ("inventory",), ("simulate",), ("demo",)], ids=" ".join)
 def test_help_is_printed_and_fits_the_screen(command: tuple[str, ...]) -> None:
     done = run(*command, "--help")
     assert done.returncode == 0
@@ -117,6 +104,37 @@ def test_the_help_of_run_names_a_variable_for_each_of_its_flags() -> None:
     ]
     for flag in [*flags, "LEADER_ELECTION"]:
         assert f"MODELARTS_NODEPOOL_{flag}" in words
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("doctor", "--service-account", "operator"), "NAMESPACE/NAME"),
+        (("doctor", "--service-account", "Upper/operator"), "--service-account"),
+        (("doctor", "-o", "yaml"), "'table', 'json'"),
+        (("doctor", "--context", "nowhere"), "kubectl config get-contexts"),
+        (("doctor", "--endpoint", "cn-north-4"), "REGION=URL"),
+        (("doctor", "more"), "more"),
+        (("inventory", "-o", "yaml"), "--namespace"),
+        (("inventory", "-o", "yaml", "--namespace", "Not_A_Name"), "--namespace"),
+        (("inventory", "--namespace", "ml"), "-o yaml"),
+        (("inventory", "--deletion-policy", "Delete"), "-o yaml"),
+        (("inventory", "-o", "yaml", "--namespace", "ml", "--deletion-policy", "Keep"), "'Delete', 'Retain'"),
+        (("inventory", "-o", "csv"), "'table', 'wide', 'json', 'yaml'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage_of_doctor_and_inventory_is_refused(kubeconfig: str, args: tuple[str, ...], words: str) -> None:
+    command, *others = args
+    assert words in refused(command, "--kubeconfig", kubeconfig, *others)
+
+
+@pytest.mark.parametrize(("command", "stream"), [("doctor", "stdout"), ("inventory", "stderr")])
+def test_without_an_api_server_they_fail_and_name_it(kubeconfig: str, command: str, stream: str) -> None:
+    done = run(command, "--kubeconfig", kubeconfig)
+    assert done.returncode == 1
+    assert "https://127.0.0.1:1 did not answer" in getattr(done, stream)
+    assert "Traceback" not in done.stderr
 
 
 def test_an_unknown_command_is_refused() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.app import SystemClock
+from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.supervisor import WatchTimes
 from modelarts_nodepool.handlers.watching import Watch

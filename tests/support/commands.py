@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from tests.support.liveness import eventually
 
+_SECONDS = 60
 Done = subprocess.CompletedProcess[str]
 
 
@@ -22,26 +23,30 @@ def clean_environment(**more: str) -> dict[str, str]:
     return kept | more
 
 
-def run(*args: str, seconds: float = 60, **environment: str) -> Done:
+def run(*args: str, **environment: str) -> Done:
     return subprocess.run(  # noqa: S603 - ours
         command_line(*args),
         capture_output=True,
         text=True,
         check=False,
-        timeout=seconds,
+        timeout=_SECONDS,
         env=clean_environment(**environment),
     )
 
 
 def interrupted(*args: str, when: Callable[[], bool]) -> tuple[Done, float]:
     """Ctrl-C as soon as something is so; what came of it and how long that took."""
-    with subprocess.Popen(  # noqa: S603 - ours
+    # A test run in the background of a shell ignores SIGINT, and so would everything that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(  # noqa: S603 - ours
         command_line(*args),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=clean_environment(),
-    ) as process:
+    )
+    signal.signal(signal.SIGINT, before)
+    with process:
         assert eventually(when), "it never came so far"
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)

@@ -3,7 +3,7 @@
     python -m modelarts_nodepool.resource.generate [--check] [--root DIR]
 
 Called by `make generate` and, with --check, by `make check`: exit code 1 and a diff where a file is stale.
-Never imported by the operator: it needs PyYAML, which the image does not promise.
+Never imported by the operator.
 """
 
 import argparse
