@@ -77,7 +77,9 @@ async def _exchange(client: httpx.AsyncClient, endpoint: Endpoint, call: Call, c
         endpoint,
         fault=fault_of(call, answer, received),
         # The header has whole seconds, cut off: half a second is the best guess.
-        skew=answer.date - (sent + (received - sent) / 2) + timedelta(seconds=0.5) if answer.date else None,
+        skew=answer.server_time - (sent + (received - sent) / 2) + timedelta(seconds=0.5)
+        if answer.server_time
+        else None,
         tls=tls,
         expires=expires,
     )
