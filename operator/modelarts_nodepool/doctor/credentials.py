@@ -28,7 +28,7 @@ async def check_credentials(scene: AccountScene) -> Finding:
         key = access_key_from_secret(body, name)
     except CredentialsUnavailable as error:
         words, _, remedy = str(error).partition("; ")
-        return failed(words, remedy)
+        return failed(words, remedy.removeprefix("run: "))
     redact(key.secret)
     redact(key.security_token)
     token = " and securityToken" if key.security_token else ""

@@ -1,5 +1,6 @@
 """The operator before its CRDs are there, while they go, and while there is no API server: on a cluster of its own."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
 from tests.support.api import Api
 from tests.support.cloud import Cloud
+from tests.support.commands import run
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
 from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess
@@ -75,6 +77,31 @@ def test_it_waits_for_its_kinds_says_so_and_serves_when_they_come(
     served.delete("training-a")
     served.until_gone("training-a")
     assert served.deletes() == ["accepted"]
+
+
+def test_doctor_tells_crds_that_are_missing_from_those_of_another_version(plane: ControlPlane) -> None:
+    remove(plane)
+    assert lines_of_doctor(plane) == {
+        "modelartsnodepools": ("Failed", "not installed"),
+        "modelartsaccounts": ("Failed", "not installed"),
+    }
+    install(plane, NODE_POOLS, ACCOUNTS)
+    path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties"
+    patch = [{"op": "remove", "path": f"{path}/requireConfirmation"}]
+    plane.kubectl.run("patch", "crd", ACCOUNTS, "--type=json", "-p", json.dumps(patch))
+    found = lines_of_doctor(plane)
+    assert found["modelartsnodepools"][0] == "OK"
+    assert found["modelartsaccounts"][0] == "Failed"
+    assert "it lacks the field spec.requireConfirmation" in found["modelartsaccounts"][1]
+
+
+def lines_of_doctor(plane: ControlPlane) -> dict[str, tuple[str, str]]:
+    """Result and words about each CRD."""
+    done = run("doctor", "-o", "json", "--kubeconfig", str(plane.kubeconfig))
+    assert done.returncode == 1, done
+    checks = [check for check in json.loads(done.stdout)["checks"] if check["check"].startswith("CRD ")]
+    assert all("kubectl apply --server-side -f crds/" in check["remedy"] for check in checks if check["remedy"])
+    return {check["check"].removeprefix("CRD "): (check["result"], check["message"]) for check in checks}
 
 
 def test_a_deleted_crd_deletes_no_node_pool_and_new_objects_are_served_without_a_restart(
