@@ -1,10 +1,9 @@
 """Node pools in the cloud against objects in the cluster. Pure.
 
-An object stands for the identity that it is pinned to, else for what account and spec say. What could not be listed
-is Unknown, never Missing and never Unmanaged.
+An object stands for the identity that it is pinned to, else for what account and spec say; the workspace is no part
+of it, as it is none of a DELETE. What could not be listed is Unknown, never Missing and never Unmanaged.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from modelarts_nodepool.engine.tools import identity_of
@@ -13,28 +12,30 @@ from modelarts_nodepool.inventory.seen import Row, SeenCluster, SeenPool, SeenWo
 from modelarts_nodepool.resource.node_pool import Identity
 from modelarts_nodepool.resource.objects import NodePool
 
-Objects = Mapping[Identity, tuple[NodePool, ...]]
+Place = tuple[str, ...]
+Objects = Mapping[Place, tuple[Identity, tuple[NodePool, ...]]]
 
 
 def match(workspaces: Iterable[SeenWorkspace], cluster: SeenCluster) -> list[Row]:
     """A row for each node pool that was seen and each object that stands for another one, in a steady order."""
     seen = list(workspaces)
-    objects = _by_identity(cluster)
+    objects = _by_place(cluster)
     rows = [row for each in seen for row in _in_cloud(each, objects, cluster)]
-    found = {row.identity for row in rows}
-    for identity, of in objects.items():
-        if identity not in found:
+    found = {row.identity.place for row in rows if row.identity}
+    for place, (identity, of) in objects.items():
+        if place not in found:
             rows += _not_in_cloud(identity, of, seen, cluster)
     rows += [_without_account(node_pool) for node_pool in cluster.node_pools if _identity(node_pool, cluster) is None]
     return sorted(rows, key=_order)
 
 
-def _by_identity(cluster: SeenCluster) -> Objects:
-    found: defaultdict[Identity, tuple[NodePool, ...]] = defaultdict(tuple)
+def _by_place(cluster: SeenCluster) -> Objects:
+    found: dict[Place, tuple[Identity, tuple[NodePool, ...]]] = {}
     for node_pool in cluster.node_pools:
         identity = _identity(node_pool, cluster)
         if identity is not None:
-            found[identity] += (node_pool,)
+            first, others = found.get(identity.place, (identity, ()))
+            found[identity.place] = (first, (*others, node_pool))
     return found
 
 
@@ -49,7 +50,7 @@ def _in_cloud(seen: SeenWorkspace, objects: Objects, cluster: SeenCluster) -> It
     for pool in (seen.resource_pools or {}).values():
         for node_pool in (pool.node_pools or {}).values():
             identity = _named(seen.workspace, pool.resource_pool.name, node_pool.name)
-            of = objects.get(identity, ())
+            _, of = objects.get(identity.place, (identity, ()))
             yield Row(
                 state=(State.UNMANAGED, State.MANAGED)[len(of)] if len(of) < 2 else State.DUPLICATE,  # noqa: PLR2004
                 identity=identity,

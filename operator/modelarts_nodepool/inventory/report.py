@@ -81,8 +81,7 @@ def _summary(rows: Sequence[Row], workspaces: Iterable[SeenWorkspace]) -> str:
 
 
 def _next_step(rows: Iterable[Row]) -> Iterator[str]:
-    unmanaged = [row for row in rows if row.state is State.UNMANAGED]
-    if unmanaged:
+    if any(row.state is State.UNMANAGED for row in rows):
         yield "Adopt what is Unmanaged; with deletionPolicy Retain nothing can be deleted by it:"
         yield "  modelarts-nodepool inventory -o yaml --namespace NAMESPACE | kubectl apply --server-side -f -"
 

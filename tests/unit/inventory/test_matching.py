@@ -47,6 +47,15 @@ def test_an_object_of_another_account_of_the_same_project_manages_it_too() -> No
     assert states(rows) == {"pool-a/a": State.MANAGED}
 
 
+def test_an_object_of_another_workspace_of_the_project_manages_it_too() -> None:
+    other = account("other", workspace_id="7")
+    rows = match(
+        [workspace([DEFAULT], pool("pool-a", "a")), workspace([other])],
+        cluster([DEFAULT, other], an_object("a", accountRef={"name": "other"})),
+    )
+    assert states(rows) == {"pool-a/a": State.MANAGED}
+
+
 def test_an_object_of_another_project_manages_nothing_here() -> None:
     other = account("other", project="another")
     rows = match(

@@ -11,9 +11,11 @@ from tests.support.builders import PROJECT, a_cloud_node_pool, an_account
 GRANT_ALL = {"namespaces": ["*"], "resourcePools": ["*"]}
 
 
-def account(name: str = "default", *grants: Mapping[str, Any], project: str = PROJECT) -> Account:
+def account(
+    name: str = "default", *grants: Mapping[str, Any], project: str = PROJECT, workspace_id: str = "0"
+) -> Account:
     built = an_account(name)
-    spec = {**built.spec, "projectId": project, "grants": list(grants) or [GRANT_ALL]}
+    spec = {**built.spec, "projectId": project, "workspace": workspace_id, "grants": list(grants) or [GRANT_ALL]}
     return Account.from_body({"metadata": dict(built.metadata), "spec": spec})
 
 
