@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from modelarts_nodepool.app import SystemClock
+from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
