@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from modelarts_nodepool.logs import masked
 from modelarts_nodepool.modelarts.words import plain_words
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._:-]{1,128}")
@@ -123,4 +124,6 @@ def _as_text(value: object) -> str | None:
 
 
 def _as_request_id(value: object) -> str | None:
-    return value if isinstance(value, str) and _REQUEST_ID.fullmatch(value) else None
+    # Where a cloud gives back as an id what it was sent, the id is of no use.
+    is_id = isinstance(value, str) and _REQUEST_ID.fullmatch(value) and masked(value) == value
+    return str(value) if is_id else None

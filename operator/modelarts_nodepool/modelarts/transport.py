@@ -19,7 +19,7 @@ from modelarts_nodepool.errors import InvalidName, MalformedAnswer, NoAnswer, Se
 from modelarts_nodepool.modelarts.answers import Answer
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.operations import Call
-from modelarts_nodepool.modelarts.words import plain_words
+from modelarts_nodepool.modelarts.words import brief, plain_words
 from modelarts_nodepool.ports import AccessKey
 
 _OK = 200
@@ -187,7 +187,7 @@ async def _forget_where_it_points(response: httpx.Response) -> None:
 
 def _compression(response: httpx.Response) -> str:
     encoding = str(response.headers.get("Content-Encoding", ""))
-    return "" if encoding.strip().lower() in {"", "identity"} else plain_words(encoding, 40)
+    return "" if encoding.strip().lower() in {"", "identity"} else brief(encoding, 40)
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

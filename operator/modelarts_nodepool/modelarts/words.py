@@ -4,6 +4,8 @@ import reprlib
 import unicodedata
 from collections.abc import Collection
 
+from modelarts_nodepool.logs import masked
+
 # Cc control, Cf format (with bidirectional overrides and what has no width), Cs lone surrogates (not valid UTF-8),
 # Co private use, Cn unassigned, Zl and Zp line and paragraph separators.
 _UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -36,5 +38,5 @@ def plain_words(text: str, limit: int = 500, hidden: Collection[str] = ()) -> st
 
 
 def brief(value: object, limit: int = 80) -> str:
-    """Any value out of an answer as Python writes it: ASCII, cut short, never failing on deep or huge ones."""
-    return plain_words(_BRIEF.repr(value).encode("ascii", "backslashreplace").decode(), limit)
+    """Any value out of an answer as Python writes it: ASCII, cut short, without secrets, however deep or huge."""
+    return plain_words(masked(_BRIEF.repr(value)).encode("ascii", "backslashreplace").decode(), limit)

@@ -99,13 +99,15 @@ async def test_token_that_fits_no_url_is_malformed() -> None:
             assert len(server.heads) == 1
 
 
+BOMB = gzip.compress(gzip.compress(b" " * 50_000_000))
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "GZIP"])
 async def test_compressed_body_is_not_unpacked(encoding: str) -> None:
-    body = gzip.compress(gzip.compress(b" " * 50_000_000))
-    replies = [a_reply(status, body, f"Content-Encoding: {encoding}") for status in (200, 200, 404, 401)]
+    replies = [a_reply(status, BOMB, f"Content-Encoding: {encoding}") for status in (200, 200, 404, 401)]
     async with raw_server(*replies) as server, a_client(server.endpoint) as client:
         tracemalloc.start()
-        with pytest.raises(errors.MalformedAnswer, match=rf"compressed \({encoding}\)"):
+        with pytest.raises(errors.MalformedAnswer, match=rf"compressed \('{encoding}'\)"):
             await client.list_node_pools("pool-a")
         assert (await client.delete_node_pool(*NP)).request_id is None
         with pytest.raises(errors.WrongEndpoint):
