@@ -39,7 +39,7 @@ class Bounds:
 
 
 class Transport:
-    """A connection pool to one endpoint. Proxies of the environment are honoured, netrc is not."""
+    """The way to one endpoint. Proxies of the environment are honoured, netrc is not."""
 
     def __init__(self, endpoint: Endpoint, *, trust: ssl.SSLContext, bounds: Bounds | None = None) -> None:
         """`trust` is what trust.build_trust made, shared by all clients."""
@@ -163,12 +163,15 @@ def connect(endpoint: Endpoint, trust: ssl.SSLContext, bounds: Bounds) -> httpx.
             follow_redirects=False,
             event_hooks={"response": [_forget_where_it_points]},
             timeout=httpx.Timeout(seconds, connect=bounds.connecting.total_seconds()),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15),
+            # A connection for each call: on one that is used again, an answer too many would be taken for the answer
+            # to the next call, and a list does not say whose it is.
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=0),
             # A server's cookies would be sent unsigned with every later call.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             headers={
                 "User-Agent": f"modelarts-nodepool-operator/{version('modelarts-nodepool-operator')}",
                 "Accept": "application/json",
+                "Connection": "close",
                 # A few kilobytes that are compressed, and compressed again, unpack into gigabytes.
                 "Accept-Encoding": "identity",
             },

@@ -30,15 +30,11 @@ async def wait_for_ever(_: Writer) -> None:
 
 @dataclass
 class RawServer:
-    """Replies one after the other, the last one again and again. Keeps the heads of all requests.
-
-    `hung_up` is set once the server has ended a connection of its own accord.
-    """
+    """Replies one after the other, the last one again and again. Keeps the heads of all requests."""
 
     replies: list[Reply]
     heads: list[str] = field(default_factory=list)
     first: asyncio.Event = field(default_factory=asyncio.Event)
-    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     connections: int = 0
     endpoint: str = ""
     port: int = 0
@@ -50,7 +46,6 @@ class RawServer:
                 while await self.answer_one(reader, writer):
                     pass
             writer.close()
-            self.hung_up.set()
             with contextlib.suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
         finally:
