@@ -36,13 +36,21 @@ def read_node_pools(call: Call, answer: Answer, known: ReadItems | None = None) 
     found: dict[str, CloudNodePool] = {}
     read: ReadItems = {}
     for item in _whole_list(call, answer, "NodePoolList"):
-        digest = sha256(repr(item).encode(errors="surrogatepass")).digest()
+        digest = _digest(call, answer, item)
         shown = known.get(digest) or _read_item(call, answer, item)
         name = _new_name(call, answer, shown.name, found)
         found[name] = read[digest] = shown
     known.clear()
     known.update(read)
     return found
+
+
+def _digest(call: Call, answer: Answer, item: dict[str, Any]) -> bytes:
+    try:
+        return sha256(repr(item).encode(errors="surrogatepass")).digest()
+    except RecursionError:
+        # What could just be parsed may be too deep to be written down again.
+        _refuse(call, answer, "an item is nested too deeply")
 
 
 def _read_item(call: Call, answer: Answer, item: dict[str, Any]) -> CloudNodePool:

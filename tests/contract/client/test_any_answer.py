@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from modelarts_nodepool.errors import CloudError
 from modelarts_nodepool.ports import Accepted, NodePoolListing
-from tests.contract.client.clients import SHORT, a_client
+from tests.contract.client.clients import a_client
 from tests.contract.client.raw_server import Writer, raw_server
 from tests.support.bodies import BODIES
 
@@ -46,7 +46,7 @@ async def outcomes(reply: bytes) -> tuple[list[object], list[str]]:
         await writer.drain()
 
     found: list[object] = []
-    async with raw_server(answer_and_close) as server, a_client(server.endpoint, bounds=SHORT) as client:
+    async with raw_server(answer_and_close) as server, a_client(server.endpoint) as client:
         for call in (client.list_node_pools("pool-a"), client.delete_node_pool("pool-a", "training-a")):
             try:
                 found.append(await call)

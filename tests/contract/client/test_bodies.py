@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from modelarts_nodepool import errors
-from tests.contract.client.clients import SHORT, a_client
+from tests.contract.client.clients import a_client
 from tests.contract.client.raw_server import Reply, a_reply, raw_server
 
 NP = ("pool-a", "training-a")
@@ -41,7 +41,7 @@ def with_count(count: bytes) -> bytes:
     ids=["100", "103", "no length", "HTTP/1.0", "chunked", "BOM", "wrong charset", "identity", "ids"],
 )
 async def test_unusual_frame_of_a_good_list_is_read(reply: bytes) -> None:
-    async with raw_server(reply) as server, a_client(server.endpoint, bounds=SHORT) as client:
+    async with raw_server(reply) as server, a_client(server.endpoint) as client:
         listing = await client.list_node_pools("pool-a")
         assert set(listing.node_pools) == {"training-a"}
         assert listing.request_id is None
@@ -156,7 +156,7 @@ async def test_error_body_without_end_is_cut() -> None:
     ids=["garbage", "status", "zeros", "101", "two lengths", "long header", "zero in header", "HTTP/2"],
 )
 async def test_answer_that_is_no_http_leaves_the_effect_unknown(reply: Reply) -> None:
-    async with raw_server(reply) as server, a_client(server.endpoint, bounds=SHORT) as client:
+    async with raw_server(reply) as server, a_client(server.endpoint) as client:
         with pytest.raises(errors.NoAnswer) as caught:
             await client.delete_node_pool(*NP)
         assert len(server.heads) == 1

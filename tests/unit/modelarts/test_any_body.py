@@ -89,3 +89,12 @@ def test_any_refusal_is_a_cloud_error(status: int, headers: dict[str, str], body
     if isinstance(error, NotFound):
         assert status in {400, 404}
         assert str(read_error(body).code).startswith("ModelArts.")
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"status":', "}")], ids=["lists", "objects"])
+def test_depth_that_just_can_be_parsed_is_read_or_malformed(opening: str, closing: str) -> None:
+    for depth in range(300, 1100, 7):
+        nested = opening * depth + "1" + closing * depth
+        body = f'{{"kind": "NodePoolList", "items": [{{"metadata": {{"name": "a"}}, "status": {nested}}}]}}'
+        found = outcome_of(reading.read_node_pools, LIST, body.encode())
+        assert isinstance(found, MalformedAnswer) or set(found) == {"a"}
