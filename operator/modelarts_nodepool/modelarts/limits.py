@@ -110,12 +110,12 @@ class Limiter:
                 metrics.CLOUD_DELAYED.labels(urgency.lane.name.lower()).inc()
             return await waiter.slot
         except asyncio.CancelledError:
+            self._drop(waiter)
             if waiter.slot.done() and not waiter.slot.cancelled() and waiter.slot.exception() is None:
                 waiter.slot.result().give_back()
             raise
         finally:
             urgency.notify(lambda: None)
-            self._drop(waiter)
 
     def wake(self) -> None:
         """Give out what is free now, and come back when there will be more."""

@@ -37,6 +37,7 @@ def test_storm_of_429_pauses_the_polls_of_its_key_and_lets_a_deletion_through(te
     tenant.put_key()
     pools = tenant.everywhere(NAMES)
     tenant.mirrored("goes")
+    shared = with_another_account(tenant)
     for resource_pool in pools.values():
         tenant.cloud.fault(operation="list_node_pools", resourcePool=resource_pool, status=429, retryAfter=15)
     since = tenant.cloud.last
@@ -45,8 +46,9 @@ def test_storm_of_429_pauses_the_polls_of_its_key_and_lets_a_deletion_through(te
     tenant.delete("goes")
     tenant.until_gone("goes")
     assert tenant.deletes("goes") == ["accepted"]
-    # All that were under way at the first 429, and not one more.
+    # All that were under way at the first 429, and not one more; the other account has the same key.
     assert len(looks(tenant, pools, since)) <= 2 * len(pools)
+    assert len(looks(tenant, shared, since)) <= 3
     assert versions(tenant, pools) == before
     tenant.cloud.clear_faults()
     show_news(tenant, pools)
@@ -71,6 +73,16 @@ def test_outage_is_asked_little_changes_no_status_and_ends_by_itself(tenant: Ten
     tenant.until_gone(gone, seconds=90)
     assert [request["effect"] for request in tenant.cloud.deletes(pools[gone])] == ["accepted"]
     show_news(tenant, {name: pool for name, pool in pools.items() if name != gone})
+
+
+def with_another_account(tenant: Tenant) -> dict[str, str]:
+    """One more object, of another account with the same key."""
+    account, resource_pool = f"{tenant.name}-shared", tenant.another_resource_pool("shared")
+    tenant.create_account(account)
+    tenant.in_cloud("shared", resource_pool=resource_pool)
+    tenant.create("shared", accountRef={"name": account}, poolName=resource_pool)
+    tenant.until_ready("shared")
+    return {"shared": resource_pool}
 
 
 def is_told(operator: OperatorProcess, account: str) -> bool:
