@@ -48,11 +48,15 @@ _PATTERNS = (
 
 
 class _Secrets:
-    """The values that may never be shown, in every form they are likely to take."""
+    """The values that may never be shown, in every form they are likely to take.
+
+    Temporary keys come and go for years, and their tokens have thousands of characters: the oldest are forgotten,
+    and nothing here costs more than a look at each form. One regular expression of them all takes seconds to make.
+    """
 
     def __init__(self) -> None:
         self._forms: dict[str, None] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._longest_first: tuple[str, ...] = ()
         self._lock = threading.Lock()
 
     def add(self, value: str) -> None:
@@ -60,17 +64,23 @@ class _Secrets:
         forms = {value, quote(value, safe=""), repr(value)[1:-1], json.dumps(value)[1:-1]}
         forms |= {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
         with self._lock:
-            if forms <= self._forms.keys():
+            is_known = forms <= self._forms.keys()
+            # To the end, known or not: what is still in use is never the oldest.
+            for form in forms:
+                self._forms.pop(form, None)
+                self._forms[form] = None
+            if is_known:
                 return
-            self._forms.update(dict.fromkeys(forms))
             for oldest in list(self._forms)[:-_MOST_SECRETS]:
                 del self._forms[oldest]
             # The longest first, so that a secret inside a longer one does not leave the rest standing.
-            longest_first = sorted(self._forms, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._longest_first = tuple(sorted(self._forms, key=len, reverse=True))
 
     def mask(self, text: str) -> str:
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        for form in self._longest_first:
+            if form in text:
+                text = text.replace(form, MASK)
+        return text
 
 
 _secrets = _Secrets()

@@ -234,6 +234,20 @@ def test_words_for_people_are_left_alone(text: str) -> None:
     assert masked(text) == text
 
 
+def test_a_secret_that_is_still_read_outlives_any_number_of_temporary_ones() -> None:
+    for number in range(1500):
+        redact(f"temporary-secret-number-{number:06}")
+        redact("lasting-secret-of-an-account")
+    assert masked("a lasting-secret-of-an-account b temporary-secret-number-001499") == "a *** b ***"
+    assert masked("temporary-secret-number-000000") == "temporary-secret-number-000000"
+
+
+def test_a_secret_inside_another_one_leaves_nothing_of_the_longer_standing() -> None:
+    redact("inner-secret")
+    redact("outer-inner-secret-outer")
+    assert masked("see outer-inner-secret-outer and inner-secret") == "see *** and ***"
+
+
 def test_short_and_missing_values_are_not_secrets() -> None:
     redact("abc")
     redact("")

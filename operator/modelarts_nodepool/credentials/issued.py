@@ -17,6 +17,8 @@ _ACCESS = ("access", "access_key_id", "accessKeyId")
 _SECRET = ("secret", "secret_access_key", "secretAccessKey")
 _TOKEN = ("securitytoken", "security_token", "securityToken")
 _EXPIRES = ("expires_at", "expiration")
+# Tokens of STS have about 4096 characters, says its page, and no fixed length.
+_LONGEST_VALUE = 16_384
 
 
 def read_issued_key(body: bytes, issuer: str, now: datetime) -> AccessKey:
@@ -58,8 +60,8 @@ def read_refusal(body: bytes) -> str:
 
 
 def is_fit_for_a_header(value: str) -> bool:
-    """Whether a value is one visible ASCII word: the HTTP library would quote any other in its complaint."""
-    return bool(value) and value.isascii() and value.isprintable() and " " not in value
+    """Whether a value is one visible ASCII word of bearable length: the HTTP library would quote any other."""
+    return 0 < len(value) <= _LONGEST_VALUE and value.isascii() and value.isprintable() and " " not in value
 
 
 def _parse(body: bytes) -> Mapping[str, Any]:

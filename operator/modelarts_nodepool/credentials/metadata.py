@@ -70,10 +70,10 @@ class MetadataSource:
         if reply.status != _OK:
             raise CredentialsUnavailable(f"{ISSUER} refused a session token: {reply.words()}; {_ADVICE}")
         token = reply.body.decode("ascii", "replace").strip()
-        redact(token)
         # A page of HTML may be one word, too.
         if _TOKEN.fullmatch(token) is None:
             raise CredentialsUnavailable(f"{ISSUER} answered with something that is no session token; {_ADVICE}")
+        redact(token)
         self._token = token
 
     async def _ask_for_key(self) -> Reply:

@@ -85,9 +85,9 @@ class OidcSource:
         if path := self._environment.get(FILE_VARIABLE):
             return read_token(path, FILE_VARIABLE)
         token = self._required(TOKEN_VARIABLE, f"{FILE_VARIABLE} or {TOKEN_VARIABLE}")
-        redact(token)
         if not is_fit_for_a_header(token):
             raise CredentialsUnavailable(f"{TOKEN_VARIABLE} does not hold one token; better use {FILE_VARIABLE}")
+        redact(token)
         return token
 
     def _required(self, variable: str, shown: str | None = None) -> str:

@@ -22,9 +22,9 @@ def read_token(path: str, variable: str) -> str:
     # Behind the except blocks: the error raised here has no context that could hold the file's content.
     if why:
         raise CredentialsUnavailable(f"the token file that {variable} names cannot be read: {why}; {_ADVICE}")
-    redact(token)
     if not is_fit_for_a_header(token):
         raise CredentialsUnavailable(f"the token file that {variable} names does not hold one token; {_ADVICE}")
+    redact(token)
     return token
 
 

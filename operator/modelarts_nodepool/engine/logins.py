@@ -81,7 +81,8 @@ class Logins:
         name = account.metadata.name
         entry = self._entries.get(name)
         if entry is None or not _is_same_place(entry.of, account):
-            fresh = _Entry(account, self._connect(account), self._keys_of(account))
+            keys = self._keys_of(account)
+            fresh = _Entry(account, self._connect(account), keys)
             self._entries[name] = fresh
             if entry is not None:
                 await entry.connections.aclose()
