@@ -8,6 +8,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 IMAGE ?= modelarts-nodepool-operator:dev
 CONTAINER ?= docker
+# The image's base; a release names a digest: make image PYTHON_IMAGE=python:3.13-slim@sha256:…
+PYTHON_IMAGE ?= python:3.13-slim
 # More arguments for demo, test and test-unit: make demo ARGS=--keep
 ARGS ?=
 # A virtual environment does not survive being moved: its commands begin with its old path.
@@ -83,12 +85,12 @@ check: generate ## Generate, lint, check types and layers; fail when that leaves
 	@changed=$$(git status --porcelain) || { echo "Not a git checkout: differences cannot be seen."; exit 1; }; \
 	if [ -n "$$changed" ]; then \
 	  echo "These files differ from what is committed:"; echo "$$changed"; \
-	  echo "Commit them. What is in crds/ and docs/spec/ is generated: commit it as it is, never edit it."; \
+	  echo "Commit them. What says so in its first line is generated: commit it as it is, never edit it."; \
 	  exit 1; \
 	fi
 	@echo "All checks passed."
 
-generate: $(READY) ## Write crds/ and docs/spec/ from the models and the tests
+generate: $(READY) ## Write what is generated: crds/, docs/spec/, tests, copies in deploy/
 	$(BIN)/python -m modelarts_nodepool.resource.generate
 	$(BIN)/python -m tests.support.conformance
 
@@ -97,18 +99,21 @@ format: $(READY) ## Lay out the code and fix what can be fixed without thought
 	$(BIN)/ruff format
 
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml
+  --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 lock: ## Pin the requirements anew from pyproject.toml (needs uv)
 	@command -v uv > /dev/null || { echo "uv is needed: https://docs.astral.sh/uv/" >&2; exit 1; }
-	$(LOCK) -o requirements/run.txt
-	$(LOCK) --extra lab --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra lab --group dev -o requirements/dev.txt
+	$(LOCK) --group build -o requirements/build.txt
 
 transcript: $(READY) ## Run the demo and record it as docs/demo.svg
 	$(BIN)/modelarts-nodepool demo --record docs/demo.svg
 
 image: ## Build the operator's container image
-	$(CONTAINER) build -t $(IMAGE) .
+	$(CONTAINER) build -t $(IMAGE) --build-arg PYTHON=$(PYTHON_IMAGE) \
+	  --build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
 
 clean: ## Remove .venv/ and whatever tools left; the cache of control plane binaries stays
 	rm -rf .venv build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
