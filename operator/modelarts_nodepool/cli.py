@@ -16,7 +16,7 @@ import click
 
 from modelarts_nodepool.credentials.sources import login_variables
 from modelarts_nodepool.doctor.command import doctor
-from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.errors import ClusterError, SettingsError
 from modelarts_nodepool.inventory.command import inventory
 from modelarts_nodepool.logs import set_up_logging
 from modelarts_nodepool.modelarts.endpoints import Endpoint
@@ -177,6 +177,25 @@ def _serve(settings: Settings) -> None:
     from modelarts_nodepool import app  # noqa: PLC0415
 
     asyncio.run(app.run(settings))
+
+
+@cli.command("uninstall-check")
+@options.kubeconfig
+def uninstall_check(kubeconfig: str | None) -> None:
+    """Say whether the operator may be uninstalled; exit code 1 while objects need it.
+
+    Each object that the operator protects carries a finalizer that nobody else removes. The Helm chart asks this
+    before it uninstalls anything. Nothing is changed.
+    """
+    from modelarts_nodepool import uninstall  # noqa: PLC0415 - see run
+
+    try:
+        held = asyncio.run(uninstall.find_held_objects(kubeconfig))
+    except ClusterError as error:
+        raise click.ClickException(f"It cannot be told whether objects need the operator. {error}") from error
+    if held:
+        raise click.ClickException(uninstall.explain(held))
+    click.echo("No object carries a finalizer of the operator: it may be uninstalled.")
 
 
 def _add_lab() -> None:

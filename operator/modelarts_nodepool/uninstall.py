@@ -1,0 +1,80 @@
+"""Whether the operator may be taken away: not while objects carry its finalizers, which nobody else would remove.
+
+The command `uninstall-check` calls it, for people and for the chart's pre-delete hook. It reads metadata only and
+changes nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from typing_extensions import override
+
+from modelarts_nodepool.errors import ObjectGone
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.kube.cluster import Body, KubeCluster
+from modelarts_nodepool.kube.connection import Connection
+from modelarts_nodepool.resource.names import (
+    ACCOUNT_FINALIZER,
+    ACCOUNT_SHORT,
+    NODE_POOL_FINALIZER,
+    NODE_POOL_SHORT,
+)
+
+SHOWN = 20
+_WAYS = """\
+Without the operator they could never be deleted, and a deletion under way would stop. First, object by object:
+  delete the node pool too:  kubectl delete -n NAMESPACE manp NAME
+  keep the node pool:        kubectl patch -n NAMESPACE manp NAME --type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'
+                             kubectl delete -n NAMESPACE manp NAME
+  then the accounts:         kubectl delete maacct NAME
+What a deletion waits for:   kubectl get manp -A -o wide
+To take the operator away all the same, because another installation follows at once: helm uninstall --no-hooks"""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Held:
+    """An object that only the operator can let go."""
+
+    kind: str
+    namespace: str
+    name: str
+    is_being_deleted: bool
+
+    @override
+    def __str__(self) -> str:
+        """As kubectl is asked for it."""
+        where = f"-n {self.namespace} " if self.namespace else ""
+        return f"{where}{self.kind} {self.name}{' (being deleted)' if self.is_being_deleted else ''}"
+
+
+async def find_held_objects(kubeconfig: str | None) -> list[Held]:
+    """All objects with a finalizer of ours. Raises errors.ClusterError where that cannot be told."""
+    async with await Connection.open(version=version("modelarts-nodepool-operator"), kubeconfig=kubeconfig) as opened:
+        cluster = KubeCluster(opened)
+        held = await _find(cluster, paths.NODE_POOLS, NODE_POOL_SHORT, NODE_POOL_FINALIZER)
+        return sorted(held + await _find(cluster, paths.ACCOUNTS, ACCOUNT_SHORT, ACCOUNT_FINALIZER))
+
+
+async def _find(cluster: KubeCluster, path: str, kind: str, finalizer: str) -> list[Held]:
+    def read(body: Body) -> Held | None:
+        metadata = body["metadata"]
+        if finalizer not in (metadata.get("finalizers") or ()):
+            return None
+        return Held(kind, metadata.get("namespace") or "", metadata["name"], "deletionTimestamp" in metadata)
+
+    try:
+        found = await cluster.list_metadata(path, read)
+    except ObjectGone:
+        # The kind is not served: there are no objects of it.
+        return []
+    return [held for held in found if held is not None]
+
+
+def explain(held: Iterable[Held]) -> str:
+    """What is in the way, and how it is cleared, in the order in which it has to be."""
+    lines = [f"  {item}" for item in held]
+    more = [f"  … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    carry = "objects carry" if len(lines) > 1 else "object carries"
+    head = f"The operator is still needed: {len(lines)} {carry} its finalizer."
+    return "\n".join([head, *lines[:SHOWN], *more, _WAYS])
