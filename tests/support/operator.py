@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -45,6 +45,18 @@ class OperatorProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._begins_at = 0
 
+    @classmethod
+    def as_deployed(cls, container: Mapping[str, Any], namespace: str, kubeconfig: Path, log: Path) -> Self:
+        """What a kubelet would start of this container, with a kubeconfig instead of the Pod's token."""
+        operator = cls(kubeconfig, "", log)
+        operator._command = [sys.executable, "-m", "modelarts_nodepool", *container["args"]]
+        operator._environment = {"KUBECONFIG": str(kubeconfig)}
+        for variable in container.get("env", []):
+            if "valueFrom" in variable:
+                assert variable["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
+            operator._environment[variable["name"]] = variable.get("value", namespace)
+        return operator
+
     @property
     def pid(self) -> int:
         assert self._process is not None
@@ -69,6 +81,11 @@ class OperatorProcess:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("MODELARTS_NODEPOOL_")}
         return inherited | self._environment
 
+    def to_its_end(self, seconds: float = 60) -> tuple[int, str]:
+        """Run what ends by itself; its exit code and all it printed."""
+        self.launch()
+        return self._take().wait(seconds), self.text_of_this_life()
+
     def start(self, seconds: float = 30) -> None:
         """Start it and wait until it is ready."""
         self.launch()
@@ -78,6 +95,13 @@ class OperatorProcess:
         """Ready and at work; a standby is ready, too."""
         status, body = self.readiness()
         return status == 200 and json.loads(body)["role"] == "leader"
+
+    @property
+    def url(self) -> str:
+        """Where it serves health and metrics."""
+        found = _LISTENING.search(self.text_of_this_life())
+        assert found is not None, "not listening yet"
+        return found[1]
 
     def readiness(self) -> tuple[int, str]:
         """Status and body of /readyz; status 0 where nobody answers."""

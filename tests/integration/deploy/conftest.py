@@ -1,14 +1,43 @@
 """A control plane of its own for what is shipped: roles and policies are cluster-wide and must meet no other tests."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
+from modelarts_nodepool.lab.controlplane import Binaries, ConsoleNarrator, ControlPlane
+from modelarts_nodepool.lab.toolbox import Prometheus, ensure_helm, ensure_prometheus
+from tests.support.helm import Helm
+
+
+@pytest.fixture(scope="session")
+def helm_binary(request: pytest.FixtureRequest) -> Path:
+    """The pinned helm; a build that takes minutes is seen although pytest captures output."""
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        return ensure_helm(ConsoleNarrator(Console(stderr=True)))
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> Prometheus:
+    return ensure_prometheus()
+
+
+@pytest.fixture(scope="session")
+def offline_helm(helm_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """helm without a cluster."""
+    return Helm(helm_binary, tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture(scope="package")
 def plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """Empty at first."""
+    """Empty at first; whoever installs something takes it away again."""
     with ControlPlane.start(tmp_path_factory.mktemp("deploy") / "control-plane", control_plane_binaries) as plane:
         yield plane
+
+
+@pytest.fixture(scope="package")
+def helm(helm_binary: Path, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(helm_binary, tmp_path_factory.mktemp("helm"), plane)

@@ -1,0 +1,15 @@
+"""Builds an overlay of deploy/kustomize with the real kubectl; needs no cluster."""
+
+import subprocess
+
+from modelarts_nodepool.lab.controlplane import Binaries
+from tests.support.crds import REPOSITORY
+from tests.support.manifests import Object, objects_in
+
+OVERLAYS = REPOSITORY / "deploy" / "kustomize" / "overlays"
+
+
+def build(binaries: Binaries, overlay: str) -> list[Object]:
+    """Its objects."""
+    command = [str(binaries.kubectl), "kustomize", str(OVERLAYS / overlay)]
+    return objects_in(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)  # noqa: S603

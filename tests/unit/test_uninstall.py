@@ -1,0 +1,27 @@
+from modelarts_nodepool.uninstall import SHOWN, Held, explain
+
+
+def test_each_object_is_named_as_kubectl_is_asked_for_it() -> None:
+    said = explain(
+        [Held("manp", "ml", "training-a", is_being_deleted=True), Held("maacct", "", "default", is_being_deleted=False)]
+    )
+    assert "2 objects carry its finalizer" in said
+    assert "\n  -n ml manp training-a (being deleted)\n" in said
+    assert "\n  maacct default\n" in said
+
+
+def test_one_object_is_told_as_one() -> None:
+    assert "1 object carries its finalizer" in explain([Held("manp", "ml", "a", is_being_deleted=False)])
+
+
+def test_a_thousand_objects_are_told_in_a_page() -> None:
+    said = explain([Held("manp", "ml", f"pool-{number}", is_being_deleted=False) for number in range(1000)])
+    assert len(said.splitlines()) < SHOWN + 15
+    assert f"… and {1000 - SHOWN} more" in said
+
+
+def test_the_ways_out_are_told_in_the_order_in_which_they_work() -> None:
+    said = explain([Held("manp", "ml", "a", is_being_deleted=False)])
+    assert said.index("kubectl delete -n NAMESPACE manp NAME") < said.index('"deletionPolicy":"Retain"')
+    assert said.index('"deletionPolicy":"Retain"') < said.index("kubectl delete maacct NAME")
+    assert "helm uninstall --no-hooks" in said
