@@ -8,7 +8,7 @@ import pytest
 from modelarts_nodepool.resource.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
 HEADINGS = re.findall(r"^## (\w+)$", (ROOT / "docs/operations/troubleshooting.md").read_text(), re.MULTILINE)
 
 
