@@ -58,14 +58,23 @@ def doctor(
     kubectl -n modelarts-nodepool-operator exec deploy/modelarts-nodepool-operator -- \\
       modelarts-nodepool doctor
     """  # noqa: D301 - click reads the backspace
-    whose = (place.operator_namespace, _OPERATOR) if service_account is None else service_account
     # What is wrong stands in the report; a library's warnings would stand in the middle of it.
     set_up_logging("text", "critical")
-    sys.exit(asyncio.run(_examine(place, None if isinstance(whose, str) else whose, accounts, output)))
+    sys.exit(asyncio.run(_examine(place, accounts, service_account, output)))
+
+
+def whose_permissions(
+    given: str | tuple[str, str] | None, namespace: str, *, is_in_pod: bool
+) -> tuple[str, str] | None:
+    """The ServiceAccount to ask about; None for whoever asks. Pure."""
+    if isinstance(given, tuple):
+        return given
+    # In its Pod the operator is who asks, whatever name it was installed under.
+    return None if given == _SELF or is_in_pod else (namespace, _OPERATOR)
 
 
 async def _examine(
-    place: options.Place, service_account: tuple[str, str] | None, accounts: tuple[str, ...], output: str
+    place: options.Place, accounts: tuple[str, ...], given: str | tuple[str, str] | None, output: str
 ) -> int:
     # Here and not above: it takes a second, which --help and wrong flags should not wait for.
     from modelarts_nodepool.doctor import examining, report  # noqa: PLC0415
@@ -74,7 +83,8 @@ async def _examine(
     with Progress() as progress:
         progress("opening the way to the cluster")
         async with open_session(place) as session:
-            lines = await examining.examine(session, service_account, accounts, progress)
+            whose = whose_permissions(given, place.operator_namespace, is_in_pod=session.is_in_pod)
+            lines = await examining.examine(session, whose, accounts, progress)
     if output == "json":
         about = {"version": version(DISTRIBUTION), "server": session.server, "source": session.source}
         click.echo(report.to_json(lines, about))
