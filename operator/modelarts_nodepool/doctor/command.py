@@ -42,7 +42,7 @@ def _service_account(
     help=f"Whose permissions are checked. Default: those of {_OPERATOR} in --operator-namespace, which takes the "
     "right to create subjectaccessreviews. self: your own, for an operator that runs outside of the cluster as you.",
 )
-@options.output("table", "json", default="table")
+@options.output("table", "json", words="table for people, json for machines.")
 def doctor(
     place: options.Place, accounts: tuple[str, ...], service_account: str | tuple[str, str] | None, output: str
 ) -> None:

@@ -25,7 +25,9 @@ _YAML = "yaml"
     metavar="NAME",
     help="Only this resource pool, by its ID. May be given several times. Default: all of the accounts' workspaces.",
 )
-@options.output("table", "wide", "json", _YAML, default="table")
+@options.output(
+    "table", "wide", "json", _YAML, words="table and wide for people, json for machines, yaml for kubectl apply."
+)
 @click.option("-n", "--namespace", metavar="NAME", help="With -o yaml: the namespace of the new objects. Required.")
 @click.option(
     "--deletion-policy",
@@ -88,7 +90,7 @@ async def _take(
             async with open_session(place) as session:
                 found = await take_inventory(session, accounts, pools, progress)
     except ClusterError as error:
-        click.echo(f"modelarts-nodepool: {error}", err=True)
+        click.echo(f"modelarts-nodepool: {error}\nWhat is missing: modelarts-nodepool doctor", err=True)
         return _FAILED
     if namespace is not None:
         printing.print_manifests(found, namespace, DeletionPolicy(deletion_policy or DeletionPolicy.RETAIN))

@@ -147,15 +147,15 @@ accounts = click.option(
 )
 
 
-def output(*formats: str, default: str) -> Callable[[F], F]:
-    """-o, with these formats."""
+def output(*formats: str, words: str) -> Callable[[F], F]:
+    """-o, with these formats, the first of which is the default."""
     return click.option(
         "-o",
         "--output",
         type=click.Choice(formats),
-        default=default,
+        default=formats[0],
         show_default=True,
-        help="table for people, the others for machines.",
+        help=words,
     )
 
 
