@@ -36,6 +36,7 @@ class ChangingCluster(SlowCluster):
     ahead: asyncio.Event = field(default_factory=asyncio.Event)
     happens: Callable[[Registry], None] = lambda _registry: None
     registry: Registry | None = None
+    is_leading: bool = True
 
     @override
     async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
@@ -44,6 +45,7 @@ class ChangingCluster(SlowCluster):
             return {**OBJECT, "metadata": {**OBJECT["metadata"], "finalizers": []}}
         body = await super().json_patch(path, patch)
         self.statuses.append(dict(body["status"]))
+        self.is_leading = self.happens is not the_lease_is_lost
         if self.writes == 1 and self.registry is not None:
             self.registry.take_node_pool(body)
             self.happens(self.registry)
@@ -83,6 +85,11 @@ def no_account(registry: Registry) -> None:
     registry.drop_account(ACCOUNT.metadata["name"], ACCOUNT.metadata["uid"])
 
 
+def the_lease_is_lost(registry: Registry) -> None:
+    """Nothing that the registry knows of."""
+    assert registry.node_pools
+
+
 def gone(registry: Registry) -> None:
     registry.drop_node_pool(UID)
 
@@ -105,12 +112,14 @@ def changed(registry: Registry, **metadata: object) -> dict[str, Any]:
         (an_account_of_another_region, 0),
         (no_account, 0),
         (gone, 0),
+        (the_lease_is_lost, 0),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
 async def test_what_changes_while_the_write_ahead_is_under_way_counts(
-    happens: Callable[[Registry], None], deletes: int
+    happens: Callable[[Registry], None], deletes: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     clock, cloud = HandClock(), CountingCloud()
     cluster = ChangingCluster(clock, happens=happens)
     registry = cluster.registry = Registry(clock)
@@ -120,7 +129,7 @@ async def test_what_changes_while_the_write_ahead_is_under_way_counts(
     tools = Tools(registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=recorder)
     registry.take_account(ACCOUNT_BODY)
     registry.take_node_pool(OBJECT)
-    deletion = Deletion(UID, tools, Sender(tools, may_send=lambda: True), Ledger(tools, Accounts(tools)))
+    deletion = Deletion(UID, tools, Sender(tools, may_send=lambda: cluster.is_leading), Ledger(tools, Accounts(tools)))
     task = asyncio.create_task(deletion.run())
     try:
         async with asyncio.timeout(10):
@@ -133,3 +142,4 @@ async def test_what_changes_while_the_write_ahead_is_under_way_counts(
         await pollers.stop()
     assert cloud.deletes == deletes
     assert cluster.statuses[0]["deletion"]["sentTime"]
+    assert [getattr(record, "audit", "") for record in caplog.records].count("delete") == deletes
