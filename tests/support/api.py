@@ -10,6 +10,7 @@ import yaml
 
 from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION
+from tests.support.per_thread import PerThread
 
 GROUP_PATH = f"/apis/{API_VERSION}"
 ACCOUNTS = f"{GROUP_PATH}/modelartsaccounts"
@@ -38,12 +39,15 @@ class Api:
         content = yaml.safe_load(plane.kubeconfig.read_text())
         token = content["users"][0]["user"]["token"]
         authority = plane.folder / "certificates" / "apiserver.crt"
-        self._client = httpx.Client(
-            base_url=plane.server,
-            verify=ssl.create_default_context(cadata=authority.read_text()),
-            headers={"Authorization": f"Bearer {token}"},
-            trust_env=False,
-            timeout=20,
+        tls = ssl.create_default_context(cadata=authority.read_text())
+        self._client = PerThread(
+            lambda: httpx.Client(
+                base_url=plane.server,
+                verify=tls,
+                headers={"Authorization": f"Bearer {token}"},
+                trust_env=False,
+                timeout=20,
+            )
         )
 
     def __enter__(self) -> Self:
@@ -52,11 +56,11 @@ class Api:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.close()
+        self._client.__exit__(kind, error, trace)
 
     def get(self, path: str) -> Object | None:
         """None where it is not there."""
-        answer = self._client.get(path)
+        answer = self._client().get(path)
         return None if answer.status_code == NOT_FOUND else _read(answer)
 
     def items(self, path: str) -> list[Object]:
@@ -64,22 +68,22 @@ class Api:
         return list(found["items"]) if found else []
 
     def create(self, path: str, body: Mapping[str, Any]) -> Object:
-        return _read(self._client.post(path, json=body))
+        return _read(self._client().post(path, json=body))
 
     def merge(self, path: str, patch: Mapping[str, Any]) -> Object:
         headers = {"Content-Type": "application/merge-patch+json"}
-        return _read(self._client.patch(path, json=patch, headers=headers))
+        return _read(self._client().patch(path, json=patch, headers=headers))
 
     def delete(self, path: str) -> None:
         """Ask for it; an object with finalizers stays. Harmless where it is not there."""
-        answer = self._client.delete(path)
+        answer = self._client().delete(path)
         if answer.status_code != NOT_FOUND:
             _read(answer)
 
     def strip(self, path: str) -> None:
         """Take all finalizers away: only to clean up behind a test."""
         headers = {"Content-Type": "application/merge-patch+json"}
-        answer = self._client.patch(path, json={"metadata": {"finalizers": None}}, headers=headers)
+        answer = self._client().patch(path, json={"metadata": {"finalizers": None}}, headers=headers)
         if answer.status_code != NOT_FOUND:
             _read(answer)
 

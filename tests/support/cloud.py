@@ -16,6 +16,7 @@ import httpx
 import yaml
 
 from tests.support.liveness import eventually
+from tests.support.per_thread import PerThread
 
 SCENARIO: dict[str, Any] = {"timings": {"createSeconds": 3, "deleteSeconds": 1}}
 
@@ -25,7 +26,7 @@ Request = dict[str, Any]
 class Cloud:
     """A simulator that runs. `hello` is what it said when it began to serve."""
 
-    def __init__(self, hello: Mapping[str, str], client: httpx.Client) -> None:
+    def __init__(self, hello: Mapping[str, str], client: PerThread) -> None:
         self.hello = hello
         self.endpoint = hello["endpoint"]
         self.region = hello["region"]
@@ -48,14 +49,15 @@ class Cloud:
                 line = process.stdout.readline()
                 assert line, (folder / "simulator.log").read_text()
                 hello = json.loads(line)
-                with httpx.Client(base_url=hello["endpoint"], trust_env=False, timeout=20) as client:
+                url = hello["endpoint"]
+                with PerThread(lambda: httpx.Client(base_url=url, trust_env=False, timeout=20)) as client:
                     yield cls(hello, client)
             finally:
                 process.kill()
 
     def change(self, change: Mapping[str, Any]) -> None:
         """Merge into the state of the world."""
-        _read(self._client.patch("/_simulator/state", json=change))
+        _read(self._client().patch("/_simulator/state", json=change))
 
     def put_resource_pool(self, resource_pool: str, **keys: Any) -> None:  # noqa: ANN401 - JSON
         self.change({"resourcePools": [{"name": resource_pool, "billingMode": "0"} | keys]})
@@ -78,32 +80,32 @@ class Cloud:
         self.change({"credentials": [{"accessKey": access_key} | keys]})
 
     def fault(self, **keys: Any) -> None:  # noqa: ANN401 - JSON
-        _read(self._client.post("/_simulator/faults", json=keys))
+        _read(self._client().post("/_simulator/faults", json=keys))
 
     def clear_faults(self) -> None:
-        _read(self._client.delete("/_simulator/faults"))
+        _read(self._client().delete("/_simulator/faults"))
 
     def state_of(self, resource_pool: str) -> dict[str, dict[str, Any]]:
         """The node pools of a resource pool by name; empty where it is gone."""
-        state = _read(self._client.get("/_simulator/state"))
+        state = _read(self._client().get("/_simulator/state"))
         pools = [pool for pool in state["resourcePools"] if pool["name"] == resource_pool]
         return {node_pool["name"]: node_pool for pool in pools for node_pool in pool["nodePools"]}
 
     def key_state(self, access_key: str) -> dict[str, Any]:
         """badSignatures and locked of one key."""
-        state = _read(self._client.get("/_simulator/state"))
+        state = _read(self._client().get("/_simulator/state"))
         (found,) = [key for key in state["credentials"] if key["accessKey"] == access_key]
         return dict(found)
 
     @property
     def last(self) -> int:
         """The number of the newest request; what comes later has a higher one."""
-        return int(_read(self._client.get("/_simulator/requests", params={"since": "1000000000"}))["last"])
+        return int(_read(self._client().get("/_simulator/requests", params={"since": "1000000000"}))["last"])
 
     def requests(self, resource_pool: str | None = None, operation: str | None = None, since: int = 0) -> list[Request]:
         """The requests after number `since`, oldest first; list_pools belongs to no resource pool."""
         query = {"since": str(since)} | ({"operation": operation} if operation else {})
-        found: list[Request] = _read(self._client.get("/_simulator/requests", params=query))["requests"]
+        found: list[Request] = _read(self._client().get("/_simulator/requests", params=query))["requests"]
         return [request for request in found if resource_pool in {None, request["pool"]}]
 
     def deletes(self, resource_pool: str | None = None, node_pool: str | None = None) -> list[Request]:

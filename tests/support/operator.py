@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -95,6 +96,10 @@ class OperatorProcess:
         """Ready and at work; a standby is ready, too."""
         status, body = self.readiness()
         return status == 200 and json.loads(body)["role"] == "leader"
+
+    def is_standby(self) -> bool:
+        status, body = self.readiness()
+        return status == 200 and json.loads(body)["role"] == "standby"
 
     @property
     def url(self) -> str:
@@ -199,3 +204,18 @@ class OperatorProcess:
             for line in self.lines()
             if line["logger"].startswith("modelarts_nodepool") and (line["level"] == "error" or "traceback" in line)
         ]
+
+
+@contextmanager
+def at_work(operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """Ready; in the end it stops as it should and has logged no error of ours."""
+    try:
+        operator.start()
+        yield operator
+        if operator.is_running:
+            code, _ = operator.stop()
+            assert code == 0, operator.tail()
+    finally:
+        operator.end()
+    errors = operator.errors()
+    assert not errors, "\n".join(errors)

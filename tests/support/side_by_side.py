@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from tests.support.tenant import Tenant
 
 Scenario = Callable[[Tenant], None]
+Corner = Callable[[], AbstractContextManager[Tenant]]
 
 # Two cores run the operator, an API server and etcd beside the tests.
 AT_ONCE = 6
@@ -21,7 +22,7 @@ _scenarios: dict[tuple[str, str], Scenario] = {}
 class Outcomes:
     """What became of the scenarios of one module."""
 
-    def __init__(self, module: str, names: Iterable[str], living: Callable[[], AbstractContextManager[Tenant]]) -> None:
+    def __init__(self, module: str, names: Iterable[str], living: Corner) -> None:
         """Run those of the module that have these names, and wait for all of them."""
         chosen = [name for name in names if (module, name) in _scenarios]
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -32,7 +33,7 @@ class Outcomes:
         self._futures[name].result()
 
 
-def _run(scenario: Scenario, living: Callable[[], AbstractContextManager[Tenant]]) -> None:
+def _run(scenario: Scenario, living: Corner) -> None:
     with living() as tenant:
         scenario(tenant)
 

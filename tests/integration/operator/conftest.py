@@ -11,8 +11,8 @@ from modelarts_nodepool.lab.controlplane import ControlPlane
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY
-from tests.support.operator import NAME, NAMESPACE, OperatorProcess
-from tests.support.side_by_side import Outcomes
+from tests.support.operator import NAME, NAMESPACE, OperatorProcess, at_work
+from tests.support.side_by_side import Corner, Outcomes
 from tests.support.tenant import Tenant
 
 
@@ -49,16 +49,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def operator(identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One that is ready; after the module it stops as it should and has logged no error of ours."""
     log = tmp_path_factory.mktemp("operator") / "operator.log"
-    operator = OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", log)
-    try:
-        operator.start()
+    with at_work(OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", log)) as operator:
         yield operator
-        if operator.is_running:
-            code, _ = operator.stop()
-            assert code == 0, operator.tail()
-    finally:
-        operator.end()
-    assert not operator.errors()
 
 
 @contextmanager
@@ -79,13 +71,19 @@ def tenant(installed: ControlPlane, api: Api, cloud: Cloud, operator: OperatorPr
 
 
 @pytest.fixture(scope="module")
-def outcomes(
-    request: pytest.FixtureRequest, installed: ControlPlane, api: Api, cloud: Cloud, operator: OperatorProcess
-) -> Outcomes:
+def corner(installed: ControlPlane, api: Api, cloud: Cloud, operator: OperatorProcess) -> Corner:
+    """For modules whose tests run at the same time: a tenant for each that asks."""
+    return lambda: living(installed, api, cloud, operator)
+
+
+@pytest.fixture(scope="module")
+def chosen(request: pytest.FixtureRequest) -> list[str]:
+    """The names of the module's tests that are to run, with their cases."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    return [item.name for item in items if item.module is request.module]
+
+
+@pytest.fixture(scope="module")
+def outcomes(request: pytest.FixtureRequest, chosen: list[str], corner: Corner) -> Outcomes:
     """All chosen scenarios of the module, run side by side at its first one."""
-    chosen = [
-        item.originalname
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and item.module is request.module
-    ]
-    return Outcomes(request.module.__name__, chosen, lambda: living(installed, api, cloud, operator))
+    return Outcomes(request.module.__name__, chosen, corner)

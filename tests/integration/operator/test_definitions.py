@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
+from modelarts_nodepool.resource.names import API_VERSION
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.commands import run
@@ -46,9 +48,12 @@ def served(plane: ControlPlane, cloud: Cloud, operator: OperatorProcess) -> Iter
 
 def install(plane: ControlPlane, *plurals: str) -> None:
     for plural in plurals:
-        group = plural.partition(".")[2]
-        path = REPOSITORY / "crds" / f"{group}_{plural.partition('.')[0]}.yaml"
-        plane.kubectl.run("apply", "--server-side", "-f", str(path))
+        plane.kubectl.run("apply", "--server-side", "-f", str(manifest(plural)))
+
+
+def manifest(crd: str) -> Path:
+    plural, _, group = crd.partition(".")
+    return REPOSITORY / "crds" / f"{group}_{plural}.yaml"
 
 
 def remove(plane: ControlPlane) -> None:
@@ -171,6 +176,36 @@ def test_a_restart_of_the_api_server_is_outlived_and_nothing_is_sent_twice(
     assert served.deletes() == ["accepted", "accepted"]
     assert eventually(operator.is_ready), operator.readiness()
     assert operator.pid == pid
+
+
+def test_an_object_that_a_tightened_crd_would_refuse_is_deleted_all_the_same(
+    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+) -> None:
+    install(plane, NODE_POOLS, ACCOUNTS)
+    operator.start()
+    served.set_up()
+    served.mirrored("training-a")
+    tightened = yaml.safe_load(manifest(NODE_POOLS).read_text())
+    schema = tightened["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema["properties"]["spec"]["properties"]["poolName"]["maxLength"] = 3
+    plane.kubectl.run("apply", "--server-side", "-f", "-", stdin=json.dumps(tightened))
+    new = json.dumps(a_body(served))
+    create = ("create", "--dry-run=server", "-f", "-")
+    assert eventually(lambda: "spec.poolName" in plane.kubectl.run(*create, stdin=new, check=False).stderr)
+    served.delete("training-a")
+    served.until_gone("training-a")
+    assert served.deletes() == ["accepted"]
+    install(plane, NODE_POOLS)
+    assert eventually(lambda: plane.kubectl.run(*create, stdin=new, check=False).code == 0)
+
+
+def a_body(tenant: Tenant) -> dict[str, object]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ModelArtsNodePool",
+        "metadata": {"name": "new", "namespace": tenant.name},
+        "spec": {"accountRef": {"name": tenant.name}, "poolName": tenant.resource_pool},
+    }
 
 
 def test_it_can_be_started_while_there_is_no_api_server(

@@ -2,7 +2,13 @@
 
 import pytest
 
-from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
+from modelarts_nodepool.resource.names import (
+    API_VERSION,
+    CONFIRM_ANNOTATION,
+    NODE_POOL_FINALIZER,
+    RECONCILE_ANNOTATION,
+)
+from tests.support.api import ACCOUNTS, node_pools_in
 from tests.support.conditions import says
 from tests.support.operator import OperatorProcess
 from tests.support.side_by_side import side_by_side
@@ -113,12 +119,18 @@ def test_retain_needs_no_account_and_no_cloud(tenant: Tenant) -> None:
 
 @side_by_side
 def test_retain_set_while_the_nodes_are_being_deleted_is_told_as_an_orphan(tenant: Tenant) -> None:
-    tenant.mirrored("training-a", cloud=SLOW)
+    uid = tenant.mirrored("training-a", cloud=SLOW)["metadata"]["uid"]
     tenant.delete("training-a")
     tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
     tenant.patch("training-a", {"spec": {"deletionPolicy": "Retain"}})
     tenant.until_gone("training-a", seconds=10)
     tenant.until_event("training-a", "RetainedAfterSend")
+    (release,) = [line for line in tenant.operator.lines() if line.get("audit") == "release" and line["uid"] == uid]
+    assert release["orphan"] is True
+    account = tenant.api.get(f"{ACCOUNTS}/{tenant.name}")
+    assert account is not None
+    assert [entry["outcome"] for entry in account["status"]["recentDeletions"]] == ["RetainedAfterSend"]
+    assert tenant.operator.metrics().value("orphans_total") >= 1
     assert tenant.deletes() == ["accepted"]
 
 
@@ -127,6 +139,42 @@ def test_a_foreground_deletion_finishes(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.kubectl("delete", "manp", "training-a", "-n", tenant.name, "--cascade=foreground", "--timeout=40s")
     assert not tenant.is_there("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+@side_by_side
+def test_foreground_deletions_that_are_repeated_finish_with_one_delete(tenant: Tenant) -> None:
+    tenant.mirrored("training-a", cloud=SLOW)
+    for _ in range(3):
+        tenant.kubectl("delete", "manp", "training-a", "-n", tenant.name, "--cascade=foreground", "--wait=false")
+        tenant.until("training-a", is_deleting, "deleting")
+    tenant.finish_delete("training-a")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+@side_by_side
+def test_an_object_out_of_a_backup_pins_its_identity_anew_and_nothing_is_deleted(tenant: Tenant) -> None:
+    tenant.in_cloud("training-a")
+    body = {
+        "apiVersion": API_VERSION,
+        "kind": "ModelArtsNodePool",
+        "metadata": {
+            "name": "training-a",
+            "finalizers": [NODE_POOL_FINALIZER],
+            "annotations": {CONFIRM_ANNOTATION: "training-a", RECONCILE_ANNOTATION: "long ago"},
+        },
+        "spec": {"accountRef": {"name": tenant.name}, "poolName": tenant.resource_pool},
+        "status": {"deletion": {"attempt": 1, "sentTime": "2020-01-02T03:04:05Z", "outcome": "Accepted"}},
+    }
+    tenant.api.create(node_pools_in(tenant.name), body)
+    found = tenant.until_ready("training-a")
+    assert found["status"]["identity"]["nodePoolName"] == "training-a"
+    assert "deletion" not in found["status"]
+    tenant.wait_for_looks(3)
+    assert not tenant.deletes()
+    tenant.delete("training-a")
+    tenant.until_gone("training-a")
     assert tenant.deletes() == ["accepted"]
 
 
@@ -182,6 +230,7 @@ def test_a_finalizer_stripped_from_a_living_object_comes_back(tenant: Tenant) ->
     tenant.mirrored("training-a")
     tenant.api.strip(tenant.path("training-a"))
     tenant.until_true(lambda: tenant.is_held("training-a"), "our finalizer on the object again")
+    tenant.until_event("training-a", "FinalizerRestored")
 
 
 def test_an_object_deleted_while_the_operator_is_down_is_deleted_when_it_is_back(

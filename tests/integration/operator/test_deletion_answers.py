@@ -144,6 +144,21 @@ def test_a_throttled_delete_had_no_effect_and_is_not_hammered(tenant: Tenant) ->
 
 
 @side_by_side
+def test_after_an_accepted_delete_a_second_list_stands_in_for_a_show_that_is_forbidden(tenant: Tenant) -> None:
+    tenant.put_key(allow=["list_node_pools", "show_pool", "list_node_pool_nodes", "delete_node_pool"])
+    tenant.mirrored("training-a", cloud=SLOW)
+    tenant.delete("training-a")
+    tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
+    since = tenant.cloud.last
+    tenant.finish_delete("training-a")
+    tenant.until_gone("training-a")
+    asked = tenant.cloud.requests(tenant.resource_pool, since=since)
+    assert 403 in [request["status"] for request in asked if request["operation"] == "show_node_pool"]
+    assert [request["operation"] for request in asked].count("list_node_pools") >= 2
+    assert tenant.deletes() == ["accepted"]
+
+
+@side_by_side
 def test_a_node_pool_whose_nodes_all_go_already_is_not_sent_a_delete(tenant: Tenant) -> None:
     tenant.in_cloud("training-a", {"states": {"deleting": 2}})
     tenant.create("training-a")

@@ -103,6 +103,22 @@ def test_two_guards_are_lifted_one_after_the_other_and_both_stay_lifted(tenant: 
 
 
 @side_by_side
+def test_kubectl_sees_and_waits_for_a_held_deletion(tenant: Tenant) -> None:
+    tenant.change_account(requireConfirmation=True)
+    tenant.mirrored("training-a")
+    where = ("manp/training-a", "-n", tenant.name)
+    before = tenant.get("training-a")["metadata"]["generation"]
+    tenant.kubectl("delete", *where, "--wait=false")
+    tenant.kubectl("wait", *where, "--for=condition=DeletionBlocked", "--timeout=40s")
+    assert "ConfirmationRequired" in tenant.kubectl("get", *where, "-o", "wide")
+    found = tenant.get("training-a")
+    assert found["status"]["observedGeneration"] == found["metadata"]["generation"] > before
+    tenant.annotate("training-a", confirm_delete="training-a")
+    tenant.kubectl("wait", *where, "--for=delete", "--timeout=40s")
+    assert tenant.deletes() == ["accepted"]
+
+
+@side_by_side
 def test_a_paused_object_is_watched_and_not_deleted_until_it_goes_on(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.annotate("training-a", paused="true")

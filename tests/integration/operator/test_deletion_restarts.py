@@ -2,12 +2,13 @@
 
 import random
 import signal
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
 from tests.support.conditions import says
-from tests.support.operator import OperatorProcess
+from tests.support.operator import USER, OperatorProcess
 from tests.support.tenant import SLOW, Tenant
 
 
@@ -18,26 +19,6 @@ def unanswered_delete(tenant: Tenant) -> None:
     )
     tenant.delete("training-a")
     tenant.until_true(tenant.deletes, "a DELETE")
-
-
-def test_killed_between_the_write_ahead_and_the_answer_it_looks_before_it_sends_again(
-    tenant: Tenant, operator: OperatorProcess
-) -> None:
-    tenant.mirrored("training-a")
-    unanswered_delete(tenant)
-    operator.kill()
-    record = tenant.get("training-a")["status"]["deletion"]
-    assert (record["attempt"], record["outcome"]) == (1, "Unknown")
-    assert record["sentTime"]
-    operator.start()
-    tenant.annotate("training-a", reconcile_at="1")
-    tenant.wait_for_looks(5)
-    assert len(tenant.deletes()) == 1
-    assert tenant.is_held("training-a")
-    tenant.cloud.remove_node_pool(tenant.resource_pool, "training-a")
-    tenant.until_gone("training-a")
-    assert len(tenant.deletes()) == 1
-    tenant.until_event("training-a", "NodePoolGone")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
@@ -131,3 +112,29 @@ def is_settled(tenant: Tenant, name: str) -> bool:
     if not tenant.is_there(name) or tenant.deletes(name):
         return True
     return bool(tenant.get(name)["status"].get("deletion", {}).get("sentTime"))
+
+
+def test_after_a_restart_nothing_is_decided_before_all_objects_are_known(
+    tenant: Tenant, operator: OperatorProcess
+) -> None:
+    renamed = [f"renamed-{number}" for number in range(15)]
+    lone = [f"training-{number}" for number in range(15)]
+    for name in (*renamed, *lone):
+        tenant.in_cloud(name)
+        tenant.create(name)
+    for name in (*renamed, *lone):
+        tenant.until_ready(name)
+    operator.kill()
+    for name in renamed:
+        tenant.create(f"new-{name}", nodePoolName=name)
+    tenant.delete(*renamed, *lone)
+    since = datetime.now(UTC)
+    operator.start()
+    tenant.until_gone(*renamed, *lone, seconds=90)
+    assert {name: tenant.deletes(name) for name in renamed} == {name: [] for name in renamed}
+    assert {name: tenant.deletes(name) for name in lone} == {name: ["accepted"] for name in lone}
+    for name in renamed:
+        tenant.until_ready(f"new-{name}")
+    written = tenant.plane.audit().by_user(USER).since(since).on("modelartsnodepools", tenant.name)
+    assert written.writes()
+    assert not [line for line in operator.text_of_this_life().splitlines() if "AccountNotFound" in line]

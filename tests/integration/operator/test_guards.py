@@ -3,8 +3,9 @@
 import time
 from typing import Any
 
-from tests.support.api import ACCOUNTS, NAMESPACES, node_pools_in
+from tests.support.api import ACCOUNTS, NAMESPACES, events_in, node_pools_in, secrets_in
 from tests.support.conditions import condition_of
+from tests.support.operator import NAMESPACE
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import SLOW, Tenant
 
@@ -86,6 +87,25 @@ def test_no_more_is_deleted_than_the_budget_allows(tenant: Tenant) -> None:
     assert tenant.deletes() == ["accepted"] * 4
 
 
+@side_by_side
+def test_the_budget_frees_by_itself_and_the_oldest_deletion_goes_first(tenant: Tenant) -> None:
+    tenant.change_account(deletionBudget={"unlimited": None, "max": 1, "window": "1m"})
+    names = ("training-a", "training-b", "training-c")
+    for name in names:
+        tenant.mirrored(name)
+    for name in names:
+        tenant.delete(name)
+        if name != "training-a":
+            time.sleep(A_SECOND)
+        else:
+            tenant.until_gone(name)
+    assert "the next slot frees at" in tenant.until_blocked("training-b", "DeletionBudgetExhausted")
+    tenant.until_blocked("training-c", "DeletionBudgetExhausted")
+    tenant.until_gone("training-b", seconds=90)
+    assert tenant.is_held("training-c")
+    assert tenant.deletes() == ["accepted", "accepted"]
+
+
 def test_the_budget_is_remembered_by_the_account_across_restarts(tenant: Tenant) -> None:
     tenant.change_account(deletionBudget={"unlimited": None, "max": 1, "window": "1h"})
     tenant.mirrored("training-a")
@@ -121,6 +141,51 @@ def test_a_namespace_that_is_deleted_takes_no_node_pool_with_it_unless_that_is_c
     tenant.run_as_told(message, "annotate")
     tenant.until_gone("training-a")
     assert tenant.deletes() == ["accepted"]
+
+
+@side_by_side
+def test_a_namespace_that_takes_no_events_slows_no_deletion_and_that_is_told_once(tenant: Tenant) -> None:
+    other = tenant.another_namespace("lives")
+    tenant.change_account(grants=[{"namespaces": [tenant.name, other], "resourcePools": ["*"]}])
+    names = ("training-a", "training-b")
+    for name in names:
+        tenant.mirrored(name)
+    tenant.in_cloud("training-c")
+    tenant.create("training-c", namespace=other)
+    tenant.api.delete(f"{NAMESPACES}/{tenant.name}")
+    for name in names:
+        tenant.run_as_told(tenant.until_blocked(name, "NamespaceTerminating"), "annotate")
+    tenant.until_gone(*names)
+    assert tenant.deletes() == ["accepted", "accepted"]
+
+    def told() -> list[str]:
+        words = f"namespace {tenant.name} takes no Events"
+        return [line["message"] for line in tenant.operator.lines() if words in line["message"]]
+
+    tenant.until_true(told, "that Events are left out")
+    # Those of other namespaces go out, after all that were refused.
+    path = f"{node_pools_in(other)}/training-c"
+    tenant.until_true(lambda: (tenant.api.get(path) or {})["metadata"].get("finalizers"), "protected")
+    tenant.api.delete(path)
+    events = events_in(other)
+    tenant.until_true(
+        lambda: "NodePoolGone" in [event["reason"] for event in tenant.api.items(events)], "an event elsewhere"
+    )
+    assert len(told()) == 1
+
+
+@side_by_side
+def test_a_deletion_whose_secret_is_gone_too_says_so_and_retain_is_the_way_out(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    tenant.api.delete(f"{secrets_in(NAMESPACE)}/{tenant.name}")
+    tenant.until_ready("training-a", "CredentialsUnavailable", "False")
+    tenant.api.delete(f"{NAMESPACES}/{tenant.name}")
+    message = tenant.until_blocked("training-a", "CredentialsUnavailable")
+    assert f"Secret {NAMESPACE}/{tenant.name} does not exist" in message
+    tenant.run_as_told(message, "patch")
+    tenant.until_gone("training-a")
+    assert not tenant.deletes()
+    assert [entry["outcome"] for entry in entries(tenant)] == ["Orphaned"]
 
 
 @side_by_side
