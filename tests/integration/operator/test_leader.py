@@ -141,8 +141,8 @@ def test_a_leader_that_stood_still_while_nodes_go_sends_no_second_delete(
     leader.go_on()
     tenant.delete("training-c")
     assert eventually(leader.is_standby, 40), leader.tail()
-    tenant.finish_delete(*names)
     tenant.until_true(lambda: tenant.deletes("training-c"), "a DELETE")
+    tenant.finish_delete("training-a", "training-b")
     tenant.finish_delete("training-c")
     tenant.until_gone(*names)
     assert [tenant.deletes(name) for name in names] == [["accepted"]] * 3
