@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.app import SystemClock
+from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
