@@ -236,9 +236,10 @@ def test_words_for_people_are_left_alone(text: str) -> None:
 
 def test_a_secret_that_is_still_read_outlives_any_number_of_temporary_ones() -> None:
     for number in range(1500):
-        redact(f"temporary-secret-number-{number:06}")
         redact("lasting-secret-of-an-account")
-    assert masked("a lasting-secret-of-an-account b temporary-secret-number-001499") == "a *** b ***"
+        redact(f"temporary-secret-number-{number:06}")
+        assert masked("lasting-secret-of-an-account") == "***"
+    assert masked("temporary-secret-number-001499") == "***"
     assert masked("temporary-secret-number-000000") == "temporary-secret-number-000000"
 
 
