@@ -109,7 +109,9 @@ class Keeper:
 
     def _note_failure(self, words: str) -> None:
         self._failures += 1
-        self._failure = words
+        if _head(words) != _head(self._failure):
+            # Else an issuer that quotes a time or a number in each refusal would cost every object a write each time.
+            self._failure = words
         self._rest_until = self._clock.monotonic() + lifetimes.retry_after(self._failures).total_seconds()
         left = self._held.usable_until - self._clock.now() if self._held else timedelta()
         logger.warning(
@@ -122,3 +124,9 @@ class Keeper:
                 "secondsLeft": max(int(left.total_seconds()), 0),
             },
         )
+
+
+def _head(words: str) -> str:
+    """A failure without what the issuer says beside its code: `… gave no credentials: 403 (CODE: words); …`."""
+    before, _, quoted = words.partition(" (")
+    return f"{before} ({quoted.partition(': ')[0]}"

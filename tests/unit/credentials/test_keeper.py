@@ -113,6 +113,18 @@ async def test_the_same_trouble_has_the_same_words(desk: Desk) -> None:
     assert len(said) == 1
 
 
+async def test_an_issuer_that_words_each_refusal_anew_is_quoted_with_its_first_words(desk: Desk) -> None:
+    said = []
+    for code, words in [("A", "at 12:00"), ("A", "at 12:01"), ("B", "at 12:02"), ("B", "at 12:03")]:
+        desk.fail(f"the issuer gave no credentials: 403 ({code}: {words}); look there")
+        with pytest.raises(CredentialsUnavailable) as caught:
+            await desk.key()
+        said.append(str(caught.value).partition(": 403 ")[2])
+        desk.clock.advance(MINUTE)
+    first, second = "(A: at 12:00); look there", "(B: at 12:02); look there"
+    assert said == [first, first, second, second]
+
+
 async def test_a_rejected_key_is_asked_for_anew_at_once(desk: Desk) -> None:
     first = await desk.keeper.current()
     second = await desk.keeper.renew(first)
