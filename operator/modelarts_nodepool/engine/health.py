@@ -11,6 +11,7 @@ import errno
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -93,7 +94,8 @@ class HealthServer:
         thread, self._thread = self._thread, None
         if thread is None or self._loop is None or self._stopping is None:
             return
-        if thread.is_alive():
+        # Its event loop is closed where it has ended by itself, or never listened.
+        with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._stopping.set)
         await asyncio.to_thread(thread.join, _JOIN_SECONDS)
 
