@@ -26,6 +26,10 @@ class Hearing:
         self._clock = clock
         self._heard_at = dict.fromkeys(_WATCHED, clock.monotonic())
 
+    def heard_at(self) -> dict[str, float]:
+        """When each of the watches last said anything (monotonic seconds), by the path that it lists."""
+        return dict(self._heard_at)
+
     def silence(self) -> timedelta:
         """How long the quietest of the watches has not said anything. From any thread."""
         return timedelta(seconds=self._clock.monotonic() - min(tuple(self._heard_at.values())))

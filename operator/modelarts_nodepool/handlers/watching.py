@@ -7,8 +7,10 @@ that would end pollers and deletions. So it gets a loop, and connections, for it
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
+from typing import Any
 
 import kopf
 
@@ -21,7 +23,10 @@ from modelarts_nodepool.ports import Clock
 
 logger = logging.getLogger(__name__)
 
+END_SECONDS = 1.0
 JOIN_SECONDS = 3.0
+# The names of kopf's tasks that wait for a pause of the operator: each watcher has one and ends it itself.
+_WAITER = "pause-waiter"
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -30,6 +35,36 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 # Signals are app's; that kopf does not handle them in its thread is on purpose.
 logging.getLogger("kopf._core.reactor.running").addFilter(_is_news)
+
+
+async def _first_to_end(stop: asyncio.Event, roots: Collection[asyncio.Task[Any]]) -> None:
+    """Until asked to stop, or one of kopf's tasks has ended, which none of them should; raises what it raised."""
+    asked = asyncio.create_task(stop.wait(), name="stop")
+    done, _ = await asyncio.wait([asked, *roots], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    for task in done - {asked}:
+        task.result()
+
+
+async def _end(roots: Collection[asyncio.Task[Any]]) -> None:
+    """End kopf; everything in this event loop is its own.
+
+    kopf.operator would do the first half, and for the second half wait for ever: when one of its watchers fails, it
+    cancels the other ones together with what they are waiting for, and then they take the one for the other and go
+    on. So what is left is cancelled here again and again, without what it waits for, and not without end.
+    """
+    for task in roots:
+        task.cancel()
+    await asyncio.wait(roots, timeout=END_SECONDS)
+    begun = time.monotonic()
+    while left := asyncio.all_tasks() - {asyncio.current_task()}:
+        if time.monotonic() - begun > END_SECONDS:
+            logger.warning("kopf did not end; %d of its tasks are left behind", len(left))
+            return
+        workers = {task for task in left if not task.get_name().startswith(_WAITER)}
+        for task in workers or left:
+            task.cancel()
+        await asyncio.wait(workers or left, timeout=END_SECONDS / 10)
 
 
 class Watch:
@@ -77,10 +112,15 @@ class _Run:
     def main(self) -> None:
         """The thread."""
         error: BaseException | None = None
+        # Not asyncio.run: it waits without end for tasks that do not mind being cancelled.
+        loop = asyncio.new_event_loop()
         try:
-            asyncio.run(self._watch())
+            loop.run_until_complete(self._watch())
         except Exception as caught:  # noqa: BLE001 - handed over to whoever waits
             error = caught
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
         self._hand_over(self._finish, error)
 
     def stop(self) -> None:
@@ -108,11 +148,13 @@ class _Run:
             on_account=self._sink(self._take_account),
             on_namespace=self._sink(self._take_namespace),
         )
+        settings = build_settings(watch.times.stream, watch.times.reconnect)
         try:
-            settings = build_settings(watch.times.stream, watch.times.reconnect)
-            await kopf.operator(
-                registry=registry, settings=settings, clusterwide=True, standalone=True, stop_flag=self._stop
-            )
+            roots = await kopf.spawn_tasks(registry=registry, settings=settings, clusterwide=True, standalone=True)
+            try:
+                await _first_to_end(self._stop, roots)
+            finally:
+                await _end(roots)
         finally:
             await connection.close()
 

@@ -1,0 +1,102 @@
+"""The watch against an API server that expires versions, fails in the middle of a stream, or falls silent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from modelarts_nodepool.app import SystemClock
+from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.engine.supervisor import WatchTimes
+from modelarts_nodepool.handlers.watching import Watch
+from modelarts_nodepool.kube.connection import Connection
+from tests.support.builders import a_node_pool
+from tests.support.watched_api import WatchedApi
+
+UID = a_node_pool().build().metadata.uid
+
+
+@asynccontextmanager
+async def watching(api: WatchedApi, stream: timedelta = timedelta(minutes=10)) -> AsyncIterator[tuple[Watch, Registry]]:
+    """A watch whose first stream is open."""
+    clock = SystemClock()
+    registry = Registry(clock)
+
+    async def connect() -> Connection:
+        return Connection(api.access, "0")
+
+    watch = Watch(registry, connect, clock, WatchTimes(stream=stream))
+    life = asyncio.create_task(watch())
+    try:
+        await until(lambda: len(api.opened) == 3)
+        yield watch, registry
+    finally:
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - conditions of plain values
+            await asyncio.sleep(0.01)
+
+
+def version(number: int) -> dict[str, Any]:
+    body = a_node_pool().finalized().body()
+    return body | {"metadata": body["metadata"] | {"resourceVersion": str(number)}}
+
+
+async def test_what_happened_in_a_gap_that_expired_is_told_by_a_new_list() -> None:
+    async with WatchedApi.serving() as api, watching(api) as (_, registry):
+        api.holds, api.version = [version(200)], "200"
+        await api.say("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"})
+        await until(lambda: UID in registry.node_pools)
+        await until(lambda: len(api.asked) == 4)
+        assert api.asked == [None, "100", None, "200"]
+
+
+async def test_a_stream_that_ends_is_continued_from_the_last_bookmark() -> None:
+    async with WatchedApi.serving() as api, watching(api) as (_, registry):
+        await api.say("ADDED", version(110))
+        await api.say("BOOKMARK", {"kind": "ModelArtsNodePool", "metadata": {"resourceVersion": "150"}})
+        api.hang_up()
+        await until(lambda: len(api.asked) == 3)
+        assert api.asked == [None, "100", "150"]
+        assert UID in registry.node_pools
+
+
+async def test_a_failure_in_a_stream_ends_the_watch_so_that_it_is_begun_again() -> None:
+    async with WatchedApi.serving() as api:
+        clock = SystemClock()
+
+        async def connect() -> Connection:
+            return Connection(api.access, "0")
+
+        life = asyncio.create_task(Watch(Registry(clock), connect, clock, WatchTimes())())
+        await until(lambda: len(api.opened) == 3)
+        await api.say("ERROR", {"kind": "Status", "code": 500, "reason": "InternalError", "message": "etcd is away"})
+        with pytest.raises(Exception, match="etcd is away"):
+            await asyncio.wait_for(life, 20)
+
+
+async def test_a_silent_stream_is_given_up_and_continued() -> None:
+    async with WatchedApi.serving() as api, watching(api, stream=timedelta(seconds=0.75)):
+        begun = asyncio.get_running_loop().time()
+        await until(lambda: len(api.asked) >= 3)
+        assert api.asked[:3] == [None, "100", "100"]
+        assert asyncio.get_running_loop().time() - begun < 10
+
+
+async def test_bookmarks_break_the_silence_of_one_watch_and_the_quietest_counts() -> None:
+    async with WatchedApi.serving() as api, watching(api) as (watch, _):
+        await asyncio.sleep(0.3)
+        silence = watch.silence()
+        assert silence >= timedelta(seconds=0.3)
+        heard = watch.hearing.heard_at()
+        await api.say("BOOKMARK", {"kind": "ModelArtsNodePool", "metadata": {"resourceVersion": "150"}})
+        await until(lambda: watch.hearing.heard_at() != heard)
+        # The other two have said nothing.
+        assert watch.silence() > silence
