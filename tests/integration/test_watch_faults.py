@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.app import SystemClock
+from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.supervisor import WatchTimes
+from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.connection import Connection
 from tests.support.builders import a_node_pool
@@ -81,7 +82,7 @@ async def fail_once(api: WatchedApi) -> None:
     life = asyncio.create_task(Watch(Registry(clock), connect, clock, WatchTimes())())
     await until(lambda: len(api.opened) == 3)
     await api.say("ERROR", {"kind": "Status", "code": 500, "reason": "InternalError", "message": "etcd is away"})
-    with pytest.raises(Exception, match="etcd is away"):
+    with pytest.raises(ClusterUnavailable, match="etcd is away"):
         await asyncio.wait_for(life, 20)
 
 

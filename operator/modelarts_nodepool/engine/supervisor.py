@@ -133,7 +133,7 @@ class Supervisor:
                 await self._watch_and_sweep()
                 logger.warning("the watch ended and is started again")
             except* ClusterError as errors:
-                logger.warning("the API server is out of reach; tried again: %s", errors.exceptions[0])
+                logger.warning("watching is interrupted and tried again: %s", errors.exceptions[0])
             except* WatchIsBlindError as errors:
                 logger.warning("the watch is blind and is started again: %s", errors.exceptions[0])
             except* Exception:

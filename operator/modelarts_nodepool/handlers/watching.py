@@ -16,6 +16,7 @@ import kopf
 
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.supervisor import WatchTimes
+from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.handlers.events import Body, Sink, build_registry, build_settings
 from modelarts_nodepool.handlers.hearing import Hearing
 from modelarts_nodepool.kube.connection import Connection
@@ -35,6 +36,15 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 # Signals are app's; that kopf does not handle them in its thread is on purpose.
 logging.getLogger("kopf._core.reactor.running").addFilter(_is_news)
+
+
+def _to_cluster_error(error: Exception) -> Exception:
+    """What kopf and its HTTP client raise is trouble with the API server; anything else is a fault of ours."""
+    if type(error).__module__.partition(".")[0] not in {"kopf", "aiohttp"}:
+        return error
+    found = ClusterUnavailable(f"the watch ended: {error} ({type(error).__name__})")
+    found.__cause__ = error
+    return found
 
 
 async def _first_to_end(stop: asyncio.Event, roots: Collection[asyncio.Task[Any]]) -> None:
@@ -117,7 +127,7 @@ class _Run:
         try:
             loop.run_until_complete(self._watch())
         except Exception as caught:  # noqa: BLE001 - handed over to whoever waits
-            error = caught
+            error = _to_cluster_error(caught)
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
