@@ -106,7 +106,9 @@ NODES = AtScrape(
     ("account", "resource_pool", "state"),
 )
 DELETION_BLOCKED = AtScrape("deletion_blocked", "Objects whose deletion is held, by what holds it.", ("reason",))
-ACCOUNT_READY = AtScrape("account_ready", "1 where the account's Ready condition is True, else 0.", ("account",))
+ACCOUNT_READY = AtScrape(
+    "account_ready", "1 where the account's Ready condition is True, 0 where it is False.", ("account",)
+)
 STANDING_CONFIRMATIONS = AtScrape(
     "standing_confirmations", "Objects that live and carry a confirmation of their own deletion."
 )

@@ -90,8 +90,9 @@ def _samples_of_nodes(node_pools: Iterable[NodePool]) -> Iterator[Sample]:
 def _samples_of_accounts(accounts: Iterable[Account]) -> Iterator[Sample]:
     for account in accounts:
         ready = find_condition(account.status.conditions, ConditionType.READY)
-        is_ready = ready is not None and ready.status is ConditionStatus.TRUE
-        yield metrics.ACCOUNT_READY, (account.metadata.name,), float(is_ready)
+        # Nothing is known of an account that no object uses: a 0 would call somebody for nothing.
+        if ready is not None and ready.status is not ConditionStatus.UNKNOWN:
+            yield metrics.ACCOUNT_READY, (account.metadata.name,), float(ready.status is ConditionStatus.TRUE)
 
 
 def state_of(node_pool: NodePool) -> ObjectState:

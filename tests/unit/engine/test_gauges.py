@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -118,13 +119,35 @@ def test_nodes_are_summed_by_resource_pool_and_a_node_pool_with_two_objects_coun
     assert found[account, identity.pool_name, "creating"] == 0
 
 
+def told(ready: str, reason: str) -> dict[str, Any]:
+    """The status of an account that says so."""
+    times = {"lastTransitionTime": "2026-05-01T12:00:00Z", "observedGeneration": 1}
+    return {"conditions": [{"type": "Ready", "status": ready, "reason": reason, "message": "said", **times}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        (told("True", "CredentialsValid"), [1]),
+        (told("False", "CredentialsRejected"), [0]),
+        (told("Unknown", "NotYetUsed"), []),
+        ({}, []),
+    ],
+)
+def test_an_account_that_nothing_is_known_of_has_no_series(
+    gauges: Gauges, registry: Registry, status: dict[str, Any], shown: list[int]
+) -> None:
+    registry.take_account(an_account().body() | {"status": status})
+    assert list(values(gauges, metrics.ACCOUNT_READY).values()) == shown
+
+
 def test_what_is_gone_has_no_series_any_more(gauges: Gauges, registry: Registry) -> None:
     body = a_node_pool().pinned()._with_status(counts=Counts(available=3)).body()  # noqa: SLF001
-    account = an_account().body()
+    account = an_account().body() | {"status": told("True", "CredentialsValid")}
     registry.take_node_pool(body)
     registry.take_account(account)
     assert values(gauges, metrics.NODES)
-    assert values(gauges, metrics.ACCOUNT_READY) == {(account["metadata"]["name"],): 0}
+    assert values(gauges, metrics.ACCOUNT_READY) == {(account["metadata"]["name"],): 1}
     registry.drop_node_pool(body["metadata"]["uid"])
     registry.drop_account(account["metadata"]["name"], account["metadata"]["uid"])
     assert not values(gauges, metrics.NODES)
