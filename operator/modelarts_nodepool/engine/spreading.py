@@ -53,12 +53,14 @@ class Spreading:
     def pause(self, interval: timedelta) -> timedelta:
         """From the beginning of the last look to the next one."""
         failure = self._failure
+        asked = failure.retry_after if isinstance(failure, CloudUnavailable) else None
         if isinstance(failure, CircuitOpen):
             # Nothing was sent, so the interval does not bind: the first to come again is the probe for all.
-            return (failure.retry_after or interval) + min(interval, WIDEST) * self._chance
+            return (asked or interval) + min(interval, WIDEST) * self._chance
+        floor = max(asked or interval, interval)
         if isinstance(failure, Throttled):
-            return max(failure.retry_after or interval, interval) + min(interval, WIDEST) * self._chance
+            return floor + min(interval, WIDEST) * self._chance
         if self._failures:
             longest = min(FIRST_BACKOFF * (1 << min(self._failures - 1, 10)), LONGEST_BACKOFF)
-            return interval + longest * self._chance
+            return floor + longest * self._chance
         return interval * self._chance if self._comes_apart else interval

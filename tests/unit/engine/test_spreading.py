@@ -79,6 +79,12 @@ def test_throttled_waits_as_long_as_it_was_told_and_not_with_the_others(
     assert pause_after(settled(chance), failure, timedelta(seconds=interval)).total_seconds() == expected
 
 
+def test_time_that_a_503_asks_for_is_honoured_too() -> None:
+    failure = ServerFailure("503", retry_after=timedelta(minutes=3))
+    assert pause_after(settled(0.0), failure) == timedelta(minutes=3)
+    assert pause_after(settled(0.0), failure, timedelta(hours=1)) == timedelta(hours=1)
+
+
 def test_who_was_held_back_comes_again_soon_after_the_next_probe_whatever_the_interval() -> None:
     failure = CircuitOpen("down", retry_after=timedelta(seconds=10))
     assert pause_after(settled(0.0), failure) == timedelta(seconds=10)
