@@ -2,13 +2,15 @@
 
 import re
 
-from modelarts_nodepool.doctor.check import Finding, ok, warning
+from modelarts_nodepool.doctor.check import Finding, failed, ok, warning
 from modelarts_nodepool.doctor.scene import ClusterScene
 from modelarts_nodepool.errors import ClusterError
 
 _IDENTITY = "authentication.k8s.io/v1"
-# selectableFields of a CRD are on by default since then; an older API server drops them.
-OLDEST = (1, 31)
+# docs/install.md: the admission policies and the rules in the CRDs.
+OLDEST = (1, 30)
+# selectableFields of a CRD are on by default since then.
+SELECTABLE = (1, 31)
 
 
 async def check_api_server(scene: ClusterScene) -> Finding:
@@ -16,12 +18,17 @@ async def check_api_server(scene: ClusterScene) -> Finding:
     session = scene.session
     version = str((await session.cluster.get("/version")).get("gitVersion"))
     scene.caller = await _who_am_i(scene)
-    words = f"{version} at {session.server}{f', asked as {scene.caller}' if scene.caller else ''}"
-    if _number(version) < OLDEST:
-        return warning(
-            f"{words}; this is older than v{OLDEST[0]}.{OLDEST[1]}, so kubectl get manp --field-selector does not",
-            "upgrade the cluster when you can; everything else of the operator works",
-        )
+    return judge(version, f"{version} at {session.server}{f', asked as {scene.caller}' if scene.caller else ''}")
+
+
+def judge(version: str, words: str) -> Finding:
+    """What is to be said of a version. Pure."""
+    number = _number(version)
+    upgrade = "upgrade the cluster: docs/install.md says what is needed"
+    if number < OLDEST:
+        return failed(f"{words}; the operator needs v{OLDEST[0]}.{OLDEST[1]} or newer", upgrade)
+    if number < SELECTABLE:
+        return warning(f"{words}; it drops selectableFields: --field-selector does not work on node pools", upgrade)
     return ok(words)
 
 
@@ -38,4 +45,4 @@ async def _who_am_i(scene: ClusterScene) -> str:
 def _number(version: str) -> tuple[int, int]:
     found = re.match(r"v(\d+)\.(\d+)", version)
     # What cannot be read is taken for new: some vendors have versions of their own.
-    return (int(found[1]), int(found[2])) if found else OLDEST
+    return (int(found[1]), int(found[2])) if found else SELECTABLE
