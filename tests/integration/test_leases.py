@@ -118,14 +118,17 @@ async def test_a_holder_whose_calls_hang_lets_go_at_its_deadline(
     assert not holder.holds()
 
 
+@pytest.mark.parametrize("found", ["another", ""], ids=["still there", "gone again"])
 async def test_a_holder_that_finds_another_in_its_place_lets_go_before_its_deadline(
-    cluster: KubeCluster, namespace: str
+    cluster: KubeCluster, namespace: str, found: str
 ) -> None:
+    # As after a long pause of this process: another took it over, led, and perhaps gave it away.
     holder = candidate(cluster, namespace, "holder")
     await holder.acquire()
     path = paths.lease(namespace, LEASE_NAME)
     lease = await cluster.get(path)
-    await cluster.replace(path, {**lease, "spec": {**lease["spec"], "holderIdentity": "another"}})
+    await cluster.replace(path, {**lease, "spec": {**lease["spec"], "holderIdentity": found}})
     async with asyncio.timeout(TIMES.deadline.total_seconds()):
         await holder.run()
     assert not holder.holds()
+    assert (await cluster.get(path))["spec"].get("holderIdentity", "") == found
