@@ -8,6 +8,9 @@ from modelarts_nodepool.lab.storm.evidence import Evidence, Violation
 # The storm's own doing: the API server was away for longer than a Lease lasts, or than a watch of kopf likes.
 FORESEEN = ("the Lease ",)
 FORESEEN_LOGGERS = ("kopf.",)
+# An API server that has just started lets nobody in for a moment: kopf tells that with a traceback, and ends. Errors
+# of our handlers come by another of its loggers.
+WATCHERS = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
 SHOWN = 2000
 UNFORESEEN = "no exception that nobody foresaw"
 # Nobody takes our finalizer away in a storm, and all that is deleted was protected before.
@@ -53,6 +56,9 @@ def _judge_line(line: str) -> tuple[str, str]:
     message = str(entry.get("message", ""))
     if entry.get("audit") == "leak":
         return FALSE_ALARM, message
-    is_foreseen = message.startswith(FORESEEN) or str(entry.get("logger", "")).startswith(FORESEEN_LOGGERS)
+    logger = str(entry.get("logger", ""))
+    if logger.startswith(WATCHERS):
+        return "", ""
+    is_foreseen = message.startswith(FORESEEN) or logger.startswith(FORESEEN_LOGGERS)
     is_error = entry.get("level") in {"error", "critical"} and not is_foreseen
     return (UNFORESEEN, message) if is_error or "traceback" in entry else ("", "")

@@ -227,6 +227,12 @@ def test_an_account_that_is_not_ready_in_the_end_is_found() -> None:
         ("operator-1.log", '{"level": "warning", "audit": "leak"}', "no leak is told where there is none"),
         ("operator-1.log", '{"level": "error", "message": "the Lease a/b is lost: x"}', None),
         ("operator-1.log", '{"level": "error", "logger": "kopf.watching", "message": "Request attempt #1/9"}', None),
+        ("operator-1.log", '{"level": "error", "logger": "kopf._core.reactor.running", "traceback": "403"}', None),
+        (
+            "operator-1.log",
+            '{"level": "error", "logger": "kopf.objects", "traceback": "KeyError"}',
+            "no exception that nobody foresaw",
+        ),
         ("operator-1.log", '{"level": "warning", "mess{"level": "info", "message": "started"}', None),
         ("kube-apiserver.log", "Traceback", None),
     ],
