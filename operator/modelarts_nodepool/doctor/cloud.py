@@ -38,6 +38,8 @@ async def check_log_in(scene: AccountScene) -> Finding:
     except CredentialsRejected as error:
         return failed(str(error), _new_key(scene))
     except CredentialsUnavailable as error:
+        if account.spec.credentials.source is CredentialsSource.SECRET:
+            return failed(str(error), _new_key(scene))
         if scene.session.is_in_pod:
             return failed(str(error), remedy_for(error))
         return not_checked(f"because these credentials are given where the operator runs: {error}", _in_the_pod(scene))

@@ -130,6 +130,10 @@ def test_what_is_wrong_with_a_secret_is_told_with_a_command_that_mends_it(tenant
     assert examine(tenant).returncode == 0
     tenant.put_secret(accessKey="only")
     assert "no value for key secretKey" in findings(tenant)["credentials"]["message"]
+    tenant.put_secret(accessKey="two words", secretKey="fine")
+    log_in = findings(tenant)["log-in"]
+    assert log_in["result"] == "Failed"
+    assert "cannot stand in an HTTP header" in log_in["message"]
     tenant.api.delete(path)
     found = findings(tenant)
     assert "create secret generic" in found["credentials"]["remedy"]
