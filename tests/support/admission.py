@@ -11,7 +11,7 @@ from typing import Any
 from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
 from modelarts_nodepool.resource.objects import NodePool
-from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY, Cluster
+from tests.support.crds import ACCOUNTS, ESTABLISHED, NODE_POOLS, REPOSITORY, Cluster
 from tests.support.liveness import eventually
 
 POLICIES = REPOSITORY / "deploy" / "admission"
@@ -85,7 +85,7 @@ class Guarded(Cluster):
 def in_force(plane: ControlPlane) -> None:
     """Install everything that is shipped, and wait: policies are heeded a moment after they were accepted."""
     plane.kubectl.run("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
-    plane.kubectl.run("wait", "--for=condition=Established", f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
+    plane.kubectl.run("wait", ESTABLISHED, f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
     assert eventually(lambda: plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
     plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
     probe = Guarded(plane, "default")

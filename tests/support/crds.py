@@ -18,6 +18,8 @@ from modelarts_nodepool.resource.names import API_VERSION, GROUP
 from tests.support.liveness import eventually
 
 REPOSITORY = Path(__file__).parents[2]
+# Not condition=Established: kubectl gives up on a CRD that has no conditions yet.
+ESTABLISHED = "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
 NODE_POOLS, ACCOUNTS = f"modelartsnodepools.{GROUP}", f"modelartsaccounts.{GROUP}"
 
 NODE_POOL_SPEC: dict[str, Any] = {"poolName": "pool-a"}
@@ -88,7 +90,7 @@ def to_json(kind: str, metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> 
 @pytest.fixture(scope="session")
 def crds(control_plane: ControlPlane) -> ControlPlane:
     control_plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
-    control_plane.kubectl.run("wait", "--for=condition=Established", f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
+    control_plane.kubectl.run("wait", ESTABLISHED, f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
     # Discovery lists new kinds a moment later, and kubectl remembers what it found; `get` looks again.
     assert eventually(lambda: control_plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
     return control_plane
