@@ -13,6 +13,7 @@ from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.leaks import report_leak
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.mirror import Mirror
+from modelarts_nodepool.engine.news import is_news
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
@@ -88,6 +89,7 @@ class Controller:
             # Gone, or out of our hands: released, or never protected.
             self._end_deletion(uid)
             self._tools.pollers.leave(uid)
+            self._mirror.forget(uid)
             self._free_accounts()
         elif node_pool.metadata.deleted is not None:
             # Until the watch has told it, an object that is to take over may not be known yet.
@@ -95,10 +97,21 @@ class Controller:
                 self._wake_deletion(uid)
         else:
             self._mirror.queue.add(uid)
+        if node_pool is not None:
+            self._wake_twins(node_pool)
+
+    def _wake_twins(self, node_pool: NodePool) -> None:
+        """What this object is now may decide on others that stand for the same node pool, by whatever account."""
+        registry, key = self._tools.registry, (node_pool.spec.pool_name, node_pool.node_pool_name)
+        for account in registry.accounts:
+            for twin in registry.naming(account, *key):
+                if twin.metadata.uid != node_pool.metadata.uid and twin.metadata.deleted is None:
+                    self._mirror.queue.add(twin.metadata.uid)
 
     def _on_vanished(self, node_pool: NodePool) -> None:
         if self._begun:
             report_leak(self._tools, node_pool)
+            self._wake_twins(node_pool)
 
     def _free_accounts(self) -> None:
         """An account that is being deleted may have lost its last object."""
@@ -144,8 +157,12 @@ class Controller:
                 self._on_node_pool(uid)
 
     def _on_look(self, poller: Poller) -> None:
-        latest = poller.latest
-        if latest is not None:
-            self._accounts.note(poller.key.account, latest.failure)
+        latest, node_pools = poller.latest, self._tools.registry.node_pools
+        if latest is None:
+            return
+        self._accounts.note(poller.key.account, latest.failure)
         for uid in self._tools.pollers.members(poller.key):
-            self._on_node_pool(uid)
+            node_pool = node_pools.get(uid)
+            is_calm = node_pool is not None and node_pool.metadata.deleted is None and not self._mirror.is_waiting(uid)
+            if node_pool is None or not is_calm or is_news(poller.before, latest, node_pool.node_pool_name):
+                self._on_node_pool(uid)

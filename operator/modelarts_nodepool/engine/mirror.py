@@ -34,8 +34,19 @@ class Mirror:
         """Add uids to `queue`; run it with `queue.run()`."""
         self._tools = tools
         self.queue = KeyedQueue(self._work, WORKERS)
+        self._waiting: set[str] = set()
+
+    def is_waiting(self, uid: str) -> bool:
+        """Whether the next look at its resource pool is waited for, whatever it finds."""
+        return uid in self._waiting
+
+    def forget(self, uid: str) -> None:
+        """The object is gone, or not ours any more."""
+        self._waiting.discard(uid)
+        self.queue.cancel_timer(uid)
 
     async def _work(self, uid: str) -> None:
+        self._waiting.discard(uid)
         node_pool = self._tools.registry.node_pools.get(uid)
         if node_pool is None or node_pool.metadata.deleted is not None:
             self.queue.cancel_timer(uid)
@@ -79,11 +90,12 @@ class Mirror:
             self._report(current, verdict.status)
 
     def _decide(self, node_pool: NodePool) -> LiveVerdict | None:
-        """None where a look at the cloud has to come first; it puts the uid into the queue again."""
+        """None where a look at the cloud has to come first; that one puts the uid into the queue again."""
         tools = self._tools
         view = tools.account_view(node_pool)
         poller = self._poller(node_pool, view)
         if poller is not None and not self._has_looked(node_pool, poller):
+            self._waiting.add(node_pool.metadata.uid)
             return None
         twin = self._older_twin(node_pool, view)
         observed = LiveObserved(

@@ -45,8 +45,9 @@ class PollKey:
 class Poller:
     """The looks at one resource pool.
 
-    `latest` is the newest look, failed ones included; `good` the newest that worked; `readable` says when each
-    node pool last had readable counts; `tried_since` when looking began (all monotonic seconds).
+    `latest` is the newest look, failed ones included, `before` the one before it; `good` the newest that worked;
+    `readable` says when each node pool last had readable counts; `tried_since` when looking began (all monotonic
+    seconds).
     """
 
     key: PollKey
@@ -60,6 +61,7 @@ class Poller:
     jitter: Callable[[], float] = random.random
     tried_since: float = 0.0
     latest: Evidence[NodePoolListing] | None = None
+    before: Evidence[NodePoolListing] | None = None
     good: Evidence[NodePoolListing] | None = None
     readable: dict[str, float] = field(default_factory=dict)
     _wanted: float = float("-inf")
@@ -171,7 +173,7 @@ class Poller:
         self._note_activity(busy=bool(busy))
 
     def _tell(self, look: Evidence[NodePoolListing]) -> None:
-        self.latest = look
+        self.before, self.latest = self.latest, look
         self._answer(look)
         self.on_look(self)
 
