@@ -4,11 +4,12 @@ The one kind of handler is on.event: it makes no PATCH, knows no finalizer and n
 own configured finalizer wherever no handler asks for it, so that name is one that no object ever carries.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import kopf
+from typing_extensions import override
 
 from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL, VERSION
 from modelarts_nodepool.settings import KUBE_PAGE_SIZE
@@ -61,4 +62,25 @@ def build_settings(stream: timedelta, reconnect: timedelta) -> kopf.OperatorSett
     settings.watching.inactivity_timeout = reconnect.total_seconds()
     # Whole bodies of ten thousand objects at once are a peak in memory for nothing.
     settings.watching.chunk_size = KUBE_PAGE_SIZE
+    # A task for each object holds its last body for so long after its last event.
+    settings.queueing.idle_timeout = 0.5
+    settings.persistence.diffbase_storage = _NoMemory()
     return settings
+
+
+class _NoMemory(kopf.DiffBaseStorage):
+    """kopf compares each version with the last one handled, deep copies and all, whether a handler asks or not."""
+
+    @override
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
+        """Nothing of it."""
+        return kopf.BodyEssence({})
+
+    @override
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """Nothing was stored."""
+        return None
+
+    @override
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is ever stored."""

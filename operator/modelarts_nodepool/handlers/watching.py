@@ -8,6 +8,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Any
@@ -118,6 +119,8 @@ class _Run:
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._asked = threading.Event()
+        self._handed: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._is_waking = False
 
     def main(self) -> None:
         """The thread."""
@@ -177,11 +180,26 @@ class _Run:
         return hand_over
 
     def _hand_over(self, call: Callable[..., None], *arguments: object) -> None:
-        """Call it in the engine's event loop, in the order in which it came."""
+        """Call it in the engine's event loop, in the order in which it came.
+
+        Waking that loop is a system call, in which the engine takes the interpreter away: once for a whole burst.
+        """
+        self._handed.append((call, arguments))
+        if self._is_waking:
+            # It was set before what is taken over then is looked for, and that has just been added.
+            return
+        self._is_waking = True
         try:
-            self._loop.call_soon_threadsafe(call, *arguments)
+            self._loop.call_soon_threadsafe(self._take_over)
         except RuntimeError:
             logger.debug("the engine has stopped; what kopf saw is left out")
+
+    def _take_over(self) -> None:
+        """In the engine's loop: each call on its own, so that none stops the others and other work gets its turn."""
+        self._is_waking = False
+        while self._handed:
+            call, arguments = self._handed.popleft()
+            self._loop.call_soon(call, *arguments)
 
     def _finish(self, error: BaseException | None) -> None:
         if self._ended.done():
