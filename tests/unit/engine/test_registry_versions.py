@@ -151,3 +151,11 @@ def account(name: str, uid: str | None = None) -> dict[str, Any]:
         "creationTimestamp": "2026-01-02T12:00:00Z",
     }
     return {"metadata": metadata, "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True)}
+
+
+@pytest.mark.parametrize("number", [99, 100])
+def test_a_version_that_is_no_news_is_not_even_read(registry: Registry, number: int) -> None:
+    registry.take_node_pool(version(100))
+    unreadable = version(number) | {"spec": "it would be complained about"}
+    assert registry.take_node_pool(unreadable) is registry.node_pools[UID]
+    assert registry.misfits == {}
