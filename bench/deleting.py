@@ -91,6 +91,7 @@ def _costs(audit: AuditLog, calls: list[Call], seconds: float, deletions: int) -
         "patches_of_one_deletion": max(patches.values()),
         "events_per_deletion": counting.writes_by_resource(audit)["events"] / deletions,
         "account_writes_a_second": max(counting.account_writes(audit).values(), default=0) / seconds,
+        "reads_per_deletion": len(audit.where(lambda event: event.verb == "get")) / deletions,
         "calls_per_deletion": len(calls) / deletions,
         "duplicate_deletes": counting.duplicates(calls),
     }

@@ -70,6 +70,7 @@ FIGURES: tuple[Figure, ...] = (
     _count("patches_of_one_deletion", "the most PATCHes of one object during its deletion", 3),
     _count("events_per_deletion", "Events per deletion", 2),
     _count("account_writes_a_second", "writes a second to one account", 1, "1/s"),
+    Figure("reads_per_deletion", "API reads per deletion"),
     Figure("calls_per_deletion", "cloud calls per deletion"),
     _count("duplicate_deletes", "duplicate DELETEs", 0),
     _count("errors_logged", "errors in the operator's log", 0),
