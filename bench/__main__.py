@@ -59,7 +59,8 @@ def run(*, sizes: list[int], poll: int, record: bool) -> None:
             facts = machine.describe()
             figures = await measure(Scale(size), pace, binaries, say)
             found[size] = results.new_result(Scale(size), figures, pace, facts)
-        return _conclude(found, record=record)
+            _keep(found[size], record=record)
+        return _conclude(found)
 
     sys.exit(_perform(work))
 
@@ -78,18 +79,24 @@ def soak_command(*, minutes: float) -> None:
     sys.exit(_perform(work))
 
 
-def _conclude(found: dict[int, Result], *, record: bool) -> bool:
-    """Write and print everything; whether all counts are within their budgets."""
-    committed = results.read(COMMITTED)
-    wrong = []
-    for size, result in found.items():
-        path = results.write(result, COMMITTED if record else LATEST)
-        print(f"\n{table.of_run(result, committed.get(size))}\n{_shown(path)}")
-        wrong += [f"{size:,} objects: {words}" for words in violations(result.scale, result.figures)]
-    print(f"\n{table.of_growth({**committed, **found})}".rstrip())
+def _keep(result: Result, *, record: bool) -> None:
+    """Write and print one size at once: a later one may be interrupted."""
+    before = results.read(COMMITTED).get(result.objects)
+    path = results.write(result, COMMITTED if record else LATEST)
+    print(f"\n{table.of_run(result, before)}\n{_shown(path)}\n")
     if record:
         page.write_page(results.read(COMMITTED))
-        print(f"written: {_shown(page.PAGE)}, {_shown(page.PLOT)}")
+        print(f"written: {_shown(page.PAGE)}, {_shown(page.PLOT)}\n", flush=True)
+
+
+def _conclude(found: dict[int, Result]) -> bool:
+    """What ten times the objects cost, and whether all counts are within their budgets."""
+    print(table.of_growth({**results.read(COMMITTED), **found}))
+    wrong = [
+        f"{size:,} objects: {words}"
+        for size, result in found.items()
+        for words in violations(result.scale, result.figures)
+    ]
     for words in wrong:
         print(f"beyond its budget: {words}", file=sys.stderr)
     return not wrong
