@@ -55,9 +55,14 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with await Connection.open(version=VERSION, kubeconfig=settings.kubeconfig) as connection:
+
+    async def connect() -> Connection:
+        return await Connection.open(version=VERSION, kubeconfig=settings.kubeconfig)
+
+    # Behind a thousand deletions that wait for a socket a renewal of the Lease comes too late.
+    async with await connect() as connection, await connect() as for_the_lease:
         logger.info("version %s, API server %s (%s)", VERSION, connection.server, connection.source)
-        await Operator(settings, endpoints, trust, connection, stop).serve()
+        await Operator(settings, endpoints, trust, (connection, for_the_lease), stop).serve()
     logger.info("stopped")
 
 
@@ -69,14 +74,14 @@ class Operator:
         settings: Settings,
         endpoints: Mapping[str, Endpoint],
         trust: ssl.SSLContext,
-        connection: Connection,
+        connections: tuple[Connection, Connection],
         stop: asyncio.Event,
     ) -> None:
-        """`trust` holds for everything but the API server; `stop` ends it."""
+        """`trust` holds for all but the API server; the second connection is the Lease's alone; `stop` ends it."""
         self._settings = settings
         self._endpoints = endpoints
         self._trust = trust
-        self._connection = connection
+        self._connection, self._lease_connection = connections
         self._stop = stop
         self._clock = SystemClock()
         self._heartbeat = Heartbeat(self._clock)
@@ -173,7 +178,7 @@ class Operator:
     def _build_elector(self) -> Elector:
         times = LeaseTimes()
         return Elector(
-            KubeCluster(self._connection, timeout=times.retry),
+            KubeCluster(self._lease_connection, timeout=times.retry),
             self._clock,
             self._settings.operator_namespace,
             f"{socket.gethostname()}_{uuid.uuid4()}",
