@@ -53,6 +53,10 @@ class Waiting:
         if place is not None:
             del self._ordered[bisect_left(self._ordered, place)]
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._ordered)
+
     def before(self, place: Place, apart_from: Iterable[str]) -> int:
         """How many come before this place, some uids left out."""
         others = (self._by_uid[uid] for uid in apart_from if uid in self._by_uid)

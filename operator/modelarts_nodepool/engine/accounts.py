@@ -63,15 +63,11 @@ class Accounts:
 
     async def _work(self, name: str) -> None:
         account = self._tools.registry.accounts.get(name)
-        if account is None:
-            self._last.pop(name, None)
-            self._settle(name, self._entries.get(name, {}))
-            return
         try:
-            if not await self._keep_finalizer(account):
-                await self._write(account)
-        except (ObjectChanged, ObjectGone):
-            await self._refresh(account)
+            if account is None:
+                await self._forget(name)
+            else:
+                await self._bring_up_to_date(account)
         except ClusterError as error:
             logger.warning("the status of account %s was not written; tried again: %s", name, error)
             self.queue.add_after(name, RETRY_AFTER)
@@ -79,9 +75,23 @@ class Accounts:
             logger.exception("the status of account %s could not be decided; tried again", name)
             self.queue.add_after(name, RETRY_AFTER * 15)
 
+    async def _bring_up_to_date(self, account: Account) -> None:
+        try:
+            if not await self._keep_finalizer(account):
+                await self._write(account)
+        except (ObjectChanged, ObjectGone):
+            await self._refresh(account)
+
+    async def _forget(self, name: str) -> None:
+        """The account is gone, and with it what was kept of it; nobody waits for an entry any more."""
+        self._last.pop(name, None)
+        self._entered_at.pop(name, None)
+        self._settle(name, self._entries.get(name, {}))
+        await self._tools.clouds.keep_only(self._tools.registry.accounts)
+
     async def _keep_finalizer(self, account: Account) -> bool:
         """In use from first sight until no object refers to it; whether that took a write (its news comes back)."""
-        is_used = bool(self._tools.registry.of_account.get(account.metadata.name))
+        is_used = account.metadata.name in self._tools.registry.of_account
         is_marked = ACCOUNT_FINALIZER in account.metadata.finalizers
         if not account.is_terminating and not is_marked:
             patch = patches.build_finalizer_added(account)
@@ -127,6 +137,8 @@ class Accounts:
                 del waiting[uid]
             if not entry.written.done():
                 entry.written.set_result(None)
+        if not waiting:
+            self._entries.pop(name, None)
 
     async def _refresh(self, account: Account) -> None:
         name = account.metadata.name

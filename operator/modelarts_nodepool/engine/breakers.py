@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from modelarts_nodepool.errors import (
     PermissionDenied,
     RefusedByModelArts,
 )
+from modelarts_nodepool.modelarts.recent import Recent
 from modelarts_nodepool.ports import AccessKey, Clock, ModelArts
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ REJECTED_FOR = timedelta(minutes=5)
 TRIALS_AT_ONCE = 2
 # By more than this the two clocks drift apart only when one of them is set.
 CLOCK_WAS_SET_SECONDS = 60.0
+# Temporary keys come and go. One that is still in use is asked about at each poll, an hour apart at most.
+KEPT_UNUSED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,15 @@ class _Rejection:
     error: CredentialsRejected | ClockSkew
 
 
+@dataclass(slots=True)
+class _Standing:
+    """What is known of one key. `trials` lets few calls at a time through until it has been accepted."""
+
+    is_accepted: bool = False
+    rejection: _Rejection | None = None
+    trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRIALS_AT_ONCE))
+
+
 class RejectedBefore(CredentialsRejected):
     """The cloud rejected the key a while ago; this call was not made."""
 
@@ -55,9 +67,7 @@ class Breakers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rejected: dict[str, _Rejection] = {}
-        self._accepted: set[str] = set()
-        self._trials: dict[str, asyncio.Semaphore] = {}
+        self._standings: Recent[str, _Standing] = Recent(clock, _Standing, KEPT_UNUSED)
 
     async def call(self, login: Login, operation: Operation[T]) -> T:
         """Make one call, unless the key was lately rejected; note what it says about the key.
@@ -77,26 +87,25 @@ class Breakers:
 
     def check(self, login: Login) -> None:
         """Raise CredentialsRejected or ClockSkew where the key was lately rejected."""
-        self._refuse_rejected(login, _digest(login.key))
+        self._refuse_rejected(login, self._standing_of(login))
 
     async def _attempt(self, login: Login, operation: Operation[T]) -> T:
-        digest = _digest(login.key)
-        if digest in self._accepted:
-            return await self._call(login, digest, operation)
-        async with self._trials.setdefault(digest, asyncio.Semaphore(TRIALS_AT_ONCE)):
+        standing = self._standing_of(login)
+        if standing.is_accepted:
+            return await self._call(login, standing, operation)
+        async with standing.trials:
             # Only now: it may have been rejected while this call waited for its turn.
-            self._refuse_rejected(login, digest)
-            if digest in self._rejected:
+            self._refuse_rejected(login, standing)
+            if standing.rejection is not None:
                 # One probe: whoever asks next is refused again until its answer is in.
-                self._reject(digest, self._rejected[digest].error)
-            return await self._call(login, digest, operation)
+                self._reject(standing, standing.rejection.error)
+            return await self._call(login, standing, operation)
 
-    async def _call(self, login: Login, digest: str, operation: Operation[T]) -> T:
+    async def _call(self, login: Login, standing: _Standing, operation: Operation[T]) -> T:
         try:
             answer = await operation(login.client)
         except (CredentialsRejected, ClockSkew) as error:
-            self._accepted.discard(digest)
-            self._reject(digest, error)
+            self._reject(standing, error)
             logger.warning(
                 "access key not accepted (%s); it is not used for five minutes, another one is used at once: %s",
                 error.reason,
@@ -105,21 +114,24 @@ class Breakers:
             )
             raise
         except (NotFound, PermissionDenied, RefusedByModelArts):
-            self._note_accepted(digest)
+            self._accept(standing)
             raise
-        self._note_accepted(digest)
+        self._accept(standing)
         return answer
 
-    def _note_accepted(self, digest: str) -> None:
-        self._rejected.pop(digest, None)
-        self._trials.pop(digest, None)
-        self._accepted.add(digest)
+    def _standing_of(self, login: Login) -> _Standing:
+        return self._standings.of(_digest(login.key))
 
-    def _reject(self, digest: str, error: CredentialsRejected | ClockSkew) -> None:
-        self._rejected[digest] = _Rejection(self._clock.monotonic(), self._clock_offset(), error)
+    @staticmethod
+    def _accept(standing: _Standing) -> None:
+        standing.is_accepted, standing.rejection = True, None
 
-    def _refuse_rejected(self, login: Login, digest: str) -> None:
-        found = self._rejected.get(digest)
+    def _reject(self, standing: _Standing, error: CredentialsRejected | ClockSkew) -> None:
+        standing.is_accepted = False
+        standing.rejection = _Rejection(self._clock.monotonic(), self._clock_offset(), error)
+
+    def _refuse_rejected(self, login: Login, standing: _Standing) -> None:
+        found = standing.rejection
         if found is None or self._clock.monotonic() - found.at >= REJECTED_FOR.total_seconds():
             return
         words = found.error.message.rstrip(". ")

@@ -4,6 +4,7 @@ Called by the pollers and deletions. Joins engine/logins.py (who we are), engine
 engine/outages.py (does the cloud answer) and modelarts/limits.py (whose turn it is).
 """
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from modelarts_nodepool.credentials.sources import Sources
@@ -62,6 +63,11 @@ class Clouds:
         """Make the call that `slot` was taken for: no limit is waited for any more. Raises as `call` does."""
         login = await self._checked(account, Lane.DELETION)
         return await self._with(slot, Lane.DELETION, login, operation)
+
+    async def keep_only(self, accounts: Collection[str]) -> None:
+        """Forget every account whose name is not among these, and close its connections."""
+        self._outages.keep_only(accounts)
+        await self._logins.keep_only(accounts)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -146,7 +146,7 @@ class Controller:
         if not self._begun:
             return
         self._accounts.queue.add(name)
-        for uid in tuple(self._tools.registry.of_account[name]):
+        for uid in self._tools.registry.of_account.of(name):
             self._on_node_pool(uid)
 
     def _on_namespace(self, name: str) -> None:

@@ -150,7 +150,7 @@ class Deletion:
         if decision.heir is None or observed.identity is None:
             await self._let_go(observed, decision)
             return
-        async with self._tools.turns[observed.identity.place]:
+        async with self._tools.turns.of(*observed.identity.place):
             # The heir as it is now: a watch that lags shows one that lives and is long being deleted.
             await self._tools.refresh(decision.heir)
             node_pool = self._tools.registry.node_pools.get(self._uid)

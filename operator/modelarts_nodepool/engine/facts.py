@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 # No look may hold up a deletion longer than this; the next decision asks again.
 LOOK_LIMIT_SECONDS = 90.0
+# Of each deletion only the newest few matter: the one in its status, its reading, and the one before it.
+SENT_REMEMBERED = 20
 
 
 @dataclass(slots=True)
@@ -163,7 +165,11 @@ class Facts:
         first = self.sent_seen.setdefault(self.record.sent_time, now)
         self.record = cap_future(self.record, first.utc)
         if self.record.sent_time is not None:
-            self.sent_seen.setdefault(self.record.sent_time, first)
+            # To the end, known or not: the one that counts is never the oldest.
+            self.sent_seen[self.record.sent_time] = self.sent_seen.pop(self.record.sent_time, first)
+        for old in list(self.sent_seen)[:-SENT_REMEMBERED]:
+            # A deletion that is refused for years is sent again each hour.
+            del self.sent_seen[old]
 
     def _forget_login_failure(self, listing: Evidence[NodePoolListing] | None) -> None:
         """A later look that worked shows that signing does again: a mended Secret or clock is used at once."""

@@ -4,8 +4,9 @@ Called by engine/clouds.py before each call, and after one that was rejected. Wh
 engine/breakers.py.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from datetime import timedelta
 
 from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.secret_keys import SecretKeys
@@ -60,12 +61,19 @@ class Logins:
         entry = await self._entry(account)
         return self._login(entry, await entry.keys.current())
 
+    async def keep_only(self, accounts: Collection[str]) -> None:
+        """Close and forget what belongs to other accounts than these.
+
+        An account goes when no object names it any more: what is cut off then is at most a poll. Where somebody took
+        the account's finalizer away it may be a DELETE, whose outcome is then unknown, which is always looked into.
+        """
+        gone = [self._entries.pop(name) for name in tuple(self._entries) if name not in accounts]
+        for entry in gone:
+            await entry.connections.aclose()
+
     async def aclose(self) -> None:
         """Close all connections."""
-        entries = list(self._entries.values())
-        self._entries.clear()
-        for entry in entries:
-            await entry.connections.aclose()
+        await self.keep_only(())
         await self._sources.aclose()
 
     def _login(self, entry: _Entry, key: AccessKey) -> Login:
@@ -106,8 +114,13 @@ class Logins:
             self._clock,
             self._namespace,
             credentials.secret_name,
-            lambda: self._entries[name].of.spec.poll_interval,
+            lambda: self._poll_interval(account),
         )
+
+    def _poll_interval(self, account: Account) -> timedelta:
+        """As the account says now, or said when it was last there."""
+        entry = self._entries.get(account.metadata.name)
+        return (entry.of if entry else account).spec.poll_interval
 
 
 def _is_same_place(one: Account, other: Account) -> bool:

@@ -116,6 +116,8 @@ class Ongoing:
         ours = self._accounts[one.account]
         ours.slots.pop(uid, None)
         ours.waiting.remove(uid)
+        if not ours.slots and not ours.waiting:
+            del self._accounts[one.account]
         if one.identity is not None:
             place = _place(one.identity)
             self._leaving[place].pop(uid, None)

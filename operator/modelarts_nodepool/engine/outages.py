@@ -6,7 +6,7 @@ connection, no answer, 5xx. A DELETE is never the probe: what came of it would n
 
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -110,3 +110,7 @@ class Outages:
             circuit = Circuit(name, self.clock, self.jitter)
             self._circuits[name] = (uid, circuit)
         return circuit
+
+    def keep_only(self, accounts: Collection[str]) -> None:
+        """Forget the circuits of all accounts but these."""
+        self._circuits = {name: known for name, known in self._circuits.items() if name in accounts}

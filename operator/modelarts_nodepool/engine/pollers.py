@@ -1,11 +1,11 @@
 """All pollers: one for each resource pool that has objects. They end by themselves; here they begin."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.engine.index import Index
 from modelarts_nodepool.engine.poller import Poller, PollKey
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.ports import Clock
@@ -22,8 +22,8 @@ class Pollers:
         self._clock = clock
         self._running: dict[PollKey, tuple[Poller, asyncio.Task[None]]] = {}
         self._key_of: dict[str, PollKey] = {}
-        self._members: defaultdict[PollKey, set[str]] = defaultdict(set)
-        self._deleting: defaultdict[PollKey, set[str]] = defaultdict(set)
+        self._members: Index[PollKey] = Index()
+        self._deleting: Index[PollKey] = Index()
         self._beginning: set[PollKey] = set()
         self.on_look: Callable[[Poller], None] = lambda _poller: None
 
@@ -32,7 +32,7 @@ class Pollers:
         key = PollKey.of(account, resource_pool)
         self._move(uid, key)
         if is_deleting:
-            self._deleting[key].add(uid)
+            self._deleting.add(key, uid)
         poller, task = self._running.get(key, (None, None))
         if poller is None or task is None or task.done():
             poller = self._start(key)
@@ -44,9 +44,9 @@ class Pollers:
         """The object needs no poller any more."""
         self._move(uid, None)
 
-    def members(self, key: PollKey) -> frozenset[str]:
+    def members(self, key: PollKey) -> Collection[str]:
         """The uids that a look at this resource pool is news to."""
-        return frozenset(self._members.get(key, ()))
+        return self._members.of(key)
 
     @property
     def count(self) -> int:
@@ -71,8 +71,8 @@ class Pollers:
         poller = Poller(
             key=key,
             account=lambda: self._account(key),
-            is_needed=lambda: bool(self._members.get(key)) and self._account(key) is not None,
-            is_deleting=lambda: bool(self._deleting.get(key)),
+            is_needed=lambda: key in self._members and self._account(key) is not None,
+            is_deleting=lambda: key in self._deleting,
             clouds=self._clouds,
             clock=self._clock,
             on_look=self._tell,
@@ -80,9 +80,16 @@ class Pollers:
         )
         self._beginning.add(key)
         task = asyncio.create_task(poller.run(), name=f"poll {key.resource_pool}")
-        task.add_done_callback(lambda _: self._beginning.discard(key))
+        task.add_done_callback(lambda done: self._forget(key, done))
         self._running[key] = (poller, task)
         return poller
+
+    def _forget(self, key: PollKey, done: asyncio.Task[None]) -> None:
+        """It has ended. By then another one may have begun under the same key."""
+        poller, task = self._running.get(key, (None, None))
+        if poller is not None and task is done:
+            self._beginning.discard(key)
+            del self._running[key]
 
     def _tell(self, poller: Poller) -> None:
         self._beginning.discard(poller.key)
@@ -101,12 +108,12 @@ class Pollers:
         if former == key:
             return
         if former is not None:
-            self._members[former].discard(uid)
-            self._deleting[former].discard(uid)
+            self._members.remove(former, uid)
+            self._deleting.remove(former, uid)
             if former in self._running:
                 self._running[former][0].poke()
         if key is None:
             self._key_of.pop(uid, None)
         else:
             self._key_of[uid] = key
-            self._members[key].add(uid)
+            self._members.add(key, uid)

@@ -6,13 +6,13 @@ and watch events cross, and a watch that was cut off tells again what is long ov
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 
+from modelarts_nodepool.engine.index import Index
 from modelarts_nodepool.ports import Clock
 from modelarts_nodepool.resource.node_pool import DeletionPolicy
 from modelarts_nodepool.resource.objects import Account, Metadata, Namespace, NodePool
@@ -46,8 +46,8 @@ class Registry:
         self.deletion_told: set[str] = set()
         self.misfits: dict[str, tuple[Metadata, float]] = {}
         self._gone: dict[str, None] = {}
-        self.of_account: defaultdict[str, set[str]] = defaultdict(set)
-        self.of_node_pool: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+        self.of_account: Index[str] = Index()
+        self.of_node_pool: Index[tuple[str, str, str]] = Index()
         self.on_node_pool: Callable[[str], None] = lambda _uid: None
         self.on_vanished: Callable[[NodePool], None] = lambda _node_pool: None
         self.on_account: Callable[[str], None] = lambda _name: None
@@ -102,9 +102,11 @@ class Registry:
         self.misfits.pop(uid, None)
         node_pool = self.node_pools.pop(uid, None)
         if node_pool is None:
+            # One without our schema may have been told to be deleted all the same.
+            self.deletion_told.discard(uid)
             return
-        self.of_account[node_pool.spec.account_ref.name].discard(uid)
-        self.of_node_pool[twin_key(node_pool)].discard(uid)
+        self.of_account.remove(node_pool.spec.account_ref.name, uid)
+        self.of_node_pool.remove(twin_key(node_pool), uid)
         for memory in (self.first_seen, self.deletion_seen, self.reconcile_seen):
             memory.pop(uid, None)
         self.on_vanished(node_pool)
@@ -138,6 +140,7 @@ class Registry:
 
     def drop_account(self, name: str, uid: str) -> None:
         """The account of that uid is gone; one created again under the name stays."""
+        self.misfits.pop(uid, None)
         known = self.accounts.get(name)
         if known is not None and known.metadata.uid == uid:
             self._note_gone(uid)
@@ -181,7 +184,7 @@ class Registry:
 
     def naming(self, account: str, resource_pool: str, node_pool: str) -> list[NodePool]:
         """The objects that name this node pool by this account."""
-        return [self.node_pools[uid] for uid in self.of_node_pool.get((account, resource_pool, node_pool), ())]
+        return [self.node_pools[uid] for uid in self.of_node_pool.of((account, resource_pool, node_pool))]
 
     def _note_gone(self, uid: str) -> None:
         self._gone[uid] = None
@@ -192,8 +195,8 @@ class Registry:
         metadata = node_pool.metadata
         now = self._clock.monotonic()
         self.first_seen.setdefault(metadata.uid, now)
-        self.of_account[node_pool.spec.account_ref.name].add(metadata.uid)
-        self.of_node_pool[twin_key(node_pool)].add(metadata.uid)
+        self.of_account.add(node_pool.spec.account_ref.name, metadata.uid)
+        self.of_node_pool.add(twin_key(node_pool), metadata.uid)
         if metadata.deleted is not None:
             self.deletion_seen.setdefault(metadata.uid, now)
             if node_pool.spec.deletion_policy is DeletionPolicy.RETAIN:

@@ -5,7 +5,6 @@ Called by engine/deletion.py when the table says Send, and the only caller of de
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +17,7 @@ from modelarts_nodepool.decide.record import accept, fail
 from modelarts_nodepool.engine import audit
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.tools import Tools, log_fields
+from modelarts_nodepool.engine.turns import Turns
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.modelarts.limits import Slot
@@ -56,14 +56,14 @@ class Sender:
         """`may_send`: whether the time of leading that this sender belongs to goes on right now."""
         self._tools = tools
         self.may_send = may_send
-        self._locks: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns = Turns()
 
     async def send(self, facts: Facts, node_pool: NodePool) -> None:
         """Send, if the table still says so once it is our turn. Raises errors.ClusterError of the write-ahead."""
         identity = facts.observe(node_pool).identity
         if identity is None:
             return
-        async with self._locks[(identity.region, identity.project_id, identity.pool_name)]:
+        async with self._turns.of(identity.region, identity.project_id, identity.pool_name):
             slot = await self._slot(facts, node_pool.metadata.uid)
             if slot is None:
                 return

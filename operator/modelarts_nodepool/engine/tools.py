@@ -1,8 +1,6 @@
 """What the workers of the engine share: memory, pollers, clients, cluster, clock, and how to write."""
 
-import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,6 +11,7 @@ from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.ongoing import Ongoing
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.engine.turns import Turns
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube import patches, paths
 from modelarts_nodepool.kube.events import EventRecorder
@@ -35,7 +34,7 @@ class Tools:
     clock: Clock
     recorder: EventRecorder
     ongoing: Ongoing = field(default_factory=Ongoing)
-    turns: defaultdict[tuple[str, ...], asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    turns: Turns = field(default_factory=Turns)
 
     def moment(self) -> Moment:
         """Both clocks, read at once."""

@@ -29,6 +29,8 @@ COMPONENT = "modelarts-nodepool-operator"
 _CLUSTER_SCOPED = "default"
 _LONGEST_MESSAGE = 1024
 _LONGEST_PREFIX = 200
+# Most of them are gone for good; one that is forgotten here and refuses again is reported again.
+_MOST_REFUSING = 1000
 
 _logger = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class EventRecorder:
         self._queue: deque[_Event] = deque()
         self._longest = queued
         self._filled = asyncio.Event()
-        self._refusing: set[str] = set()
+        self._refusing: dict[str, None] = {}
         self._instance = socket.gethostname()
         self.dropped = 0
         self.posted = 0
@@ -109,14 +111,16 @@ class EventRecorder:
             self._report(namespace, error)
         else:
             self.posted += 1
-            self._refusing.discard(namespace)
+            self._refusing.pop(namespace, None)
 
     def _report(self, namespace: str, error: ClusterError) -> None:
         """Once per namespace for a refusal: a terminating namespace refuses them all."""
         if error.status == HTTPStatus.FORBIDDEN:
             if namespace in self._refusing:
                 return
-            self._refusing.add(namespace)
+            self._refusing[namespace] = None
+            if len(self._refusing) > _MOST_REFUSING:
+                del self._refusing[next(iter(self._refusing))]
             _logger.warning("namespace %s takes no Events, they are left out: %s", namespace, error)
         else:
             _logger.info("an Event in namespace %s is lost: %s", namespace, error)

@@ -3,10 +3,9 @@
 Built by app.py, one per account; used by engine/. Keeps no state but the connections and the last listings.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from ssl import SSLContext
@@ -18,6 +17,7 @@ from modelarts_nodepool.modelarts.answers import Answer
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.faults import fault_of
 from modelarts_nodepool.modelarts.operations import Call, Operation, check_workspace
+from modelarts_nodepool.modelarts.recent import Recent
 from modelarts_nodepool.modelarts.transport import Bounds, Transport
 from modelarts_nodepool.ports import (
     Accepted,
@@ -35,6 +35,17 @@ _READ = frozenset({200})
 _ACCEPTED = frozenset({200, 202, 204})
 # 100 pages of up to 500 nodes: more than ModelArts allows in a resource pool by far.
 _MOST_PAGES = 100
+# Longer than any poll takes to come again, which is what the last listing is kept for.
+_LISTINGS_KEPT = timedelta(hours=3)
+
+
+@dataclass(slots=True)
+class _Listing:
+    """The last good answer about one resource pool, and what each of its items was read as."""
+
+    digest: bytes = b""
+    node_pools: Mapping[str, CloudNodePool] = field(default_factory=dict)
+    items: reading.ReadItems = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +79,7 @@ class ModelArtsClient:
         self._clock = clock
         self._on_call = on_call
         self._transport = Transport(endpoint, trust=trust, bounds=bounds)
-        self._listings: dict[str, tuple[bytes, Mapping[str, CloudNodePool]]] = {}
-        self._items: defaultdict[str, reading.ReadItems] = defaultdict(dict)
+        self._listings: Recent[str, _Listing] = Recent(clock, _Listing, _LISTINGS_KEPT)
 
     def signing_with(self, key: AccessKey) -> "ModelArtsClient":
         """This client over the same connections, with one key for all its calls."""
@@ -166,14 +176,12 @@ class ModelArtsClient:
     def _read_listing(self, call: Call, answer: Answer) -> NodePoolListing:
         # Polls mostly find nothing new: the same bytes mean the same node pools, and reading them costs more
         # than everything else about a poll.
-        resource_pool = str(call.resource_pool)
-        digest = sha256(answer.body).digest()
-        last = self._listings.get(resource_pool)
-        if last is None or last[0] != digest:
+        last, digest = self._listings.of(str(call.resource_pool)), sha256(answer.body).digest()
+        if last.digest != digest:
             # Where something changed, most node pools have not.
-            last = (digest, reading.read_node_pools(call, answer, self._items[resource_pool]))
-            self._listings[resource_pool] = last
-        return NodePoolListing(node_pools=last[1], request_id=answer.request_id)
+            last.node_pools = reading.read_node_pools(call, answer, last.items)
+            last.digest = digest
+        return NodePoolListing(node_pools=last.node_pools, request_id=answer.request_id)
 
 
 def _outcome(error: Exception) -> str:

@@ -7,15 +7,16 @@ decides nothing about deletions: it only says when. The numbers are explained in
 import asyncio
 import hashlib
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
 
 from modelarts_nodepool import metrics
 from modelarts_nodepool.errors import Throttled
 from modelarts_nodepool.modelarts.bucket import Bucket
+from modelarts_nodepool.modelarts.recent import Recent
 from modelarts_nodepool.ports import AccessKey, Clock
 
 logger = logging.getLogger(__name__)
@@ -23,8 +24,8 @@ logger = logging.getLogger(__name__)
 # Without a Retry-After polls pause for this, doubling with each further 429 up to the other.
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
-# Limiters of keys that were used last; keys of temporary credentials change every few hours.
-_MOST_KEYS = 1000
+# Keys of temporary credentials change every few hours; no poll is further apart than this.
+_KEPT_UNUSED = timedelta(days=1)
 
 
 class Lane(IntEnum):
@@ -183,22 +184,15 @@ class Limiter:
         self.wake()
 
 
-@dataclass(slots=True)
 class Limiters:
-    """Limiters by access key, made when first needed. `rate` is requests a second, `burst` how many at once."""
+    """Limiters by access key, made when first needed."""
 
-    clock: Clock
-    rate: float
-    burst: int
-    _by_key: OrderedDict[str, Limiter] = field(default_factory=OrderedDict)
+    def __init__(self, clock: Clock, rate: float, burst: int) -> None:
+        """`rate` is requests a second, `burst` how many at once."""
+        self._by_key: Recent[str, Limiter] = Recent(
+            clock, lambda: Limiter(Bucket(rate, burst, clock.monotonic()), clock), _KEPT_UNUSED
+        )
 
     def of(self, key: AccessKey) -> Limiter:
         """The limiter of this access key, whichever account uses it and whatever its secret is."""
-        digest = hashlib.sha256(key.access.encode()).hexdigest()
-        if digest not in self._by_key:
-            bucket = Bucket(self.rate, self.burst, self.clock.monotonic())
-            self._by_key[digest] = Limiter(bucket, self.clock)
-            if len(self._by_key) > _MOST_KEYS:
-                self._by_key.popitem(last=False)
-        self._by_key.move_to_end(digest)
-        return self._by_key[digest]
+        return self._by_key.of(hashlib.sha256(key.access.encode()).hexdigest())

@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
-from modelarts_nodepool.engine.facts import Facts
+from modelarts_nodepool.engine.facts import SENT_REMEMBERED, Facts
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.tools import Tools
@@ -158,3 +158,13 @@ async def test_a_twin_in_an_unknown_namespace_is_told(desk: Desk) -> None:
     unplaced = desk.observes(facts).unplaced_twin
     assert unplaced is not None
     assert unplaced.metadata.name == "renamed"
+
+
+async def test_of_a_deletion_that_is_sent_again_for_years_the_newest_sent_times_are_remembered(desk: Desk) -> None:
+    facts = desk.takes(DELETED)
+    for hour in range(SENT_REMEMBERED * 3):
+        record = DeletionRecord(attempt=hour + 1, sent_time=NOON + timedelta(hours=hour), outcome=SendOutcome.UNKNOWN)
+        desk.registry.node_pools[facts.uid] = DELETED.recording(record).build()
+        observed = facts.observe(desk.registry.node_pools[facts.uid])
+        assert observed.sent_seen is not None
+    assert len(facts.sent_seen) == SENT_REMEMBERED

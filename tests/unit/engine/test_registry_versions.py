@@ -136,10 +136,10 @@ def test_objects_are_found_by_account_and_by_node_pool_until_they_are_gone(regis
     registry.take_node_pool(version(1))
     registry.take_node_pool(version(1, other))
     assert len(registry.naming("default", "pool-a", "training-a")) == 2
-    assert len(registry.of_account["default"]) == 2
+    assert len(registry.of_account.of("default")) == 2
     registry.drop_node_pool(UID)
     assert [found.metadata.name for found in registry.naming("default", "pool-a", "training-a")] == ["other"]
-    assert len(registry.of_account["default"]) == 1
+    assert len(registry.of_account.of("default")) == 1
 
 
 def account(name: str, uid: str | None = None) -> dict[str, Any]:

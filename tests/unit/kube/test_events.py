@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -13,11 +14,14 @@ from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube.events import EventRecorder, EventType, Reference
 from modelarts_nodepool.logs import redact
 from modelarts_nodepool.ports import Cluster
+from tests.support.memory import sizes_in
+from tests.support.virtual_time import run_at_once
 
 T = TypeVar("T")
 
 NODE_POOL = Reference("ModelArtsNodePool", "training-a", "ml", "u-1")
 ACCOUNT = Reference("ModelArtsAccount", "default", "", "u-2")
+MANY_NAMESPACES = 1100
 
 
 class RecordingCluster:
@@ -122,6 +126,21 @@ async def test_a_refusing_namespace_is_reported_once_and_survived(caplog: pytest
     assert [body["message"] for _, body in cluster.created] == ["3"]
     assert (recorder.posted, recorder.dropped) == (1, 2)
     assert caplog.text.count("namespace ml takes no Events") == 1
+
+
+def test_only_so_many_refusing_namespaces_are_remembered() -> None:
+    recorder = EventRecorder(RecordingCluster({f"ns-{number}": 403 for number in range(MANY_NAMESPACES)}))
+
+    async def scene() -> None:
+        async with running(recorder):
+            for number in range(MANY_NAMESPACES):
+                recorder.record(replace(NODE_POOL, namespace=f"ns-{number}"), EventType.WARNING, "Orphaned", "gone")
+                # The allowance counts real time, of which none passes.
+                await asyncio.sleep(MANY_NAMESPACES)
+
+    run_at_once(scene)
+    assert recorder.dropped == MANY_NAMESPACES
+    assert sizes_in(recorder=recorder)["recorder._refusing"] == 1000
 
 
 async def test_an_unreachable_api_server_loses_events_and_nothing_else(

@@ -256,14 +256,3 @@ def test_accounts_with_one_access_key_share_its_limiter() -> None:
         assert limiters.of(AccessKey("BK", "secret")) is not one
 
     run_at_once(scene)
-
-
-def test_only_so_many_keys_are_remembered_and_those_in_use_are() -> None:
-    async def scene() -> None:
-        limiters = Limiters(VirtualClock(), rate=1, burst=1)
-        used = limiters.of(AccessKey("used", "secret"))
-        for number in range(3000):
-            limiters.of(AccessKey(f"AK{number}", "secret"))
-            assert limiters.of(AccessKey("used", "secret")) is used
-
-    run_at_once(scene)

@@ -1,0 +1,163 @@
+"""The whole engine in virtual time, and lives of objects that pass through it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from datetime import timedelta
+from typing import Any
+
+from typing_extensions import override
+
+from modelarts_nodepool.engine.controller import Controller
+from modelarts_nodepool.engine.pollers import Pollers
+from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.engine.send import Sender
+from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.errors import ClusterError, NotFound, ObjectChanged, ObjectGone
+from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.ports import (
+    Accepted,
+    Billing,
+    CloudNode,
+    CloudNodePool,
+    CloudResourcePool,
+    NodePoolListing,
+)
+from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
+from tests.support.builders import a_cloud_node_pool, a_listing, a_node_pool, an_account
+from tests.support.clouds import SecretKeeper, UnaskedCloud, a_clouds
+from tests.support.memory import sizes_in
+from tests.support.virtual_time import VirtualClock
+
+Body = Mapping[str, Any]
+_API = "modelarts.huaweicloud.com/v1alpha1"
+
+
+class Cluster(SecretKeeper):
+    """An API server that keeps objects, takes the operator's patches and refuses Events."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, dict[str, Any]] = {}
+
+    def put(self, path: str, body: Body) -> Body:
+        self.bodies[path] = deepcopy(dict(body))
+        return body
+
+    @override
+    async def get(self, path: str) -> Body:
+        if "/secrets/" in path:
+            return await super().get(path)
+        if path in self.bodies:
+            return self.bodies[path]
+        if "customresourcedefinitions" in path:
+            return {"metadata": {}}
+        raise ObjectGone(path, status=404)
+
+    @override
+    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
+        where = path.removesuffix("/status")
+        if where not in self.bodies:
+            raise ObjectGone(path, status=404)
+        body = deepcopy(self.bodies[where])
+        metadata, change = body["metadata"], patch[-1]
+        if metadata["resourceVersion"] != patch[1]["value"]:
+            raise ObjectChanged(path, status=409)
+        metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+        if change["path"] == "/status":
+            body["status"] = change["value"]
+        elif change["op"] == "remove":
+            metadata["finalizers"] = []
+            self.bodies.pop(where)
+            return body
+        else:
+            metadata["finalizers"] = [ACCOUNT_FINALIZER if "accounts" in where else NODE_POOL_FINALIZER]
+        return self.put(where, body)
+
+    @override
+    async def create(self, path: str, body: Body) -> Body:
+        raise ClusterError("forbidden", status=403)
+
+
+class Cloud(UnaskedCloud):
+    """A node pool beside one that stays, in whatever resource pool; it goes at once when it is deleted."""
+
+    def __init__(self) -> None:
+        self.shown = {"training-a"}
+        self.deletes = 0
+
+    @override
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
+        return a_listing(*(a_cloud_node_pool(name, available=1) for name in ("stays", *self.shown)))
+
+    @override
+    async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
+        raise NotFound("no such node pool", status=404)
+
+    @override
+    async def show_pool(self, resource_pool: str) -> CloudResourcePool:
+        return CloudResourcePool(resource_pool, Billing.PAY_PER_USE)
+
+    @override
+    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
+        return (CloudNode("node-1", Billing.PAY_PER_USE),)
+
+    @override
+    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
+        self.deletes += 1
+        self.shown.discard(node_pool)
+        return Accepted("request-1")
+
+
+class World:
+    """The engine of one process, and what it sees."""
+
+    def __init__(self) -> None:
+        self.clock, self.cluster, self.cloud = VirtualClock(), Cluster(), Cloud()
+        self.registry = Registry(self.clock)
+        self.clouds = a_clouds(self.cluster, self.clock, self.cloud)
+        self.recorder = EventRecorder(self.cluster)
+        self.tools = Tools(
+            registry=self.registry,
+            pollers=Pollers(self.registry, self.clouds, self.clock),
+            clouds=self.clouds,
+            cluster=self.cluster,
+            clock=self.clock,
+            recorder=self.recorder,
+        )
+        self.sender = Sender(self.tools, may_send=lambda: True)
+        self.controller = Controller(self.tools, self.sender)
+
+    async def one_life(self, number: int) -> None:
+        """An account, a namespace and an object of a resource pool of its own: created, mirrored, deleted, gone."""
+        self.cloud.shown.add("training-a")
+        account, namespace = f"account-{number}", f"ns-{number}"
+        of_account = an_account(account).polling(timedelta(seconds=10), timedelta(seconds=10)).body()
+        self.registry.take_account(self.cluster.put(f"/apis/{_API}/modelartsaccounts/{account}", of_account))
+        there = {"metadata": {"name": namespace, "uid": f"uid-of-{namespace}", "resourceVersion": "1"}}
+        self.registry.take_namespace(self.cluster.put(f"/api/v1/namespaces/{namespace}", there))
+        body = a_node_pool(namespace=namespace).using(account).body()
+        body["metadata"]["uid"], body["spec"]["poolName"] = f"uid-{number}", f"pool-{number}"
+        path = f"/apis/{_API}/namespaces/{namespace}/modelartsnodepools/training-a"
+        self.registry.tell_node_pool(self.cluster.put(path, body))
+        await self.until(lambda: self.cluster.bodies[path]["status"].get("counts", {}).get("available") == 1)
+        deleted = deepcopy(self.cluster.bodies[path])
+        deleted["metadata"] |= {"deletionTimestamp": self.clock.now().isoformat(), "resourceVersion": "9000"}
+        self.registry.tell_node_pool(self.cluster.put(path, deleted))
+        await self.until(lambda: path not in self.cluster.bodies)
+        self.registry.drop_account(account, of_account["metadata"]["uid"])
+        self.registry.drop_namespace(namespace, f"uid-of-{namespace}")
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(600):
+            while not holds():  # noqa: ASYNC110 - seconds that pass at once
+                await asyncio.sleep(1)
+
+    def sizes(self) -> dict[str, int]:
+        return sizes_in(
+            registry=self.registry,
+            controller=self.controller,
+            sender=self.sender,
+            tools=self.tools,
+            clouds=self.clouds,
+            recorder=self.recorder,
+        )
