@@ -8,10 +8,10 @@ import re
 import shlex
 from typing import Any
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
 from modelarts_nodepool.resource.objects import NodePool
-from tests.support.crds import ACCOUNTS, ESTABLISHED, NODE_POOLS, REPOSITORY, Cluster
+from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY, Cluster
 from tests.support.liveness import eventually
 
 POLICIES = REPOSITORY / "deploy" / "admission"

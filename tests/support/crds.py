@@ -13,13 +13,11 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION, GROUP
 from tests.support.liveness import eventually
 
 REPOSITORY = Path(__file__).parents[2]
-# Not condition=Established: kubectl gives up on a CRD that has no conditions yet.
-ESTABLISHED = "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
 NODE_POOLS, ACCOUNTS = f"modelartsnodepools.{GROUP}", f"modelartsaccounts.{GROUP}"
 
 NODE_POOL_SPEC: dict[str, Any] = {"poolName": "pool-a"}

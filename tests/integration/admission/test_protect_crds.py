@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from modelarts_nodepool.lab.controlplane import ESTABLISHED
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
 from tests.support.admission import CONFIRM_DELETE, HELD, PROTECT_CRDS, Guarded, in_force
 from tests.support.crds import ACCOUNTS, NODE_POOLS
@@ -50,7 +51,7 @@ def test_a_crd_is_not_confirmed_by_another_name(guarded: Guarded) -> None:
 
 def test_other_crds_are_none_of_our_business(guarded: Guarded) -> None:
     guarded.run("create", "-f", "-", stdin=json.dumps(DEFINITION))
-    guarded.run("wait", "--for=condition=Established", f"crd/{OTHER}")
+    guarded.run("wait", ESTABLISHED, f"crd/{OTHER}")
     # How long the API server takes to clean up behind it is not the question.
     guarded.run("delete", "crd", OTHER, "--wait=false")
 

@@ -10,11 +10,12 @@ The demo, the tests and `python -m modelarts_nodepool.lab.controlplane` use it; 
 from modelarts_nodepool.lab.controlplane.audit import AuditEvent, AuditLog
 from modelarts_nodepool.lab.controlplane.binaries import Binaries, ensure_binaries
 from modelarts_nodepool.lab.controlplane.failures import ControlPlaneError
-from modelarts_nodepool.lab.controlplane.kubectl import Kubectl, KubectlResult
+from modelarts_nodepool.lab.controlplane.kubectl import ESTABLISHED, Kubectl, KubectlResult
 from modelarts_nodepool.lab.controlplane.narration import ConsoleNarrator, Narrator, SilentNarrator, Step
 from modelarts_nodepool.lab.controlplane.plane import ControlPlane
 
 __all__ = [
+    "ESTABLISHED",
     "AuditEvent",
     "AuditLog",
     "Binaries",

@@ -13,6 +13,8 @@ from pathlib import Path
 from modelarts_nodepool.lab.controlplane.failures import KubectlError
 
 TIMEOUT_SECONDS = 120.0
+# For `kubectl wait`. Not condition=Established: kubectl gives up on a CRD that has no conditions yet.
+ESTABLISHED = "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
 
 
 @dataclass(frozen=True)

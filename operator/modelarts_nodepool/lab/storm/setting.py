@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
 from modelarts_nodepool.lab.controlplane.child import Child
 from modelarts_nodepool.lab.demo.failures import DemoError
 from modelarts_nodepool.lab.demo.samples import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
@@ -66,7 +66,7 @@ async def set_up(setting: Setting, stack: AsyncExitStack) -> None:
     setting.api = await stack.enter_async_context(Api(plane))
     for path, flag in ((setting.shipped["crds"], "-f"), (setting.shipped["deploy/kustomize/base"], "-k")):
         await plane.kubectl("apply", "--server-side", flag, str(path))
-    await plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    await plane.kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=60s")
     await _create_ground(setting, hello)
     kubeconfig = await plane.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
     endpoint = f"{hello['region']}={hello['endpoint']}"
