@@ -105,6 +105,11 @@ NODES = AtScrape(
     "Nodes of the node pools that have objects, as their status shows them.",
     ("account", "resource_pool", "state"),
 )
+UNREADABLE_NODE_POOLS = AtScrape(
+    "unreadable_node_pools",
+    "Node pools that ModelArts shows with numbers of nodes that cannot be read, in the newest good answer.",
+    ("account", "resource_pool"),
+)
 DELETION_BLOCKED = AtScrape("deletion_blocked", "Objects whose deletion is held, by what holds it.", ("reason",))
 ACCOUNT_READY = AtScrape(
     "account_ready", "1 where the account's Ready condition is True, 0 where it is False.", ("account",)
@@ -130,6 +135,7 @@ class Scraped(Collector):
         LEADER,
         OBJECTS,
         NODES,
+        UNREADABLE_NODE_POOLS,
         DELETION_BLOCKED,
         ACCOUNT_READY,
         STANDING_CONFIRMATIONS,

@@ -12,11 +12,12 @@ from modelarts_nodepool import metrics
 PREFIX = "modelarts_nodepool_"
 PAGE = Path(__file__).parents[2] / "docs/operations/metrics.md"
 UNBOUNDED = {"uid", "name", "namespace", "node_pool", "object", "request_id"}
-# Those of the design, section 8, and the one that shows that a rate limit holds calls back.
+# Those of the design, section 8, and those that show that a rate limit holds calls back or the cloud sends garbage.
 DESIGNED = {
     "cloud_requests_total": ("operation", "code"),
     "cloud_requests_delayed_total": ("lane",),
     "nodes": ("account", "resource_pool", "state"),
+    "unreadable_node_pools": ("account", "resource_pool"),
     "cloud_request_duration_seconds": ("operation",),
     "reconciles_total": ("result",),
     "reconcile_duration_seconds": (),

@@ -50,6 +50,8 @@ class Gauges:
         yield from _samples_of_objects(node_pools)
         yield from _samples_of_nodes(node_pools)
         yield from _samples_of_accounts(tuple(self._registry.accounts.values()))
+        for where, count in self._pollers.unreadable().items():
+            yield metrics.UNREADABLE_NODE_POOLS, where, count
         yield metrics.POLL_LAG, (), self._pollers.lag().total_seconds()
         yield metrics.WATCH_AGE, (), self._watch.silence().total_seconds()
 

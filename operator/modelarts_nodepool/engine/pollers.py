@@ -1,6 +1,7 @@
 """All pollers: one for each resource pool that has objects. They end by themselves; here they begin."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
@@ -58,6 +59,20 @@ class Pollers:
         now = self._clock.monotonic()
         running = tuple(self._running.values())
         return max((poller.overdue(now) for poller, task in running if not task.done()), default=timedelta())
+
+    def unreadable(self) -> dict[tuple[str, str], int]:
+        """How many node pools the newest good look shows with unreadable counts, by account and resource pool.
+
+        From any thread.
+        """
+        found = Counter[tuple[str, str]]()
+        for poller, task in tuple(self._running.values()):
+            good = poller.good
+            if good is None or good.value is None or task.done():
+                continue
+            where = (poller.key.account, poller.key.resource_pool)
+            found[where] += sum(shown.counts is None for shown in good.value.node_pools.values())
+        return dict(found)
 
     async def stop(self) -> None:
         """End them all."""

@@ -24,6 +24,7 @@ PRESENT = {
     "reconciles",
     "standing_confirmations",
     "status_writes",
+    "unreadable_node_pools",
     "watch_last_event_age_seconds",
 }
 BEGUN = datetime.now(UTC)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from modelarts_nodepool import metrics
+from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.engine.gauges import Gauges, ObjectState, state_of
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
@@ -14,7 +15,16 @@ from modelarts_nodepool.metrics import AtScrape
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
 from modelarts_nodepool.resource.node_pool import Counts
-from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
+from tests.support.builders import (
+    NOON,
+    NodePoolBuilder,
+    a_cloud_node_pool,
+    a_listing,
+    a_node_pool,
+    an_account,
+    an_unreadable_node_pool,
+)
+from tests.support.clouds import SecretKeeper, a_clouds
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 READY, STALLED = ConditionType.READY, ConditionType.STALLED
@@ -162,6 +172,22 @@ def test_a_confirmation_that_stands_on_a_living_object_is_counted(gauges: Gauges
     body = confirmed.being_deleted().body()
     registry.take_node_pool(body | {"metadata": body["metadata"] | {"resourceVersion": "999999"}})
     assert values(gauges, metrics.STANDING_CONFIRMATIONS) == {(): 0}
+
+
+async def test_node_pools_with_unreadable_counts_are_counted_by_resource_pool_until_they_can_be_read(
+    registry: Registry,
+) -> None:
+    pollers = Pollers(registry, a_clouds(SecretKeeper(), StandingClock()), StandingClock())
+    gauges = Gauges(registry, pollers, QuietWatch())
+    poller = pollers.join("uid-1", an_account().build(), "pool-a", is_deleting=False)
+    assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {}
+    garbage = a_listing(an_unreadable_node_pool(), an_unreadable_node_pool("b"), a_cloud_node_pool("c", available=1))
+    poller.good = Evidence(100.0, value=garbage)
+    assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {("default", "pool-a"): 2}
+    poller.good = Evidence(101.0, value=a_listing(a_cloud_node_pool("c", available=1)))
+    assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {("default", "pool-a"): 0}
+    await pollers.stop()
+    assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {}
 
 
 def test_the_silence_of_the_watch_is_told(gauges: Gauges) -> None:
