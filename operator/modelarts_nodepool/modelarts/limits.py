@@ -24,12 +24,14 @@ logger = logging.getLogger(__name__)
 # Without a Retry-After polls pause for this, doubling with each further 429 up to the other.
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
+# Of so many slots one goes to a poll that waits, however many looks do: living objects are mirrored all the same.
+POLL_TURN = 10
 # Keys of temporary credentials change every few hours; no poll is further apart than this.
 _KEPT_UNUSED = timedelta(days=1)
 
 
 class Lane(IntEnum):
-    """Who goes first. Polls alone leave the reserve of the bucket to the others, and pause after a 429."""
+    """Who goes first. Polls alone leave the reserve to the others, save in their turn, and pause after a 429."""
 
     DELETION = 0
     LOOK = 1
@@ -97,10 +99,14 @@ class Limiter:
         self._clock = clock
         self._pause = _Pause()
         self._lanes: dict[Lane, deque[_Waiter]] = {lane: deque() for lane in Lane}
+        self._passed_by = 0
         self._timer: asyncio.TimerHandle | None = None
 
     async def slot(self, urgency: Urgency) -> Slot:
-        """Wait for a slot: deletions first, then their looks, then polls. A paused poll is errors.Throttled."""
+        """Wait for a slot: deletions first, then their looks, then polls. A paused poll is errors.Throttled.
+
+        Every POLL_TURN-th slot is a waiting poll's before it is a look's, never before it is a deletion's.
+        """
         self._refuse_paused(urgency.lane)
         waiter = _Waiter(urgency, asyncio.get_running_loop().create_future())
         self._lanes[urgency.lane].append(waiter)
@@ -123,17 +129,19 @@ class Limiter:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for lane in Lane:
-            while self._lanes[lane]:
-                wait = self._bucket.take(self._clock.monotonic(), leaving_reserve=lane is Lane.POLL)
-                if wait > 0:
-                    self._timer = asyncio.get_running_loop().call_later(wait, self.wake)
-                    return
-                waiter = self._lanes[lane].popleft()
-                if waiter.slot.done():
-                    self._bucket.put_back()
-                else:
-                    waiter.slot.set_result(Slot(self._take_back))
+        while (lane := self._next_lane()) is not None:
+            leaving_reserve = lane is Lane.POLL and not self._is_turn_of_polls
+            wait = self._bucket.take(self._clock.monotonic(), leaving_reserve=leaving_reserve)
+            if wait > 0:
+                self._timer = asyncio.get_running_loop().call_later(wait, self.wake)
+                return
+            waiter = self._lanes[lane].popleft()
+            if waiter.slot.done():
+                self._bucket.put_back()
+                continue
+            waiter.slot.set_result(Slot(self._take_back))
+            has_passed = lane is not Lane.POLL and bool(self._lanes[Lane.POLL])
+            self._passed_by = self._passed_by + 1 if has_passed else 0
 
     def throttled(self, error: Throttled) -> None:
         """A 429 came back: polls pause for as long as it asks, and from now on all go slower."""
@@ -157,6 +165,17 @@ class Limiter:
         """Another answer than a 429: the next one is the first again."""
         if self._clock.monotonic() >= self._pause.until:
             self._pause.times = 0
+
+    @property
+    def _is_turn_of_polls(self) -> bool:
+        return self._passed_by >= POLL_TURN - 1 and not self._lanes[Lane.DELETION]
+
+    def _next_lane(self) -> Lane | None:
+        """Whose turn it is; None where nobody waits."""
+        waiting = [lane for lane in Lane if self._lanes[lane]]
+        if Lane.POLL in waiting and self._is_turn_of_polls:
+            return Lane.POLL
+        return waiting[0] if waiting else None
 
     def _refuse_paused(self, lane: Lane) -> None:
         now = self._clock.monotonic()
