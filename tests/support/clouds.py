@@ -4,11 +4,15 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from typing_extensions import override
+
 from modelarts_nodepool.credentials.sources import Sources
 from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.errors import CloudError
 from modelarts_nodepool.ports import (
     Accepted,
     AccessKey,
+    Billing,
     Clock,
     CloudNode,
     CloudNodePool,
@@ -21,6 +25,7 @@ from modelarts_nodepool.ports import (
 from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from modelarts_nodepool.resource.objects import Account
 from modelarts_nodepool.settings import CloudLimits
+from tests.support.builders import a_cloud_node_pool, a_listing
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -66,6 +71,36 @@ class UnaskedCloud:
 
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
         raise NotImplementedError
+
+
+class NodePoolCloud(UnaskedCloud):
+    """Shows one node pool, pay-per-use, beside another one that stays, and takes DELETEs without any effect.
+
+    `deletes` counts them; each fails with `error` where there is one.
+    """
+
+    def __init__(self, error: CloudError | None = None) -> None:
+        self.error = error
+        self.deletes = 0
+
+    @override
+    async def show_pool(self, resource_pool: str) -> CloudResourcePool:
+        return CloudResourcePool(resource_pool, Billing.PAY_PER_USE)
+
+    @override
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
+        return a_listing(a_cloud_node_pool(available=1), a_cloud_node_pool("stays", available=1))
+
+    @override
+    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
+        return [CloudNode("one", None)]
+
+    @override
+    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
+        self.deletes += 1
+        if self.error is not None:
+            raise self.error
+        return Accepted("request")
 
 
 class Connected:

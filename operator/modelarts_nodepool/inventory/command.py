@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import dataclass
 
 import click
 
@@ -68,17 +69,20 @@ def inventory(
         options.check_namespace("--namespace", namespace)
     # What is wrong is said by the command; a library's warnings would stand in the middle of it.
     set_up_logging("text", "critical")
-    sys.exit(asyncio.run(_take(place, accounts, pools, output, namespace, deletion_policy)))
+    policy = DeletionPolicy(deletion_policy or DeletionPolicy.RETAIN)
+    sys.exit(asyncio.run(_take(place, accounts, pools, _Shown(output, namespace, policy))))
 
 
-async def _take(
-    place: options.Place,
-    accounts: tuple[str, ...],
-    pools: tuple[str, ...],
-    output: str,
-    namespace: str | None,
-    deletion_policy: str | None,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How: a report, or with a namespace manifests of objects in it, with this policy."""
+
+    output: str
+    namespace: str | None
+    policy: DeletionPolicy
+
+
+async def _take(place: options.Place, accounts: tuple[str, ...], pools: tuple[str, ...], shown: _Shown) -> int:
     # Here and not above: it takes a second, which --help and wrong flags should not wait for.
     from modelarts_nodepool.inventory import printing  # noqa: PLC0415
     from modelarts_nodepool.inventory.taking import take_inventory  # noqa: PLC0415
@@ -92,9 +96,9 @@ async def _take(
     except ClusterError as error:
         click.echo(f"modelarts-nodepool: {error}\nWhat is missing: modelarts-nodepool doctor", err=True)
         return _FAILED
-    if namespace is not None:
-        printing.print_manifests(found, namespace, DeletionPolicy(deletion_policy or DeletionPolicy.RETAIN))
+    if shown.namespace is not None:
+        printing.print_manifests(found, shown.namespace, shown.policy)
     else:
-        printing.print_report(found, output)
+        printing.print_report(found, shown.output)
     printing.print_problems(found)
     return _FAILED if found.problems else 0

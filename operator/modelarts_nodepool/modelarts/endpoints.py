@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from modelarts_nodepool.credentials.addresses import is_loopback
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.resource.names import REGION_PATTERN
 
@@ -63,7 +63,7 @@ class Endpoint:
     @property
     def is_loopback(self) -> bool:
         """Whether it is on this machine: no proxy is asked then, and http:// is allowed."""
-        return _is_loopback(urlsplit(self.url).hostname or "")
+        return is_loopback(urlsplit(self.url).hostname or "")
 
 
 def endpoint_of(region: str, overrides: Mapping[str, Endpoint] | None = None) -> Endpoint:
@@ -112,7 +112,7 @@ def parse_endpoint(text: str) -> Endpoint:
         raise SettingsError(f"{_FLAG} for {region} has no valid host; {_EXAMPLE}")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise SettingsError(f"{_FLAG} for {region} has a path; the API has no prefix: leave away what follows the host")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise SettingsError(f"{_FLAG} for {region} is http://, which is only for loopback; use https://")
     if parts.scheme not in {"http", "https"}:
         raise SettingsError(f"{_FLAG} for {region} is neither https:// nor http://; {_EXAMPLE}")
@@ -137,12 +137,3 @@ def _check_region(region: str) -> None:
         # What looks like a URL may hold a password.
         shown = repr(region) if _WORD.fullmatch(region) else "what stands before the equals sign"
         raise SettingsError(f"{shown} is no region (such as cn-north-4); {_EXAMPLE}")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

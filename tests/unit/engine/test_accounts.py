@@ -1,41 +1,28 @@
 """How often an account is written, with a clock by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from modelarts_nodepool.engine.accounts import Accounts
-from modelarts_nodepool.engine.clouds import Clouds
-from modelarts_nodepool.engine.pollers import Pollers
-from modelarts_nodepool.engine.registry import Registry
-from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ObjectChanged
-from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.resource.account import RecentDeletion
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER
 from tests.support.builders import NOON, an_account
+from tests.support.clocks import HandClock
+from tests.support.clouds import SecretKeeper, a_clouds
+from tests.support.engine import build_tools
 
-T = TypeVar("T")
 Body = Mapping[str, Any]
 ACCOUNT = an_account()
 TURNS = 50
 
 
-class ClockByHand:
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
-class OneAccount:
+class OneAccount(SecretKeeper):
     """An API server that holds one account; each write takes a turn of the event loop."""
 
     def __init__(self) -> None:
@@ -47,6 +34,7 @@ class OneAccount:
         self.refusals = 0
         self.is_asked = asyncio.Event()
 
+    @override
     async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
         assert path.endswith("/status")
         status = patch[-1]["value"]
@@ -60,35 +48,20 @@ class OneAccount:
         self.body = {**self.body, "metadata": {**self.body["metadata"], "resourceVersion": version}, "status": status}
         return self.body
 
-    async def get(self, path: str) -> Body:  # noqa: ARG002 - the port's
+    @override
+    async def get(self, path: str) -> Body:
         return self.body
-
-    async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
-        raise NotImplementedError
-
-    async def create(self, path: str, body: Body) -> Body:
-        raise NotImplementedError
 
 
 class Stage:
     """Accounts as the controller joins them: each change in the registry is work."""
 
     def __init__(self) -> None:
-        self.clock, self.server = ClockByHand(), OneAccount()
-        registry = Registry(self.clock)
-        clouds = cast("Clouds", None)  # accounts are written without a call to the cloud
-        recorder = EventRecorder(self.server)
-        tools = Tools(
-            registry=registry,
-            pollers=Pollers(registry, clouds, self.clock),
-            clouds=clouds,
-            cluster=self.server,
-            clock=self.clock,
-            recorder=recorder,
-        )
+        self.clock, self.server = HandClock(), OneAccount()
+        tools = build_tools(self.server, self.clock, a_clouds(self.server, self.clock))
         self.accounts = Accounts(tools)
-        registry.take_account(self.server.body)
-        registry.on_account = self.accounts.queue.add
+        tools.registry.take_account(self.server.body)
+        tools.registry.on_account = self.accounts.queue.add
 
     def enter(self, uid: str) -> "asyncio.Future[None]":
         entry = RecentDeletion(
@@ -109,7 +82,7 @@ class Stage:
 
     async def a_second_later(self) -> None:
         """The clock moves on and the timer rings."""
-        self.clock.seconds += 1
+        self.clock.advance(timedelta(seconds=1))
         self.accounts.queue.add("default")
         await self.settle()
 

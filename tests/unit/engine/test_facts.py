@@ -10,17 +10,14 @@ from typing_extensions import override
 
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
 from modelarts_nodepool.engine.facts import SENT_REMEMBERED, Facts
-from modelarts_nodepool.engine.pollers import Pollers
-from modelarts_nodepool.engine.registry import Registry
-from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ResourcePoolNotFound, ServerFailure
-from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.ports import NodePoolListing
 from modelarts_nodepool.resource.model import to_timestamp
 from modelarts_nodepool.resource.node_pool import DeletionRecord, SendOutcome
 from tests.support.builders import NOON, NodePoolBuilder, a_cloud_node_pool, a_listing, a_node_pool, an_account
-from tests.support.clouds import a_clouds
-from tests.unit.engine.test_send import NOW, AnsweringCloud, ApplyingCluster, StandingClock
+from tests.support.clouds import NodePoolCloud, a_clouds
+from tests.support.engine import build_tools
+from tests.unit.engine.test_send import NOW, ApplyingCluster, StandingClock
 
 DELETED = a_node_pool().finalized().pinned().being_deleted()
 UNKNOWN = DeletionRecord(attempt=1, sent_time=NOW - timedelta(minutes=3), outcome=SendOutcome.UNKNOWN)
@@ -29,11 +26,8 @@ NOT_SHOWN = a_listing(a_cloud_node_pool("other", available=1))
 LOST = ResourcePoolNotFound("no such resource pool")
 
 
-class SilentCloud(AnsweringCloud):
+class SilentCloud(NodePoolCloud):
     """Never answers: what the poller saw last is what a test says."""
-
-    def __init__(self) -> None:
-        super().__init__(ServerFailure("silent", status=500))
 
     @override
     async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
@@ -46,17 +40,8 @@ class Desk:
 
     def __init__(self) -> None:
         self.clock, cluster = StandingClock(), ApplyingCluster()
-        self.registry = Registry(self.clock)
-        clouds = a_clouds(cluster, self.clock, SilentCloud())
-        self.pollers = Pollers(self.registry, clouds, self.clock)
-        self.tools = Tools(
-            registry=self.registry,
-            pollers=self.pollers,
-            clouds=clouds,
-            cluster=cluster,
-            clock=self.clock,
-            recorder=EventRecorder(cluster),
-        )
+        self.tools = build_tools(cluster, self.clock, a_clouds(cluster, self.clock, SilentCloud()))
+        self.registry, self.pollers = self.tools.registry, self.tools.pollers
         self.has_account()
 
     def has_account(self, status: Mapping[str, Any] | None = None, **spec: object) -> None:

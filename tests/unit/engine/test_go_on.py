@@ -12,19 +12,15 @@ from typing_extensions import override
 from modelarts_nodepool.engine.accounts import Accounts
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
-from modelarts_nodepool.engine.pollers import Pollers
-from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
-from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import RefusedByModelArts, ServerFailure
-from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.ports import Accepted
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.resource.node_pool import CloudErrorRecord, DeletionRecord, SendOutcome
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
-from tests.support.clouds import a_clouds
-from tests.unit.engine.test_send import NOW, AnsweringCloud, ApplyingCluster, Body, StandingClock
+from tests.support.clouds import NodePoolCloud, a_clouds
+from tests.support.engine import build_tools
+from tests.unit.engine.test_send import NOW, ApplyingCluster, Body, StandingClock
 
 ERROR = CloudErrorRecord(message="in use", time=NOW - timedelta(minutes=1))
 REFUSED = DeletionRecord(attempt=1, outcome=SendOutcome.REFUSED, last_error=ERROR)
@@ -62,22 +58,13 @@ class Begun:
     """A deletion under way; `wait` lets time pass, `end` ends it."""
 
     cluster: KeepingCluster
-    cloud: AnsweringCloud
+    cloud: NodePoolCloud
     clock: StandingClock = field(default_factory=StandingClock)
 
     async def __aenter__(self) -> Self:
         clock, cluster = self.clock, self.cluster
-        registry = Registry(clock)
-        clouds = a_clouds(cluster, clock, self.cloud)
-        self.pollers = Pollers(registry, clouds, clock)
-        tools = Tools(
-            registry=registry,
-            pollers=self.pollers,
-            clouds=clouds,
-            cluster=cluster,
-            clock=clock,
-            recorder=EventRecorder(cluster),
-        )
+        tools = build_tools(cluster, clock, a_clouds(cluster, clock, self.cloud))
+        registry, self.pollers = tools.registry, tools.pollers
         account = an_account()
         registry.take_account({"metadata": dict(account.metadata), "spec": dict(account.spec)})
         registry.take_node_pool(cluster.body)
@@ -102,21 +89,11 @@ class Begun:
             await asyncio.sleep(0.05)
 
 
-class RefusingCloud(AnsweringCloud):
-    """Refuses each DELETE, and counts them."""
-
-    def __init__(self) -> None:
-        super().__init__(RefusedByModelArts("in use", status=400))
-        self.deletes = 0
-
-    @override
-    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
-        self.deletes += 1
-        return await super().delete_node_pool(resource_pool, node_pool)
-
-
 async def test_one_value_of_reconcile_at_sends_one_delete_though_it_is_refused_again() -> None:
-    cluster, cloud = KeepingCluster(held(a_node_pool().asked_to_reconcile("now"))), RefusingCloud()
+    cluster, cloud = (
+        KeepingCluster(held(a_node_pool().asked_to_reconcile("now"))),
+        NodePoolCloud(RefusedByModelArts("in use", status=400)),
+    )
     async with Begun(cluster, cloud) as begun:
         await begun.says("attempt 2")
         await begun.says("RefusedByModelArts")
@@ -136,7 +113,7 @@ async def test_a_refusal_that_reconcile_at_went_past_does_not_come_back_before_t
     builder: NodePoolBuilder, reason: str
 ) -> None:
     cluster = KeepingCluster(held(builder.asked_to_reconcile("now")))
-    async with Begun(cluster, AnsweringCloud(ServerFailure("busy", status=500))) as begun:
+    async with Begun(cluster, NodePoolCloud(ServerFailure("busy", status=500))) as begun:
         await begun.says(reason)
         await begun.wait()
     assert cluster.said.empty(), await cluster.said.get()

@@ -8,20 +8,14 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.engine.accounts import Accounts
-from modelarts_nodepool.engine.deletion import Deletion
-from modelarts_nodepool.engine.ledger import Ledger
-from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
-from modelarts_nodepool.engine.send import Sender
-from modelarts_nodepool.engine.tools import Tools
-from modelarts_nodepool.kube.events import EventRecorder
 from tests.support.builders import a_node_pool
-from tests.support.clouds import a_clouds
-from tests.unit.engine.test_fence import ACCOUNT, OBJECT, Body, CountingCloud, HandClock, SlowCluster
+from tests.support.clocks import HandClock
+from tests.support.clouds import NodePoolCloud, a_clouds
+from tests.support.engine import build_tools, deleting
+from tests.unit.engine.test_fence import ACCOUNT, OBJECT, Body, SlowCluster
 
 UID = OBJECT["metadata"]["uid"]
-ACCOUNT_BODY: Body = {"metadata": dict(ACCOUNT.metadata), "spec": dict(ACCOUNT.spec)}
 
 
 @dataclass
@@ -120,26 +114,16 @@ async def test_what_changes_while_the_write_ahead_is_under_way_counts(
     happens: Callable[[Registry], None], deletes: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    clock, cloud = HandClock(), CountingCloud()
+    clock, cloud = HandClock(), NodePoolCloud()
     cluster = ChangingCluster(clock, happens=happens)
-    registry = cluster.registry = Registry(clock)
-    clouds = a_clouds(cluster, clock, cloud)
-    pollers = Pollers(registry, clouds, clock)
-    recorder = EventRecorder(cluster)
-    tools = Tools(registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=recorder)
-    registry.take_account(ACCOUNT_BODY)
-    registry.take_node_pool(OBJECT)
-    deletion = Deletion(UID, tools, Sender(tools, may_send=lambda: cluster.is_leading), Ledger(tools, Accounts(tools)))
-    task = asyncio.create_task(deletion.run())
-    try:
-        async with asyncio.timeout(10):
-            await cluster.ahead.wait()
-            for _ in range(50):
-                await asyncio.sleep(0)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await pollers.stop()
+    tools = build_tools(cluster, clock, a_clouds(cluster, clock, cloud))
+    cluster.registry = tools.registry
+    tools.registry.take_account(ACCOUNT.body())
+    tools.registry.take_node_pool(OBJECT)
+    async with deleting(UID, tools, may_send=lambda: cluster.is_leading):
+        await cluster.ahead.wait()
+        for _ in range(50):
+            await asyncio.sleep(0)
     assert cloud.deletes == deletes
     assert cluster.statuses[0]["deletion"]["sentTime"]
     assert [getattr(record, "audit", "") for record in caplog.records].count("delete") == deletes

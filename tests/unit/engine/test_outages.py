@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -19,20 +19,10 @@ from modelarts_nodepool.errors import (
     Unreachable,
     WrongEndpoint,
 )
-from tests.support.builders import NOON, an_account
+from tests.support.builders import an_account
+from tests.support.clocks import HandClock
 
 DOWN = ServerFailure("list_node_pools was answered 503", status=503)
-
-
-class HandClock:
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 class Line:
@@ -113,7 +103,7 @@ async def test_what_was_never_sent_says_nothing(error: Exception) -> None:
 async def test_after_the_rest_one_probe_goes_and_the_others_wait_for_it() -> None:
     line = Line()
     await line.fail(FAILURES_IN_A_ROW)
-    line.clock.seconds += 5
+    line.clock.advance(timedelta(seconds=5))
     async with line.circuit.passing(is_deletion=False):
         refusals = [await line.is_refused() for _ in range(20)]
         assert {refusal.retry_after for refusal in refusals} == {timedelta(seconds=1)}
@@ -129,7 +119,7 @@ async def test_probes_that_fail_rest_longer_each_time_up_to_a_minute() -> None:
         rest = (await line.is_refused()).retry_after
         assert rest is not None
         rests.append(rest.total_seconds())
-        line.clock.seconds += rest.total_seconds()
+        line.clock.advance(rest)
         await line.fail(1)
     assert rests == [5, 10, 20, 40, 60, 60, 60]
     assert timedelta(seconds=60) == LONGEST_REST
@@ -138,13 +128,13 @@ async def test_probes_that_fail_rest_longer_each_time_up_to_a_minute() -> None:
 async def test_outage_of_an_hour_costs_few_calls_and_ends_with_the_first_answer() -> None:
     line = Line()
     for _ in range(3600):
-        line.clock.seconds += 1
+        line.clock.advance(timedelta(seconds=1))
         try:
             await line.call(DOWN)
         except (CircuitOpen, ServerFailure):
             continue
     assert line.sent <= FAILURES_IN_A_ROW + 4 + 60
-    line.clock.seconds += 60
+    line.clock.advance(timedelta(seconds=60))
     await line.call()
     for _ in range(10):
         await line.call()
@@ -153,7 +143,7 @@ async def test_outage_of_an_hour_costs_few_calls_and_ends_with_the_first_answer(
 async def test_delete_is_never_the_probe() -> None:
     line = Line()
     await line.fail(FAILURES_IN_A_ROW)
-    line.clock.seconds += 3600
+    line.clock.advance(timedelta(seconds=3600))
     await line.is_refused(is_deletion=True)
     await line.call()
     await line.call(is_deletion=True)
@@ -162,7 +152,7 @@ async def test_delete_is_never_the_probe() -> None:
 async def test_probe_that_is_cancelled_leaves_room_for_another() -> None:
     line = Line()
     await line.fail(FAILURES_IN_A_ROW)
-    line.clock.seconds += 5
+    line.clock.advance(timedelta(seconds=5))
 
     async def hang() -> None:
         async with line.circuit.passing(is_deletion=False):
@@ -190,7 +180,7 @@ async def test_calls_from_before_it_opened_make_the_rest_no_longer() -> None:
     gate.set()
     await asyncio.gather(*late, return_exceptions=True)
     assert (await line.is_refused()).retry_after == timedelta(seconds=5)
-    line.clock.seconds += 5
+    line.clock.advance(timedelta(seconds=5))
     await line.call()
 
 

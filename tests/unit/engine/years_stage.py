@@ -9,23 +9,17 @@ from typing import Any
 from typing_extensions import override
 
 from modelarts_nodepool.engine.controller import Controller
-from modelarts_nodepool.engine.pollers import Pollers
-from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
-from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ClusterError, NotFound, ObjectChanged, ObjectGone
-from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.ports import (
     Accepted,
-    Billing,
-    CloudNode,
     CloudNodePool,
-    CloudResourcePool,
     NodePoolListing,
 )
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
 from tests.support.builders import a_cloud_node_pool, a_listing, a_node_pool, an_account
-from tests.support.clouds import SecretKeeper, UnaskedCloud, a_clouds
+from tests.support.clouds import NodePoolCloud, SecretKeeper, a_clouds
+from tests.support.engine import build_tools
 from tests.support.memory import sizes_in
 from tests.support.virtual_time import VirtualClock
 
@@ -78,12 +72,12 @@ class Cluster(SecretKeeper):
         raise ClusterError("forbidden", status=403)
 
 
-class Cloud(UnaskedCloud):
-    """A node pool beside one that stays, in whatever resource pool; it goes at once when it is deleted."""
+class Cloud(NodePoolCloud):
+    """Its node pool goes at once when it is deleted."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.shown = {"training-a"}
-        self.deletes = 0
 
     @override
     async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
@@ -94,18 +88,9 @@ class Cloud(UnaskedCloud):
         raise NotFound("no such node pool", status=404)
 
     @override
-    async def show_pool(self, resource_pool: str) -> CloudResourcePool:
-        return CloudResourcePool(resource_pool, Billing.PAY_PER_USE)
-
-    @override
-    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
-        return (CloudNode("node-1", Billing.PAY_PER_USE),)
-
-    @override
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
-        self.deletes += 1
         self.shown.discard(node_pool)
-        return Accepted("request-1")
+        return await super().delete_node_pool(resource_pool, node_pool)
 
 
 class World:
@@ -113,17 +98,9 @@ class World:
 
     def __init__(self) -> None:
         self.clock, self.cluster, self.cloud = VirtualClock(), Cluster(), Cloud()
-        self.registry = Registry(self.clock)
         self.clouds = a_clouds(self.cluster, self.clock, self.cloud)
-        self.recorder = EventRecorder(self.cluster)
-        self.tools = Tools(
-            registry=self.registry,
-            pollers=Pollers(self.registry, self.clouds, self.clock),
-            clouds=self.clouds,
-            cluster=self.cluster,
-            clock=self.clock,
-            recorder=self.recorder,
-        )
+        self.tools = build_tools(self.cluster, self.clock, self.clouds)
+        self.registry, self.recorder = self.tools.registry, self.tools.recorder
         self.sender = Sender(self.tools, may_send=lambda: True)
         self.controller = Controller(self.tools, self.sender)
 
