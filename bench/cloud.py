@@ -70,6 +70,7 @@ class Cloud:
                 web.get("/_bench/calls", self._on_calls),
                 web.put("/_bench/node-pools/{pool}/{name}", self._on_put),
                 web.put("/_bench/faults/{operation}/{status}/{times}", self._on_fault),
+                web.get("/v2/{project}/pools", self._api("list_pools")),
                 web.get("/v2/{project}/pools/{pool}", self._api("show_pool")),
                 web.get(node_pools, self._api("list_node_pools")),
                 web.get(f"{node_pools}/{{name}}", self._api("show_node_pool")),
@@ -82,9 +83,9 @@ class Cloud:
     def _api(self, operation: str) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def on_call(request: web.Request) -> web.Response:
             came = time.time()
-            pool, name = request.match_info["pool"], request.match_info.get("name", "")
+            pool, name = request.match_info.get("pool", ""), request.match_info.get("name", "")
             # The effect comes first and the answer late: as far away as a real cloud is.
-            status, body = self._fault(operation) or self._answer(operation, pool, name)
+            status, body = self._fault(operation) or (self._answer(operation, pool, name) if pool else self._list())
             self._calls.append((came, operation, pool, name, status))
             await asyncio.sleep(self._latency)
             headers = {"X-Request-Id": f"bench-{len(self._calls)}"}
@@ -114,6 +115,10 @@ class Cloud:
             return 200, self._delete(pool, name)
         body = wire.nodes(name, pool.state(name)) if operation == "list_node_pool_nodes" else None
         return 200, body or wire.node_pool(name, pool.state(name))
+
+    def _list(self) -> tuple[int, bytes]:
+        """What an account that nobody uses is verified by."""
+        return 200, wire.resource_pool_list(self._pools)
 
     def _delete(self, pool: ResourcePool, name: str) -> bytes:
         if pool.node_pools[name] is None:

@@ -67,6 +67,11 @@ def resource_pool(name: str) -> dict[str, Any]:
     }
 
 
+def resource_pool_list(names: Iterable[str]) -> bytes:
+    """ListPools: all of a workspace, on one page."""
+    return encode({"kind": "PoolList", "apiVersion": "v2", "items": [resource_pool(name) for name in names]})
+
+
 def nodes(pool: str, state: str) -> bytes:
     """The nodes of a node pool, on one page."""
     return encode(

@@ -32,8 +32,4 @@ end
 if conditions.Ready ~= nil and conditions.Ready.status == "True" then
   return said("Healthy", because("Ready"))
 end
--- An account that no object uses is never asked to log in, so nothing is known of its credentials, and nothing is wrong.
-if conditions.Ready ~= nil and conditions.Ready.reason == "NotYetUsed" then
-  return said("Healthy", because("Ready"))
-end
 return said("Progressing", because("Ready"))

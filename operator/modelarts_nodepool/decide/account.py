@@ -47,7 +47,7 @@ def _say(failure: Failure | None, *, was_used: bool) -> Mapping[ConditionType, S
         words = "ModelArts is out of reach, so the credentials are not known to work; tried again by itself"
         return _pair(ConditionType.RECONCILING, ConditionStatus.UNKNOWN, Reason.NOT_YET_USED, words)
     if not was_used:
-        words = "the credentials have not been used yet: no object names a resource pool of this account"
+        words = "the credentials have not been used yet; ModelArts is asked once within seconds"
         return _pair(ConditionType.RECONCILING, ConditionStatus.UNKNOWN, Reason.NOT_YET_USED, words)
     # A "not found" or a refusal is an answer to somebody who was let in.
     words = "ModelArts accepted the credentials the last time they were used"

@@ -6,6 +6,7 @@ work is one account by name, with at most one write of entries a second.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,17 +30,19 @@ BATCH = timedelta(seconds=1)
 class Accounts:
     """Writes the status of accounts."""
 
-    def __init__(self, tools: Tools) -> None:
-        """Run `queue.run()`; add names to it."""
+    def __init__(self, tools: Tools, is_awaited: Callable[[Account], bool] = lambda _: False) -> None:
+        """Run `queue.run()`; add names to it. What `is_awaited` says will soon be known is not guessed meanwhile."""
         self._tools = tools
+        self._is_awaited = is_awaited
         self._last: dict[str, Failure | None] = {}
         self._entries: dict[str, dict[str, _Entry]] = {}
         self._entered_at: dict[str, float] = {}
+        self._held: set[str] = set()
         self.queue = KeyedQueue(self._work, workers=1)
 
     def note(self, name: str, failure: Failure | None) -> None:
         """A look with this account's credentials worked, or failed like this."""
-        if name in self._last and _same(self._last[name], failure):
+        if name in self._last and name not in self._held and _same(self._last[name], failure):
             return
         self._last[name] = failure
         self.queue.add(name)
@@ -85,6 +88,7 @@ class Accounts:
     async def _forget(self, name: str) -> None:
         """The account is gone, and with it what was kept of it; nobody waits for an entry any more."""
         self._last.pop(name, None)
+        self._held.discard(name)
         self._entered_at.pop(name, None)
         self._settle(name, self._entries.get(name, {}))
         await self._tools.clouds.keep_only(self._tools.registry.accounts)
@@ -108,6 +112,10 @@ class Accounts:
     async def _write(self, account: Account) -> None:
         name, now = account.metadata.name, self._tools.clock.now()
         entries = self._due_entries(name)
+        if not entries and self._is_awaited(account):
+            self._held.add(name)
+            return
+        self._held.discard(name)
         status = decide_account_status(account, was_used=name in self._last, failure=self._last.get(name), now=now)
         if entries:
             news = [entry.entry for entry in entries.values()]

@@ -17,20 +17,23 @@ from modelarts_nodepool.engine.news import is_news
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.engine.verifying import Verifying
 from modelarts_nodepool.resource.objects import NodePool
 
 logger = logging.getLogger(__name__)
 
 
 class Controller:
-    """Routes changes to the mirror, to deletions and to accounts."""
+    """Routes changes to the mirror, to deletions, to accounts and to their verification."""
 
     def __init__(self, tools: Tools, sender: Sender) -> None:
         """Registers itself with the registry and the pollers."""
         self._tools = tools
         self._sender = sender
         self._mirror = Mirror(tools)
-        self._accounts = Accounts(tools)
+        self._verifying = Verifying(tools)
+        self._accounts = Accounts(tools, self._verifying.is_awaited)
+        self._verifying.on_tried = self._accounts.note
         self._ledger = Ledger(tools, self._accounts)
         self._deletions: dict[str, tuple[Deletion, asyncio.Task[None]]] = {}
         self._begun = False
@@ -54,6 +57,7 @@ class Controller:
         for uid in self._tools.registry.node_pools:
             self._on_node_pool(uid)
         for name in self._tools.registry.accounts:
+            self._verifying.consider(name)
             self._accounts.queue.add(name)
 
     def requeue(self, uid: str) -> None:
@@ -71,6 +75,7 @@ class Controller:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._mirror.queue.run(), name="mirror")
                 group.create_task(self._accounts.queue.run(), name="accounts")
+                group.create_task(self._verifying.queue.run(), name="verifying")
         finally:
             # Pollers and watches go on while the deletions end: nothing they tell may begin one more, which nobody
             # would ever end.
@@ -145,6 +150,7 @@ class Controller:
     def _on_account(self, name: str) -> None:
         if not self._begun:
             return
+        self._verifying.consider(name)
         self._accounts.queue.add(name)
         for uid in self._tools.registry.of_account.of(name):
             self._on_node_pool(uid)
@@ -160,7 +166,7 @@ class Controller:
         latest, node_pools = poller.latest, self._tools.registry.node_pools
         if latest is None:
             return
-        self._accounts.note(poller.key.account, latest.failure)
+        self._verifying.note(poller.key.account, latest.failure, latest.begun)
         for uid in self._tools.pollers.members(poller.key):
             node_pool = node_pools.get(uid)
             is_calm = node_pool is not None and node_pool.metadata.deleted is None and not self._mirror.is_waiting(uid)

@@ -92,7 +92,7 @@ def _samples_of_nodes(node_pools: Iterable[NodePool]) -> Iterator[Sample]:
 def _samples_of_accounts(accounts: Iterable[Account]) -> Iterator[Sample]:
     for account in accounts:
         ready = find_condition(account.status.conditions, ConditionType.READY)
-        # Nothing is known of an account that no object uses: a 0 would call somebody for nothing.
+        # Nothing is known of an account that was not tried yet: a 0 would call somebody for nothing.
         if ready is not None and ready.status is not ConditionStatus.UNKNOWN:
             yield metrics.ACCOUNT_READY, (account.metadata.name,), float(ready.status is ConditionStatus.TRUE)
 

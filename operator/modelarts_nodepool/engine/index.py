@@ -3,7 +3,7 @@
 Used by engine/registry.py and engine/pollers.py, which live for years while accounts and pools come and go.
 """
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -33,6 +33,10 @@ class Index(Generic[K]):
     def __contains__(self, key: K) -> bool:
         """Whether there is any uid of this key; copies nothing."""
         return key in self._uids
+
+    def __iter__(self) -> Iterator[K]:
+        """The keys; not to be changed meanwhile."""
+        return iter(self._uids)
 
     def __len__(self) -> int:
         """How many keys have uids."""

@@ -49,6 +49,10 @@ class Pollers:
         """The uids that a look at this resource pool is news to."""
         return self._members.of(key)
 
+    def is_needed_by(self, account: str) -> bool:
+        """Whether any resource pool is looked at with this account's credentials."""
+        return any(key.account == account for key in self._members)
+
     @property
     def count(self) -> int:
         """How many resource pools are being looked at."""

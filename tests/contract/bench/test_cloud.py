@@ -54,6 +54,12 @@ async def test_a_resource_pool_that_is_not_there_is_not_found() -> None:
             await client.show_pool("pool-9999")
 
 
+async def test_an_account_without_objects_can_be_verified() -> None:
+    async with a_cloud() as (client, log):
+        assert POOL in await client.list_pools("0")
+        assert (await log.read())[0][1:] == ("list_pools", "", "", 200)
+
+
 async def test_it_fails_as_often_as_it_is_told() -> None:
     async with a_cloud() as (client, log):
         await log.fail("list_node_pools", 500, 1)

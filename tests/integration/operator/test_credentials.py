@@ -6,6 +6,7 @@ import time
 import pytest
 
 from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
+from tests.support import kstatus
 from tests.support.api import ACCOUNTS, secrets_in
 from tests.support.conditions import condition_of, says
 from tests.support.operator import NAMESPACE, OperatorProcess
@@ -59,6 +60,21 @@ def test_a_wrong_key_is_said_tried_once_and_mended_without_a_restart(tenant: Ten
     tenant.put_secret(accessKey=key_of(tenant), secretKey="good")
     tenant.until_ready("training-a", seconds=10)
     tenant.until_true(lambda: account_says(tenant, "True", "CredentialsValid"), "the account says so, too")
+
+
+@side_by_side
+def test_a_wrong_key_of_an_account_that_nobody_uses_is_said_and_mended_by_its_secret_alone(tenant: Tenant) -> None:
+    tenant.put_key(secretKey="good")
+    mistype(tenant)
+    tenant.create_account(unused := f"{tenant.name}-unused")
+    path = f"{ACCOUNTS}/{unused}"
+    tenant.until_true(lambda: says(tenant.api.get(path) or {}, "Stalled", "True", "CredentialsRejected"), "stalled")
+    assert kstatus.read(tenant.api.get(path) or {}) == "Failed"
+    assert bad_signatures(tenant) == 1
+    tenant.put_secret(accessKey=key_of(tenant), secretKey="good")
+    # It is tried once a minute.
+    tenant.kubectl("wait", "--for=condition=Ready", f"maacct/{unused}", "--timeout=120s")
+    assert says(tenant.api.get(path) or {}, "Ready", "True", "CredentialsValid")
 
 
 def test_a_wrong_key_is_not_locked_by_many_resource_pools_that_ask_at_once(

@@ -56,14 +56,15 @@ def test_a_held_deletion_says_why_and_a_sent_one_how_far_it_is(tenant: Tenant) -
 
 
 @side_by_side
-def test_an_account_is_healthy_before_and_after_its_first_use(tenant: Tenant) -> None:
+def test_an_account_is_current_and_healthy_before_and_after_its_first_use(tenant: Tenant) -> None:
     def account() -> dict[str, Any]:
         found = tenant.api.get(f"/apis/modelarts.huaweicloud.com/v1alpha1/modelartsaccounts/{tenant.name}")
         assert found is not None
         return found
 
-    tenant.until_true(lambda: says(account(), "Ready", "Unknown", "NotYetUsed"), "an account that was not used")
-    assert argocd.health_of(account()).status == "Healthy"
+    # As an admin or a pipeline waits, with no object there.
+    tenant.kubectl("wait", "--for=condition=Ready", f"maacct/{tenant.name}", "--timeout=60s")
+    assert says(account(), "Ready", "True", "CredentialsValid")
+    assert readings(account()) == ("Current", "Healthy")
     tenant.mirrored("training-a")
-    tenant.until_true(lambda: says(account(), "Ready", "True", "CredentialsValid"), "credentials that work")
     assert readings(account()) == ("Current", "Healthy")
