@@ -78,6 +78,15 @@ async def _end(roots: Collection[asyncio.Task[Any]]) -> None:
         await asyncio.wait(workers or left, timeout=END_SECONDS / 10)
 
 
+def close(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop in which nothing runs any more. What kopf's streams complain of then is nobody's concern."""
+    loop.set_exception_handler(
+        lambda _, context: logger.debug("kopf's end: %s", context["message"], exc_info=context.get("exception"))
+    )
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
 class Watch:
     """Call it to watch: it returns or raises when kopf cannot any more, and ends kopf when it is cancelled."""
 
@@ -132,8 +141,7 @@ class _Run:
         except Exception as caught:  # noqa: BLE001 - handed over to whoever waits
             error = _to_cluster_error(caught)
         finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+            close(loop)
         self._hand_over(self._finish, error)
 
     def stop(self) -> None:
