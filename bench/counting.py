@@ -36,6 +36,14 @@ def writes_by_object(audit: AuditLog) -> Counter[Key]:
     return Counter((event.namespace, event.name) for event in audit.writes().on(NODE_POOL_PLURAL))
 
 
+def write_words(audit: AuditLog, key: Key) -> list[str]:
+    """The writes to one object in the order in which they came: what was written, when, and the answer's code."""
+    return [
+        f"{event.received.strftime('%H:%M:%S.%f')[:-3]} {event.subresource or 'object'} {event.code}"
+        for event in audit.writes().on(NODE_POOL_PLURAL, *key)
+    ]
+
+
 def writes_by_resource(audit: AuditLog) -> Counter[str]:
     """All writes by what they were to: objects, accounts, events."""
     return Counter(event.resource for event in audit.writes())

@@ -19,6 +19,8 @@ from modelarts_nodepool.resource.names import NODE_POOL_PLURAL
 # Enough for a 99th percentile, few enough not to disturb each other.
 MOST_SAMPLES, PAUSE_SECONDS = 200, 0.25
 MILLISECONDS = 1000
+# The write-ahead, the nodes that turn from available to deleting, the finalizer.
+PATCHES = 3
 
 
 def samples_of(stage: Stage) -> list[Place]:
@@ -81,6 +83,9 @@ async def deletions(stage: Stage) -> Figures:
     audit = stage.audit().since(min(deleted.values()))
     calls = since(await stage.cloud.read(), min(deleted.values()).timestamp())
     seconds = max(counting.let_go(audit).values()) - min(deleted.values()).timestamp()
+    (worst, count), *_ = counting.writes_by_object(audit).most_common(1)
+    if count > PATCHES:
+        stage.say(f"{worst[1]} was patched {count} times: {', '.join(counting.write_words(audit, worst))}")
     return _costs(audit, calls, seconds, len(deleted))
 
 

@@ -55,3 +55,8 @@ def test_percentiles_are_values_that_were_measured() -> None:
     assert counting.percentile(values, 0.5) == 100
     assert counting.percentile(values, 0.99) == 198
     assert counting.percentile([7.0], 0.99) == 7
+
+
+def test_the_writes_to_one_object_are_told_in_order() -> None:
+    log = a_log(an_event(second=1, subresource="status", code=422), an_event(second=2), an_event(name="other"))
+    assert counting.write_words(log, ("ns", "np")) == ["12:00:01.000 status 422", "12:00:02.000 object 200"]
