@@ -41,6 +41,11 @@ class Waiting:
     _ordered: list[Place] = field(default_factory=list)
     _by_uid: dict[str, Place] = field(default_factory=dict)
 
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """All of them, in their order."""
+        return tuple(uid for _, uid in self._ordered)
+
     def add(self, place: Place) -> None:
         """It waits from now on."""
         self.remove(place[1])

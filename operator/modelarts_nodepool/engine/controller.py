@@ -7,6 +7,7 @@ An object that lives is the mirror's, one that is being deleted has a task of it
 import asyncio
 import logging
 from contextlib import suppress
+from datetime import datetime
 
 from modelarts_nodepool.engine.accounts import Accounts
 from modelarts_nodepool.engine.deletion import Deletion
@@ -18,6 +19,7 @@ from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.engine.verifying import Verifying
+from modelarts_nodepool.resource.account import AccountSpec
 from modelarts_nodepool.resource.objects import NodePool
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Controller:
         self._verifying.on_tried = self._accounts.note
         self._ledger = Ledger(tools, self._accounts)
         self._deletions: dict[str, tuple[Deletion, asyncio.Task[None]]] = {}
+        self._terms: dict[str, tuple[str, datetime | None, AccountSpec]] = {}
         self._begun = False
         self._ended = False
         tools.registry.on_node_pool = self._on_node_pool
@@ -152,7 +155,16 @@ class Controller:
             return
         self._verifying.consider(name)
         self._accounts.queue.add(name)
-        for uid in self._tools.registry.of_account.of(name):
+        account = self._tools.registry.accounts.get(name)
+        before = self._terms.pop(name, None)
+        if account is not None:
+            self._terms[name] = (account.metadata.uid, account.metadata.deleted, account.spec)
+        if account is not None and self._terms[name] == before:
+            # Only its status: written every second while objects are deleted, and news to nobody but the budget.
+            uids = self._tools.ongoing.waiting(name)
+        else:
+            uids = tuple(self._tools.registry.of_account.of(name))
+        for uid in uids:
             self._on_node_pool(uid)
 
     def _on_namespace(self, name: str) -> None:

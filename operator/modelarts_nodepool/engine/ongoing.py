@@ -89,6 +89,11 @@ class Ongoing:
         leaving = self._leaving.get(_place(identity), {})
         return frozenset(name for other, name in leaving.items() if other != uid)
 
+    def waiting(self, account: str) -> tuple[str, ...]:
+        """The deletions that only this account's budget holds."""
+        ours = self._accounts.get(account)
+        return ours.waiting.uids if ours else ()
+
     def budget(self, account: Account, uid: str, now: datetime) -> BudgetView:
         """The account's budget as this deletion sees it."""
         known = self._known.get(uid)

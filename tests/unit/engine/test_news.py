@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
+from modelarts_nodepool import metrics
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.controller import Controller
@@ -136,6 +137,13 @@ class Stage:
         self.controller = Controller(tools, Sender(tools, may_send=lambda: True))
         self.registry.take_account(self.server.objects["default"])
 
+    async def tell_account(self, number: int, **parts: Any) -> None:  # noqa: ANN401 - JSON
+        body = self.server.objects["default"]
+        metadata = {**body["metadata"], "resourceVersion": str(number)}
+        self.registry.take_account({**body, "metadata": metadata, **parts})
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
     async def tell(self, builder: NodePoolBuilder) -> None:
         body = builder.body()
         self.server.objects[body["metadata"]["name"]] = body
@@ -148,6 +156,11 @@ class Stage:
         node_pool = self.registry.node_pools[f"uid-of-{name}"]
         found = find_condition(node_pool.status.conditions, ConditionType.READY)
         return (found.status.value, found.reason) if found else ("", "")
+
+
+def passes() -> float:
+    """Over whichever object, since the process began."""
+    return metrics.REGISTRY.get_sample_value("modelarts_nodepool_reconciles_total", {"result": "done"}) or 0.0
 
 
 @pytest.fixture
@@ -188,3 +201,15 @@ async def test_an_object_is_told_at_once_when_an_older_one_appears(stage: Stage)
     assert stage.ready("younger") == ("True", "NodesAvailable")
     await stage.tell(a_node_pool("older").standing_for("shared").created(NOON - timedelta(hours=3)))
     assert stage.ready("younger") == ("False", "DuplicateObject")
+
+
+async def test_an_account_s_new_status_wakes_none_of_its_objects_and_its_new_terms_all(stage: Stage) -> None:
+    await stage.tell(a_node_pool("other"))
+    before = passes()
+    entry = {"uid": "u", "namespace": "ml", "name": "n", "poolName": "pool-a", "nodePoolName": "n", "outcome": "Gone"}
+    await stage.tell_account(500, status={"recentDeletions": [entry]})
+    assert passes() == before
+    assert stage.registry.accounts["default"].status.recent_deletions
+    await stage.tell_account(501, spec={**ACCOUNT.spec, "grants": [{"namespaces": ["none"], "resourcePools": ["*"]}]})
+    assert passes() > before
+    assert stage.ready("other") == ("False", "NotGranted")

@@ -92,6 +92,8 @@ def test_every_question_is_answered_as_if_all_were_gone_through(steps: list[tupl
     ongoing, known = Ongoing(), Known()
     for step in steps:
         apply(ongoing, known, step)
+        held = {key(uid) for uid, facts in known.items() if facts["waits"] and not facts["sent"]}
+        assert set(ongoing.waiting("default")) == held
         for uid in UIDS:
             for resource_pool in ("pool-a", "pool-b"):
                 found = ongoing.leaving(key(uid), identity(resource_pool, uid))
