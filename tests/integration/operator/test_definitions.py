@@ -48,7 +48,8 @@ def served(plane: ControlPlane, cloud: Cloud, operator: OperatorProcess) -> Iter
 
 def install(plane: ControlPlane, *plurals: str) -> None:
     for plural in plurals:
-        plane.kubectl.run("apply", "--server-side", "-f", str(manifest(plural)))
+        # By force: a test before may have changed one by hand.
+        plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(manifest(plural)))
 
 
 def manifest(crd: str) -> Path:
