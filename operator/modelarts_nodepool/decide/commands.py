@@ -5,9 +5,12 @@ They set annotations with a field manager of their own: GitOps tools undo what `
 
 import shlex
 
+from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.names import (
     ACCOUNT_SHORT,
     CONFIRM_ANNOTATION,
+    GROUP,
+    NODE_POOL_PLURAL,
     NODE_POOL_SHORT,
     OVERRIDE_ANNOTATION,
     PAUSED_ANNOTATION,
@@ -19,7 +22,7 @@ from modelarts_nodepool.resource.reasons import OVERRIDABLE, Reason
 _MANAGER = "--field-manager=on-call"
 
 
-def _target(node_pool: NodePool) -> str:
+def _target(node_pool: NodePool | Misfit) -> str:
     return f"-n {shlex.quote(node_pool.metadata.namespace)} {NODE_POOL_SHORT} {shlex.quote(node_pool.metadata.name)}"
 
 
@@ -53,9 +56,24 @@ def override(node_pool: NodePool, reason: Reason) -> str:
     return _annotate(node_pool, f"{OVERRIDE_ANNOTATION}={reasons}@{node_pool.metadata.uid}")
 
 
-def describe(node_pool: NodePool) -> str:
+def describe(node_pool: NodePool | Misfit) -> str:
     """Show the whole object."""
     return f"kubectl describe {_target(node_pool)}"
+
+
+def edit(node_pool: NodePool | Misfit) -> str:
+    """Change the object by hand."""
+    return f"kubectl edit {_target(node_pool)}"
+
+
+def show_definition() -> str:
+    """Show the CRD as it is installed."""
+    return f"kubectl get crd {NODE_POOL_PLURAL}.{GROUP} -o yaml"
+
+
+def apply_definitions() -> str:
+    """Bring the CRDs to the version whose folder this is run in."""
+    return "kubectl apply --server-side -f crds/"
 
 
 def describe_account(node_pool: NodePool) -> str:

@@ -21,7 +21,7 @@ from modelarts_nodepool.decide.guards import (
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.decide.progress import decide_in_effect, decide_reverted, decide_send_failed
 from modelarts_nodepool.decide.proof import Absent, Missing, Unclear, prove_absence
-from modelarts_nodepool.decide.twins import handed_over
+from modelarts_nodepool.decide.twins import handed_over, unreadable
 from modelarts_nodepool.ports import Moment
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.names import is_valid_name
@@ -162,6 +162,7 @@ ROWS: tuple[tuple[str, Row], ...] = (
     ("8", decide_in_effect),
     ("9", decide_reverted),
     ("6, of the DELETE", decide_send_failed),
+    ("9, then 5 once more", unreadable),
     ("10", paused),
     ("11", other_finalizers),
     ("12", definition_terminating),

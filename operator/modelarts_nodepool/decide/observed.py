@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from modelarts_nodepool.decide.budget import BudgetView
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable
 from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
+from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.resource.objects import Account, NodePool
 
@@ -89,6 +90,7 @@ class DeletionObserved:
       run of LISTs up to it that do not show the node pool, None where the newest shows it.
     - `twins`: other objects that stand for the same node pool, granted and with their account.
     - `unplaced_twin`: another that names it, in a namespace of which this process does not know the labels yet.
+    - `unreadable_twin`: another that names it and cannot be read by this version.
     - `leaving`: node pools of the same resource pool whose DELETE may be in effect.
     - `definition`, `namespace`: when the CRD and the namespace were deleted, None where they were not.
     - `budget`: the account's, as this deletion sees it; None without an account.
@@ -113,6 +115,7 @@ class DeletionObserved:
     nodes: Evidence[tuple[CloudNode, ...]] | None = None
     twins: tuple[NodePool, ...] = ()
     unplaced_twin: NodePool | None = None
+    unreadable_twin: Misfit | None = None
     leaving: frozenset[str] = frozenset()
     definition: Evidence[datetime] | None = None
     namespace: Evidence[datetime] | None = None

@@ -35,6 +35,23 @@ def handed_over(observed: DeletionObserved, _: Moment) -> Decision | None:
     return _unplaced(observed) or _among_deleted(observed)
 
 
+def unreadable(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Nobody can say whether an object that this version cannot read goes on with the node pool.
+
+    Behind the proof of absence: what is gone is released all the same. Before every DELETE, not the first alone.
+    """
+    twin = observed.unreadable_twin
+    if twin is None:
+        return None
+    words = (
+        f"{twin.title} names node pool {observed.node_pool_name} as well and cannot be read by this version of the "
+        f"operator ({twin.problem}), so it cannot say whether that object goes on with the node pool; decided by "
+        f"itself once it is readable or gone, see what it needs: {commands.describe(twin)}; or let this object go and "
+        f"keep the node pool: {commands.retain(observed.node_pool)}"
+    )
+    return Hold(Reason.DUPLICATE_OBJECT, words, SOON)
+
+
 def _unplaced(observed: DeletionObserved) -> Decision | None:
     """The watch of namespaces may lag behind that of objects: nothing is decided on a guess."""
     twin = observed.unplaced_twin

@@ -95,7 +95,7 @@ class Accounts:
 
     async def _keep_finalizer(self, account: Account) -> bool:
         """In use from first sight until no object refers to it; whether that took a write (its news comes back)."""
-        is_used = account.metadata.name in self._tools.registry.of_account
+        is_used = self._tools.registry.is_used(account.metadata.name)
         is_marked = ACCOUNT_FINALIZER in account.metadata.finalizers
         if not account.is_terminating and not is_marked:
             patch = patches.build_finalizer_added(account)

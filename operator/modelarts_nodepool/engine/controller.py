@@ -14,6 +14,7 @@ from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.leaks import report_leak
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.mirror import Mirror
+from modelarts_nodepool.engine.misfits import Misfits
 from modelarts_nodepool.engine.news import is_news
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.send import Sender
@@ -26,13 +27,14 @@ logger = logging.getLogger(__name__)
 
 
 class Controller:
-    """Routes changes to the mirror, to deletions, to accounts and to their verification."""
+    """Routes changes to the mirror, to misfits, to deletions, to accounts and to their verification."""
 
     def __init__(self, tools: Tools, sender: Sender) -> None:
         """Registers itself with the registry and the pollers."""
         self._tools = tools
         self._sender = sender
         self._mirror = Mirror(tools)
+        self._misfits = Misfits(tools)
         self._verifying = Verifying(tools)
         self._accounts = Accounts(tools, self._verifying.is_awaited)
         self._verifying.on_tried = self._accounts.note
@@ -57,7 +59,7 @@ class Controller:
         if self._ended:
             return
         self._begun = True
-        for uid in self._tools.registry.node_pools:
+        for uid in (*self._tools.registry.node_pools, *self._tools.registry.misfits):
             self._on_node_pool(uid)
         for name in self._tools.registry.accounts:
             self._verifying.consider(name)
@@ -77,6 +79,7 @@ class Controller:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._mirror.queue.run(), name="mirror")
+                group.create_task(self._misfits.queue.run(), name="misfits")
                 group.create_task(self._accounts.queue.run(), name="accounts")
                 group.create_task(self._verifying.queue.run(), name="verifying")
         finally:
@@ -93,8 +96,12 @@ class Controller:
         if not self._begun:
             return
         node_pool = self._tools.registry.node_pools.get(uid)
+        if uid in self._tools.registry.misfits:
+            self._misfits.queue.add(uid)
+        elif node_pool is None:
+            self._tools.ongoing.forget(uid)
         if node_pool is None or (node_pool.metadata.deleted is not None and not node_pool.is_protected):
-            # Gone, or out of our hands: released, or never protected.
+            # Gone, not to be read, or out of our hands: released, or never protected.
             self._end_deletion(uid)
             self._tools.pollers.leave(uid)
             self._mirror.forget(uid)

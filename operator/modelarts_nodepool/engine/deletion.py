@@ -63,7 +63,9 @@ class Deletion:
         try:
             await self._until_gone()
         finally:
-            self._tools.ongoing.forget(self._uid)
+            if self._uid not in self._tools.registry.misfits:
+                # Of one that cannot be read any more the DELETE may be in effect all the same.
+                self._tools.ongoing.forget(self._uid)
 
     async def _until_gone(self) -> None:
         while True:

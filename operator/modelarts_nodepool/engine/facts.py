@@ -111,6 +111,7 @@ class Facts:
             observed,
             twins=tools.twins(observed.node_pool, identity),
             unplaced_twin=tools.unplaced_twin(observed.node_pool, identity),
+            unreadable_twin=tools.unreadable_twin(observed.node_pool, identity),
             leaving=tools.ongoing.leaving(self.uid, identity) | left_lately(accounts, identity, now),
             budget=tools.ongoing.budget(view.account, self.uid, now),
         )

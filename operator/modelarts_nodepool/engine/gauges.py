@@ -5,7 +5,7 @@ step of the interpreter, which no other thread can come between) and reads value
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 
 from modelarts_nodepool import metrics
@@ -14,6 +14,7 @@ from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.supervisor import Watch
 from modelarts_nodepool.metrics import Sample
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.node_pool import Counts
 from modelarts_nodepool.resource.objects import Account, NodePool
 from modelarts_nodepool.resource.reasons import Reason
@@ -33,6 +34,7 @@ class ObjectState(StrEnum):
     STALE = "stale"  # the cloud has not been seen for too long
     PROGRESSING = "progressing"
     NOT_READY = "not_ready"
+    INVALID = "invalid"  # cannot be read by this version
 
 
 class Gauges:
@@ -47,7 +49,8 @@ class Gauges:
     def samples(self) -> Iterator[Sample]:
         """All of them."""
         node_pools = tuple(self._registry.node_pools.values())
-        yield from _samples_of_objects(node_pools)
+        misfits = tuple(misfit for misfit in tuple(self._registry.misfits.values()) if misfit.is_node_pool)
+        yield from _samples_of_objects(node_pools, misfits)
         yield from _samples_of_nodes(node_pools)
         yield from _samples_of_accounts(tuple(self._registry.accounts.values()))
         for where, count in self._pollers.unreadable().items():
@@ -56,7 +59,7 @@ class Gauges:
         yield metrics.WATCH_AGE, (), self._watch.silence().total_seconds()
 
 
-def _samples_of_objects(node_pools: Iterable[NodePool]) -> Iterator[Sample]:
+def _samples_of_objects(node_pools: Iterable[NodePool], misfits: Collection[Misfit]) -> Iterator[Sample]:
     states, reasons, confirmed = Counter[ObjectState](), Counter[str](), 0
     for node_pool in node_pools:
         state = state_of(node_pool)
@@ -66,6 +69,10 @@ def _samples_of_objects(node_pools: Iterable[NodePool]) -> Iterator[Sample]:
             # What stands in a status may have been written by anybody.
             reasons[held.reason if held and held.reason in _KNOWN_REASONS else _OTHER] += 1
         confirmed += node_pool.metadata.deleted is None and node_pool.confirmation == node_pool.node_pool_name
+    states[ObjectState.INVALID] = len(misfits)
+    held_misfits = sum(misfit.metadata.deleted is not None and misfit.is_protected for misfit in misfits)
+    if held_misfits:
+        reasons[Reason.INVALID_OBJECT.value] += held_misfits
     for state in ObjectState:
         yield metrics.OBJECTS, (state.value,), states[state]
     for reason, count in reasons.items():

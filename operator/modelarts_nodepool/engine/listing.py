@@ -118,7 +118,7 @@ def _node_pools(registry: Registry) -> dict[str, Kept]:
 def _misfits(registry: Registry, *, is_namespaced: bool) -> dict[str, Kept]:
     """Objects that were told but do not have our schema are not missed."""
     return {
-        uid: Kept(metadata.name, metadata.resource_version, seen)
-        for uid, (metadata, seen) in registry.misfits.items()
-        if bool(metadata.namespace) is is_namespaced
+        uid: Kept(misfit.metadata.name, misfit.metadata.resource_version, misfit.seen)
+        for uid, misfit in registry.misfits.items()
+        if misfit.is_node_pool is is_namespaced
     }

@@ -7,15 +7,15 @@ and watch events cross, and a watch that was cut off tells again what is long ov
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 
 from modelarts_nodepool.engine.index import Index
 from modelarts_nodepool.ports import Clock
+from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.node_pool import DeletionPolicy
-from modelarts_nodepool.resource.objects import Account, Metadata, Namespace, NodePool
+from modelarts_nodepool.resource.objects import Account, Namespace, NodePool
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,8 @@ class Registry:
 
     `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid. `deletion_told`
     are those whose deletion was told in order, by a watch or a complete LIST: every object that was there before it
-    is known, too. What an answer to a write of ours tells may be ahead of all others.
+    is known, too. What an answer to a write of ours tells may be ahead of all others. `misfits` are objects and
+    accounts that cannot be read, by uid: an object is there or in `node_pools`, never in both.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -44,7 +45,7 @@ class Registry:
         self.reconcile_seen: dict[str, tuple[str, float]] = {}
         self.retain_seen: set[str] = set()
         self.deletion_told: set[str] = set()
-        self.misfits: dict[str, tuple[Metadata, float]] = {}
+        self.misfits: dict[str, Misfit] = {}
         self._gone: dict[str, None] = {}
         self.of_account: Index[str] = Index()
         self.of_node_pool: Index[tuple[str, str, str]] = Index()
@@ -81,13 +82,14 @@ class Registry:
         if uid in self._gone:
             return None
         known = self.node_pools.get(uid)
-        if known is not None and _is_not_newer(version, known.metadata.resource_version):
+        newest = known or self.misfits.get(uid)
+        if newest is not None and _is_not_newer(version, newest.metadata.resource_version):
             # Every write of ours comes back twice, and reading it costs more than all else that is done with it.
             return known
         try:
             node_pool = NodePool.from_body(body)
         except (ValidationError, KeyError, ValueError) as error:
-            self._complain(body, error)
+            self._take_misfit(body, error)
             return None
         self.misfits.pop(uid, None)
         self._note(node_pool)
@@ -99,19 +101,16 @@ class Registry:
     def drop_node_pool(self, uid: str) -> None:
         """The object is gone from the cluster, for good: no uid is given twice."""
         self._note_gone(uid)
-        self.misfits.pop(uid, None)
-        node_pool = self.node_pools.pop(uid, None)
-        if node_pool is None:
-            # One without our schema may have been told to be deleted all the same.
-            self.deletion_told.discard(uid)
+        # One that cannot be read at all may have been told to be deleted all the same.
+        self.deletion_told.discard(uid)
+        misfit, node_pool = self.misfits.pop(uid, None), self._take_out(uid)
+        if misfit is None and node_pool is None:
             return
-        self.of_account.remove(node_pool.spec.account_ref.name, uid)
-        self.of_node_pool.remove(twin_key(node_pool), uid)
         for memory in (self.first_seen, self.deletion_seen, self.reconcile_seen):
             memory.pop(uid, None)
-        self.on_vanished(node_pool)
+        if node_pool is not None:
+            self.on_vanished(node_pool)
         self.retain_seen.discard(uid)
-        self.deletion_told.discard(uid)
         self.on_node_pool(uid)
 
     def is_gone(self, uid: str) -> bool:
@@ -123,7 +122,7 @@ class Registry:
         try:
             account = Account.from_body(body)
         except (ValidationError, KeyError, ValueError) as error:
-            self._complain(body, error)
+            self._take_misfit(body, error)
             return None
         name = account.metadata.name
         known = self.accounts.get(name)
@@ -186,6 +185,19 @@ class Registry:
         """The objects that name this node pool by this account."""
         return [self.node_pools[uid] for uid in self.of_node_pool.of((account, resource_pool, node_pool))]
 
+    def is_used(self, account: str) -> bool:
+        """Whether an object names the account, be it one that cannot be read."""
+        return account in self.of_account or any(
+            misfit.is_node_pool and misfit.account == account for misfit in self.misfits.values()
+        )
+
+    def _take_out(self, uid: str) -> NodePool | None:
+        node_pool = self.node_pools.pop(uid, None)
+        if node_pool is not None:
+            self.of_account.remove(node_pool.spec.account_ref.name, uid)
+            self.of_node_pool.remove(twin_key(node_pool), uid)
+        return node_pool
+
     def _note_gone(self, uid: str) -> None:
         self._gone[uid] = None
         if len(self._gone) > GONE_REMEMBERED:
@@ -205,21 +217,34 @@ class Registry:
         if asked is not None and self.reconcile_seen.get(metadata.uid, ("", 0.0))[0] != asked:
             self.reconcile_seen[metadata.uid] = (asked, now)
 
-    def _complain(self, body: Mapping[str, Any], error: Exception) -> None:
-        metadata = body.get("metadata") or {}
-        with suppress(KeyError, ValueError):
-            # The sweep is to know that it was told, though it is left alone.
-            misfit = Metadata.from_body(body)
-            self.misfits[misfit.uid] = (misfit, self._clock.monotonic())
-        logger.error(
-            "an object does not have the schema of this operator and is left alone; "
-            "bring the CRDs up to date: kubectl apply -f crds/",
-            extra={
-                "object": f"{metadata.get('namespace', '')}/{metadata.get('name', '')}",
-                "uid": metadata.get("uid"),
-                "error": type(error).__name__,
-            },
-        )
+    def _take_misfit(self, body: Mapping[str, Any], error: Exception) -> None:
+        """Put aside: what was known of it before is no longer so."""
+        try:
+            misfit = Misfit.from_body(body, error, self._clock.monotonic())
+        except (KeyError, ValueError):
+            logger.exception("an object whose metadata cannot be read is left alone")
+            return
+        uid, version = misfit.metadata.uid, misfit.metadata.resource_version
+        before = self.misfits.get(uid)
+        if uid in self._gone or (before is not None and is_older(version, before.metadata.resource_version)):
+            return
+        self.misfits[uid] = misfit
+        if before is None or before.problem != misfit.problem:
+            _complain(misfit)
+        if misfit.is_node_pool:
+            self._take_out(uid)
+            self.on_node_pool(uid)
+
+
+def _complain(misfit: Misfit) -> None:
+    names = misfit.pool_name is not None and misfit.node_pool_name is not None
+    logger.error(
+        "an object cannot be read by this version of the operator and is left alone%s: %s; "
+        "compare the versions: modelarts-nodepool doctor",
+        "" if names or not misfit.is_node_pool else "; not even which node pool it names, so it holds no other",
+        misfit.problem,
+        extra={"object": misfit.title, "uid": misfit.metadata.uid},
+    )
 
 
 def _is_not_newer(one: str, other: str) -> bool:

@@ -17,8 +17,9 @@ from modelarts_nodepool.kube import patches, paths
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.ports import Clock, Cluster, Moment
 from modelarts_nodepool.resource.account import AccountSpec
+from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.node_pool import Identity, NodePoolStatus
-from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.objects import Account, NodePool
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +46,7 @@ class Tools:
         account = self.registry.accounts.get(node_pool.spec.account_ref.name)
         if account is None:
             return None
-        namespace = self.registry.namespaces.get(node_pool.metadata.namespace)
-        labels = dict(namespace.labels) if namespace else {}
-        granted = any(
-            grant.allows(node_pool.metadata.namespace, labels, node_pool.spec.pool_name)
-            for grant in account.spec.grants
-        )
+        granted = self._is_granted(account, node_pool.metadata.namespace, node_pool.spec.pool_name)
         return AccountView(account=account, is_granted=granted, identity=identity_of(account.spec, node_pool))
 
     def twins(self, node_pool: NodePool, identity: Identity) -> tuple[NodePool, ...]:
@@ -75,6 +71,32 @@ class Tools:
                 return twin
         return None
 
+    def unreadable_twin(self, node_pool: NodePool, identity: Identity) -> Misfit | None:
+        """Another object that names the same node pool and cannot be read: nobody knows what it stands for.
+
+        Whoever may not be granted it, as far as is known, or is being deleted without our finalizer, is none.
+        """
+        for misfit in self.registry.misfits.values():
+            named = (misfit.pool_name, misfit.node_pool_name)
+            is_other = misfit.metadata.uid != node_pool.metadata.uid
+            if not is_other or not misfit.is_in_our_hands or named != (identity.pool_name, identity.node_pool_name):
+                continue
+            account = self.registry.accounts.get(misfit.account or "")
+            if account is None or self._may_name(account, misfit, identity):
+                return misfit
+        return None
+
+    def _may_name(self, account: Account, misfit: Misfit, identity: Identity) -> bool:
+        if (account.spec.region, account.spec.project_id) != (identity.region, identity.project_id):
+            return False
+        namespace = misfit.metadata.namespace
+        return namespace not in self.registry.namespaces or self._is_granted(account, namespace, identity.pool_name)
+
+    def _is_granted(self, account: Account, namespace: str, resource_pool: str) -> bool:
+        known = self.registry.namespaces.get(namespace)
+        labels = dict(known.labels) if known else {}
+        return any(grant.allows(namespace, labels, resource_pool) for grant in account.spec.grants)
+
     def _naming(self, node_pool: NodePool, identity: Identity) -> Iterator[NodePool]:
         """Other objects whose spec and account name the same node pool: the same URL, in whatever workspace."""
         for name, account in self.registry.accounts.items():
@@ -98,15 +120,15 @@ class Tools:
         logger.info("protected: the finalizer is on the object", extra=log_fields(node_pool))
         return self.registry.take_node_pool(body)
 
-    async def refresh(self, node_pool: NodePool) -> None:
+    async def refresh(self, node_pool: NodePool | Misfit) -> None:
         """Read the object again after a refused write. Raises errors.ClusterError."""
         try:
             body = await self.cluster.get(paths.path_of(node_pool))
         except ObjectGone:
             self.registry.drop_node_pool(node_pool.metadata.uid)
             return
-        found = self.registry.take_node_pool(body)
-        if found is not None and found.metadata.uid != node_pool.metadata.uid:
+        self.registry.take_node_pool(body)
+        if body["metadata"]["uid"] != node_pool.metadata.uid:
             self.registry.drop_node_pool(node_pool.metadata.uid)
 
 

@@ -21,6 +21,7 @@ from modelarts_nodepool.errors import ClusterError
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Cluster
+from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.names import ACCOUNT_KIND, API_VERSION, NODE_POOL_KIND
 from modelarts_nodepool.resource.objects import Account, NodePool
 
@@ -53,11 +54,11 @@ class Reference:
     api_version: str = API_VERSION
 
     @classmethod
-    def to(cls, thing: "NodePool | Account | Reference") -> "Reference":
+    def to(cls, thing: "NodePool | Misfit | Account | Reference") -> "Reference":
         """A reference to an object in hand."""
         if isinstance(thing, Reference):
             return thing
-        kind = NODE_POOL_KIND if isinstance(thing, NodePool) else ACCOUNT_KIND
+        kind = ACCOUNT_KIND if isinstance(thing, Account) else NODE_POOL_KIND
         return cls(kind, thing.metadata.name, thing.metadata.namespace, thing.metadata.uid)
 
 
@@ -83,7 +84,9 @@ class EventRecorder:
         self.dropped = 0
         self.posted = 0
 
-    def record(self, thing: NodePool | Account | Reference, type_: EventType, reason: str, message: str) -> None:
+    def record(
+        self, thing: NodePool | Misfit | Account | Reference, type_: EventType, reason: str, message: str
+    ) -> None:
         """Queue an Event about an object. Never waits, never raises."""
         if len(self._queue) >= self._longest:
             self.dropped += 1

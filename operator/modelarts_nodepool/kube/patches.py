@@ -5,9 +5,12 @@ created again under the same name nor one that has changed since: the answer is 
 Nothing but status and our own finalizer is ever touched.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from modelarts_nodepool.resource.account import AccountStatus
+from modelarts_nodepool.resource.conditions import Condition
+from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
 from modelarts_nodepool.resource.node_pool import NodePoolStatus
 from modelarts_nodepool.resource.objects import Account, Metadata, NodePool
@@ -43,6 +46,19 @@ def build_finalizer_removed(thing: NodePool | Account) -> Patch:
 def build_status(thing: NodePool | Account, status: NodePoolStatus | AccountStatus) -> Patch:
     """Replaces the whole status; for the status subresource."""
     return [*_tests(thing.metadata), {"op": "add", "path": "/status", "value": status.to_wire()}]
+
+
+def build_conditions(misfit: Misfit, conditions: Iterable[Condition]) -> Patch:
+    """Replaces conditions and observedGeneration alone, whatever else the status holds; for the status subresource."""
+    parts = {
+        "observedGeneration": misfit.metadata.generation,
+        "conditions": [condition.to_wire() for condition in conditions],
+    }
+    if not misfit.has_status:
+        return [*_tests(misfit.metadata), {"op": "add", "path": "/status", "value": parts}]
+    # `add` replaces a member that is there.
+    written = [{"op": "add", "path": f"/status/{name}", "value": value} for name, value in parts.items()]
+    return [*_tests(misfit.metadata), *written]
 
 
 def _tests(metadata: Metadata) -> Patch:

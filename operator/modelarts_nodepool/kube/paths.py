@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.names import (
     ACCOUNT_PLURAL,
     API_VERSION,
@@ -45,14 +46,14 @@ def account_status(name: str) -> str:
     return f"{account(name)}/status"
 
 
-def path_of(thing: NodePool | Account) -> str:
-    """The path of an object in hand."""
-    if isinstance(thing, NodePool):
-        return node_pool(thing.metadata.namespace, thing.metadata.name)
-    return account(thing.metadata.name)
+def path_of(thing: NodePool | Misfit | Account) -> str:
+    """The path of an object in hand; a misfit is a node pool object that cannot be read."""
+    if isinstance(thing, Account):
+        return account(thing.metadata.name)
+    return node_pool(thing.metadata.namespace, thing.metadata.name)
 
 
-def status_path_of(thing: NodePool | Account) -> str:
+def status_path_of(thing: NodePool | Misfit | Account) -> str:
     """The status subresource of an object in hand."""
     return f"{path_of(thing)}/status"
 

@@ -26,6 +26,7 @@ from modelarts_nodepool.resource.node_pool import (
 from modelarts_nodepool.resource.objects import NodePool
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, PROJECT, RESOURCE_POOL, a_node_pool, an_account
+from tests.support.misfits import a_misfit
 from tests.unit.decide.situations import MONOTONIC, a_deleted_object, a_deletion, an_observation
 
 # How often a property is tried: enough to find what was planted, quick enough for every run of the unit tests.
@@ -242,6 +243,7 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "namespace": looks(st.none() | moments),
     "twins": st.lists(twins, max_size=2, unique_by=lambda twin: twin.metadata.uid).map(tuple),
     "unplaced_twin": st.none() | twins,
+    "unreadable_twin": st.sampled_from([None, a_misfit("renamed", deletionPolicy="Archive")]),
     "leaving": st.sampled_from([frozenset(), frozenset({"other"})]),
     "budget": st.none() | budgets,
 }

@@ -9,6 +9,7 @@ from modelarts_nodepool.ports import Billing, CloudNode
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_listing, a_node_pool, an_account, an_unreadable_node_pool
+from tests.support.misfits import a_misfit
 from tests.unit.decide.situations import (
     HOUR,
     MINUTE,
@@ -143,6 +144,12 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         Hold,
         Reason.DELETION_REVERTED,
         f"none of its 2 nodes is being deleted; sent again 30 min after that was first seen, or at once: {LOOK_AGAIN}",
+    ),
+    "9-unreadable-twin": (
+        a_deletion(DELETED.paused(), unreadable_twin=a_misfit("renamed", deletionPolicy="Archive")),
+        Hold,
+        Reason.DUPLICATE_OBJECT,
+        "ml/renamed names node pool training-a as well and cannot be read by this version of the operator",
     ),
     "10-paused": (
         a_deletion(DELETED.paused()),

@@ -195,6 +195,7 @@ def may_send(observed: DeletionObserved) -> bool:
         and (is_confirmed(observed) or not is_confirmation_asked_for(observed))
         and (is_another_node_pool_left(observed) or is_overridden(observed, "LastNodePool"))
         and is_a_slot_free(observed)
+        and observed.unreadable_twin is None
         and not (record_is_clean(observed) and (heirs(observed) or observed.unplaced_twin is not None))
     )
 

@@ -17,6 +17,7 @@ from modelarts_nodepool.resource.node_pool import DeletionRecord, SendOutcome
 from tests.support.builders import NOON, NodePoolBuilder, a_cloud_node_pool, a_listing, a_node_pool, an_account
 from tests.support.clouds import NodePoolCloud, a_clouds
 from tests.support.engine import build_tools
+from tests.support.misfits import a_misfit_body
 from tests.unit.engine.test_send import NOW, ApplyingCluster, StandingClock
 
 DELETED = a_node_pool().finalized().pinned().being_deleted()
@@ -153,3 +154,12 @@ async def test_of_a_deletion_that_is_sent_again_for_years_the_newest_sent_times_
         observed = facts.observe(desk.registry.node_pools[facts.uid])
         assert observed.sent_seen is not None
     assert len(facts.sent_seen) == SENT_REMEMBERED
+
+
+async def test_another_object_that_cannot_be_read_is_told(desk: Desk) -> None:
+    facts = desk.takes(DELETED)
+    assert desk.observes(facts).unreadable_twin is None
+    desk.registry.take_node_pool(a_misfit_body(a_node_pool("renamed").standing_for("training-a"), deletionPolicy="X"))
+    unreadable = desk.observes(facts).unreadable_twin
+    assert unreadable is not None
+    assert unreadable.metadata.name == "renamed"

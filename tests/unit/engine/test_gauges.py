@@ -25,6 +25,7 @@ from tests.support.builders import (
     an_unreadable_node_pool,
 )
 from tests.support.clouds import SecretKeeper, a_clouds
+from tests.support.misfits import a_misfit_body
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 READY, STALLED = ConditionType.READY, ConditionType.STALLED
@@ -111,6 +112,16 @@ def test_a_held_deletion_is_counted_by_its_reason_and_a_reason_of_nobody_is_othe
         body = saying(a_node_pool().finalized().being_deleted(), (BLOCKED, TRUE), reason=reason).body()
         registry.take_node_pool(body | {"metadata": body["metadata"] | {"uid": f"u{number}", "name": f"n{number}"}})
     assert values(gauges, metrics.DELETION_BLOCKED) == {("LastNodePool",): 2, ("Other",): 1}
+
+
+def test_what_cannot_be_read_is_invalid_and_its_deletion_held(gauges: Gauges, registry: Registry) -> None:
+    strange = (a_node_pool("a"), a_node_pool("b").finalized().being_deleted(), a_node_pool("c").being_deleted())
+    for builder in strange:
+        registry.take_node_pool(a_misfit_body(builder, deletionPolicy="Archive"))
+    account = an_account().body()
+    registry.take_account({**account, "spec": {}})
+    assert values(gauges, metrics.OBJECTS)["invalid",] == 3
+    assert values(gauges, metrics.DELETION_BLOCKED) == {("InvalidObject",): 1}
 
 
 def test_nodes_are_summed_by_resource_pool_and_a_node_pool_with_two_objects_counts_once(

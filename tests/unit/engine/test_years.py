@@ -82,6 +82,7 @@ def test_what_does_not_have_our_schema_is_forgotten_when_it_goes() -> None:
     registry = Registry(HandClock())
     for number in range(FEW):
         metadata = {"name": "broken", "uid": f"uid-{number}", "resourceVersion": "1"}
+        metadata |= {"creationTimestamp": "2026-01-02T12:00:00Z"} if number % 2 else {}
         registry.take_account({"metadata": metadata, "spec": {}})
         registry.drop_account("broken", metadata["uid"])
         deleted = {**metadata, "namespace": "ml", "uid": f"np-{number}", "deletionTimestamp": "2026-01-02T12:00:00Z"}

@@ -1,0 +1,106 @@
+"""What is said about an object that cannot be read, and that it holds others of its node pool."""
+
+from datetime import timedelta
+
+import pytest
+
+from modelarts_nodepool.decide.decision import Hold, Release, Send
+from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.decide.misfit import decide_misfit_conditions
+from modelarts_nodepool.resource.misfit import Misfit
+from modelarts_nodepool.resource.reasons import Reason
+from tests.support.builders import NOON, NodePoolBuilder, a_node_pool
+from tests.support.misfits import a_misfit, a_misfit_body, read
+from tests.unit.decide.deletion_rows import ABSENT, DELETED, RETAIN
+from tests.unit.decide.situations import HOUR, MINUTE, NOW, a_deletion, listed, refused, sent
+
+LIVING = a_node_pool().finalized().of_generation(3)
+DELETING = LIVING.being_deleted()
+
+
+def a_strange(builder: NodePoolBuilder) -> Misfit:
+    return read(a_misfit_body(builder, deletionPolicy="Archive"))
+
+
+def said(misfit: Misfit) -> list[tuple[str, str, str]]:
+    return [(each.type, each.status, each.reason) for each in decide_misfit_conditions(misfit, NOON)]
+
+
+@pytest.mark.parametrize(
+    ("builder", "conditions", "words"),
+    [
+        (
+            LIVING,
+            [("Stalled", "True", "InvalidObject"), ("Ready", "False", "InvalidObject")],
+            "once deleted the object is held, its node pool neither deleted nor released",
+        ),
+        (
+            a_node_pool(),
+            [("Stalled", "True", "InvalidObject"), ("Ready", "False", "InvalidObject")],
+            "it is not protected: deleting the object would leave its node pool in the cloud",
+        ),
+        (
+            DELETING,
+            [
+                ("Reconciling", "True", "DeletionBlocked"),
+                ("Ready", "False", "DeletionBlocked"),
+                ("DeletionBlocked", "True", "InvalidObject"),
+            ],
+            "it neither deletes the node pool nor releases the object",
+        ),
+    ],
+    ids=["living", "living and not protected", "being deleted"],
+)
+def test_it_says_what_cannot_be_read_what_is_not_done_and_what_to_do(
+    builder: NodePoolBuilder, conditions: list[tuple[str, str, str]], words: str
+) -> None:
+    misfit = a_strange(builder)
+    assert said(misfit) == conditions
+    for each in decide_misfit_conditions(misfit, NOON):
+        assert each.observed_generation == misfit.metadata.generation
+        assert words in each.message
+        for part in (
+            "(spec.deletionPolicy: Input should be 'Delete' or 'Retain')",
+            "modelarts-nodepool doctor;",
+            "kubectl get crd modelartsnodepools.modelarts.huaweicloud.com -o yaml;",
+            "kubectl apply --server-side -f crds/;",
+        ):
+            assert part in each.message
+        assert each.message.endswith("kubectl edit -n ml manp training-a")
+
+
+def test_the_time_of_a_transition_stays_until_there_is_one() -> None:
+    first = decide_misfit_conditions(a_strange(LIVING), NOON)
+    again = a_strange(LIVING.saying(*first))
+    assert decide_misfit_conditions(again, NOON + HOUR) == first
+    deleted = decide_misfit_conditions(a_strange(DELETING.saying(*first)), NOON + HOUR)
+    assert {each.type: each.last_transition_time - NOON for each in deleted} == {
+        "Reconciling": HOUR,
+        "Ready": timedelta(),
+        "DeletionBlocked": HOUR,
+    }
+
+
+@pytest.mark.parametrize("record", [None, sent(3 * HOUR), refused(6 * MINUTE)], ids=["new", "sent", "refused"])
+def test_nothing_is_sent_while_an_object_of_the_node_pool_cannot_be_read(record: object) -> None:
+    parts = {} if record is None else {"record": record, "listing": listed(available=2)}
+    twin = a_misfit("renamed", deletionPolicy="Archive")
+    decision = decide_deletion(a_deletion(unreadable_twin=twin, **parts), NOW)
+    assert not isinstance(decision, Send | Release)
+    if record is None:
+        assert isinstance(decision, Hold)
+        assert decision.reason is Reason.DUPLICATE_OBJECT
+        assert "ml/renamed names node pool training-a as well and cannot be read" in decision.message
+        assert "kubectl describe -n ml manp renamed;" in decision.message
+        assert decision.message.endswith(RETAIN)
+
+
+def test_what_is_proven_gone_is_released_although_an_object_of_it_cannot_be_read() -> None:
+    decision = decide_deletion(a_deletion(**ABSENT, unreadable_twin=a_misfit(deletionPolicy="Archive")), NOW)
+    assert isinstance(decision, Release)
+    assert decision.reason is Reason.ALREADY_GONE
+
+
+def test_retain_lets_an_object_go_whoever_else_cannot_be_read() -> None:
+    observed = a_deletion(DELETED.retained(), unreadable_twin=a_misfit(deletionPolicy="Archive"))
+    assert isinstance(decide_deletion(observed, NOW), Release)
