@@ -15,10 +15,10 @@ ARGS ?=
 # A virtual environment does not survive being moved: its commands begin with its old path.
 MOVED := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] || echo moved)
 
-.PHONY: help setup demo test test-unit storm bench soak check generate format lock transcript image clean moved
+.PHONY: help setup demo test test-unit storm bench soak tools check check-code check-deploy generate format lock transcript image clean moved
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv/ with the command modelarts-nodepool and all that development needs
 	@echo "Ready: $(BIN)/modelarts-nodepool"
@@ -58,12 +58,14 @@ $(READY): requirements/dev.txt pyproject.toml $(MOVED)
 demo: $(READY) ## Show everything at once on this machine; leaves nothing behind
 	@$(BIN)/modelarts-nodepool demo $(ARGS)
 
-test: $(READY) ## Run all tests, those on a real Kubernetes control plane included
+test: tools ## Run all tests, those on a real Kubernetes control plane included
+	$(BIN)/pytest $(ARGS)
+
+tools: $(READY) ## Get the control plane's binaries, helm and Prometheus into the cache
 	@echo "Making sure that the control plane's binaries are here"
 	@$(BIN)/python -m modelarts_nodepool.lab.controlplane binaries
 	@echo "Making sure that helm and Prometheus are here"
 	@$(BIN)/python -m modelarts_nodepool.lab.toolbox
-	$(BIN)/pytest $(ARGS)
 
 test-unit: $(READY) ## Run the tests that need neither a socket nor a control plane
 	$(BIN)/pytest tests/unit $(ARGS)
@@ -77,7 +79,10 @@ bench: $(READY) ## Measure time, writes, calls, CPU and memory: make bench SIZES
 soak: $(READY) ## Churn with faults and see that nothing grows: make soak MINUTES=30
 	@$(BIN)/python -m bench soak $(if $(MINUTES),--minutes $(MINUTES))
 
-check: generate ## Generate, lint, check types and layers; fail when that leaves a difference to commit
+check: check-code check-deploy ## Check the code, and what is shipped
+	@echo "All checks passed."
+
+check-code: generate ## Generate, lint, check types and layers; fail when that leaves a difference to commit
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -88,7 +93,12 @@ check: generate ## Generate, lint, check types and layers; fail when that leaves
 	  echo "Commit them. What says so in its first line is generated: commit it as it is, never edit it."; \
 	  exit 1; \
 	fi
-	@echo "All checks passed."
+
+SHIPPED := $(addprefix tests/integration/,test_samples.py deploy/test_chart.py deploy/test_kustomize.py \
+  deploy/test_monitoring.py deploy/test_install.py::test_the_api_server_takes_every_object_strictly_and_without_a_warning)
+
+check-deploy: tools ## Lint the chart, try the alerts with promtool and every manifest on a real API server
+	$(BIN)/pytest -q $(SHIPPED)
 
 generate: $(READY) ## Write what is generated: crds/, docs/spec/, tests, copies in deploy/
 	$(BIN)/python -m modelarts_nodepool.resource.generate
