@@ -248,14 +248,18 @@ def heirs(observed: DeletionObserved) -> list[str]:
         theirs = twin.metadata
         is_ours = "modelarts.huaweicloud.com/node-pool" in theirs.finalizers
         is_older = (theirs.created, theirs.uid) < (mine.created, mine.uid)
-        has_sent = twin.status.deletion is not None and twin.status.deletion.sent_time is not None
         deletes = is_ours and twin.spec.deletion_policy.value == "Delete"
-        if theirs.deleted is None or (deletes and (has_sent or is_older)):
+        if theirs.deleted is None or (deletes and (has_sent(twin) or is_older)):
             found.append(theirs.uid)
     return found
 
 
 def is_an_heir_that_acts(heir: NodePool) -> bool:
     """It lives, or its DELETE is written down: two that are deleted never hand over to each other."""
-    record = heir.status.deletion
-    return heir.metadata.deleted is None or (record is not None and record.sent_time is not None)
+    return heir.metadata.deleted is None or has_sent(heir)
+
+
+def has_sent(twin: NodePool) -> bool:
+    """Its own DELETE is written down: one from more than an hour before it was created came out of a backup."""
+    sent = twin.status.deletion.sent_time if twin.status.deletion is not None else None
+    return sent is not None and twin.metadata.created - sent <= timedelta(hours=1)
