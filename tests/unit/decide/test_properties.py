@@ -14,18 +14,29 @@ from hypothesis import strategies as st
 from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
-from tests.support.builders import NOON
+from tests.support.builders import NOON, a_node_pool
 from tests.unit.decide.arbitrary import PARTS, deletions, thorough, usual
 from tests.unit.decide.oracles import heirs, is_an_heir_that_acts, is_proven_gone, may_send, record_is_clean
-from tests.unit.decide.situations import MONOTONIC, NOW, a_deletion
+from tests.unit.decide.situations import HOUR, MINUTE, MONOTONIC, NOW, a_deletion, sent
 
 PROVEN = {"Gone", "AlreadyGone"}
 RETAINED = {"Retained", "RetainedAfterSend", "Orphaned"}
 FIELD_OF = {"NODE_POOL": "shown"}
+# Deleted too, younger, and with the record of a DELETE from long before it was created.
+RESTORED = (
+    a_node_pool("renamed", "team")
+    .standing_for("training-a")
+    .created(NOON - MINUTE)
+    .finalized()
+    .being_deleted()
+    .recording(sent(3 * HOUR))
+    .build()
+)
 
 
 @given(deletions())
 @example(a_deletion())
+@example(a_deletion(twins=(RESTORED,)))
 @thorough
 def test_no_input_releases_without_proof_and_none_sends_without_every_guard(observed: DeletionObserved) -> None:
     decision = decide_deletion(observed, NOW)
