@@ -57,7 +57,7 @@ cli.add_command(doctor)
 cli.add_command(inventory)
 
 
-@cli.command()
+@cli.command(short_help="Run the operator until SIGTERM or Ctrl-C.")
 @options.operator_namespace
 @options.endpoints
 @options.ca_bundle
@@ -179,7 +179,7 @@ def _serve(settings: Settings) -> None:
     asyncio.run(app.run(settings))
 
 
-@cli.command("uninstall-check")
+@cli.command("uninstall-check", short_help="Say whether the operator may be uninstalled.")
 @options.kubeconfig
 def uninstall_check(kubeconfig: str | None) -> None:
     """Say whether the operator may be uninstalled; exit code 1 while objects need it.

@@ -32,7 +32,7 @@ def _service_account(
     return options.check_namespace("--service-account", namespace), name
 
 
-@click.command()
+@click.command(short_help="Check what the operator needs, with remedies.")
 @options.reaching_a_cluster
 @options.accounts
 @click.option(

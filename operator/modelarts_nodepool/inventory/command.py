@@ -16,7 +16,7 @@ _FAILED = 1
 _YAML = "yaml"
 
 
-@click.command()
+@click.command(short_help="Hold cloud against cluster; adopt node pools.")
 @options.reaching_a_cluster
 @options.accounts
 @click.option(

@@ -21,7 +21,7 @@ from modelarts_nodepool.lab.demo.screen import WIDTH, Screen
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 
-@click.command()
+@click.command(short_help="Show it all on this machine, within a minute.")
 @click.option(
     "--keep", is_flag=True, help="Leave everything running at the end, print how to use it, and stop on Ctrl-C."
 )
