@@ -27,7 +27,7 @@ MANY: World = {
     "pool-e0a7": ("0", {}),
     "pool-y9d1": ("1", {"reserved-a": {"available": 2}, "training-b": {"available": 2}}),
 }
-SHORT_SECONDS, LONG_SECONDS = 2, 3600
+SHORT_SECONDS, WATCHED_SECONDS, LONG_SECONDS = 2, 8, 3600
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,11 @@ def before_the_key(now: Situation) -> None:
 
 
 def one_more_is_held(now: Situation) -> None:
-    """Beside the object that the page about installing has made, one whose deletion is held."""
+    """Beside the object that the page about installing has made, one whose deletion is held.
+
+    What is deleted takes long enough for the commands that look at it meanwhile.
+    """
+    now.cloud.change({"timings": {"deleteSeconds": WATCHED_SECONDS}})
     now.creates("yearly-d", resource_pool="pool-y")
     now.deletes("yearly-d")
 

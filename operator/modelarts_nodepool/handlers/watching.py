@@ -81,7 +81,7 @@ async def _end(roots: Collection[asyncio.Task[Any]]) -> None:
 def close(loop: asyncio.AbstractEventLoop) -> None:
     """Close a loop in which nothing runs any more. What kopf's streams complain of then is nobody's concern."""
     loop.set_exception_handler(
-        lambda _, context: logger.debug("kopf's end: %s", context["message"], exc_info=context.get("exception"))
+        lambda _, context: logger.debug("kopf's end: %s: %r", context["message"], context.get("exception"))
     )
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()

@@ -91,7 +91,7 @@ def test_a_person_goes_from_nothing_to_a_deleted_node_pool(reader: Reader, situa
     SITUATIONS[DELETE](situation)
     for command, run in commands_to_run(DELETE):
         reader.run(command, run)
-    assert situation.paths() == []
+    assert eventually(lambda: situation.paths() == []), situation.paths()
     assert set(situation.cloud.state_of("pool-3f2c")) == {"training-b"}
     # The other one was held, and let go with its node pool kept, as the page says.
     assert set(situation.cloud.state_of("pool-y")) == {"yearly-d"}
