@@ -24,6 +24,7 @@ from modelarts_nodepool.resource.names import (
 )
 
 NOTE = "storm.example.com/note"
+EMPTIED_EVERY_SECONDS = 0.2
 
 
 class Acting:
@@ -46,6 +47,7 @@ class Acting:
         self._journal = journal
         self._turn = dict.fromkeys(plan.secrets, 0)
         self._rotating = {account: asyncio.Lock() for account in plan.secrets}
+        self._emptying = asyncio.Lock()
         self._created = {planned.title: asyncio.Event() for planned in plan.objects if planned.is_late}
         self._verbs: Mapping[Verb, Callable[[Happening], Coroutine[Any, Any, None]]] = {
             Verb.CREATE: self._create,
@@ -99,7 +101,18 @@ class Acting:
             if planned.namespace == happening.target:
                 self._journal.deletion_asked[planned.title] = time.time()
                 self._journal.note(planned.title, f"deletion of namespace {happening.target} asked for")
-        await self._api.delete(f"{NAMESPACES}/{happening.target}")
+        # Kubernetes ends a namespace and leaves its objects where they are, for good, when the API server does not
+        # list their kind at that moment, as right after its start. That is not what is looked for here.
+        async with self._emptying:
+            await self._api.delete(f"{NAMESPACES}/{happening.target}")
+            while not await self._is_emptied(happening.target):  # noqa: ASYNC110 - nobody could set an event
+                await asyncio.sleep(EMPTIED_EVERY_SECONDS)
+
+    async def _is_emptied(self, namespace: str) -> bool:
+        """Whether each object in it is being deleted, or gone."""
+        return all(
+            found["metadata"].get("deletionTimestamp") for found in await self._api.items(node_pool_path(namespace))
+        )
 
     async def _retain(self, happening: Happening) -> None:
         planned = self._plan.find(happening.target)
@@ -168,9 +181,10 @@ class Acting:
             await self._api.merge(path, {"data": encode_key((new, secret))})
 
     async def _restart_api(self, happening: Happening) -> None:
-        self._journal.note("kube-apiserver", f"killed, down for {happening.details['down']} s")
-        await self._plane.restart_apiserver(happening.details["down"])
-        self._journal.note("kube-apiserver", "serves again")
+        async with self._emptying:
+            self._journal.note("kube-apiserver", f"killed, down for {happening.details['down']} s")
+            await self._plane.restart_apiserver(happening.details["down"])
+            self._journal.note("kube-apiserver", "serves again")
 
     async def _kill(self, happening: Happening) -> None:
         operator = self._operator(happening)
