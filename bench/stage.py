@@ -15,7 +15,7 @@ from bench.api import ACCOUNTS, NAMESPACES, Api, Body
 from bench.calls import CloudLog
 from bench.programs import Operator, start_cloud
 from bench.scale import PROJECT_ID, REGION, Scale, namespace_of
-from modelarts_nodepool.lab.controlplane import AuditLog, Binaries, ControlPlane
+from modelarts_nodepool.lab.controlplane import ESTABLISHED, AuditLog, Binaries, ControlPlane
 from modelarts_nodepool.lab.demo.failures import DemoError
 from modelarts_nodepool.lab.demo.folders import find_shipped, remove_folder
 from modelarts_nodepool.lab.demo.interrupts import Interrupts
@@ -25,7 +25,6 @@ from modelarts_nodepool.resource.names import ACCOUNT_KIND, API_VERSION, CREDENT
 
 PREFIX = "modelarts-nodepool-bench-"
 GRACE_SECONDS = 3.0
-SERVED_ATTEMPTS = 10
 Say = Callable[[str], None]
 
 
@@ -86,7 +85,7 @@ async def _set_up(stack: AsyncExitStack, folder: Path, what: tuple[Scale, Pace, 
     stack.push_async_callback(asyncio.to_thread, cloud.stop, GRACE_SECONDS)
     for path, flag in ((shipped["crds"], "-f"), (shipped["deploy/kustomize/base"], "-k")):
         await plane.kubectl("apply", "--server-side", flag, str(path))
-    await _until_served(plane)
+    await plane.kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=60s")
     api = await stack.enter_async_context(Api(plane))
     await _create_accounts(api, scale, pace)
     kubeconfig = await plane.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
@@ -95,18 +94,6 @@ async def _set_up(stack: AsyncExitStack, folder: Path, what: tuple[Scale, Pace, 
     await operator.start()
     pids = {**plane.pids, "the stand-in cloud": cloud.pid}
     return Stage(scale, pace, plane, api, CloudLog(endpoint), operator, say, pids)
-
-
-async def _until_served(plane: ControlPlane) -> None:
-    """A CRD may be so new that it has no conditions at all: kubectl wait itself fails on that."""
-    words = ""
-    for _ in range(SERVED_ATTEMPTS):
-        done = await plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s", check=False)
-        if done.code == 0:
-            return
-        words = done.stderr.strip()
-        await asyncio.sleep(1)
-    raise DemoError(f"The CRDs are not served: {words}")
 
 
 async def _create_accounts(api: Api, scale: Scale, pace: Pace) -> None:
