@@ -98,11 +98,8 @@ class Sender:
 
     async def _slot(self, facts: Facts, uid: str) -> Slot | None:
         """Credentials and a slot in hand, if the table says Send now that it is our turn; else None."""
-        current = self._tools.registry.node_pools.get(uid)
-        if current is None:
-            return None
-        observed = facts.observe(current)
-        if observed.account is None or not isinstance(decide_deletion(observed, self._tools.moment()), Send):
+        observed = self._decided_again(facts, uid)
+        if observed is None or observed.account is None:
             return None
         try:
             return await self._tools.clouds.ready(observed.account.account)
@@ -111,7 +108,10 @@ class Sender:
             return None
 
     async def _prepared(self, facts: Facts, uid: str) -> DeletionObserved | None:
-        """CRD and namespace just read, and the table still says Send; else None."""
+        """CRD and namespace just read, and the table still says Send; else None.
+
+        From here to the write-ahead nothing else gets a turn.
+        """
         current = self._tools.registry.node_pools.get(uid)
         if current is None:
             return None
@@ -119,7 +119,7 @@ class Sender:
         return self._decided_again(facts, uid)
 
     def _decided_again(self, facts: Facts, uid: str) -> DeletionObserved | None:
-        """Time has passed: decided once more, and from here to the write-ahead nothing else gets a turn."""
+        """Time has passed: what was observed now, if the table still says Send; else None."""
         current = self._tools.registry.node_pools.get(uid)
         if current is None:
             return None
