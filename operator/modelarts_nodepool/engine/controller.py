@@ -188,6 +188,14 @@ class Controller:
         self._verifying.note(poller.key.account, latest.failure, latest.begun)
         for uid in self._tools.pollers.members(poller.key):
             node_pool = node_pools.get(uid)
-            is_calm = node_pool is not None and node_pool.metadata.deleted is None and not self._mirror.is_waiting(uid)
+            is_calm = node_pool is not None and self._is_calm(node_pool)
             if node_pool is None or not is_calm or is_news(poller.before, latest, node_pool.node_pool_name):
                 self._on_node_pool(uid)
+
+    def _is_calm(self, node_pool: NodePool) -> bool:
+        """Whether a look that shows of its node pool what the last one did changes nothing for it."""
+        uid = node_pool.metadata.uid
+        if node_pool.metadata.deleted is None:
+            return not self._mirror.is_waiting(uid)
+        running = self._deletions.get(uid)
+        return running is not None and running[0].is_calm

@@ -12,8 +12,8 @@ from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.deleting import GRACE, TRANSIENT_GRACE, decide_deleting_status, is_worth_a_write
 from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.ledger import build_entry
-from modelarts_nodepool.decide.observed import DeletionObserved
-from modelarts_nodepool.engine import audit
+from modelarts_nodepool.decide.observed import DeletionObserved, Fact
+from modelarts_nodepool.engine import audit, looks
 from modelarts_nodepool.engine.counting import count_release, counted
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.ledger import Ledger
@@ -36,6 +36,8 @@ LOOKS_IN_A_ROW = 10
 # So many refused writes in a row are followed at once by a new decision; after that there are pauses.
 CHANGES_IN_A_ROW = 5
 SEE_THROUGH_SECONDS = 1.0
+# Whoever stands in line is woken when it is their turn; this is for a wake that was lost.
+IN_LINE = timedelta(minutes=1)
 
 
 class Deletion:
@@ -53,6 +55,12 @@ class Deletion:
         self._backoff = FIRST_BACKOFF
         self._looks = 0
         self._changes = 0
+        self._is_calm = False
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether a look at the resource pool that shows nothing new of the node pool is nothing to it."""
+        return self._is_calm
 
     def wake(self) -> None:
         """Something changed: decide again."""
@@ -63,6 +71,7 @@ class Deletion:
         try:
             await self._until_gone()
         finally:
+            self._tools.places.leave(self._uid)
             if self._uid not in self._tools.registry.misfits:
                 # Of one that cannot be read any more the DELETE may be in effect all the same.
                 self._tools.ongoing.forget(self._uid)
@@ -95,10 +104,13 @@ class Deletion:
         decision = decide_deletion(observed, self._tools.moment())
         is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
         self._tools.ongoing.wait_for_budget(self._uid, is_waiting=is_waiting)
+        is_preparing = isinstance(decision, Send) or (isinstance(decision, Look) and decision.facts & looks.PREPARING)
+        if not is_preparing:
+            self._tools.places.leave(self._uid)
+        self._is_calm = isinstance(decision, Wait)
         match decision:
             case Look(facts):
-                await self._facts.look(observed, facts)
-                return self._pause_after_look()
+                return await self._look(observed, facts)
             case Release():
                 await self._release(observed, decision)
                 return timedelta()
@@ -116,6 +128,20 @@ class Deletion:
                 self._held, self._looks = None, 0
                 await self._show(observed, decision, timedelta())
                 return decision.retry_after
+
+    async def _look(self, observed: DeletionObserved, facts: frozenset[Fact]) -> timedelta:
+        """Look, if it is our turn and cannot wait for the next poll."""
+        identity = observed.identity
+        if identity is not None and facts & looks.PREPARING:
+            place = (identity.region, identity.project_id, identity.pool_name)
+            if not self._tools.places.enter(place, self._uid, self.wake):
+                self._is_calm = True
+                return IN_LINE
+        patience = looks.patience(self._facts, observed, facts)
+        if patience > timedelta():
+            return patience
+        await looks.look(self._facts, observed, facts)
+        return self._pause_after_look()
 
     async def _show(self, observed: DeletionObserved, decision: Hold | Wait, held_for: timedelta) -> None:
         status = decide_deleting_status(observed, decision, held_for, self._tools.clock.now())
@@ -200,7 +226,10 @@ class Deletion:
     def _pause_after_look(self) -> timedelta:
         """None, unless looks follow each other without ever leading anywhere: the cloud must not pay for that."""
         self._looks += 1
-        return timedelta() if self._looks <= LOOKS_IN_A_ROW else FIRST_BACKOFF * 10
+        if self._looks <= LOOKS_IN_A_ROW:
+            return timedelta()
+        self._tools.places.leave(self._uid)
+        return FIRST_BACKOFF * 10
 
     def _held_for(self, *, is_transient: bool) -> timedelta:
         now = self._tools.clock.monotonic()
@@ -226,6 +255,7 @@ class Deletion:
         return timedelta() if self._changes <= CHANGES_IN_A_ROW else self._back_off()
 
     def _back_off(self) -> timedelta:
+        self._tools.places.leave(self._uid)
         pause = self._backoff
         self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
         return pause

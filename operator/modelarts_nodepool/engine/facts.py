@@ -1,13 +1,11 @@
-"""What one deletion learned from the cloud, kept with the moment each look began, and how it is looked up.
+"""What one deletion learned from the cloud, kept with the moment each look began.
 
-The keeper's `observe` is the gather step of engine/deletion.py: it decides nothing.
+The keeper's `observe` is the gather step of engine/deletion.py: it decides nothing. engine/looks.py looks things up.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from modelarts_nodepool.decide.ledger import left_lately
@@ -18,25 +16,18 @@ from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import (
     ClockSkew,
-    CloudError,
-    CloudUnavailable,
-    ClusterError,
     CredentialsRejected,
     CredentialsUnavailable,
     NotFound,
-    ObjectGone,
 )
-from modelarts_nodepool.kube import paths
-from modelarts_nodepool.ports import ModelArts, Moment, NodePoolListing
-from modelarts_nodepool.resource.node_pool import DeletionPolicy, DeletionRecord, Identity
-from modelarts_nodepool.resource.objects import Account, NodePool
+from modelarts_nodepool.ports import Moment, NodePoolListing
+from modelarts_nodepool.resource.node_pool import DeletionPolicy, DeletionRecord
+from modelarts_nodepool.resource.objects import NodePool
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# No look may hold up a deletion longer than this; the next decision asks again.
-LOOK_LIMIT_SECONDS = 90.0
 # Of each deletion only the newest few matter: the one in its status, its reading, and the one before it.
 SENT_REMEMBERED = 20
 
@@ -126,31 +117,6 @@ class Facts:
             return None
         return self.tools.pollers.join(self.uid, view.account, node_pool.spec.pool_name, is_deleting=True)
 
-    async def look(self, observed: DeletionObserved, facts: frozenset[Fact]) -> None:
-        """Look up what a decision asked for, all at once. Failures are facts too."""
-        if observed.account is None or observed.identity is None:
-            return
-        try:
-            async with asyncio.timeout(LOOK_LIMIT_SECONDS), asyncio.TaskGroup() as group:
-                for fact in facts:
-                    if fact is Fact.LISTING:
-                        group.create_task(self._list(observed))
-                    elif fact in _CONTAINERS:
-                        group.create_task(self._read_container(fact, observed.node_pool))
-                    else:
-                        group.create_task(self._ask(fact, observed.account.account, observed.identity))
-        except TimeoutError:
-            logger.warning("looks at the cloud took too long and were given up", extra={"uid": self.uid})
-
-    async def read_containers(self, node_pool: NodePool, lasting: timedelta) -> None:
-        """Read CRD and namespace, unless that was done so lately."""
-        oldest = self.tools.clock.monotonic() - lasting.total_seconds()
-        async with asyncio.TaskGroup() as group:
-            for fact in _CONTAINERS:
-                found = self.found.get(fact)
-                if found is None or found.begun < oldest:
-                    group.create_task(self._read_container(fact, node_pool))
-
     def written(self, record: DeletionRecord | None) -> None:
         """This record stands in the object's status now, by our own write."""
         self.stored = record or DeletionRecord()
@@ -194,58 +160,3 @@ class Facts:
         elif listing.value is not None or is_lost:
             is_one_run = self.first_absent and isinstance(self.first_absent.failure, NotFound) is is_lost
             self.first_absent = self.first_absent if is_one_run else listing
-
-    async def _list(self, observed: DeletionObserved) -> None:
-        poller = self.poller(observed.node_pool)
-        if poller is None:
-            return
-        counts_from = observed.witnesses_count_from
-        has_one = poller.latest is not None and poller.latest.begun >= counts_from
-        # The first look may be shared with other deletions; asked again, it has to be a new one.
-        await poller.look(self.tools.clock.monotonic() if has_one else counts_from)
-
-    async def _read_container(self, fact: Fact, node_pool: NodePool) -> None:
-        """When the CRD or the namespace was deleted, read by GET."""
-        path = paths.namespace(node_pool.metadata.namespace) if fact is Fact.NAMESPACE else paths.NODE_POOL_DEFINITION
-        begun = self.tools.clock.monotonic()
-        try:
-            body = await self.tools.cluster.get(path)
-        except ObjectGone:
-            # Gone altogether: as good as deleted before the object.
-            self.found[fact] = Evidence(begun, value=datetime.min.replace(tzinfo=UTC))
-        except ClusterError as error:
-            self.found[fact] = Evidence(begun, failure=CloudUnavailable(str(error)))
-        else:
-            deleted = body["metadata"].get("deletionTimestamp")
-            self.found[fact] = Evidence(begun, value=datetime.fromisoformat(deleted) if deleted else None)
-
-    async def _ask(self, fact: Fact, account: Account, identity: Identity) -> None:
-        begun = self.tools.clock.monotonic()
-        try:
-            value = await self.tools.clouds.call(account, _question(fact, identity))
-        except (CloudError, CredentialsUnavailable) as failure:
-            self.found[fact] = Evidence(begun, failure=failure)
-        else:
-            self.found[fact] = Evidence(begun, value=value)
-
-
-_CONTAINERS = frozenset({Fact.DEFINITION, Fact.NAMESPACE})
-
-
-def _question(fact: Fact, identity: Identity) -> Callable[[ModelArts], Awaitable[Any]]:
-    resource_pool, node_pool = identity.pool_name, identity.node_pool_name
-
-    async def ask(cloud: ModelArts) -> object:
-        match fact:
-            case Fact.NODE_POOL:
-                return await cloud.show_node_pool(resource_pool, node_pool)
-            case Fact.RESOURCE_POOL:
-                return await cloud.show_pool(resource_pool)
-            case Fact.RESOURCE_POOLS:
-                return await cloud.list_pools(identity.workspace)
-            case Fact.NODES:
-                return tuple(await cloud.list_node_pool_nodes(resource_pool, node_pool))
-            case _:
-                return await cloud.list_node_pools(resource_pool)
-
-    return ask

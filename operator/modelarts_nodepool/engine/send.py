@@ -7,14 +7,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from modelarts_nodepool.decide.decision import Send
 from modelarts_nodepool.decide.deleting import build_write_ahead
 from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.observed import AccountView, DeletionObserved
 from modelarts_nodepool.decide.record import accept, fail
-from modelarts_nodepool.engine import audit
+from modelarts_nodepool.engine import audit, looks
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.engine.turns import Turns
@@ -29,8 +28,6 @@ logger = logging.getLogger(__name__)
 
 # A write-ahead older than this no longer stands for "about to be sent" (monotonic seconds).
 FENCE_SECONDS = 30.0
-# The CRD and the namespace are read again before a DELETE unless they were so lately.
-CONTAINERS_LAST = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
@@ -115,7 +112,7 @@ class Sender:
         current = self._tools.registry.node_pools.get(uid)
         if current is None:
             return None
-        await facts.read_containers(current, CONTAINERS_LAST)
+        await looks.read_containers(facts, current)
         return self._decided_again(facts, uid)
 
     def _decided_again(self, facts: Facts, uid: str) -> DeletionObserved | None:

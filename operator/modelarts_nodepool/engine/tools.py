@@ -9,8 +9,10 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.decide.observed import AccountView
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.ongoing import Ongoing
+from modelarts_nodepool.engine.places import Places
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.engine.shared import Shared
 from modelarts_nodepool.engine.turns import Turns
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube import patches, paths
@@ -26,7 +28,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """Everything a worker of the engine needs, joined in app.py. `turns`: one hand-over at a time per node pool."""
+    """Everything a worker of the engine needs, joined in app.py.
+
+    `turns`: one hand-over at a time per node pool; `places`: who may prepare a DELETE; `shared`: looks of many.
+    """
 
     registry: Registry
     pollers: Pollers
@@ -36,6 +41,8 @@ class Tools:
     recorder: EventRecorder
     ongoing: Ongoing = field(default_factory=Ongoing)
     turns: Turns = field(default_factory=Turns)
+    places: Places = field(default_factory=Places)
+    shared: Shared = field(default_factory=Shared)
 
     def moment(self) -> Moment:
         """Both clocks, read at once."""
