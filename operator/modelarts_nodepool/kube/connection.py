@@ -23,7 +23,7 @@ from modelarts_nodepool.kube.authorization import Authorization
 from modelarts_nodepool.kube.kubeconfig import Access, load_access
 
 # Unlimited, a thousand deletions at once opened as many TLS connections and cost twice the memory and CPU.
-_MAX_CONNECTIONS = 20
+_MAX_CONNECTIONS = 10
 _CONNECT_SECONDS = 10
 # Long enough to spare a deletion the TLS handshake, shorter than load balancers keep an idle connection.
 _KEEPALIVE_SECONDS = 30
