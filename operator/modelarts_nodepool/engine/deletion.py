@@ -50,7 +50,9 @@ class Deletion:
         self._sender = sender
         self._ledger = ledger
         self._facts = Facts(tools, uid)
-        self._news = asyncio.Event()
+        # Ten thousand of these wait at once: an asyncio.Event each would be 10 MiB.
+        self._has_news = False
+        self._waiting: asyncio.Future[None] | None = None
         self._held: tuple[bool, float] | None = None
         self._backoff = FIRST_BACKOFF
         self._looks = 0
@@ -64,7 +66,8 @@ class Deletion:
 
     def wake(self) -> None:
         """Something changed: decide again."""
-        self._news.set()
+        self._has_news = True
+        self._end_wait()
 
     async def run(self) -> None:
         """Until the object is gone, was replaced, or is out of our hands."""
@@ -81,7 +84,7 @@ class Deletion:
             node_pool = self._tools.registry.node_pools.get(self._uid)
             if node_pool is None or not node_pool.is_protected:
                 return
-            self._news.clear()
+            self._has_news = False
             try:
                 with counted():
                     pause = await self._step(node_pool)
@@ -265,11 +268,20 @@ class Deletion:
             # Others get their turn, even if a decision keeps asking.
             await asyncio.sleep(0)
             return
-        try:
-            async with asyncio.timeout(seconds(pause)):
-                await self._news.wait()
-        except TimeoutError:
+        if self._has_news:
             return
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        timer = loop.call_later(seconds(pause), self._end_wait)
+        try:
+            await self._waiting
+        finally:
+            timer.cancel()
+            self._waiting = None
+
+    def _end_wait(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
 
 def _is_same(one: NodePool | None, other: NodePool) -> bool:
