@@ -1,0 +1,99 @@
+"""A hundred objects of one resource pool, deleted at once, where looks take longer than they are good for.
+
+The whole engine in virtual time: all go, with one look each, however slow the cloud is.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import timedelta
+
+from typing_extensions import override
+
+from modelarts_nodepool.ports import CloudNode, CloudResourcePool, NodePoolListing
+from tests.support.builders import a_node_pool, an_account
+from tests.support.virtual_time import run_at_once
+from tests.unit.engine.years_stage import Cloud, World
+
+CROWD = 100
+NODE_LOOK_SECONDS = 2.0
+ACTIVE = timedelta(seconds=10)
+_API = "/apis/modelarts.huaweicloud.com/v1alpha1"
+
+
+class SlowCloud(Cloud):
+    """Answers questions about nodes one after the other, and counts what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = Counter[str]()
+        self._one = asyncio.Lock()
+
+    @override
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
+        self.asked["list_node_pools"] += 1
+        return await super().list_node_pools(resource_pool)
+
+    @override
+    async def show_pool(self, resource_pool: str) -> CloudResourcePool:
+        self.asked["show_pool"] += 1
+        return await super().show_pool(resource_pool)
+
+    @override
+    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
+        self.asked["list_node_pool_nodes"] += 1
+        async with self._one:
+            await asyncio.sleep(NODE_LOOK_SECONDS)
+        return await super().list_node_pool_nodes(resource_pool, node_pool)
+
+
+def _delete(world: World, names: Sequence[str]) -> list[str]:
+    account = an_account().polling(timedelta(seconds=60), ACTIVE).limited(unlimited=True).body()
+    world.registry.take_account(world.cluster.put(f"{_API}/modelartsaccounts/default", account))
+    there = {"metadata": {"name": "ml", "uid": "uid-of-ml", "resourceVersion": "1"}}
+    world.registry.take_namespace(world.cluster.put("/api/v1/namespaces/ml", there))
+    paths = []
+    for number, name in enumerate(names):
+        world.cloud.shown.add(name)
+        body = deepcopy(a_node_pool(name).finalized().being_deleted(world.clock.now()).body())
+        body["metadata"]["uid"] = f"uid-{number}"
+        paths.append(f"{_API}/namespaces/ml/modelartsnodepools/{name}")
+        world.registry.tell_node_pool(world.cluster.put(paths[-1], body))
+    return paths
+
+
+async def _let_go(world: World, names: Sequence[str]) -> None:
+    workers = [asyncio.create_task(world.controller.run()), asyncio.create_task(world.recorder.run())]
+    await asyncio.sleep(0)
+    world.controller.begin()
+    try:
+        paths = _delete(world, names)
+        await world.until(lambda: not any(path in world.cluster.bodies for path in paths))
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+
+def test_a_crowd_goes_with_one_look_at_the_nodes_of_each() -> None:
+    async def scene() -> None:
+        cloud = SlowCloud()
+        world = World(cloud)
+        await _let_go(world, [f"np-{number:03}" for number in range(CROWD)])
+        assert cloud.deletes == CROWD
+        assert cloud.asked["list_node_pool_nodes"] == CROWD
+        assert cloud.asked["show_pool"] <= CROWD
+        assert len(world.tools.places) == 0
+
+    run_at_once(scene)
+
+
+def test_an_accepted_delete_waits_for_the_next_poll() -> None:
+    async def scene() -> None:
+        cloud = SlowCloud()
+        await _let_go(World(cloud), ["np"])
+        # The look before the DELETE, and the poll that shows that it is gone.
+        assert (cloud.deletes, cloud.asked["list_node_pools"]) == (1, 2)
+
+    run_at_once(scene)
