@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from typing_extensions import override
 
-from modelarts_nodepool.ports import CloudNode, CloudResourcePool, NodePoolListing
+from modelarts_nodepool.ports import Accepted, CloudNode, CloudResourcePool, NodePoolListing
 from tests.support.builders import a_node_pool, an_account
 from tests.support.virtual_time import run_at_once
 from tests.unit.engine.years_stage import Cloud, World
@@ -89,11 +89,21 @@ def test_a_crowd_goes_with_one_look_at_the_nodes_of_each() -> None:
     run_at_once(scene)
 
 
+class LingeringCloud(SlowCloud):
+    """Its node pools go between the first and the second poll after their DELETE."""
+
+    @override
+    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
+        self.deletes += 1
+        asyncio.get_running_loop().call_later(1.5 * ACTIVE.total_seconds(), self.shown.discard, node_pool)
+        return Accepted("request")
+
+
 def test_an_accepted_delete_waits_for_the_next_poll() -> None:
     async def scene() -> None:
-        cloud = SlowCloud()
+        cloud = LingeringCloud()
         await _let_go(World(cloud), ["np"])
-        # The look before the DELETE, and the poll that shows that it is gone.
-        assert (cloud.deletes, cloud.asked["list_node_pools"]) == (1, 2)
+        # One look before the DELETE and two polls: none right behind the DELETE.
+        assert (cloud.deletes, cloud.asked["list_node_pools"]) == (1, 3)
 
     run_at_once(scene)
