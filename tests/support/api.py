@@ -1,6 +1,7 @@
 """The API server as an administrator sees it, for tests that look at objects often: kubectl costs a process a look."""
 
 import ssl
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +16,8 @@ from tests.support.per_thread import PerThread
 GROUP_PATH = f"/apis/{API_VERSION}"
 ACCOUNTS = f"{GROUP_PATH}/modelartsaccounts"
 NAMESPACES = "/api/v1/namespaces"
-NOT_FOUND = 404
+NOT_FOUND, TOO_MANY_REQUESTS = 404, 429
+PATIENCE_SECONDS = 30.0
 
 Object = dict[str, Any]
 
@@ -58,9 +60,18 @@ class Api:
     ) -> None:
         self._client.__exit__(kind, error, trace)
 
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
+        """Patient with an API server that builds the storage of a kind anew, as it does when a CRD has changed."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = self._client().request(method, path, **more)
+            if answer.status_code != TOO_MANY_REQUESTS or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.5)
+
     def get(self, path: str) -> Object | None:
         """None where it is not there."""
-        answer = self._client().get(path)
+        answer = self._ask("GET", path)
         return None if answer.status_code == NOT_FOUND else _read(answer)
 
     def items(self, path: str) -> list[Object]:
@@ -68,22 +79,25 @@ class Api:
         return list(found["items"]) if found else []
 
     def create(self, path: str, body: Mapping[str, Any]) -> Object:
-        return _read(self._client().post(path, json=body))
+        return _read(self._ask("POST", path, json=body))
+
+    def replace(self, path: str, body: Mapping[str, Any]) -> Object:
+        return _read(self._ask("PUT", path, json=body))
 
     def merge(self, path: str, patch: Mapping[str, Any]) -> Object:
         headers = {"Content-Type": "application/merge-patch+json"}
-        return _read(self._client().patch(path, json=patch, headers=headers))
+        return _read(self._ask("PATCH", path, json=patch, headers=headers))
 
     def delete(self, path: str) -> None:
         """Ask for it; an object with finalizers stays. Harmless where it is not there."""
-        answer = self._client().delete(path)
+        answer = self._ask("DELETE", path)
         if answer.status_code != NOT_FOUND:
             _read(answer)
 
     def strip(self, path: str) -> None:
         """Take all finalizers away: only to clean up behind a test."""
         headers = {"Content-Type": "application/merge-patch+json"}
-        answer = self._client().patch(path, json={"metadata": {"finalizers": None}}, headers=headers)
+        answer = self._ask("PATCH", path, json={"metadata": {"finalizers": None}}, headers=headers)
         if answer.status_code != NOT_FOUND:
             _read(answer)
 

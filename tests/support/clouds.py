@@ -37,7 +37,7 @@ class SecretKeeper:
     async def get(self, path: str) -> Body:
         """The Secret, or something that nobody has deleted."""
         if "/secrets/" not in path:
-            return {"metadata": {}}
+            return {"metadata": {"creationTimestamp": "2020-01-01T00:00:00Z"}}
         data = {name: base64.b64encode(b"of-a-test").decode() for name in ("accessKey", "secretKey")}
         return {"metadata": {"labels": {CREDENTIALS_LABEL: "true"}}, "data": data}
 

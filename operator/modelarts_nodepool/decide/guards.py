@@ -4,16 +4,17 @@ Each holds with what lifts it: a confirmation (naming the node pool), an overrid
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.decision import Decision, Hold, Look
 from modelarts_nodepool.decide.failures import hold_for
-from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
+from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.decide.proof import Missing, weigh_failure
 from modelarts_nodepool.ports import CloudNodePool, Moment
 from modelarts_nodepool.resource.model import to_timestamp
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
+from modelarts_nodepool.resource.objects import Metadata
 from modelarts_nodepool.resource.reasons import Reason
 
 # The CRD and the namespace are read by GET, never taken from a watch, and no older than this.
@@ -24,13 +25,13 @@ _SHOWN = 200
 
 def definition_terminating(observed: DeletionObserved, moment: Moment) -> Decision | None:
     """Row 12: the CRD is being deleted, and with it every object there is."""
-    what = "the CRD of all these objects is being deleted, which deletes every one of them"
+    what = "the CRD of all these objects"
     return _doomed(observed, observed.definition, Fact.DEFINITION, Reason.CRD_TERMINATING, what, moment)
 
 
 def namespace_terminating(observed: DeletionObserved, moment: Moment) -> Decision | None:
     """Row 13: the namespace is being deleted, and with it every object in it."""
-    what = f"namespace {observed.node_pool.metadata.namespace} is being deleted, and with it every object in it"
+    what = f"namespace {observed.node_pool.metadata.namespace}"
     return _doomed(observed, observed.namespace, Fact.NAMESPACE, Reason.NAMESPACE_TERMINATING, what, moment)
 
 
@@ -82,7 +83,7 @@ def is_confirmed(observed: DeletionObserved) -> bool:
 
 def _doomed(
     observed: DeletionObserved,
-    evidence: Evidence[datetime] | None,
+    evidence: Evidence[Container] | None,
     fact: Fact,
     reason: Reason,
     what: str,
@@ -98,10 +99,25 @@ def _doomed(
         if isinstance(weighed, Missing):
             return Look(weighed.facts)
         return hold_for(observed.node_pool, weighed.failure, f"{fact} could not be read", weighed.retry_after)
-    deleted = observed.node_pool.metadata.deleted
-    if evidence.value is None or deleted is None or evidence.value > deleted:
-        return None
-    return Hold(reason, _confirmable(observed, what), HELD)
+    if evidence.value is None:
+        return Look(frozenset({fact}))
+    fate = _fate(evidence.value, observed.node_pool.metadata)
+    return Hold(reason, _confirmable(observed, f"{what} {fate}"), HELD) if fate else None
+
+
+def _fate(container: Container, metadata: Metadata) -> str:
+    """What happened to the container no later than the object was deleted, in words; empty where nothing did."""
+    deleted = metadata.deleted
+    if deleted is None:
+        return ""
+    if container.created is None:
+        return "is gone, and every object in it was deleted with it"
+    if container.deleted is not None and container.deleted <= deleted:
+        return "is being deleted, and with it every object in it"
+    # One that is younger than the object is not the one that the object was created in: that one was deleted.
+    if metadata.created < container.created and deleted <= container.created:
+        return "was deleted, and with it every object in it, before it was created again"
+    return ""
 
 
 def _confirmable(observed: DeletionObserved, what: str) -> str:

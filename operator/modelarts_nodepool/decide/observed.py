@@ -48,6 +48,17 @@ class Evidence(Generic[T_co]):
     failure: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What an object lives in, its CRD or its namespace, as the API server shows it. `created` is None if gone.
+
+    Gone while objects are left in it: somebody emptied its finalizers, or the API server was not itself.
+    """
+
+    created: datetime | None
+    deleted: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
     """The account that an object names, with what it means for this object."""
@@ -92,7 +103,7 @@ class DeletionObserved:
     - `unplaced_twin`: another that names it, in a namespace of which this process does not know the labels yet.
     - `unreadable_twin`: another that names it and cannot be read by this version.
     - `leaving`: node pools of the same resource pool whose DELETE may be in effect.
-    - `definition`, `namespace`: when the CRD and the namespace were deleted, None where they were not.
+    - `definition`, `namespace`: the CRD and the namespace, read by GET.
     - `budget`: the account's, as this deletion sees it; None without an account.
     """
 
@@ -117,8 +128,8 @@ class DeletionObserved:
     unplaced_twin: NodePool | None = None
     unreadable_twin: Misfit | None = None
     leaving: frozenset[str] = frozenset()
-    definition: Evidence[datetime] | None = None
-    namespace: Evidence[datetime] | None = None
+    definition: Evidence[Container] | None = None
+    namespace: Evidence[Container] | None = None
     budget: BudgetView | None = None
 
     @property

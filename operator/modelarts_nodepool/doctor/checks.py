@@ -8,6 +8,7 @@ from modelarts_nodepool.doctor.credentials import check_credentials
 from modelarts_nodepool.doctor.definitions import check_definition
 from modelarts_nodepool.doctor.endpoint import check_clock, check_endpoint
 from modelarts_nodepool.doctor.lease import check_lease
+from modelarts_nodepool.doctor.namespaces import check_namespaces
 from modelarts_nodepool.doctor.permissions import check_permissions
 from modelarts_nodepool.doctor.scene import AccountScene, ClusterScene
 from modelarts_nodepool.resource.crd import build_account_crd, build_node_pool_crd
@@ -21,6 +22,7 @@ OF_CLUSTER: tuple[Check[ClusterScene], ...] = (
     Check(f"CRD {ACCOUNT_PLURAL}", check_definition(build_account_crd()), needs=(API_SERVER,)),
     Check("permissions", check_permissions, needs=(API_SERVER,)),
     Check("Lease", check_lease, needs=(API_SERVER,)),
+    Check("namespaces", check_namespaces, needs=(API_SERVER,)),
     Check("accounts", check_accounts, needs=(API_SERVER,)),
 )
 

@@ -16,6 +16,7 @@ from modelarts_nodepool.decide.observed import DeletionObserved, Fact
 from modelarts_nodepool.engine import audit, looks
 from modelarts_nodepool.engine.counting import count_release, counted
 from modelarts_nodepool.engine.facts import Facts
+from modelarts_nodepool.engine.homeless import is_homeless
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools, log_fields, seconds
@@ -88,8 +89,12 @@ class Deletion:
             try:
                 with counted():
                     pause = await self._step(node_pool)
-            except (ObjectChanged, ObjectGone):
+            except ObjectChanged:
                 pause = await self._refresh(node_pool)
+            except ObjectGone:
+                pause = await self._refresh(node_pool)
+                if await is_homeless(self._tools, node_pool):
+                    pause = self._back_off()
             except ClusterError as error:
                 logger.warning("a write was not done; tried again: %s", error, extra=log_fields(node_pool))
                 pause = self._back_off()
@@ -97,8 +102,6 @@ class Deletion:
                 # Nobody foresaw it: the object stays as it is, and the table is asked again.
                 logger.exception("a deletion failed and is tried again", extra=log_fields(node_pool))
                 pause = self._back_off()
-            else:
-                self._backoff, self._changes = FIRST_BACKOFF, 0
             await self._wait(pause)
 
     async def _step(self, node_pool: NodePool) -> timedelta:
@@ -115,22 +118,24 @@ class Deletion:
             case Look(facts):
                 return await self._look(observed, facts)
             case Release():
+                pause = timedelta()
                 await self._release(observed, decision)
-                return timedelta()
             case Send():
-                self._held = None
+                self._held, pause = None, timedelta()
                 await self._sender.send(self._facts, node_pool)
-                return timedelta()
             case Hold(_, _, retry_after, is_transient):
                 self._looks = 0
                 held_for = self._held_for(is_transient=is_transient)
                 await self._show(observed, decision, held_for)
                 grace = TRANSIENT_GRACE if is_transient else GRACE
-                return min(retry_after, grace - held_for) if held_for < grace else retry_after
+                pause = min(retry_after, grace - held_for) if held_for < grace else retry_after
             case Wait():
                 self._held, self._looks = None, 0
                 await self._show(observed, decision, timedelta())
-                return decision.retry_after
+                pause = decision.retry_after
+        # A look is no success: what it leads to may be the write that fails again and again.
+        self._backoff, self._changes = FIRST_BACKOFF, 0
+        return pause
 
     async def _look(self, observed: DeletionObserved, facts: frozenset[Fact]) -> timedelta:
         """Look, if it is our turn and cannot wait for the next poll."""

@@ -50,7 +50,7 @@ class Gauges:
         """All of them."""
         node_pools = tuple(self._registry.node_pools.values())
         misfits = tuple(misfit for misfit in tuple(self._registry.misfits.values()) if misfit.is_node_pool)
-        yield from _samples_of_objects(node_pools, misfits)
+        yield from _samples_of_objects(node_pools, misfits, tuple(self._registry.namespaces))
         yield from _samples_of_nodes(node_pools)
         yield from _samples_of_accounts(tuple(self._registry.accounts.values()))
         for where, count in self._pollers.unreadable().items():
@@ -59,15 +59,21 @@ class Gauges:
         yield metrics.WATCH_AGE, (), self._watch.silence().total_seconds()
 
 
-def _samples_of_objects(node_pools: Iterable[NodePool], misfits: Collection[Misfit]) -> Iterator[Sample]:
-    states, reasons, confirmed = Counter[ObjectState](), Counter[str](), 0
+def _samples_of_objects(
+    node_pools: Iterable[NodePool], misfits: Collection[Misfit], namespaces: Iterable[str]
+) -> Iterator[Sample]:
+    states, reasons, confirmed, standing = Counter[ObjectState](), Counter[str](), 0, frozenset(namespaces)
     for node_pool in node_pools:
         state = state_of(node_pool)
-        states[state] += 1
-        if state is ObjectState.BLOCKED:
+        if node_pool.metadata.deleted is not None and node_pool.metadata.namespace not in standing:
+            # Its namespace is gone: no write to it is possible, so its status cannot say so.
+            state = ObjectState.BLOCKED
+            reasons[Reason.NAMESPACE_TERMINATING.value] += 1
+        elif state is ObjectState.BLOCKED:
             held = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
             # What stands in a status may have been written by anybody.
             reasons[held.reason if held and held.reason in _KNOWN_REASONS else _OTHER] += 1
+        states[state] += 1
         confirmed += node_pool.metadata.deleted is None and node_pool.confirmation == node_pool.node_pool_name
     states[ObjectState.INVALID] = len(misfits)
     held_misfits = sum(misfit.metadata.deleted is not None and misfit.is_protected for misfit in misfits)

@@ -7,10 +7,10 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
+from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.poller import PollKey
 from modelarts_nodepool.engine.tools import Tools
@@ -90,7 +90,7 @@ async def _list(facts: Facts, observed: DeletionObserved) -> None:
 async def _read_container(facts: Facts, fact: Fact, node_pool: NodePool) -> None:
     path = paths.namespace(node_pool.metadata.namespace) if fact is Fact.NAMESPACE else paths.NODE_POOL_DEFINITION
     facts.found[fact] = await facts.tools.shared.look(
-        (path,), _good_from(facts, fact), lambda: _read_deletion_time(facts.tools, path)
+        (path,), _good_from(facts, fact), lambda: _read(facts.tools, path)
     )
 
 
@@ -115,18 +115,18 @@ def _good_from(facts: Facts, fact: Fact) -> float:
     return max(lately, newer, seen)
 
 
-async def _read_deletion_time(tools: Tools, path: str) -> Evidence[datetime]:
-    """When the CRD or the namespace was deleted, read by GET."""
+async def _read(tools: Tools, path: str) -> Evidence[Container]:
     begun = tools.clock.monotonic()
     try:
         body = await tools.cluster.get(path)
     except ObjectGone:
-        # Gone altogether: as good as deleted before the object.
-        return Evidence(begun, value=datetime.min.replace(tzinfo=UTC))
+        return Evidence(begun, value=Container(created=None))
     except ClusterError as error:
         return Evidence(begun, failure=CloudUnavailable(str(error)))
-    deleted = body["metadata"].get("deletionTimestamp")
-    return Evidence(begun, value=datetime.fromisoformat(deleted) if deleted else None)
+    metadata = body["metadata"]
+    created, deleted = metadata["creationTimestamp"], metadata.get("deletionTimestamp")
+    read = Container(datetime.fromisoformat(created), datetime.fromisoformat(deleted) if deleted else None)
+    return Evidence(begun, value=read)
 
 
 async def _call(tools: Tools, account: Account, question: Callable[[ModelArts], Awaitable[Any]]) -> Evidence[Any]:

@@ -11,6 +11,7 @@ from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.observed import AccountView, LiveObserved
 from modelarts_nodepool.decide.status import LiveVerdict, decide_status
 from modelarts_nodepool.engine.counting import counted
+from modelarts_nodepool.engine.homeless import is_homeless
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.engine.workqueue import KeyedQueue
@@ -54,8 +55,12 @@ class Mirror:
         try:
             with counted():
                 await self._bring_up_to_date(node_pool)
-        except (ObjectChanged, ObjectGone):
+        except ObjectChanged:
             await self._refresh(node_pool)
+        except ObjectGone:
+            await self._refresh(node_pool)
+            if await is_homeless(self._tools, node_pool):
+                self.queue.add_after(uid, RETRY_AFTER * 15)
         except ClusterError as error:
             logger.warning("a write was not done; tried again: %s", error, extra=log_fields(node_pool))
             self.queue.add_after(uid, RETRY_AFTER)

@@ -21,7 +21,10 @@ from tests.support.operator import NAMESPACE, USER, OperatorProcess
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import Tenant
 
-OF_CLUSTER = ["API server", "CRD modelartsnodepools", "CRD modelartsaccounts", "permissions", "Lease", "accounts"]
+OF_CLUSTER = [
+    *("API server", "CRD modelartsnodepools", "CRD modelartsaccounts"),
+    *("permissions", "Lease", "namespaces", "accounts"),
+]
 OF_ACCOUNT = ["account", "credentials", "endpoint", "clock", "log-in", "project", "resource pools", "node pools"]
 OPERATORS_WORD = "operator's word"
 

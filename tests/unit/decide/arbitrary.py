@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modelarts_nodepool import errors
 from modelarts_nodepool.decide.budget import BudgetView
-from modelarts_nodepool.decide.observed import AccountView, DeletionObserved, Evidence, LiveObserved
+from modelarts_nodepool.decide.observed import AccountView, Container, DeletionObserved, Evidence, LiveObserved
 from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.resource.model import WireModel
@@ -47,6 +47,7 @@ seconds = st.sampled_from(EDGES) | st.integers(0, 10_000)
 moments = st.builds(
     lambda ago: NOON - timedelta(seconds=ago), seconds | st.sampled_from([-1, -60, -3600, -86_400 * 365])
 )
+containers = st.builds(Container, st.none() | moments, st.none() | moments)
 monotonics = st.builds(lambda ago: MONOTONIC - ago, seconds)
 
 FAILURES = [
@@ -239,8 +240,8 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "resource_pool": looks(resource_pools),
     "resource_pools": looks(workspaces),
     "nodes": looks(nodes),
-    "definition": looks(st.none() | moments),
-    "namespace": looks(st.none() | moments),
+    "definition": looks(containers),
+    "namespace": looks(containers),
     "twins": st.lists(twins, max_size=2, unique_by=lambda twin: twin.metadata.uid).map(tuple),
     "unplaced_twin": st.none() | twins,
     "unreadable_twin": st.sampled_from([None, a_misfit("renamed", deletionPolicy="Archive")]),

@@ -216,7 +216,11 @@ def is_the_container_in_order(container: Evidence[Any] | None, observed: Deletio
         return False
     deleted = observed.node_pool.metadata.deleted
     assert deleted is not None
-    return MONOTONIC - container.begun < 60 and (container.value is None or container.value > deleted)
+    found = container.value
+    if MONOTONIC - container.begun >= 60 or found is None or found.created is None:
+        return False
+    is_a_later_one = found.created > observed.node_pool.metadata.created and found.created >= deleted
+    return not is_a_later_one and (found.deleted is None or found.deleted > deleted)
 
 
 def is_another_node_pool_left(observed: DeletionObserved) -> bool:

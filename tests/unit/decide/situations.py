@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Failure, LiveObserved
+from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Failure, LiveObserved
 from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool, Moment, NodePoolListing
 from modelarts_nodepool.resource.node_pool import CloudErrorRecord, DeletionRecord, SendOutcome
 from modelarts_nodepool.resource.objects import NodePool
@@ -29,6 +29,7 @@ SEEN = MONOTONIC - 3600.0
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+LONG_AGO = NOON - 1000 * HOUR
 
 
 def looked(value: T, ago: float = 1.0) -> Evidence[T]:
@@ -61,14 +62,19 @@ def nodes(*shown: CloudNode, ago: float = 1.0) -> Evidence[tuple[CloudNode, ...]
     return looked(shown, ago)
 
 
-def stands(ago: float = 1.0) -> Evidence[datetime]:
+def stands(ago: float = 1.0, since: datetime = LONG_AGO) -> Evidence[Container]:
     """A CRD or namespace that is not being deleted."""
-    return Evidence(MONOTONIC - ago)
+    return looked(Container(created=since), ago)
 
 
-def terminating(since: datetime, ago: float = 1.0) -> Evidence[datetime]:
+def terminating(since: datetime, ago: float = 1.0) -> Evidence[Container]:
     """A CRD or namespace that is being deleted."""
-    return looked(since, ago)
+    return looked(Container(created=LONG_AGO, deleted=since), ago)
+
+
+def no_more(ago: float = 1.0) -> Evidence[Container]:
+    """A CRD or namespace that is gone."""
+    return looked(Container(created=None), ago)
 
 
 def in_workspace(*names: str, ago: float = 1.0) -> Evidence[Mapping[str, CloudResourcePool]]:
@@ -91,8 +97,8 @@ def a_deletion(builder: NodePoolBuilder | None = None, /, **changes: object) -> 
         listing=listed(available=2),
         resource_pool=billed(Billing.PAY_PER_USE),
         nodes=nodes(CloudNode("node-1", None), CloudNode("node-2", Billing.PAY_PER_USE)),
-        definition=Evidence(MONOTONIC - 1),
-        namespace=Evidence(MONOTONIC - 1),
+        definition=stands(),
+        namespace=stands(),
     )
     return replace(passed, **changes)  # type: ignore[arg-type]  # the table's rows name fields of many types
 

@@ -12,7 +12,18 @@ from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
 from modelarts_nodepool.errors import CloudUnavailable
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, an_account
-from tests.unit.decide.situations import HOUR, MONOTONIC, NOW, SECOND, a_deleted_object, a_deletion, looked, terminating
+from tests.unit.decide.situations import (
+    HOUR,
+    MONOTONIC,
+    NOW,
+    SECOND,
+    a_deleted_object,
+    a_deletion,
+    looked,
+    no_more,
+    stands,
+    terminating,
+)
 
 CONFIRM = "modelarts.huaweicloud.com/confirm-delete"
 DELETED_AT = NOON - HOUR
@@ -54,6 +65,36 @@ def test_an_object_deleted_before_its_container_is_meant_in_particular(container
     assert decide_deletion(a_deletion(**{container: terminating(DELETED_AT + SECOND)}), NOW) == Send()
 
 
+@pytest.mark.parametrize(("container", "reason"), CONTAINERS.items())
+def test_a_container_that_is_gone_holds_what_is_left_of_it(container: str, reason: Reason) -> None:
+    decision = held(a_deletion(**{container: no_more()}))
+    assert decision.reason is reason
+    assert "is gone" in decision.message
+
+
+@pytest.mark.parametrize(("container", "reason"), CONTAINERS.items())
+@pytest.mark.parametrize("later", [timedelta(), SECOND, HOUR / 2], ids=["same-second", "a-second", "half-an-hour"])
+def test_what_was_deleted_before_its_container_was_created_again_went_with_the_old_one(
+    container: str, reason: Reason, later: timedelta
+) -> None:
+    older = a_deleted_object().created(DELETED_AT - HOUR)
+    decision = held(a_deletion(older, **{container: stands(since=DELETED_AT + later)}))
+    assert decision.reason is reason
+    assert "created again" in decision.message
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_what_was_deleted_after_its_container_was_created_again_is_meant_in_particular(container: str) -> None:
+    older = a_deleted_object().created(DELETED_AT - HOUR)
+    assert decide_deletion(a_deletion(older, **{container: stands(since=DELETED_AT - SECOND)}), NOW) == Send()
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_what_was_created_and_deleted_within_a_second_of_its_container_is_meant(container: str) -> None:
+    quick = a_deleted_object().created(DELETED_AT)
+    assert decide_deletion(a_deletion(quick, **{container: stands(since=DELETED_AT)}), NOW) == Send()
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_confirmation_lifts_a_terminating_container(container: str) -> None:
     assert decide_deletion(confirming(a_deletion(**{container: terminating(DELETED_AT)})), NOW) == Send()
@@ -61,13 +102,13 @@ def test_a_confirmation_lifts_a_terminating_container(container: str) -> None:
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_container_is_read_again_when_its_fact_is_old(container: str) -> None:
-    decision = decide_deletion(a_deletion(**{container: Evidence(MONOTONIC - 60)}), NOW)
+    decision = decide_deletion(a_deletion(**{container: stands(ago=60)}), NOW)
     assert decision == Look(frozenset({Fact.DEFINITION, Fact.NAMESPACE}))
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_container_read_before_the_deletion_was_seen_says_nothing(container: str) -> None:
-    observed = a_deletion(**{container: Evidence(MONOTONIC - 30)}, deletion_seen=MONOTONIC - 20)
+    observed = a_deletion(**{container: stands(ago=30)}, deletion_seen=MONOTONIC - 20)
     assert decide_deletion(observed, NOW) == Look(frozenset({Fact.DEFINITION, Fact.NAMESPACE}))
 
 

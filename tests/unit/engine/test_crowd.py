@@ -51,8 +51,7 @@ class SlowCloud(Cloud):
 def _delete(world: World, names: Sequence[str]) -> list[str]:
     account = an_account().polling(timedelta(seconds=60), ACTIVE).limited(unlimited=True).body()
     world.registry.take_account(world.cluster.put(f"{_API}/modelartsaccounts/default", account))
-    there = {"metadata": {"name": "ml", "uid": "uid-of-ml", "resourceVersion": "1"}}
-    world.registry.take_namespace(world.cluster.put("/api/v1/namespaces/ml", there))
+    world.put_namespace("ml")
     paths = []
     for number, name in enumerate(names):
         world.cloud.shown.add(name)

@@ -50,7 +50,9 @@ class QuietWatch:
 
 @pytest.fixture
 def registry() -> Registry:
-    return Registry(StandingClock())
+    registry = Registry(StandingClock())
+    registry.take_namespace({"metadata": {"name": "ml", "uid": "uid-of-ml", "resourceVersion": "1"}})
+    return registry
 
 
 @pytest.fixture
@@ -112,6 +114,15 @@ def test_a_held_deletion_is_counted_by_its_reason_and_a_reason_of_nobody_is_othe
         body = saying(a_node_pool().finalized().being_deleted(), (BLOCKED, TRUE), reason=reason).body()
         registry.take_node_pool(body | {"metadata": body["metadata"] | {"uid": f"u{number}", "name": f"n{number}"}})
     assert values(gauges, metrics.DELETION_BLOCKED) == {("LastNodePool",): 2, ("Other",): 1}
+
+
+def test_a_deletion_whose_namespace_is_gone_is_blocked_whatever_its_status_says(
+    gauges: Gauges, registry: Registry
+) -> None:
+    registry.take_node_pool(saying(a_node_pool().finalized().being_deleted(), (READY, TRUE)).body())
+    registry.drop_namespace("ml", "uid-of-ml")
+    assert values(gauges, metrics.DELETION_BLOCKED) == {("NamespaceTerminating",): 1}
+    assert values(gauges, metrics.OBJECTS)["blocked",] == 1
 
 
 def test_what_cannot_be_read_is_invalid_and_its_deletion_held(gauges: Gauges, registry: Registry) -> None:

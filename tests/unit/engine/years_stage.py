@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from typing_extensions import override
@@ -16,8 +16,9 @@ from modelarts_nodepool.ports import (
     CloudNodePool,
     NodePoolListing,
 )
+from modelarts_nodepool.resource.model import to_timestamp
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
-from tests.support.builders import a_cloud_node_pool, a_listing, a_node_pool, an_account
+from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool, an_account
 from tests.support.clouds import NodePoolCloud, SecretKeeper, a_clouds
 from tests.support.engine import build_tools
 from tests.support.memory import sizes_in
@@ -25,6 +26,7 @@ from tests.support.virtual_time import VirtualClock
 
 Body = Mapping[str, Any]
 _API = "modelarts.huaweicloud.com/v1alpha1"
+LONG_AGO = NOON - timedelta(days=1000)
 
 
 class Cluster(SecretKeeper):
@@ -32,6 +34,7 @@ class Cluster(SecretKeeper):
 
     def __init__(self) -> None:
         self.bodies: dict[str, dict[str, Any]] = {}
+        self.homeless = 0
 
     def put(self, path: str, body: Body) -> Body:
         self.bodies[path] = deepcopy(dict(body))
@@ -44,13 +47,17 @@ class Cluster(SecretKeeper):
         if path in self.bodies:
             return self.bodies[path]
         if "customresourcedefinitions" in path:
-            return {"metadata": {}}
+            return {"metadata": {"creationTimestamp": "2020-01-01T00:00:00Z"}}
         raise ObjectGone(path, status=404)
 
     @override
     async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
         where = path.removesuffix("/status")
         if where not in self.bodies:
+            raise ObjectGone(path, status=404)
+        if "/namespaces/" in where and f"/api/v1/namespaces/{where.split('/')[5]}" not in self.bodies:
+            # As the admission plug-in NamespaceLifecycle does, although the object is there.
+            self.homeless += 1
             raise ObjectGone(path, status=404)
         body = deepcopy(self.bodies[where])
         metadata, change = body["metadata"], patch[-1]
@@ -110,8 +117,7 @@ class World:
         account, namespace = f"account-{number}", f"ns-{number}"
         of_account = an_account(account).polling(timedelta(seconds=10), timedelta(seconds=10)).body()
         self.registry.take_account(self.cluster.put(f"/apis/{_API}/modelartsaccounts/{account}", of_account))
-        there = {"metadata": {"name": namespace, "uid": f"uid-of-{namespace}", "resourceVersion": "1"}}
-        self.registry.take_namespace(self.cluster.put(f"/api/v1/namespaces/{namespace}", there))
+        self.put_namespace(namespace)
         body = a_node_pool(namespace=namespace).using(account).body()
         body["metadata"]["uid"], body["spec"]["poolName"] = f"uid-{number}", f"pool-{number}"
         path = f"/apis/{_API}/namespaces/{namespace}/modelartsnodepools/training-a"
@@ -123,6 +129,16 @@ class World:
         await self.until(lambda: path not in self.cluster.bodies)
         self.registry.drop_account(account, of_account["metadata"]["uid"])
         self.registry.drop_namespace(namespace, f"uid-of-{namespace}")
+
+    def put_namespace(self, name: str, created: datetime = LONG_AGO) -> None:
+        metadata = {"name": name, "uid": f"uid-of-{name}", "resourceVersion": "1"}
+        there = {"metadata": {**metadata, "creationTimestamp": to_timestamp(created)}}
+        self.registry.take_namespace(self.cluster.put(f"/api/v1/namespaces/{name}", there))
+
+    def lose_namespace(self, name: str) -> None:
+        """Gone, and what was in it is still there."""
+        del self.cluster.bodies[f"/api/v1/namespaces/{name}"]
+        self.registry.drop_namespace(name, f"uid-of-{name}")
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(600):

@@ -1,4 +1,4 @@
-"""What a person on call does while things settle: follow the command in the message of what is held. No more.
+"""What a person on call does while things settle: follow the commands in messages and log. No more.
 
 A refusal that a fault made is tried again by itself after five minutes or more, by design; the message says how to
 go on at once, and performance.py lets this be done three times. Objects whose case is to be held are left alone.
@@ -7,13 +7,13 @@ go on at once, and performance.py lets this be done three times. Objects whose c
 from collections.abc import Mapping
 from typing import Any
 
-from modelarts_nodepool.lab.storm.api import Api, node_pool_path
+from modelarts_nodepool.lab.storm.api import NAMESPACES, Api, node_pool_path
 from modelarts_nodepool.lab.storm.cases import EXPECTED
 from modelarts_nodepool.lab.storm.evidence import Snapshot
 from modelarts_nodepool.lab.storm.ground import Plan
 from modelarts_nodepool.lab.storm.journal import Journal
 from modelarts_nodepool.lab.storm.releasing import ENDINGS
-from modelarts_nodepool.resource.names import RECONCILE_ANNOTATION
+from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER, RECONCILE_ANNOTATION
 
 # From the third attempt on the pause before the next one is longer than a storm settles for.
 PATIENT_ATTEMPTS = 3
@@ -32,6 +32,23 @@ async def look_again(plan: Plan, snapshot: Snapshot, api: Api, journal: Journal,
             path = node_pool_path(planned.namespace, planned.name)
             await api.merge(path, {"metadata": {"annotations": {RECONCILE_ANNOTATION: value}}})
     return count
+
+
+async def give_namespaces_back(snapshot: Snapshot, api: Api, journal: Journal) -> int:
+    """Create those again that are gone while objects are left in them, as log and doctor say; how many.
+
+    An API server that was just restarted lists too little to the controller that empties namespaces.
+    """
+    used = {title.partition("/")[0] for title, body in snapshot.objects.items() if NODE_POOL_FINALIZER in _kept(body)}
+    gone = [name for name in sorted(used) if await api.get(f"{NAMESPACES}/{name}") is None]
+    for name in gone:
+        journal.note(name, "a person creates the namespace again, as the log says")
+        await api.create(NAMESPACES, {"metadata": {"name": name}})
+    return len(gone)
+
+
+def _kept(body: Mapping[str, Any]) -> list[str]:
+    return body["metadata"].get("finalizers") or []
 
 
 def needs_a_person(body: Mapping[str, Any]) -> bool:

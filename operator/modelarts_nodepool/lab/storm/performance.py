@@ -23,7 +23,7 @@ from modelarts_nodepool.lab.storm.ending import judge_ending
 from modelarts_nodepool.lab.storm.evidence import Evidence, Violation
 from modelarts_nodepool.lab.storm.gathering import gather
 from modelarts_nodepool.lab.storm.ground import Plan
-from modelarts_nodepool.lab.storm.mending import look_again
+from modelarts_nodepool.lab.storm.mending import give_namespaces_back, look_again
 from modelarts_nodepool.lab.storm.releasing import judge_releasing
 from modelarts_nodepool.lab.storm.sending import judge_sending
 from modelarts_nodepool.lab.storm.setting import Setting, set_up
@@ -143,6 +143,8 @@ async def _settle(setting: Setting, teller: Teller) -> None:
             count = await look_again(setting.plan, snapshot, setting.api, setting.journal, value)
             mends.pop(0)
             teller.say(f"a person sets reconcile-at on {count} objects, as their messages say")
+            if lost := await give_namespaces_back(snapshot, setting.api, setting.journal):
+                teller.say(f"a person creates {lost} namespace(s) again that Kubernetes ended too early")
         await asyncio.sleep(LOOK_SECONDS)
     teller.say(f"not settled {SETTLE_SECONDS:g} s after the last fault", "bold red")
 

@@ -1,0 +1,35 @@
+"""Objects whose namespace is gone. The API server still shows them, and refuses every write to them with a 404.
+
+Somebody emptied the finalizers of the namespace, or Kubernetes ended it while the API server was not itself.
+"""
+
+import logging
+
+from modelarts_nodepool.engine.tools import Tools, log_fields
+from modelarts_nodepool.errors import ClusterError, ObjectGone
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.resource.objects import NodePool
+
+logger = logging.getLogger(__name__)
+
+
+async def is_homeless(tools: Tools, node_pool: NodePool) -> bool:
+    """Whether that is why a write found nothing; then it is said. To be asked once the object was read again."""
+    if node_pool.metadata.uid not in tools.registry.node_pools:
+        return False
+    name = node_pool.metadata.namespace
+    try:
+        await tools.cluster.get(paths.namespace(name))
+    except ObjectGone:
+        logger.warning(
+            "namespace %s is gone and the object is still there: the API server takes no write to it, so it is "
+            "neither mirrored, nor is its node pool deleted, nor is it released; create the namespace again: "
+            "kubectl create namespace %s",
+            name,
+            name,
+            extra=log_fields(node_pool),
+        )
+        return True
+    except ClusterError:
+        return False
+    return False
