@@ -113,15 +113,14 @@ class Deletion:
         is_preparing = isinstance(decision, Send) or (isinstance(decision, Look) and decision.facts & looks.PREPARING)
         if not is_preparing:
             self._tools.places.leave(self._uid)
-        self._is_calm = isinstance(decision, Wait)
+        self._is_calm, pause = isinstance(decision, Wait), timedelta()
         match decision:
             case Look(facts):
                 return await self._look(observed, facts)
             case Release():
-                pause = timedelta()
                 await self._release(observed, decision)
             case Send():
-                self._held, pause = None, timedelta()
+                self._held = None
                 await self._sender.send(self._facts, node_pool)
             case Hold(_, _, retry_after, is_transient):
                 self._looks = 0
