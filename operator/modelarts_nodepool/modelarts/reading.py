@@ -6,12 +6,12 @@ a name that is missing from a doubtful list must never count as gone.
 """
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, NoReturn, TypeGuard
 
 from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.answers import Answer, parse_json
 from modelarts_nodepool.modelarts.billing import is_locked, node_billing, resource_pool_billing
+from modelarts_nodepool.modelarts.cutting import cut_items
 from modelarts_nodepool.modelarts.operations import Call
 from modelarts_nodepool.modelarts.shapes import to_cloud_node_pool
 from modelarts_nodepool.modelarts.wire.loose import Unreadable, read_whole
@@ -35,22 +35,20 @@ def read_node_pools(call: Call, answer: Answer, known: ReadItems | None = None) 
     known = {} if known is None else known
     found: dict[str, CloudNodePool] = {}
     read: ReadItems = {}
-    for item in _whole_list(call, answer, "NodePoolList"):
-        digest = _digest(call, answer, item)
-        shown = known.get(digest) or _read_item(call, answer, item)
-        name = _new_name(call, answer, shown.name, found)
-        found[name] = read[digest] = shown
+    cut = cut_items(answer.body, known)
+    if cut is None:
+        # In the words of whoever reads it as a whole.
+        shown = [_read_item(call, answer, item) for item in _whole_list(call, answer, "NodePoolList")]
+    else:
+        _check_list(call, answer, cut.envelope, "NodePoolList")
+        for digest, item in cut.items:
+            read[digest] = known[digest] if item is None else _read_item(call, answer, item)
+        shown = [read[digest] for digest, _ in cut.items]
+    for each in shown:
+        found[_new_name(call, answer, each.name, found)] = each
     known.clear()
     known.update(read)
     return found
-
-
-def _digest(call: Call, answer: Answer, item: dict[str, Any]) -> bytes:
-    try:
-        return sha256(repr(item).encode(errors="surrogatepass")).digest()
-    except RecursionError:
-        # What could just be parsed may be too deep to be written down again.
-        _refuse(call, answer, "an item is nested too deeply")
 
 
 def _read_item(call: Call, answer: Answer, item: dict[str, Any]) -> CloudNodePool:
@@ -114,9 +112,13 @@ def _object(call: Call, answer: Answer, kind: str) -> Mapping[str, Any]:
     document = parse_json(answer.body)
     if not isinstance(document, dict):
         _refuse(call, answer, "the body is not a JSON object")
+    _check_kind(call, answer, document, kind)
+    return document
+
+
+def _check_kind(call: Call, answer: Answer, document: Mapping[str, Any], kind: str) -> None:
     if document.get("kind") != kind:
         _refuse(call, answer, f"kind is {brief(document.get('kind'))} instead of {kind}")
-    return document
 
 
 def _items(call: Call, answer: Answer, document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -132,9 +134,14 @@ def _items(call: Call, answer: Answer, document: Mapping[str, Any]) -> list[dict
 
 def _whole_list(call: Call, answer: Answer, kind: str) -> list[dict[str, Any]]:
     document = _object(call, answer, kind)
+    _check_list(call, answer, document, kind)
+    return _items(call, answer, document)
+
+
+def _check_list(call: Call, answer: Answer, document: Mapping[str, Any], kind: str) -> None:
+    _check_kind(call, answer, document, kind)
     if _next_page(call, answer, document) is not None:
         _refuse(call, answer, "it is one page of several, which this call does not have")
-    return _items(call, answer, document)
 
 
 def _next_page(call: Call, answer: Answer, document: Mapping[str, Any]) -> str | None:
