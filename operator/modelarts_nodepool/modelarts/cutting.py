@@ -21,9 +21,7 @@ _read_one = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """`envelope` is the document with `items` empty. `items` has the digest of each item's text, and the item itself
-    where its digest was not known.
-    """
+    """`envelope` is the document with `items` empty; `items` has the digest of each text, and each item not known."""
 
     envelope: dict[str, Any]
     items: list[tuple[bytes, dict[str, Any] | None]]
