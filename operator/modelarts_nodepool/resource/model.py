@@ -28,7 +28,7 @@ class WireModel(BaseModel):
     )
 
     @override
-    def model_post_init(self, _context: Any, /) -> None:  # pydantic's
+    def model_post_init(self, _context: Any, /) -> None:
         """Share the set of given fields with all models that were given the same ones.
 
         Frozen models never change theirs, a copy has its own, and one for each model is a third of what an object
