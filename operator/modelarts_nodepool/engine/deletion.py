@@ -110,7 +110,7 @@ class Deletion:
         decision = decide_deletion(observed, self._tools.moment())
         is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
         self._tools.ongoing.wait_for_budget(self._uid, is_waiting=is_waiting)
-        is_preparing = isinstance(decision, Send) or (isinstance(decision, Look) and decision.facts & looks.PREPARING)
+        is_preparing = isinstance(decision, Send) or (isinstance(decision, Look) and looks.is_preparing(observed, decision.facts))
         if not is_preparing:
             self._tools.places.leave(self._uid)
         self._is_calm, pause = isinstance(decision, Wait), timedelta()
@@ -139,7 +139,7 @@ class Deletion:
     async def _look(self, observed: DeletionObserved, facts: frozenset[Fact]) -> timedelta:
         """Look, if it is our turn and cannot wait for the next poll."""
         identity = observed.identity
-        if identity is not None and facts & looks.PREPARING:
+        if identity is not None and looks.is_preparing(observed, facts):
             place = (identity.region, identity.project_id, identity.pool_name)
             if not self._tools.places.enter(place, self._uid, self.wake):
                 self._is_calm = True

@@ -26,11 +26,19 @@ logger = logging.getLogger(__name__)
 LOOK_LIMIT_SECONDS = 90.0
 # A look that others made so lately is as good as one's own, if it began after the deletion was seen.
 LATELY = timedelta(seconds=2)
-# What has to be looked up before a DELETE can be sent.
-PREPARING = frozenset({Fact.DEFINITION, Fact.NAMESPACE, Fact.RESOURCE_POOL, Fact.NODES})
+# What has to be looked up before a DELETE can be sent, and is of no use to any other decision.
+_PREPARING = frozenset({Fact.DEFINITION, Fact.NAMESPACE, Fact.RESOURCE_POOL, Fact.NODES})
 
 _CONTAINERS = frozenset({Fact.DEFINITION, Fact.NAMESPACE})
 _SHARED = frozenset({Fact.RESOURCE_POOL, Fact.RESOURCE_POOLS})
+
+
+def is_preparing(observed: DeletionObserved, wanted: frozenset[Fact]) -> bool:
+    """Whether such a look leads to a DELETE, so that few at once of each resource pool are of use.
+
+    The LIST as well, before the first DELETE: whoever waits for others finds it done when its turn comes.
+    """
+    return bool(wanted & _PREPARING) or (Fact.LISTING in wanted and observed.record.attempt == 0)
 
 
 async def look(facts: Facts, observed: DeletionObserved, wanted: frozenset[Fact]) -> None:
