@@ -110,7 +110,9 @@ class Deletion:
         decision = decide_deletion(observed, self._tools.moment())
         is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
         self._tools.ongoing.wait_for_budget(self._uid, is_waiting=is_waiting)
-        is_preparing = isinstance(decision, Send) or (isinstance(decision, Look) and looks.is_preparing(observed, decision.facts))
+        is_preparing = isinstance(decision, Send) or (
+            isinstance(decision, Look) and looks.is_preparing(observed, decision.facts)
+        )
         if not is_preparing:
             self._tools.places.leave(self._uid)
         self._is_calm, pause = isinstance(decision, Wait), timedelta()

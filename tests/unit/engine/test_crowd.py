@@ -48,7 +48,7 @@ class SlowCloud(Cloud):
         return await super().list_node_pool_nodes(resource_pool, node_pool)
 
 
-def _delete(world: World, names: Sequence[str]) -> list[str]:
+async def _delete(world: World, names: Sequence[str], apart: float) -> list[str]:
     account = an_account().polling(timedelta(seconds=60), ACTIVE).limited(unlimited=True).body()
     world.registry.take_account(world.cluster.put(f"{_API}/modelartsaccounts/default", account))
     world.put_namespace("ml")
@@ -59,15 +59,16 @@ def _delete(world: World, names: Sequence[str]) -> list[str]:
         body["metadata"]["uid"] = f"uid-{number}"
         paths.append(f"{_API}/namespaces/ml/modelartsnodepools/{name}")
         world.registry.tell_node_pool(world.cluster.put(paths[-1], body))
+        await asyncio.sleep(apart)
     return paths
 
 
-async def _let_go(world: World, names: Sequence[str]) -> None:
+async def _let_go(world: World, names: Sequence[str], apart: float = 0.0) -> None:
     workers = [asyncio.create_task(world.controller.run()), asyncio.create_task(world.recorder.run())]
     await asyncio.sleep(0)
     world.controller.begin()
     try:
-        paths = _delete(world, names)
+        paths = await _delete(world, names, apart)
         await world.until(lambda: not any(path in world.cluster.bodies for path in paths))
     finally:
         for worker in workers:
@@ -84,6 +85,17 @@ def test_a_crowd_goes_with_one_look_at_the_nodes_of_each() -> None:
         assert cloud.asked["list_node_pool_nodes"] == CROWD
         assert cloud.asked["show_pool"] <= CROWD
         assert len(world.tools.places) == 0
+
+    run_at_once(scene)
+
+
+def test_those_deleted_one_after_another_are_listed_together() -> None:
+    async def scene() -> None:
+        cloud = SlowCloud()
+        await _let_go(World(cloud), [f"np-{number:03}" for number in range(CROWD)], apart=0.1)
+        assert cloud.deletes == CROWD
+        # The polls of the 200 s that it takes, and a few for those who are first in line.
+        assert cloud.asked["list_node_pools"] < CROWD / 2
 
     run_at_once(scene)
 
