@@ -54,7 +54,6 @@ async def _delete(world: World, names: Sequence[str], apart: float) -> list[str]
     world.put_namespace("ml")
     paths = []
     for number, name in enumerate(names):
-        world.cloud.shown.add(name)
         body = deepcopy(a_node_pool(name).finalized().being_deleted(world.clock.now()).body())
         body["metadata"]["uid"] = f"uid-{number}"
         paths.append(f"{_API}/namespaces/ml/modelartsnodepools/{name}")
@@ -64,6 +63,7 @@ async def _delete(world: World, names: Sequence[str], apart: float) -> list[str]
 
 
 async def _let_go(world: World, names: Sequence[str], apart: float = 0.0) -> None:
+    world.cloud.shown.update(names)
     workers = [asyncio.create_task(world.controller.run()), asyncio.create_task(world.recorder.run())]
     await asyncio.sleep(0)
     world.controller.begin()
