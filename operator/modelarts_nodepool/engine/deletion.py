@@ -38,7 +38,7 @@ LOOKS_IN_A_ROW = 10
 CHANGES_IN_A_ROW = 5
 SEE_THROUGH_SECONDS = 1.0
 # Whoever stands in line is woken when it is their turn; this is for a wake that was lost.
-IN_LINE = timedelta(minutes=1)
+IN_LINE = timedelta(minutes=5)
 
 
 class Deletion:

@@ -24,8 +24,10 @@ logger = logging.getLogger(__name__)
 
 # No look may hold up a deletion longer than this; the next decision asks again.
 LOOK_LIMIT_SECONDS = 90.0
-# A look that others made so lately is as good as one's own, if it began after the deletion was seen.
+# A look that others made so lately is as good as one's own, if it began after the deletion was seen. CRD and
+# namespace are looked at once more right before the DELETE; the resource pool's billing may be a minute old then.
 LATELY = timedelta(seconds=2)
+_RESOURCE_POOL_LATELY = timedelta(seconds=10)
 # What has to be looked up before a DELETE can be sent, and is of no use to any other decision.
 _PREPARING = frozenset({Fact.DEFINITION, Fact.NAMESPACE, Fact.RESOURCE_POOL, Fact.NODES})
 
@@ -116,7 +118,8 @@ async def _ask(facts: Facts, fact: Fact, account: Account, identity: Identity) -
 
 def _good_from(facts: Facts, fact: Fact) -> float:
     """From when on a look by others is as good as one's own (monotonic): asked again, it has to be a newer one."""
-    lately = facts.tools.clock.monotonic() - LATELY.total_seconds()
+    span = _RESOURCE_POOL_LATELY if fact is Fact.RESOURCE_POOL else LATELY
+    lately = facts.tools.clock.monotonic() - span.total_seconds()
     known = facts.found.get(fact)
     newer = math.nextafter(known.begun, math.inf) if known is not None else lately
     seen = facts.tools.registry.deletion_seen.get(facts.uid, math.inf)
