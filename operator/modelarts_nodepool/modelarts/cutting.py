@@ -46,15 +46,21 @@ def cut_items(body: bytes, known: Container[bytes]) -> Cut | None:
     if not isinstance(envelope, dict) or envelope.get("items") != word:
         return None
     envelope["items"] = []
-    cut = Cut(envelope, [])
+    items: list[tuple[bytes, dict[str, Any] | None]] = []
     for start, stop in places:
         piece = text[start:stop].encode()
         digest = sha256(piece).digest()
-        item = None if digest in known else parse_json(piece)
-        if digest not in known and not isinstance(item, dict):
+        is_known = digest in known
+        item = None if is_known else _object(piece)
+        if item is None and not is_known:
             return None
-        cut.items.append((digest, item if isinstance(item, dict) else None))
-    return cut
+        items.append((digest, item))
+    return Cut(envelope, items)
+
+
+def _object(piece: bytes) -> dict[str, Any] | None:
+    parsed = parse_json(piece)
+    return parsed if isinstance(parsed, dict) else None
 
 
 def _places(text: str, at: int) -> tuple[list[tuple[int, int]], int]:
