@@ -22,6 +22,7 @@ from modelarts_nodepool.lab.controlplane import Binaries
 from modelarts_nodepool.lab.controlplane.ports import LOOPBACK
 from modelarts_nodepool.lab.controlplane.waiting import ask
 from modelarts_nodepool.lab.demo.failures import DemoError
+from modelarts_nodepool.lab.storm.ending import describe
 
 OBJECTS = 300
 PACE = Pace(poll=5, active_poll=1, deleting=1.0)
@@ -39,6 +40,7 @@ FAULTS = (
     (DELETE, 500, 1),
 )
 END_SECONDS = 420.0
+MOST_TOLD = 5
 _TASKS = re.compile(r"^modelarts_nodepool_tasks(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 Samples = list[dict[str, float]]
@@ -131,6 +133,8 @@ async def _end(stage: Stage) -> None:
     while objects := await stage.api.items(NODE_POOLS):
         stage.operator.look()
         if time.monotonic() > deadline:
+            for body in objects[:MOST_TOLD]:
+                stage.say(f"{body['metadata']['namespace']}/{body['metadata']['name']}: {describe(body)}")
             raise DemoError(f"{len(objects)} objects are not gone {END_SECONDS:g} s after the churn has ended.")
         await asyncio.sleep(SAMPLE_SECONDS)
 
