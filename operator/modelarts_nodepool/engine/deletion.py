@@ -115,10 +115,11 @@ class Deletion:
         )
         if not is_preparing:
             self._tools.places.leave(self._uid)
-        self._is_calm, pause = isinstance(decision, Wait), timedelta()
+        self._is_calm = isinstance(decision, Wait)
+        pause = timedelta()
         match decision:
             case Look(facts):
-                return await self._look(observed, facts)
+                return await self._look(observed, facts, is_preparing=is_preparing)
             case Release():
                 await self._release(observed, decision)
             case Send():
@@ -138,10 +139,10 @@ class Deletion:
         self._backoff, self._changes = FIRST_BACKOFF, 0
         return pause
 
-    async def _look(self, observed: DeletionObserved, facts: frozenset[Fact]) -> timedelta:
+    async def _look(self, observed: DeletionObserved, facts: frozenset[Fact], *, is_preparing: bool) -> timedelta:
         """Look, if it is our turn and cannot wait for the next poll."""
         identity = observed.identity
-        if identity is not None and looks.is_preparing(observed, facts):
+        if identity is not None and is_preparing:
             place = (identity.region, identity.project_id, identity.pool_name)
             if not self._tools.places.enter(place, self._uid, self.wake):
                 self._is_calm = True

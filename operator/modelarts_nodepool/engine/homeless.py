@@ -31,5 +31,5 @@ async def is_homeless(tools: Tools, node_pool: NodePool) -> bool:
         )
         return True
     except ClusterError:
-        return False
+        pass
     return False

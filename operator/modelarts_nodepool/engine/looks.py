@@ -13,6 +13,7 @@ from typing import Any
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.poller import PollKey
+from modelarts_nodepool.engine.shared import KEPT_SECONDS
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import CloudError, CloudUnavailable, ClusterError, CredentialsUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
@@ -27,7 +28,7 @@ LOOK_LIMIT_SECONDS = 90.0
 # A look that others made so lately is as good as one's own, if it began after the deletion was seen. CRD and
 # namespace are looked at once more right before the DELETE; the resource pool's billing may be a minute old then.
 LATELY = timedelta(seconds=2)
-_RESOURCE_POOL_LATELY = timedelta(seconds=10)
+_RESOURCE_POOL_LATELY = timedelta(seconds=KEPT_SECONDS)
 # What has to be looked up before a DELETE can be sent, and is of no use to any other decision.
 _PREPARING = frozenset({Fact.DEFINITION, Fact.NAMESPACE, Fact.RESOURCE_POOL, Fact.NODES})
 

@@ -40,7 +40,8 @@ def read_node_pools(call: Call, answer: Answer, known: ReadItems | None = None) 
         # In the words of whoever reads it as a whole.
         shown = [_read_item(call, answer, item) for item in _whole_list(call, answer, "NodePoolList")]
     else:
-        _check_list(call, answer, cut.envelope, "NodePoolList")
+        _check_kind(call, answer, cut.envelope, "NodePoolList")
+        _check_whole(call, answer, cut.envelope)
         for digest, item in cut.items:
             read[digest] = known[digest] if item is None else _read_item(call, answer, item)
         shown = [read[digest] for digest, _ in cut.items]
@@ -134,12 +135,11 @@ def _items(call: Call, answer: Answer, document: Mapping[str, Any]) -> list[dict
 
 def _whole_list(call: Call, answer: Answer, kind: str) -> list[dict[str, Any]]:
     document = _object(call, answer, kind)
-    _check_list(call, answer, document, kind)
+    _check_whole(call, answer, document)
     return _items(call, answer, document)
 
 
-def _check_list(call: Call, answer: Answer, document: Mapping[str, Any], kind: str) -> None:
-    _check_kind(call, answer, document, kind)
+def _check_whole(call: Call, answer: Answer, document: Mapping[str, Any]) -> None:
     if _next_page(call, answer, document) is not None:
         _refuse(call, answer, "it is one page of several, which this call does not have")
 

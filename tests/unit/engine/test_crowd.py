@@ -64,16 +64,9 @@ async def _delete(world: World, names: Sequence[str], apart: float) -> list[str]
 
 async def _let_go(world: World, names: Sequence[str], apart: float = 0.0) -> None:
     world.cloud.shown.update(names)
-    workers = [asyncio.create_task(world.controller.run()), asyncio.create_task(world.recorder.run())]
-    await asyncio.sleep(0)
-    world.controller.begin()
-    try:
+    async with world.at_work():
         paths = await _delete(world, names, apart)
         await world.until(lambda: not any(path in world.cluster.bodies for path in paths))
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
 
 
 def test_a_crowd_goes_with_one_look_at_the_nodes_of_each() -> None:

@@ -43,16 +43,11 @@ REMEMBERED, REFUSING = "registry._gone", "recorder._refusing"
 def test_sixty_whole_lives_leave_nothing_behind() -> None:
     async def scene() -> None:
         world = World()
-        workers = [asyncio.create_task(world.controller.run()), asyncio.create_task(world.recorder.run())]
-        await asyncio.sleep(0)
-        world.controller.begin()
-        for number in range(LIVES):
-            await world.one_life(number)
-        await asyncio.sleep(timedelta(minutes=30).total_seconds())
-        sizes = world.sizes()
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        async with world.at_work():
+            for number in range(LIVES):
+                await world.one_life(number)
+            await asyncio.sleep(timedelta(minutes=30).total_seconds())
+            sizes = world.sizes()
         assert world.cloud.deletes == LIVES
         assert (sizes.pop(REMEMBERED), sizes.pop(REFUSING)) == (3 * LIVES, LIVES)
         assert {path: size for path, size in sizes.items() if size > FEW} == {}

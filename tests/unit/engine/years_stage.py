@@ -1,7 +1,8 @@
 """The whole engine in virtual time, and lives of objects that pass through it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
@@ -111,6 +112,19 @@ class World:
         self.sender = Sender(self.tools, may_send=lambda: True)
         self.controller = Controller(self.tools, self.sender)
 
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """The engine runs while the block does."""
+        workers = [asyncio.create_task(self.controller.run()), asyncio.create_task(self.recorder.run())]
+        await asyncio.sleep(0)
+        self.controller.begin()
+        try:
+            yield
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
     async def one_life(self, number: int) -> None:
         """An account, a namespace and an object of a resource pool of its own: created, mirrored, deleted, gone."""
         self.cloud.shown.add("training-a")
@@ -134,11 +148,6 @@ class World:
         metadata = {"name": name, "uid": f"uid-of-{name}", "resourceVersion": "1"}
         there = {"metadata": {**metadata, "creationTimestamp": to_timestamp(created)}}
         self.registry.take_namespace(self.cluster.put(f"/api/v1/namespaces/{name}", there))
-
-    def lose_namespace(self, name: str) -> None:
-        """Gone, and what was in it is still there."""
-        del self.cluster.bodies[f"/api/v1/namespaces/{name}"]
-        self.registry.drop_namespace(name, f"uid-of-{name}")
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(600):

@@ -39,16 +39,16 @@ async def give_namespaces_back(snapshot: Snapshot, api: Api, journal: Journal) -
 
     An API server that was just restarted lists too little to the controller that empties namespaces.
     """
-    used = {title.partition("/")[0] for title, body in snapshot.objects.items() if NODE_POOL_FINALIZER in _kept(body)}
+    used = {
+        title.partition("/")[0]
+        for title, body in snapshot.objects.items()
+        if NODE_POOL_FINALIZER in body["metadata"].get("finalizers", [])
+    }
     gone = [name for name in sorted(used) if await api.get(f"{NAMESPACES}/{name}") is None]
     for name in gone:
         journal.note(name, "a person creates the namespace again, as the log says")
         await api.create(NAMESPACES, {"metadata": {"name": name}})
     return len(gone)
-
-
-def _kept(body: Mapping[str, Any]) -> list[str]:
-    return body["metadata"].get("finalizers") or []
 
 
 def needs_a_person(body: Mapping[str, Any]) -> bool:
