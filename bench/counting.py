@@ -7,10 +7,16 @@ from datetime import datetime
 from bench.calls import DELETE, LIST, Call
 from bench.scale import Place
 from modelarts_nodepool.lab.controlplane import AuditLog
+from modelarts_nodepool.lab.demo.samples import OPERATOR_USER
 from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, NODE_POOL_PLURAL
 
 Key = tuple[str, str]
 _SUCCESS = range(200, 300)
+
+
+def by_operator(audit: AuditLog) -> AuditLog:
+    """The operator's own requests, those for its Lease left out."""
+    return audit.by_user(OPERATOR_USER).where(lambda event: event.resource != "leases")
 
 
 def status_written(audit: AuditLog) -> dict[Key, float]:

@@ -11,10 +11,10 @@ from bench.counting import Key, percentile
 from bench.figures import Figures
 from bench.scale import Place
 from bench.stage import Stage
+from bench.tally import Tally
 from bench.waiting import until_all
 from modelarts_nodepool.lab.controlplane import AuditLog
 from modelarts_nodepool.lab.demo.failures import DemoError
-from modelarts_nodepool.resource.names import NODE_POOL_PLURAL
 
 # Enough for a 99th percentile, few enough not to disturb each other.
 MOST_SAMPLES, PAUSE_SECONDS = 200, 0.25
@@ -32,11 +32,11 @@ async def delete_some(stage: Stage) -> Figures:
     """Delete some objects one after the other while all resource pools are polled."""
     places = samples_of(stage)
     stage.say(f"deleting {len(places)} objects one by one")
-    began = datetime.now(UTC)
+    gone, began = Tally(stage.plane.audit, counting.let_go), datetime.now(UTC)
     for place in places:
         await stage.api.delete_object(place)
         await asyncio.sleep(PAUSE_SECONDS)
-    await _until_gone(stage, began, {(place.namespace, place.name) for place in places})
+    await _until_gone(stage, gone, {(place.namespace, place.name) for place in places})
     deleted = counting.deleted_at(stage.plane.audit().since(began))
     calls = since(await stage.cloud.read(), began.timestamp())
     first = counting.first_calls(deleted, places, calls)
@@ -56,16 +56,17 @@ async def delete_all(stage: Stage) -> Figures:
     done = {(place.namespace, place.name) for place in samples_of(stage)}
     left = [place for place in stage.scale.places() if (place.namespace, place.name) not in done]
     stage.say(f"deleting {len(left)} objects at once")
-    before, began = stage.operator.look(), datetime.now(UTC)
+    before, others, began = stage.operator.look(), stage.cpu_seconds(), datetime.now(UTC)
+    tally = Tally(stage.plane.audit, counting.let_go)
     deleting = asyncio.create_task(at_once(stage.api.delete_object, left))
     try:
-        await _until_gone(stage, began, {(place.namespace, place.name) for place in left}, deleting)
+        await _until_gone(stage, tally, {(place.namespace, place.name) for place in left}, deleting)
     finally:
         deleting.cancel()
         await asyncio.gather(deleting, return_exceptions=True)
-    after = stage.operator.look()
+    after, others_after = stage.operator.look(), stage.cpu_seconds()
     everybody = stage.plane.audit().since(began)
-    gone = max(counting.let_go(stage.audit().since(began)).values()) - began.timestamp()
+    gone = max(tally.look().values()) - began.timestamp()
     deleted = counting.deleted_at(everybody)
     if objects := await stage.api.items(NODE_POOLS):
         raise DemoError(f"{len(objects)} objects are still there after all have been let go.")
@@ -74,6 +75,7 @@ async def delete_all(stage: Stage) -> Figures:
         "gone_seconds": gone,
         "delete_writes_a_second": len(everybody.writes()) / gone,
         "delete_cpu_seconds": after.cpu_seconds - before.cpu_seconds,
+        "delete_others_cpu_seconds": sum(others_after.values()) - sum(others.values()),
     }
 
 
@@ -103,7 +105,7 @@ def _costs(audit: AuditLog, calls: list[Call], seconds: float, deletions: int) -
 
 
 async def _until_gone(
-    stage: Stage, began: datetime, wanted: Collection[Key], work: "asyncio.Task[None] | None" = None
+    stage: Stage, tally: Tally, wanted: Collection[Key], work: "asyncio.Task[None] | None" = None
 ) -> None:
     """Until our finalizer has left all of them; a failure of the work ends it."""
     others = stage.scale.objects - len(wanted)
@@ -111,6 +113,6 @@ async def _until_gone(
     def count() -> int:
         if work is not None and work.done():
             work.result()
-        return others + len(counting.let_go(stage.audit().since(began).on(NODE_POOL_PLURAL)).keys() & wanted)
+        return others + len(tally.look().keys() & wanted)
 
     await until_all(stage, count, "gone")

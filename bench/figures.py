@@ -65,6 +65,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("gone_seconds", "delete all → all gone", "s", bar=_by_size(21, 210)),
     Figure("delete_writes_a_second", "API writes a second meanwhile, deletions included", "1/s"),
     Figure("delete_cpu_seconds", "CPU of the operator until all are gone", "s"),
+    Figure("delete_others_cpu_seconds", "CPU of API server, etcd, stand-in cloud and load meanwhile", "s"),
     # The write-ahead, the nodes that turn from available to deleting, the finalizer.
     _count("patches_per_deletion", "PATCHes of the object per deletion", 3),
     _count("patches_of_one_deletion", "the most PATCHes of one object during its deletion", 3),

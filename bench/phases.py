@@ -13,6 +13,7 @@ from bench.api import NODE_POOLS, at_once
 from bench.calls import LIST, Call, since
 from bench.figures import Figures
 from bench.stage import Stage
+from bench.tally import Tally
 from bench.waiting import until_all, until_calm
 from modelarts_nodepool.lab.demo.failures import DemoError
 from modelarts_nodepool.resource.names import NODE_POOL_PLURAL
@@ -26,9 +27,10 @@ async def create(stage: Stage) -> Figures:
     """Create all objects at once, and wait until all are mirrored."""
     scale, base = stage.scale, stage.operator.look()
     began, began_utc = time.time(), datetime.now(UTC)
+    tally = Tally(stage.plane.audit, counting.status_written)
     creating = asyncio.create_task(at_once(stage.api.create_object, scale.places()))
     try:
-        await until_all(stage, lambda: len(counting.status_written(stage.audit())), "mirrored")
+        await until_all(stage, lambda: len(tally.look()), "mirrored")
     finally:
         creating.cancel()
         await asyncio.gather(creating, return_exceptions=True)

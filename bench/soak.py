@@ -15,9 +15,11 @@ from datetime import UTC, datetime
 from bench import counting
 from bench.api import NODE_POOLS, at_once
 from bench.calls import DELETE, LIST
+from bench.counting import Key
 from bench.flatness import Level, levels
 from bench.scale import Place, Scale
 from bench.stage import Pace, Say, Stage, standing
+from bench.tally import Tally
 from modelarts_nodepool.lab.controlplane import Binaries
 from modelarts_nodepool.lab.controlplane.ports import LOOPBACK
 from modelarts_nodepool.lab.controlplane.waiting import ask
@@ -101,14 +103,15 @@ async def _sample(stage: Stage) -> dict[str, float]:
 
 async def _churn(stage: Stage) -> None:
     """Delete the oldest, and create what has gone again: object and node pool under the same names."""
-    living, leaving = deque(stage.scale.places()), dict[tuple[str, str], tuple[Place, datetime]]()
+    living, leaving = deque(stage.scale.places()), dict[Key, tuple[Place, datetime]]()
+    tally = Tally(stage.plane.audit, counting.let_go)
     while True:
         began = time.monotonic()
         if living:
             place = living.popleft()
             leaving[place.namespace, place.name] = (place, datetime.now(UTC))
             await stage.api.delete_object(place)
-        gone = counting.let_go(stage.audit())
+        gone = tally.look()
         for key, (place, since) in tuple(leaving.items()):
             if gone.get(key, 0.0) > since.timestamp():
                 del leaving[key]

@@ -6,6 +6,7 @@ One temporary folder, loopback only. However it ends, nothing is left.
 import asyncio
 import base64
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from bench.api import ACCOUNTS, NAMESPACES, Api, Body
 from bench.calls import CloudLog
+from bench.counting import by_operator
+from bench.process import look_at
 from bench.programs import Operator, start_cloud
 from bench.scale import PROJECT_ID, REGION, Scale, namespace_of
 from modelarts_nodepool.lab.controlplane import ESTABLISHED, AuditLog, Binaries, ControlPlane
@@ -20,7 +23,7 @@ from modelarts_nodepool.lab.demo.failures import DemoError
 from modelarts_nodepool.lab.demo.folders import find_shipped, remove_folder
 from modelarts_nodepool.lab.demo.interrupts import Interrupts
 from modelarts_nodepool.lab.demo.leftovers import find_leftovers
-from modelarts_nodepool.lab.demo.samples import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, OPERATOR_USER
+from modelarts_nodepool.lab.demo.samples import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
 from modelarts_nodepool.resource.names import ACCOUNT_KIND, API_VERSION, CREDENTIALS_LABEL
 
 PREFIX = "modelarts-nodepool-bench-"
@@ -53,7 +56,12 @@ class Stage:
 
     def audit(self) -> AuditLog:
         """The operator's own requests until now, those for its Lease left out."""
-        return self.plane.audit().by_user(OPERATOR_USER).where(lambda event: event.resource != "leases")
+        return by_operator(self.plane.audit())
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """What each program has used since it was started, the operator left out; the load is our own."""
+        used = {name: look_at(pid).cpu_seconds for name, pid in self.pids.items()}
+        return {**used, "the load": time.process_time()}
 
 
 @asynccontextmanager
