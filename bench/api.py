@@ -15,11 +15,19 @@ import yaml
 from bench.scale import Place
 from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.lab.demo.failures import DemoError
-from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, API_VERSION, NODE_POOL_KIND, NODE_POOL_PLURAL
+from modelarts_nodepool.resource.names import (
+    ACCOUNT_PLURAL,
+    API_VERSION,
+    NODE_POOL_KIND,
+    NODE_POOL_PLURAL,
+    RECONCILE_ANNOTATION,
+)
 
 ACCOUNTS = f"/apis/{API_VERSION}/{ACCOUNT_PLURAL}"
 NODE_POOLS = f"/apis/{API_VERSION}/{NODE_POOL_PLURAL}"
 NAMESPACES = "/api/v1/namespaces"
+NOT_FOUND = 404
+MERGE_PATCH = "application/merge-patch+json"
 AT_ONCE = 16
 PAGE = 500
 
@@ -76,6 +84,12 @@ class Api:
         """As kubectl delete does."""
         await self._ask("DELETE", path_of(place))
 
+    async def look_again(self, place: Place, value: str) -> None:
+        """As kubectl annotate does: what stands in the way of this deletion is mended. It may be gone meanwhile."""
+        body = {"metadata": {"annotations": {RECONCILE_ANNOTATION: value}}}
+        headers = {"Content-Type": MERGE_PATCH}
+        await self._ask("PATCH", path_of(place), may_be=NOT_FOUND, json=body, headers=headers)
+
     async def items(self, path: str) -> list[Body]:
         """All items, page by page."""
         found: list[Body] = []
@@ -87,9 +101,9 @@ class Api:
             if not token:
                 return found
 
-    async def _ask(self, method: str, path: str, **options: Any) -> Body:  # noqa: ANN401 - aiohttp's
+    async def _ask(self, method: str, path: str, *, may_be: int = 0, **options: Any) -> Body:  # noqa: ANN401 - aiohttp's
         async with self._session.request(method, path, **options) as answer:
-            if answer.status >= 400:
+            if answer.status >= 400 and answer.status != may_be:
                 said = (await answer.text())[:300]
                 raise DemoError(f"The API server answered {answer.status} to {method} {path}: {said}")
             body: Body = await answer.json()

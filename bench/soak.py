@@ -8,13 +8,13 @@ import itertools
 import re
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from bench import counting
-from bench.api import NODE_POOLS, at_once
+from bench.api import at_once
 from bench.calls import DELETE, LIST
+from bench.clearing import clear
 from bench.counting import Key
 from bench.flatness import Level, levels
 from bench.scale import Place, Scale
@@ -23,8 +23,6 @@ from bench.tally import Tally
 from modelarts_nodepool.lab.controlplane import Binaries
 from modelarts_nodepool.lab.controlplane.ports import LOOPBACK
 from modelarts_nodepool.lab.controlplane.waiting import ask
-from modelarts_nodepool.lab.demo.failures import DemoError
-from modelarts_nodepool.lab.storm.ending import describe
 
 OBJECTS = 300
 PACE = Pace(poll=5, active_poll=1, deleting=1.0)
@@ -41,8 +39,6 @@ FAULTS = (
     ("show_node_pool", 502, 2),
     (DELETE, 500, 1),
 )
-END_SECONDS = 420.0
-MOST_TOLD = 5
 _TASKS = re.compile(r"^modelarts_nodepool_tasks(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 Samples = list[dict[str, float]]
@@ -53,7 +49,7 @@ async def soak(minutes: float, binaries: Binaries, say: Say) -> bool:
     async with standing(Scale(OBJECTS), PACE, binaries, say) as stage:
         await at_once(stage.api.create_object, stage.scale.places())
         samples = await _churn_for(stage, minutes * 60)
-        await _end(stage)
+        await clear(stage)
         found, errors = levels(samples), stage.operator.errors()
         deleted = sum(call.operation == DELETE for call in await stage.cloud.read())
         say(f"{deleted} DELETEs, {len(stage.audit().writes())} writes")
@@ -125,27 +121,3 @@ async def _fail(stage: Stage) -> None:
     for operation, status, times in itertools.cycle(FAULTS):
         await asyncio.sleep(FAULT_SECONDS)
         await stage.cloud.fail(operation, status, times)
-
-
-async def _end(stage: Stage) -> None:
-    """All objects are deleted and go, those whose DELETE had an unknown outcome included."""
-    stage.say("deleting everything that is left")
-    left = await _living(stage)
-    await at_once(stage.api.delete_object, left)
-    deadline = time.monotonic() + END_SECONDS
-    while objects := await stage.api.items(NODE_POOLS):
-        stage.operator.look()
-        if time.monotonic() > deadline:
-            for body in objects[:MOST_TOLD]:
-                stage.say(f"{body['metadata']['namespace']}/{body['metadata']['name']}: {describe(body)}")
-            raise DemoError(f"{len(objects)} objects are not gone {END_SECONDS:g} s after the churn has ended.")
-        await asyncio.sleep(SAMPLE_SECONDS)
-
-
-async def _living(stage: Stage) -> Sequence[Place]:
-    names = {
-        (body["metadata"]["namespace"], body["metadata"]["name"])
-        for body in await stage.api.items(NODE_POOLS)
-        if "deletionTimestamp" not in body["metadata"]
-    }
-    return [place for place in stage.scale.places() if (place.namespace, place.name) in names]
