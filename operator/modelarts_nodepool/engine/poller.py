@@ -22,6 +22,9 @@ from modelarts_nodepool.resource.objects import Account
 logger = logging.getLogger(__name__)
 
 ACTIVE_FOR = timedelta(minutes=30)
+# While nodes come or go a resource pool is looked at for a twentieth of the time at most, but once in its usual
+# interval: where the cloud or this process has too much to do, looks that find little must not be in the way.
+REST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Poller:
     _waiters: list[tuple[float, asyncio.Future[Evidence[NodePoolListing]]]] = field(default_factory=list)
     _active_since: float | None = None
     _slowed: int = 0
+    _took: float = 0.0
     _urgency: Urgency | None = None
     _spreading: Spreading = field(init=False)
 
@@ -111,11 +115,15 @@ class Poller:
         self._poke.set()
 
     def interval(self) -> timedelta:
-        """The account's interval: the short one while nodes come or go, doubling after half an hour of that."""
+        """The account's interval: the short one while nodes come or go, longer where looks take long.
+
+        It doubles after half an hour of that.
+        """
         account = self.account()
         if account is None:
             return timedelta(seconds=60)
-        usual, active = account.spec.poll_interval, account.spec.active_poll_interval
+        usual = account.spec.poll_interval
+        active = max(account.spec.active_poll_interval, timedelta(seconds=self._took * REST))
         if self._active_since is None:
             return usual
         if self.clock.monotonic() - self._active_since < ACTIVE_FOR.total_seconds():
@@ -159,6 +167,7 @@ class Poller:
             return Evidence(begun, failure=CloudUnavailable(f"the look at the cloud failed: {type(error).__name__}"))
         finally:
             self._urgency = None
+            self._took = self.clock.monotonic() - begun
         return Evidence(begun, value=listing)
 
     def _take(self, look: Evidence[NodePoolListing], listing: NodePoolListing) -> None:

@@ -136,8 +136,8 @@ class AccountSpec(WireModel):
     active_poll_interval: Annotated[
         Duration,
         Field(
-            description="The same while something in it is created or deleted, 1s to 1h; after 30 min it "
-            "doubles up to pollInterval.",
+            description="The same while something in it is created or deleted, 1s to 1h; it grows "
+            "up to pollInterval after 30 min, and where looks take long.",
             json_schema_extra=between("1s", "1h"),
         ),
     ] = timedelta(seconds=10)
