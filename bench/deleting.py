@@ -16,8 +16,7 @@ from bench.waiting import until_all
 from modelarts_nodepool.lab.controlplane import AuditLog
 from modelarts_nodepool.lab.demo.failures import DemoError
 
-# Enough for a 99th percentile, few enough not to disturb each other.
-MOST_SAMPLES, PAUSE_SECONDS = 200, 0.25
+PAUSE_SECONDS = 0.25
 MILLISECONDS = 1000
 # The write-ahead, the nodes that turn from available to deleting, the finalizer.
 PATCHES = 3
@@ -25,7 +24,7 @@ PATCHES = 3
 
 def samples_of(stage: Stage) -> list[Place]:
     """The objects that are deleted one by one; neighbours are in different resource pools."""
-    return [stage.scale.place(number) for number in range(min(MOST_SAMPLES, stage.scale.objects // 2))]
+    return [stage.scale.place(number) for number in range(stage.scale.samples)]
 
 
 async def delete_some(stage: Stage) -> Figures:

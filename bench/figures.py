@@ -96,10 +96,16 @@ def violations(scale: Scale, figures: Figures) -> list[str]:
 
 
 def growth(small: Figures, large: Figures) -> Figures:
-    """How many times as much the large run cost; figures that are zero in the small one are left out."""
+    """How many times as much the run with 10,000 objects cost as that with 1,000; what cost nothing is left out.
 
-    def costs(figures: Figures) -> Figures:
-        above = {"memory_above_base_mib": figures["memory_peak_mib"] - figures["memory_base_mib"]}
-        return {key: figures[key] for key in GROWING if key in figures} | above
+    More than nine tenths of 10,000 are deleted at once, and only four fifths of 1,000: the time for all is compared.
+    """
 
-    return {key: costs(large)[key] / value for key, value in costs(small).items() if value > 0}
+    def costs(figures: Figures, scale: Scale) -> Figures:
+        found = {key: figures[key] for key in GROWING if key in figures}
+        found["memory_above_base_mib"] = figures["memory_peak_mib"] - figures["memory_base_mib"]
+        found["gone_seconds"] *= scale.objects / scale.crowd
+        return found
+
+    before, after = costs(small, Scale(THOUSAND)), costs(large, Scale(TEN_THOUSAND))
+    return {key: after[key] / value for key, value in before.items() if value > 0}

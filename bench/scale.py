@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 OBJECTS_A_RESOURCE_POOL = 100
 MANY = 10_000
+# Deleted one by one: enough for a 99th percentile, few enough not to disturb each other.
+MOST_SAMPLES = 200
 # The last node pool of a resource pool is guarded: each has one more that no object stands for.
 SPARE = "stays"
 REGION = "cn-north-4"
@@ -36,6 +38,16 @@ class Scale:
     def accounts(self) -> int:
         """Three from 10,000 objects on."""
         return 3 if self.objects >= MANY else 1
+
+    @property
+    def samples(self) -> int:
+        """So many are deleted one by one."""
+        return min(MOST_SAMPLES, self.objects // 2)
+
+    @property
+    def crowd(self) -> int:
+        """So many are deleted at once: the others."""
+        return self.objects - self.samples
 
     @property
     def account_names(self) -> list[str]:

@@ -34,3 +34,8 @@ def test_growth_counts_memory_above_what_no_objects_need() -> None:
     small = FINE | {"mirrored_seconds": 2.0, "memory_base_mib": 70, "memory_peak_mib": 80}
     large = FINE | {"mirrored_seconds": 22.0, "memory_base_mib": 70, "memory_peak_mib": 170}
     assert growth(small, large) == {"mirrored_seconds": 11, "memory_above_base_mib": 10}
+
+
+def test_growth_compares_the_time_to_delete_as_many() -> None:
+    small, large = FINE | {"gone_seconds": 8.0}, FINE | {"gone_seconds": 98.0}
+    assert growth(small, large) == {"gone_seconds": pytest.approx(10)}

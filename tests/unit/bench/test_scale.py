@@ -25,3 +25,8 @@ def test_a_resource_pool_belongs_to_one_account() -> None:
 def test_neighbours_are_in_different_resource_pools() -> None:
     scale = Scale(10_000)
     assert {scale.place(number).resource_pool for number in range(100)} == set(scale.resource_pool_names)
+
+
+@pytest.mark.parametrize(("objects", "samples", "crowd"), [(100, 50, 50), (1_000, 200, 800), (10_000, 200, 9_800)])
+def test_some_are_deleted_one_by_one_and_the_others_at_once(objects: int, samples: int, crowd: int) -> None:
+    assert (Scale(objects).samples, Scale(objects).crowd) == (samples, crowd)
