@@ -19,7 +19,7 @@ from modelarts_nodepool.resource.objects import Account, Namespace, NodePool
 
 logger = logging.getLogger(__name__)
 
-# So many uids of objects that are gone are remembered, the newest: far more than a watch can lag behind.
+# So many uids of what is gone are remembered, the newest: far more than a watch can lag behind.
 GONE_REMEMBERED = 10_000
 
 
@@ -114,11 +114,16 @@ class Registry:
         self.on_node_pool(uid)
 
     def is_gone(self, uid: str) -> bool:
-        """Whether an object of this uid was there and went, not too long ago."""
+        """Whether something of this uid was there and went, not too long ago."""
         return uid in self._gone
 
     def take_account(self, body: Mapping[str, Any]) -> Account | None:
-        """Take a version of an account; None where it does not have our schema."""
+        """Take a version of an account; None where it does not have our schema, or is gone already.
+
+        A ghost would go on lending its credentials, to DELETEs as well.
+        """
+        if self.is_gone(str((body.get("metadata") or {}).get("uid"))):
+            return None
         try:
             account = Account.from_body(body)
         except (ValidationError, KeyError, ValueError) as error:
@@ -139,16 +144,17 @@ class Registry:
 
     def drop_account(self, name: str, uid: str) -> None:
         """The account of that uid is gone; one created again under the name stays."""
+        self._note_gone(uid)
         self.misfits.pop(uid, None)
         known = self.accounts.get(name)
         if known is not None and known.metadata.uid == uid:
-            self._note_gone(uid)
             del self.accounts[name]
             self.account_seen.pop(name, None)
             self.on_account(name)
 
     def drop_account_of(self, uid: str) -> None:
         """The same by its uid alone."""
+        self._note_gone(uid)
         self.misfits.pop(uid, None)
         for name, account in tuple(self.accounts.items()):
             if account.metadata.uid == uid:
@@ -157,6 +163,8 @@ class Registry:
     def take_namespace(self, body: Mapping[str, Any]) -> None:
         """Take a version of a namespace; its metadata is enough."""
         namespace = Namespace.from_body(body)
+        if self.is_gone(namespace.uid):
+            return
         known = self.namespaces.get(namespace.name)
         same = known is not None and known.uid == namespace.uid
         if known is not None and same and is_older(namespace.resource_version, known.resource_version):
@@ -169,9 +177,9 @@ class Registry:
 
     def drop_namespace(self, name: str, uid: str) -> None:
         """The namespace of that uid is gone; one created again under the name stays."""
+        self._note_gone(uid)
         known = self.namespaces.get(name)
         if known is not None and known.uid == uid:
-            self._note_gone(uid)
             del self.namespaces[name]
             self.namespace_seen.pop(name, None)
             self.on_namespace(name)
