@@ -1,29 +1,21 @@
 """Accounts and namespaces that are gone stay gone: an answer to our own write may come after the watch's last word."""
 
-from datetime import datetime
 from typing import Any
 
 import pytest
 
 from modelarts_nodepool.engine.registry import Registry
-from tests.support.builders import NOON, an_account
+from tests.support.builders import an_account
+from tests.support.clocks import HandClock
 
 ACCOUNT = an_account().body()
 NAME, UID = ACCOUNT["metadata"]["name"], ACCOUNT["metadata"]["uid"]
 NAMESPACE = {"metadata": {"name": "ml", "uid": "n1", "resourceVersion": "5", "labels": {}}}
 
 
-class StandingClock:
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return 100.0
-
-
 @pytest.fixture
 def registry() -> Registry:
-    return Registry(StandingClock())
+    return Registry(HandClock())
 
 
 def with_metadata(body: dict[str, Any], **more: str) -> dict[str, Any]:
