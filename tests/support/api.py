@@ -78,6 +78,10 @@ class Api:
         found = self.get(path)
         return list(found["items"]) if found else []
 
+    def events_about(self, name: str, namespace: str = "default") -> list[Object]:
+        """The API server chooses: it records Events itself, some of them about an object without a name."""
+        return self.items(f"{events_in(namespace)}?fieldSelector=involvedObject.name={name}")
+
     def create(self, path: str, body: Mapping[str, Any]) -> Object:
         return _read(self._ask("POST", path, json=body))
 

@@ -16,7 +16,7 @@ import yaml
 
 from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION, CREDENTIALS_LABEL, GROUP, NODE_POOL_FINALIZER
-from tests.support.api import ACCOUNTS, NAMESPACES, Api, Object, events_in, node_pools_in, secrets_in
+from tests.support.api import ACCOUNTS, NAMESPACES, Api, Object, node_pools_in, secrets_in
 from tests.support.cloud import Cloud
 from tests.support.conditions import condition_of, says
 from tests.support.operator import NAMESPACE, OperatorProcess
@@ -200,8 +200,9 @@ class Tenant:
 
     def events(self, name: str) -> list[str]:
         """Reasons of the events about one object, oldest first."""
-        found = [event for event in self.api.items(events_in(self.name)) if event["involvedObject"]["name"] == name]
-        return [event["reason"] for event in sorted(found, key=lambda event: str(event["metadata"]["resourceVersion"]))]
+        found = self.api.events_about(name, self.name)
+        found.sort(key=lambda event: int(event["metadata"]["resourceVersion"]))
+        return [event["reason"] for event in found]
 
     def until(
         self, name: str, accept: Callable[[Object], object], what: str, seconds: float = PATIENCE_SECONDS

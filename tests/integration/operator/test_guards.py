@@ -280,12 +280,7 @@ def test_an_object_whose_finalizer_was_stripped_is_told_on_its_account(tenant: T
     tenant.until_blocked("training-a", "Paused")
     tenant.api.strip(tenant.path("training-a"))
     tenant.until_gone("training-a")
-    events = "/api/v1/namespaces/default/events"
     tenant.until_true(
-        lambda: [
-            event
-            for event in tenant.api.items(events)
-            if event["involvedObject"]["name"] == tenant.name and "training-a" in event["message"]
-        ],
+        lambda: [event for event in tenant.api.events_about(tenant.name) if "training-a" in event["message"]],
         "an event on the account",
     )
