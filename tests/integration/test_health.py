@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -14,18 +13,9 @@ import pytest
 
 from modelarts_nodepool.engine.health import STUCK_SECONDS, Health, HealthServer, Heartbeat
 from modelarts_nodepool.errors import SettingsError
+from tests.support.clocks import HandClock
 
 PAGES = ("livez", "readyz", "metrics")
-
-
-class HandClock:
-    seconds = 100.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 def says(*problems: str, role: str = "leader") -> Callable[[], Health]:

@@ -3,7 +3,6 @@
 import asyncio
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 from modelarts_nodepool.engine.controller import Controller
@@ -14,7 +13,7 @@ from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.ports import Clock
 from modelarts_nodepool.resource.node_pool import Identity
-from tests.support.builders import NOON, PROJECT, NodePoolBuilder, a_node_pool
+from tests.support.builders import PROJECT, NodePoolBuilder, a_node_pool
 from tests.support.clouds import a_clouds
 from tests.support.misfits import a_misfit_body
 from tests.support.virtual_time import VirtualClock
@@ -26,14 +25,6 @@ DELETING = LIVING.being_deleted()
 PATH = "/apis/modelarts.huaweicloud.com/v1alpha1/namespaces/ml/modelartsnodepools/training-a"
 
 IDENTITY = Identity(region="cn-north-4", project_id=PROJECT, pool_name="pool-a", node_pool_name="training-a")
-
-
-class StandingClock:
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return 100.0
 
 
 class OneObject:

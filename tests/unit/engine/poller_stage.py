@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 from modelarts_nodepool.engine.clouds import Clouds
@@ -12,30 +12,16 @@ from modelarts_nodepool.modelarts.limits import Lane, Urgency
 from modelarts_nodepool.ports import NodePoolListing
 from modelarts_nodepool.resource.objects import Account
 from tests.support.builders import (
-    NOON,
     a_cloud_node_pool,
     a_listing,
     an_account,
 )
+from tests.support.clocks import HandClock
 
 USUAL, ACTIVE = timedelta(seconds=600), timedelta(seconds=10)
 ACCOUNT = an_account().polling(USUAL, ACTIVE).build()
 CALM = a_listing(a_cloud_node_pool(available=2))
 BUSY = a_listing(a_cloud_node_pool(available=1, deleting=1))
-
-
-class HandClock:
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def advance(self, span: timedelta) -> None:
-        self.seconds += span.total_seconds()
 
 
 class Answers:

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from modelarts_nodepool.engine.controller import Controller
@@ -11,20 +10,13 @@ from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder
 from tests.support.builders import a_node_pool
+from tests.support.clocks import HandClock
 from tests.support.clouds import a_clouds
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
 RETAINED = a_node_pool().finalized().retained().being_deleted().body()
 UID = RETAINED["metadata"]["uid"]
-
-
-class StandingClock:
-    def now(self) -> datetime:
-        return datetime(2026, 1, 2, 12, 0, 1, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 100.0
 
 
 class SilentCluster:
@@ -51,7 +43,7 @@ class SilentCluster:
 
 
 async def test_news_that_comes_while_work_ends_begins_no_deletion_that_nobody_ends() -> None:
-    cluster, clock = SilentCluster(), StandingClock()
+    cluster, clock = SilentCluster(), HandClock()
     registry = Registry(clock)
     clouds = a_clouds(cluster, clock)
     tools = Tools(

@@ -15,10 +15,11 @@ from modelarts_nodepool.ports import NodePoolListing
 from modelarts_nodepool.resource.model import to_timestamp
 from modelarts_nodepool.resource.node_pool import DeletionRecord, SendOutcome
 from tests.support.builders import NOON, NodePoolBuilder, a_cloud_node_pool, a_listing, a_node_pool, an_account
+from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
 from tests.support.engine import build_tools
 from tests.support.misfits import a_misfit_body
-from tests.unit.engine.test_send import NOW, ApplyingCluster, StandingClock
+from tests.unit.engine.test_send import NOW, ApplyingCluster
 
 DELETED = a_node_pool().finalized().pinned().being_deleted()
 UNKNOWN = DeletionRecord(attempt=1, sent_time=NOW - timedelta(minutes=3), outcome=SendOutcome.UNKNOWN)
@@ -40,7 +41,7 @@ class Desk:
     """The facts of one deletion."""
 
     def __init__(self) -> None:
-        self.clock, cluster = StandingClock(), ApplyingCluster()
+        self.clock, cluster = HandClock(NOW), ApplyingCluster()
         self.tools = build_tools(cluster, self.clock, a_clouds(cluster, self.clock, SilentCloud()))
         self.registry, self.pollers = self.tools.registry, self.tools.pollers
         self.has_account()
@@ -58,7 +59,7 @@ class Desk:
 
     def observes(self, facts: Facts, look: NodePoolListing | Exception | None = None) -> DeletionObserved:
         """With this as the newest look, a second after the last one."""
-        self.clock.later += timedelta(seconds=1)
+        self.clock.advance(timedelta(seconds=1))
         node_pool = self.builder.build()
         poller = facts.poller(node_pool)
         assert poller is not None
@@ -132,7 +133,7 @@ async def test_what_left_the_resource_pool_lately_does_not_remain(desk: Desk) ->
     desk.has_account({"recentDeletions": [{**entry, **times, "outcome": "Gone"}]})
     facts = desk.takes(DELETED)
     assert desk.observes(facts).leaving == {"gone"}
-    desk.clock.later = timedelta(minutes=3)
+    desk.clock.advance(timedelta(minutes=3))
     assert desk.observes(facts).leaving == frozenset()
 
 

@@ -1,7 +1,7 @@
 """What a scrape says of objects, nodes and accounts."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,20 +24,13 @@ from tests.support.builders import (
     an_account,
     an_unreadable_node_pool,
 )
+from tests.support.clocks import HandClock
 from tests.support.clouds import SecretKeeper, a_clouds
 from tests.support.misfits import a_misfit_body
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 READY, STALLED = ConditionType.READY, ConditionType.STALLED
 RECONCILING, BLOCKED = ConditionType.RECONCILING, ConditionType.DELETION_BLOCKED
-
-
-class StandingClock:
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return 100.0
 
 
 class QuietWatch:
@@ -50,7 +43,7 @@ class QuietWatch:
 
 @pytest.fixture
 def registry() -> Registry:
-    registry = Registry(StandingClock())
+    registry = Registry(HandClock())
     registry.take_namespace({"metadata": {"name": "ml", "uid": "uid-of-ml", "resourceVersion": "1"}})
     return registry
 
@@ -58,7 +51,7 @@ def registry() -> Registry:
 @pytest.fixture
 def gauges(registry: Registry) -> Gauges:
     clouds = None  # no poller is ever started here
-    return Gauges(registry, Pollers(registry, clouds, StandingClock()), QuietWatch())  # type: ignore[arg-type]
+    return Gauges(registry, Pollers(registry, clouds, HandClock()), QuietWatch())  # type: ignore[arg-type]
 
 
 def conditions(*told: tuple[ConditionType, ConditionStatus], reason: str = "Paused") -> tuple[Condition, ...]:
@@ -199,7 +192,7 @@ def test_a_confirmation_that_stands_on_a_living_object_is_counted(gauges: Gauges
 async def test_node_pools_with_unreadable_counts_are_counted_by_resource_pool_until_they_can_be_read(
     registry: Registry,
 ) -> None:
-    pollers = Pollers(registry, a_clouds(SecretKeeper(), StandingClock()), StandingClock())
+    pollers = Pollers(registry, a_clouds(SecretKeeper(), HandClock()), HandClock())
     gauges = Gauges(registry, pollers, QuietWatch())
     poller = pollers.join("uid-1", an_account().build(), "pool-a", is_deleting=False)
     assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {}

@@ -18,9 +18,10 @@ from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, C
 from modelarts_nodepool.resource.node_pool import CloudErrorRecord, DeletionRecord, SendOutcome
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
+from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
 from tests.support.engine import build_tools
-from tests.unit.engine.test_send import NOW, ApplyingCluster, Body, StandingClock
+from tests.unit.engine.test_send import NOW, ApplyingCluster, Body
 
 ERROR = CloudErrorRecord(message="in use", time=NOW - timedelta(minutes=1))
 REFUSED = DeletionRecord(attempt=1, outcome=SendOutcome.REFUSED, last_error=ERROR)
@@ -59,7 +60,7 @@ class Begun:
 
     cluster: KeepingCluster
     cloud: NodePoolCloud
-    clock: StandingClock = field(default_factory=StandingClock)
+    clock: HandClock = field(default_factory=lambda: HandClock(NOW))
 
     async def __aenter__(self) -> Self:
         clock, cluster = self.clock, self.cluster
@@ -84,7 +85,7 @@ class Begun:
 
     async def wait(self) -> None:
         for _ in range(3):
-            self.clock.later += timedelta(seconds=10)
+            self.clock.advance(timedelta(seconds=10))
             self.deletion.wake()
             await asyncio.sleep(0.05)
 

@@ -16,6 +16,7 @@ from modelarts_nodepool.errors import ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
+from tests.support.clocks import HandClock
 from tests.support.clouds import a_clouds
 
 T = TypeVar("T")
@@ -39,14 +40,6 @@ ACCOUNT_BODY: Body = {
     "metadata": {**ACCOUNT.metadata, "finalizers": [ACCOUNT_FINALIZER]},
     "spec": dict(ACCOUNT.spec),
 }
-
-
-class StandingClock:
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=1)
-
-    def monotonic(self) -> float:
-        return 1000.0
 
 
 class ServerWithTwins:
@@ -89,7 +82,7 @@ class Stage:
     """Twins on their way out, each with its task as the controller would start it."""
 
     def __init__(self) -> None:
-        clock = StandingClock()
+        clock = HandClock()
         self.server = ServerWithTwins()
         registry = Registry(clock)
         clouds = a_clouds(self.server, clock)

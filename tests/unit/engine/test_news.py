@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -29,6 +29,7 @@ from tests.support.builders import (
     an_account,
     an_unreadable_node_pool,
 )
+from tests.support.clocks import TickingClock
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -62,18 +63,6 @@ CASES = {
 @pytest.mark.parametrize(("before", "latest", "expected"), CASES.values(), ids=CASES)
 def test_a_look_is_news_for_those_whose_node_pool_changed(before: Look | None, latest: Look, *, expected: bool) -> None:
     assert is_news(before, latest, "training-a") is expected
-
-
-class ClockByHand:
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        self.seconds += 0.001
-        return self.seconds
 
 
 class Server:
@@ -122,7 +111,7 @@ class Stage:
     """The engine without watches; `tell` is what they would tell."""
 
     def __init__(self) -> None:
-        self.clock, self.server = ClockByHand(), Server()
+        self.clock, self.server = TickingClock(timedelta(milliseconds=1)), Server()
         self.cloud = OneListing(a_listing(*(a_cloud_node_pool(name, available=2) for name in ("shared", "other"))))
         self.registry = Registry(self.clock)
         clouds = cast("Clouds", self.cloud)

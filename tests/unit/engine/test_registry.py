@@ -1,23 +1,14 @@
-from datetime import UTC, datetime
-
 import pytest
 
 from modelarts_nodepool.engine import registry as module
 from modelarts_nodepool.engine.registry import Registry
 from tests.support.builders import a_node_pool
-
-
-class StandingClock:
-    def now(self) -> datetime:
-        return datetime(2026, 1, 2, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 100.0
+from tests.support.clocks import HandClock
 
 
 @pytest.fixture
 def registry() -> Registry:
-    return Registry(StandingClock())
+    return Registry(HandClock())
 
 
 def test_an_object_that_is_gone_does_not_come_back_by_a_watch_that_lags(registry: Registry) -> None:

@@ -4,11 +4,12 @@ import pytest
 
 from modelarts_nodepool.engine.listing import kinds_of
 from modelarts_nodepool.engine.registry import Registry
-from tests.unit.engine.misfit_stage import DELETING, StandingClock, a_strange, later
+from tests.support.clocks import HandClock
+from tests.unit.engine.misfit_stage import DELETING, a_strange, later
 
 
 def test_an_object_that_is_no_longer_readable_is_no_twin_and_no_work_of_others() -> None:
-    registry = Registry(StandingClock())
+    registry = Registry(HandClock())
     body = DELETING.pinned().body()
     uid = body["metadata"]["uid"]
     registry.tell_node_pool(body)
@@ -31,7 +32,7 @@ def test_an_object_that_is_no_longer_readable_is_no_twin_and_no_work_of_others()
 
 
 def test_one_that_vanishes_leaves_nothing_behind() -> None:
-    registry = Registry(StandingClock())
+    registry = Registry(HandClock())
     told: list[str] = []
     body = a_strange(DELETING)
     uid = body["metadata"]["uid"]
@@ -48,6 +49,6 @@ def test_one_that_vanishes_leaves_nothing_behind() -> None:
 
 
 def test_without_readable_metadata_nothing_is_kept() -> None:
-    registry = Registry(StandingClock())
+    registry = Registry(HandClock())
     registry.take_node_pool({"metadata": {"uid": "one"}, "spec": {}})
     assert not registry.misfits

@@ -1,32 +1,21 @@
 """Versions of objects cross on their way to the registry: watches, LISTs and the answers to own writes."""
 
-from datetime import datetime
 from typing import Any
 
 import pytest
 
 from modelarts_nodepool.engine.listing import kinds_of
 from modelarts_nodepool.engine.registry import Registry
-from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
+from tests.support.builders import NodePoolBuilder, a_node_pool, an_account
+from tests.support.clocks import HandClock
 
 OBJECT = a_node_pool().finalized()
 UID = OBJECT.build().metadata.uid
 
 
-class HandClock:
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
 @pytest.fixture
 def clock() -> HandClock:
-    return HandClock()
+    return HandClock(seconds=100.0)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
@@ -17,20 +16,13 @@ from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder
 from tests.support.builders import a_node_pool
+from tests.support.clocks import HandClock
 from tests.support.clouds import a_clouds
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
 RETAINED = a_node_pool().finalized().retained().being_deleted().body()
 UID = RETAINED["metadata"]["uid"]
-
-
-class StandingClock:
-    def now(self) -> datetime:
-        return datetime(2026, 1, 2, 12, 0, 1, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 100.0
 
 
 class ScriptedCluster:
@@ -60,7 +52,7 @@ class ScriptedCluster:
 
 
 def a_deletion(cluster: ScriptedCluster) -> tuple[Tools, Deletion]:
-    clock = StandingClock()
+    clock = HandClock()
     registry = Registry(clock)
     clouds = a_clouds(cluster, clock)
     pollers = Pollers(registry, clouds, clock)

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from modelarts_nodepool.decide.record import SETTLE
 from modelarts_nodepool.errors import CloudError, RefusedByModelArts, ServerFailure
 from modelarts_nodepool.resource.node_pool import DeletionRecord, SendOutcome
 from tests.support.builders import NOON, a_node_pool, an_account
+from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, SecretKeeper, a_clouds
 from tests.support.engine import build_tools, deleting
 
@@ -19,17 +20,6 @@ NOW = NOON + timedelta(minutes=10)
 SENT_LONG_AGO = DeletionRecord(attempt=1, sent_time=NOW - timedelta(minutes=3), outcome=SendOutcome.UNKNOWN)
 OBJECT = a_node_pool().finalized().pinned().being_deleted().recording(SENT_LONG_AGO).body()
 ACCOUNT = an_account().limited(unlimited=True)
-
-
-class StandingClock:
-    def __init__(self) -> None:
-        self.later = timedelta()
-
-    def now(self) -> datetime:
-        return NOW + self.later
-
-    def monotonic(self) -> float:
-        return 1000.0 + self.later.total_seconds()
 
 
 class ApplyingCluster(SecretKeeper):
@@ -58,7 +48,7 @@ class ApplyingCluster(SecretKeeper):
 async def test_only_a_delete_that_may_have_had_an_effect_is_waited_for_again(
     error: CloudError, *, blocked_at_once: bool
 ) -> None:
-    cluster, clock = ApplyingCluster(), StandingClock()
+    cluster, clock = ApplyingCluster(), HandClock(NOW)
     tools = build_tools(cluster, clock, a_clouds(cluster, clock, NodePoolCloud(error)))
     account, registry = ACCOUNT.build(), tools.registry
     registry.take_account(ACCOUNT.body())
@@ -66,7 +56,7 @@ async def test_only_a_delete_that_may_have_had_an_effect_is_waited_for_again(
     registry.take_node_pool(OBJECT)
     async with deleting(OBJECT["metadata"]["uid"], tools, seconds=20) as deletion:
         assert await cluster.said.get() == "attempt 1", "by another process's clock long ago: looked at first"
-        clock.later = SETTLE
+        clock.advance(SETTLE)
         deletion.wake()
         assert await cluster.said.get() == "attempt 2"
         second = await asyncio.wait_for(cluster.said.get(), 1) if blocked_at_once else None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -17,23 +17,14 @@ from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.events import EventRecorder
-from tests.support.builders import NOON, a_node_pool
+from tests.support.builders import a_node_pool
+from tests.support.clocks import HandClock
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
 VERBS = ["get", "list", "watch", "patch"]
 SHORT = timedelta(milliseconds=1)
 TIMES = WatchTimes(hearken=SHORT, first_pause=SHORT, longest_pause=SHORT * 4)
-
-
-class HandClock:
-    seconds = 1000.0
-
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 class HandCluster:

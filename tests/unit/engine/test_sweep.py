@@ -1,7 +1,7 @@
 """The sweep against a registry that missed something, with a cluster and workers by hand."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -11,24 +11,13 @@ from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.sweep import Repair, Sweep
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube import paths
-from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
+from tests.support.builders import NodePoolBuilder, a_node_pool, an_account
+from tests.support.clocks import TickingClock
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
 OBJECT = a_node_pool().finalized()
 UID = OBJECT.build().metadata.uid
-
-
-class HandClock:
-    seconds = 100.0
-
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        # Later each time: what is seen before a LIST begins is older than it.
-        self.seconds += 1
-        return self.seconds
 
 
 class HandCluster:
@@ -60,12 +49,12 @@ class Workers:
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> TickingClock:
+    return TickingClock(timedelta(seconds=1))
 
 
 @pytest.fixture
-def registry(clock: HandClock) -> Registry:
+def registry(clock: TickingClock) -> Registry:
     return Registry(clock)
 
 
@@ -80,7 +69,7 @@ def workers() -> Workers:
 
 
 @pytest.fixture
-def sweep(registry: Registry, cluster: HandCluster, workers: Workers, clock: HandClock) -> Sweep:
+def sweep(registry: Registry, cluster: HandCluster, workers: Workers, clock: TickingClock) -> Sweep:
     return Sweep(cluster, registry, workers, clock, patience=timedelta(milliseconds=1))
 
 

@@ -10,8 +10,9 @@ from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.kube.events import EventRecorder
 from tests.support.builders import PROJECT, AccountBuilder, NodePoolBuilder, a_node_pool, an_account
+from tests.support.clocks import HandClock
 from tests.support.clouds import a_clouds
-from tests.unit.engine.test_send import StandingClock
+from tests.unit.engine.test_send import NOW
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -35,7 +36,7 @@ class NoCluster:
 
 def tools_that_know(other: NodePoolBuilder, **second: object) -> Tools:
     """Two accounts, an object of each; `second` is special about the second account."""
-    clock, cluster = StandingClock(), NoCluster()
+    clock, cluster = HandClock(NOW), NoCluster()
     registry = Registry(clock)
     clouds = a_clouds(cluster, clock)
     for account, spec in ((an_account(), {}), (an_account("second"), second)):

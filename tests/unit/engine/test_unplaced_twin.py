@@ -7,9 +7,10 @@ import pytest
 
 from modelarts_nodepool.errors import ServerFailure
 from tests.support.builders import a_node_pool, an_account
+from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
 from tests.support.engine import build_tools, deleting
-from tests.unit.engine.test_send import OBJECT, ApplyingCluster, StandingClock
+from tests.unit.engine.test_send import NOW, OBJECT, ApplyingCluster
 
 GRANTS: list[dict[str, Any]] = [
     {"namespaces": ["ml"], "resourcePools": ["*"]},
@@ -20,7 +21,7 @@ NAMESPACE = {"metadata": {"name": "moved-to", "labels": {}}}
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["known, and without the label", "not known yet"])
 async def test_nothing_is_sent_while_the_namespace_of_a_twin_is_not_known(*, is_known: bool) -> None:
-    cluster, clock = ApplyingCluster(), StandingClock()
+    cluster, clock = ApplyingCluster(), HandClock(NOW)
     tools = build_tools(cluster, clock, a_clouds(cluster, clock, NodePoolCloud(ServerFailure("busy", status=500))))
     registry = tools.registry
     account = an_account().limited(unlimited=True)

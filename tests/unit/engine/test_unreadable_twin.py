@@ -4,8 +4,9 @@ import pytest
 
 from modelarts_nodepool.engine.listing import kinds_of
 from tests.support.builders import a_node_pool, an_account
+from tests.support.clocks import HandClock
 from tests.support.misfits import a_misfit_body
-from tests.unit.engine.misfit_stage import DELETING, IDENTITY, LIVING, Body, Stage, StandingClock, a_strange
+from tests.unit.engine.misfit_stage import DELETING, IDENTITY, LIVING, Body, Stage, a_strange
 
 MINE = a_node_pool("mine").finalized().being_deleted().standing_for("training-a")
 GRANTED = [{"namespaceSelector": {"matchLabels": {"team": "blue"}}, "resourcePools": ["*"]}]
@@ -53,7 +54,7 @@ GRANTED = [{"namespaceSelector": {"matchLabels": {"team": "blue"}}, "resourcePoo
 def test_who_names_the_same_node_pool_and_cannot_be_read_holds_its_deletion(
     body: Body, spec: dict[str, object], labels: dict[str, str] | None, *, holds: bool
 ) -> None:
-    stage = Stage(body, StandingClock())
+    stage = Stage(body, HandClock())
     account = an_account().body()
     stage.registry.take_account({**account, "spec": {**account["spec"], **spec}})
     if labels is not None:
@@ -63,7 +64,7 @@ def test_who_names_the_same_node_pool_and_cannot_be_read_holds_its_deletion(
 
 
 def test_an_account_that_cannot_be_read_is_no_object() -> None:
-    stage = Stage(a_strange(), StandingClock())
+    stage = Stage(a_strange(), HandClock())
     account = an_account().body()
     stage.registry.take_account({**account, "spec": {**account["spec"], "region": 5}})
     stage.registry.drop_node_pool("uid-of-training-a")
