@@ -61,6 +61,11 @@ def describe(node_pool: NodePool | Misfit) -> str:
     return f"kubectl describe {_target(node_pool)}"
 
 
+def list_all() -> str:
+    """Show all objects with their reasons and messages."""
+    return f"kubectl get {NODE_POOL_SHORT} -A -o wide"
+
+
 def edit(node_pool: NodePool | Misfit) -> str:
     """Change the object by hand."""
     return f"kubectl edit {_target(node_pool)}"

@@ -9,12 +9,18 @@ import logging
 from datetime import timedelta
 
 from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
-from modelarts_nodepool.decide.deleting import GRACE, TRANSIENT_GRACE, decide_deleting_status, is_worth_a_write
+from modelarts_nodepool.decide.deleting import (
+    GRACE,
+    TRANSIENT_GRACE,
+    decide_deleting_status,
+    is_worth_a_write,
+    wait_for_turn,
+)
 from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.ledger import build_entry
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
-from modelarts_nodepool.engine import audit, looks
-from modelarts_nodepool.engine.counting import count_release, counted
+from modelarts_nodepool.engine import looks, telling
+from modelarts_nodepool.engine.counting import counted
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.homeless import is_homeless
 from modelarts_nodepool.engine.ledger import Ledger
@@ -22,9 +28,6 @@ from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools, log_fields, seconds
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
-from modelarts_nodepool.kube.events import EventType
-from modelarts_nodepool.resource.conditions import ConditionType, find_condition
-from modelarts_nodepool.resource.node_pool import NodePoolStatus
 from modelarts_nodepool.resource.objects import NodePool
 from modelarts_nodepool.resource.reasons import Reason
 
@@ -37,8 +40,8 @@ LOOKS_IN_A_ROW = 10
 # So many refused writes in a row are followed at once by a new decision; after that there are pauses.
 CHANGES_IN_A_ROW = 5
 SEE_THROUGH_SECONDS = 1.0
-# Whoever stands in line is woken when it is their turn; this is for a wake that was lost.
-IN_LINE = timedelta(minutes=5)
+# Whoever stands in line is woken when it is their turn; after so long it is shown, and a wake that was lost is no harm.
+IN_LINE = TRANSIENT_GRACE
 
 
 class Deletion:
@@ -55,6 +58,7 @@ class Deletion:
         self._has_news = False
         self._waiting: asyncio.Future[None] | None = None
         self._held: tuple[bool, float] | None = None
+        self._in_line_since: float | None = None
         self._backoff = FIRST_BACKOFF
         self._looks = 0
         self._changes = 0
@@ -115,6 +119,7 @@ class Deletion:
         )
         if not is_preparing:
             self._tools.places.leave(self._uid)
+            self._in_line_since = None
         self._is_calm = isinstance(decision, Wait)
         pause = timedelta()
         match decision:
@@ -146,12 +151,23 @@ class Deletion:
             place = (identity.region, identity.project_id, identity.pool_name)
             if not self._tools.places.enter(place, self._uid, self.wake):
                 self._is_calm = True
-                return IN_LINE
+                return await self._stand_in_line(observed)
+            self._in_line_since = None
         patience = looks.patience(self._facts, observed, facts)
         if patience > timedelta():
             return patience
         await looks.look(self._facts, observed, facts)
         return self._pause_after_look()
+
+    async def _stand_in_line(self, observed: DeletionObserved) -> timedelta:
+        """Say so once it has lasted: the object would else show what it showed while it lived."""
+        now = self._tools.clock.monotonic()
+        self._in_line_since = self._in_line_since or now
+        stood = timedelta(seconds=now - self._in_line_since)
+        if stood < IN_LINE:
+            return IN_LINE - stood
+        await self._show(observed, wait_for_turn(observed, IN_LINE), stood)
+        return IN_LINE
 
     async def _show(self, observed: DeletionObserved, decision: Hold | Wait, held_for: timedelta) -> None:
         status = decide_deleting_status(observed, decision, held_for, self._tools.clock.now())
@@ -159,7 +175,7 @@ class Deletion:
             return
         await self._tools.write_status(observed.node_pool, status)
         self._facts.written(status.deletion)
-        self._report(observed.node_pool, status)
+        telling.tell_blocked(self._tools, observed.node_pool, status)
 
     async def _release(self, observed: DeletionObserved, decision: Release) -> None:
         """Let go, and see it through: news that the object is gone ends this task before its own answer is in."""
@@ -219,13 +235,7 @@ class Deletion:
             # Not us, unless an earlier patch of ours went through and its answer was lost.
             self._tools.ongoing.release(self._uid, is_releasing=was_unanswered)
             raise
-        audit.log_release(node_pool, observed.identity, observed.record, decision)
-        count_release(observed, decision, self._tools.clock.now())
-        kind = EventType.WARNING if decision.is_orphan else EventType.NORMAL
-        self._tools.recorder.record(node_pool, kind, _event_reason(decision), decision.message)
-        if decision.heir is not None:
-            words = f"{node_pool.title} was deleted and handed node pool {node_pool.node_pool_name} over to this object"
-            self._tools.recorder.record(decision.heir, EventType.NORMAL, decision.reason.value, words)
+        telling.tell_release(self._tools, observed, decision)
         if body["metadata"].get("finalizers"):
             self._tools.registry.take_node_pool(body)
         else:
@@ -246,12 +256,6 @@ class Deletion:
         if self._held is None or self._held[0] != is_transient:
             self._held = (is_transient, now)
         return timedelta(seconds=now - self._held[1])
-
-    def _report(self, before: NodePool, after: NodePoolStatus) -> None:
-        old = find_condition(before.status.conditions, ConditionType.DELETION_BLOCKED)
-        new = find_condition(after.conditions, ConditionType.DELETION_BLOCKED)
-        if new is not None and (old is None or old.reason != new.reason):
-            self._tools.recorder.record(before, EventType.WARNING, "DeletionBlocked", f"{new.reason}: {new.message}")
 
     async def _refresh(self, node_pool: NodePool) -> timedelta:
         """The object is not what was decided on: read it again, then decide again."""
@@ -294,7 +298,3 @@ class Deletion:
 def _is_same(one: NodePool | None, other: NodePool) -> bool:
     """Whether this is the heir that was just read."""
     return one is None or one.metadata.uid == other.metadata.uid
-
-
-def _event_reason(decision: Release) -> str:
-    return "NodePoolGone" if decision.reason == "Gone" else decision.reason.value

@@ -6,7 +6,12 @@ from datetime import timedelta
 import pytest
 
 from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send, Wait
-from modelarts_nodepool.decide.deleting import build_write_ahead, decide_deleting_status, is_worth_a_write
+from modelarts_nodepool.decide.deleting import (
+    build_write_ahead,
+    decide_deleting_status,
+    is_worth_a_write,
+    wait_for_turn,
+)
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.node_pool import Counts, DeletionRecord, NodePoolStatus, SendOutcome
@@ -118,6 +123,16 @@ def test_after_a_write_ahead_what_came_of_it_is_said_before_the_hold_is() -> Non
     assert said(kept) == told("Paused")
     assert kept is not None
     assert kept.conditions[0].message == "unpause it"
+
+
+def test_who_waits_for_its_turn_is_not_blocked_any_more_and_nothing_is_said_of_a_delete() -> None:
+    observed = a_deletion(DELETED.saying(blocked()))
+    status = status_of(observed, wait_for_turn(observed, MINUTE))
+    assert said(status) == DELETING
+    assert status is not None
+    assert status.deletion is None
+    assert "waits for its turn" in status.conditions[0].message
+    assert status.conditions[0].message.endswith("kubectl get manp -A -o wide")
 
 
 def test_words_that_only_repeat_themselves_stay() -> None:

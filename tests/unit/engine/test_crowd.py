@@ -25,8 +25,9 @@ _API = "/apis/modelarts.huaweicloud.com/v1alpha1"
 class SlowCloud(Cloud):
     """Answers questions about nodes one after the other, and counts what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, node_look: float = NODE_LOOK_SECONDS) -> None:
         super().__init__()
+        self._node_look = node_look
         self.asked = Counter[str]()
         self._one = asyncio.Lock()
 
@@ -44,7 +45,7 @@ class SlowCloud(Cloud):
     async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         self.asked["list_node_pool_nodes"] += 1
         async with self._one:
-            await asyncio.sleep(NODE_LOOK_SECONDS)
+            await asyncio.sleep(self._node_look)
         return await super().list_node_pool_nodes(resource_pool, node_pool)
 
 
@@ -89,6 +90,29 @@ def test_those_deleted_one_after_another_are_listed_together() -> None:
         assert cloud.deletes == CROWD
         # The polls of the 200 s that it takes, and a few for those who are first in line.
         assert cloud.asked["list_node_pools"] < CROWD / 2
+
+    run_at_once(scene)
+
+
+def test_who_stands_in_line_for_long_says_so_once_and_goes_in_its_turn() -> None:
+    async def scene() -> None:
+        cloud, names = SlowCloud(node_look=10.0), [f"np-{number:03}" for number in range(CROWD)]
+        world = World(cloud)
+        cloud.shown.update(names)
+        async with world.at_work():
+            paths = await _delete(world, names, apart=0.0)
+            last = world.cluster.bodies[paths[-1]]
+            await asyncio.sleep(299)
+            assert world.cluster.bodies[paths[-1]] == last, "a line that is soon over is not worth a write"
+            for minutes in range(5):
+                await asyncio.sleep(2 + 60 * minutes)
+                shown = world.cluster.bodies[paths[-1]]
+                words = {condition["type"]: condition["message"] for condition in shown["status"]["conditions"]}
+                assert set(words) == {"Reconciling", "Ready"}
+                assert "np-099 waits for its turn: of resource pool pool-a" in words["Ready"]
+                assert int(shown["metadata"]["resourceVersion"]) == int(last["metadata"]["resourceVersion"]) + 1
+            await world.until(lambda: not any(path in world.cluster.bodies for path in paths))
+        assert cloud.deletes == CROWD
 
     run_at_once(scene)
 

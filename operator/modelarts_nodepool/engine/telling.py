@@ -1,0 +1,36 @@
+"""What people are told of a deletion once it is done or held: audit trail, counters and Events.
+
+Called by engine/deletion.py after the write that it tells of.
+"""
+
+from modelarts_nodepool.decide.decision import Release
+from modelarts_nodepool.decide.observed import DeletionObserved
+from modelarts_nodepool.engine import audit
+from modelarts_nodepool.engine.counting import count_release
+from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.kube.events import EventType
+from modelarts_nodepool.resource.conditions import ConditionType, find_condition
+from modelarts_nodepool.resource.node_pool import NodePoolStatus
+from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.reasons import Reason
+
+
+def tell_release(tools: Tools, observed: DeletionObserved, release: Release) -> None:
+    """Our finalizer left the object; an heir is told as well."""
+    node_pool = observed.node_pool
+    audit.log_release(node_pool, observed.identity, observed.record, release)
+    count_release(observed, release, tools.clock.now())
+    kind = EventType.WARNING if release.is_orphan else EventType.NORMAL
+    reason = "NodePoolGone" if release.reason is Reason.GONE else release.reason.value
+    tools.recorder.record(node_pool, kind, reason, release.message)
+    if release.heir is not None:
+        words = f"{node_pool.title} was deleted and handed node pool {node_pool.node_pool_name} over to this object"
+        tools.recorder.record(release.heir, EventType.NORMAL, release.reason.value, words)
+
+
+def tell_blocked(tools: Tools, before: NodePool, after: NodePoolStatus) -> None:
+    """One Event when a deletion is held, or held for another reason than before."""
+    old = find_condition(before.status.conditions, ConditionType.DELETION_BLOCKED)
+    new = find_condition(after.conditions, ConditionType.DELETION_BLOCKED)
+    if new is not None and (old is None or old.reason != new.reason):
+        tools.recorder.record(before, EventType.WARNING, "DeletionBlocked", f"{new.reason}: {new.message}")
