@@ -26,6 +26,8 @@ _POLL_SECONDS = 0.1
 _COMMAND = re.compile(r"kubectl [^;]+")
 # In the cloud for as long as the test wants it to be.
 SLOW = {"deleteSeconds": 3600}
+# Timestamps of objects are whole seconds: after so long the next is a later one.
+A_SECOND = 1.1
 
 
 class Tenant:

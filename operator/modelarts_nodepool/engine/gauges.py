@@ -28,6 +28,7 @@ class ObjectState(StrEnum):
 
     BLOCKED = "blocked"  # being deleted, and held
     DELETING = "deleting"  # being deleted
+    NAMESPACE_GONE = "namespace_gone"  # no write to it is possible, its status says what was
     NEW = "new"  # nothing was said of it yet
     STALLED = "stalled"
     READY = "ready"
@@ -65,10 +66,11 @@ def _samples_of_objects(
     states, reasons, confirmed, standing = Counter[ObjectState](), Counter[str](), 0, frozenset(namespaces)
     for node_pool in node_pools:
         state = state_of(node_pool)
-        if node_pool.metadata.deleted is not None and node_pool.metadata.namespace not in standing:
-            # Its namespace is gone: no write to it is possible, so its status cannot say so.
-            state = ObjectState.BLOCKED
-            reasons[Reason.NAMESPACE_TERMINATING.value] += 1
+        if node_pool.metadata.namespace not in standing:
+            # No write to it is possible, so its status cannot say so.
+            is_deleted = node_pool.metadata.deleted is not None
+            state = ObjectState.BLOCKED if is_deleted else ObjectState.NAMESPACE_GONE
+            reasons[Reason.NAMESPACE_TERMINATING.value] += is_deleted
         elif state is ObjectState.BLOCKED:
             held = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
             # What stands in a status may have been written by anybody.
@@ -81,7 +83,7 @@ def _samples_of_objects(
         reasons[Reason.INVALID_OBJECT.value] += held_misfits
     for state in ObjectState:
         yield metrics.OBJECTS, (state.value,), states[state]
-    for reason, count in reasons.items():
+    for reason, count in (+reasons).items():
         yield metrics.DELETION_BLOCKED, (reason,), count
     yield metrics.STANDING_CONFIRMATIONS, (), confirmed
 

@@ -7,10 +7,7 @@ from tests.support.api import ACCOUNTS, NAMESPACES, events_in, node_pools_in, se
 from tests.support.conditions import condition_of
 from tests.support.operator import NAMESPACE
 from tests.support.side_by_side import side_by_side
-from tests.support.tenant import SLOW, Tenant
-
-# The age of objects counts in whole seconds.
-A_SECOND = 1.1
+from tests.support.tenant import A_SECOND, SLOW, Tenant
 
 
 def entries(tenant: Tenant) -> list[dict[str, Any]]:

@@ -118,6 +118,17 @@ def test_a_deletion_whose_namespace_is_gone_is_blocked_whatever_its_status_says(
     assert values(gauges, metrics.OBJECTS)["blocked",] == 1
 
 
+def test_an_object_that_lives_on_without_its_namespace_is_counted_whatever_its_status_says(
+    gauges: Gauges, registry: Registry
+) -> None:
+    registry.take_node_pool(saying(a_node_pool().finalized(), (READY, TRUE)).body())
+    assert values(gauges, metrics.OBJECTS)["namespace_gone",] == 0
+    registry.drop_namespace("ml", "uid-of-ml")
+    found = values(gauges, metrics.OBJECTS)
+    assert (found["namespace_gone",], found["ready",]) == (1, 0)
+    assert values(gauges, metrics.DELETION_BLOCKED) == {}
+
+
 def test_what_cannot_be_read_is_invalid_and_its_deletion_held(gauges: Gauges, registry: Registry) -> None:
     strange = (a_node_pool("a"), a_node_pool("b").finalized().being_deleted(), a_node_pool("c").being_deleted())
     for builder in strange:
