@@ -62,14 +62,12 @@ def build_write_ahead(observed: DeletionObserved, now: datetime) -> NodePoolStat
     return _build(observed, write_ahead(observed.record, now), said, now)
 
 
-def wait_for_turn(observed: DeletionObserved, retry_after: timedelta) -> Wait:
+def queued(identity: Identity, retry_after: timedelta) -> Wait:
     """What an object is told that has stood in line for long: engine/places.py says why there is a line."""
-    node_pool = observed.node_pool
-    resource_pool = node_pool.spec.pool_name if observed.identity is None else observed.identity.pool_name
     words = (
-        f"the DELETE of node pool {observed.node_pool_name} waits for its turn: of resource pool {resource_pool} a few "
-        f"deletions are prepared at once, and their DELETEs sent one after the other; it goes on by itself; how far "
-        f"the others are: {commands.list_all()}"
+        f"the DELETE of node pool {identity.node_pool_name} waits for its turn: of resource pool {identity.pool_name} "
+        f"a few deletions are prepared at once, and their DELETEs sent one after the other; it goes on by itself; how "
+        f"far the others are: {commands.list_all()}"
     )
     return Wait(Reason.DELETING_NODE_POOL, words, retry_after)
 

@@ -9,13 +9,7 @@ import logging
 from datetime import timedelta
 
 from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
-from modelarts_nodepool.decide.deleting import (
-    GRACE,
-    TRANSIENT_GRACE,
-    decide_deleting_status,
-    is_worth_a_write,
-    wait_for_turn,
-)
+from modelarts_nodepool.decide.deleting import GRACE, TRANSIENT_GRACE, decide_deleting_status, is_worth_a_write, queued
 from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.ledger import build_entry
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
@@ -28,6 +22,7 @@ from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools, log_fields, seconds
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.resource.node_pool import Identity
 from modelarts_nodepool.resource.objects import NodePool
 from modelarts_nodepool.resource.reasons import Reason
 
@@ -150,8 +145,7 @@ class Deletion:
         if identity is not None and is_preparing:
             place = (identity.region, identity.project_id, identity.pool_name)
             if not self._tools.places.enter(place, self._uid, self.wake):
-                self._is_calm = True
-                return await self._stand_in_line(observed)
+                return await self._stand_in_line(observed, identity)
             self._in_line_since = None
         patience = looks.patience(self._facts, observed, facts)
         if patience > timedelta():
@@ -159,14 +153,16 @@ class Deletion:
         await looks.look(self._facts, observed, facts)
         return self._pause_after_look()
 
-    async def _stand_in_line(self, observed: DeletionObserved) -> timedelta:
+    async def _stand_in_line(self, observed: DeletionObserved, identity: Identity) -> timedelta:
         """Say so once it has lasted: the object would else show what it showed while it lived."""
+        self._is_calm = True
         now = self._tools.clock.monotonic()
-        self._in_line_since = self._in_line_since or now
+        if self._in_line_since is None:
+            self._in_line_since = now
         stood = timedelta(seconds=now - self._in_line_since)
         if stood < IN_LINE:
             return IN_LINE - stood
-        await self._show(observed, wait_for_turn(observed, IN_LINE), stood)
+        await self._show(observed, queued(identity, IN_LINE), stood)
         return IN_LINE
 
     async def _show(self, observed: DeletionObserved, decision: Hold | Wait, held_for: timedelta) -> None:

@@ -68,9 +68,10 @@ def _samples_of_objects(
         state = state_of(node_pool)
         if node_pool.metadata.namespace not in standing:
             # No write to it is possible, so its status cannot say so.
-            is_deleted = node_pool.metadata.deleted is not None
-            state = ObjectState.BLOCKED if is_deleted else ObjectState.NAMESPACE_GONE
-            reasons[Reason.NAMESPACE_TERMINATING.value] += is_deleted
+            state = ObjectState.NAMESPACE_GONE
+            if node_pool.metadata.deleted is not None:
+                state = ObjectState.BLOCKED
+                reasons[Reason.NAMESPACE_TERMINATING.value] += 1
         elif state is ObjectState.BLOCKED:
             held = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
             # What stands in a status may have been written by anybody.
@@ -83,7 +84,7 @@ def _samples_of_objects(
         reasons[Reason.INVALID_OBJECT.value] += held_misfits
     for state in ObjectState:
         yield metrics.OBJECTS, (state.value,), states[state]
-    for reason, count in (+reasons).items():
+    for reason, count in reasons.items():
         yield metrics.DELETION_BLOCKED, (reason,), count
     yield metrics.STANDING_CONFIRMATIONS, (), confirmed
 

@@ -154,11 +154,8 @@ class Registry:
 
     def drop_account_of(self, uid: str) -> None:
         """The same by its uid alone."""
-        self._note_gone(uid)
-        self.misfits.pop(uid, None)
-        for name, account in tuple(self.accounts.items()):
-            if account.metadata.uid == uid:
-                self.drop_account(name, uid)
+        names = (name for name, account in self.accounts.items() if account.metadata.uid == uid)
+        self.drop_account(next(names, ""), uid)
 
     def take_namespace(self, body: Mapping[str, Any]) -> None:
         """Take a version of a namespace; its metadata is enough."""
@@ -186,8 +183,8 @@ class Registry:
 
     def drop_namespace_of(self, uid: str) -> None:
         """The same by its uid alone."""
-        for name in tuple(self.namespaces):
-            self.drop_namespace(name, uid)
+        names = (name for name, namespace in self.namespaces.items() if namespace.uid == uid)
+        self.drop_namespace(next(names, ""), uid)
 
     def naming(self, account: str, resource_pool: str, node_pool: str) -> list[NodePool]:
         """The objects that name this node pool by this account."""

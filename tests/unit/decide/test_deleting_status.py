@@ -6,12 +6,7 @@ from datetime import timedelta
 import pytest
 
 from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send, Wait
-from modelarts_nodepool.decide.deleting import (
-    build_write_ahead,
-    decide_deleting_status,
-    is_worth_a_write,
-    wait_for_turn,
-)
+from modelarts_nodepool.decide.deleting import build_write_ahead, decide_deleting_status, is_worth_a_write, queued
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.node_pool import Counts, DeletionRecord, NodePoolStatus, SendOutcome
@@ -127,7 +122,8 @@ def test_after_a_write_ahead_what_came_of_it_is_said_before_the_hold_is() -> Non
 
 def test_who_waits_for_its_turn_is_not_blocked_any_more_and_nothing_is_said_of_a_delete() -> None:
     observed = a_deletion(DELETED.saying(blocked()))
-    status = status_of(observed, wait_for_turn(observed, MINUTE))
+    assert observed.identity is not None
+    status = status_of(observed, queued(observed.identity, MINUTE))
     assert said(status) == DELETING
     assert status is not None
     assert status.deletion is None

@@ -54,3 +54,9 @@ def test_a_namespace_that_is_gone_does_not_come_back_and_a_new_one_of_its_name_d
     assert registry.namespaces == {}
     registry.take_namespace(with_metadata(NAMESPACE, uid="n2"))
     assert registry.namespaces["ml"].uid == "n2"
+
+
+def test_a_namespace_that_was_gone_before_it_was_ever_seen_is_not_taken(registry: Registry) -> None:
+    registry.drop_namespace_of("n1")
+    registry.take_namespace(NAMESPACE)
+    assert registry.namespaces == {}
