@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from typing_extensions import override
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.cluster import Body, KubeCluster
@@ -22,13 +23,13 @@ from modelarts_nodepool.resource.names import (
 )
 
 SHOWN = 20
-_WAYS = """\
+_WAYS = f"""\
 Without the operator they could never be deleted, and a deletion under way would stop. First, object by object:
   delete the node pool too:  kubectl delete -n NAMESPACE manp NAME
-  keep the node pool:        kubectl patch -n NAMESPACE manp NAME --type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'
+  keep the node pool:        {commands.retain_named("NAMESPACE", "NAME")}
                              kubectl delete -n NAMESPACE manp NAME
   then the accounts:         kubectl delete maacct NAME
-What a deletion waits for:   kubectl get manp -A -o wide
+What a deletion waits for:   {commands.list_all()}
 To take the operator away all the same, because another installation follows at once: helm uninstall --no-hooks"""
 
 

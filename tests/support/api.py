@@ -92,6 +92,15 @@ class Api:
         headers = {"Content-Type": "application/merge-patch+json"}
         return _read(self._ask("PATCH", path, json=patch, headers=headers))
 
+    def json_patch(self, path: str, patches: list[dict[str, Any]], manager: str) -> Object:
+        headers = {"Content-Type": "application/json-patch+json"}
+        return _read(self._ask("PATCH", f"{path}?fieldManager={manager}", json=patches, headers=headers))
+
+    def apply(self, path: str, body: Mapping[str, Any], manager: str) -> Object:
+        """Server-side apply with force, as GitOps tools do it."""
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        return _read(self._ask("PATCH", f"{path}?fieldManager={manager}&force=true", json=body, headers=headers))
+
     def delete(self, path: str) -> None:
         """Ask for it; an object with finalizers stays. Harmless where it is not there."""
         answer = self._ask("DELETE", path)

@@ -1,6 +1,7 @@
 """The commands that messages end with, ready to be pasted. Called by the rows and by status messages.
 
-They set annotations with a field manager of their own: GitOps tools undo what `kubectl` managers set.
+Each command that changes an object names a field manager of its own: Flux takes back what managers named `kubectl…`
+set on an object that it applies (kustomize-controller, `ssa.ApplyCleanupOptions`).
 """
 
 import shlex
@@ -22,8 +23,12 @@ from modelarts_nodepool.resource.reasons import OVERRIDABLE, Reason
 _MANAGER = "--field-manager=on-call"
 
 
+def _named(namespace: str, name: str) -> str:
+    return f"-n {shlex.quote(namespace)} {NODE_POOL_SHORT} {shlex.quote(name)}"
+
+
 def _target(node_pool: NodePool | Misfit) -> str:
-    return f"-n {shlex.quote(node_pool.metadata.namespace)} {NODE_POOL_SHORT} {shlex.quote(node_pool.metadata.name)}"
+    return _named(node_pool.metadata.namespace, node_pool.metadata.name)
 
 
 def _annotate(node_pool: NodePool, setting: str) -> str:
@@ -31,8 +36,14 @@ def _annotate(node_pool: NodePool, setting: str) -> str:
 
 
 def retain(node_pool: NodePool) -> str:
-    """Let the object go and keep the node pool. Cannot be taken back."""
-    return f"""kubectl patch {_target(node_pool)} --type=merge -p '{{"spec":{{"deletionPolicy":"Retain"}}}}'"""
+    """Let the object go and keep the node pool. Cannot be taken back while the object is being deleted."""
+    return retain_named(node_pool.metadata.namespace, node_pool.metadata.name)
+
+
+def retain_named(namespace: str, name: str) -> str:
+    """The same, for an object of which only the name is known."""
+    patch = """--type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'"""
+    return f"kubectl patch {_named(namespace, name)} {patch} {_MANAGER}"
 
 
 def look_again(node_pool: NodePool) -> str:

@@ -25,7 +25,10 @@ from tests.unit.decide.situations import (
     sent,
 )
 
-RETAIN = """kubectl patch -n ml manp training-a --type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'"""
+RETAIN = (
+    """kubectl patch -n ml manp training-a --type=merge -p '{"spec":{"deletionPolicy":"Retain"}}' """
+    "--field-manager=on-call"
+)
 LOOK_AGAIN = (
     'kubectl annotate -n ml manp training-a modelarts.huaweicloud.com/reconcile-at="$(date +%s)" --overwrite '
     "--field-manager=on-call"

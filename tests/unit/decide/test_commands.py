@@ -32,6 +32,7 @@ def test_each_command_is_what_a_shell_reads() -> None:
     retain = shlex.split(commands.retain(built))
     assert retain[:7] == ["kubectl", "patch", *TARGET, "--type=merge"]
     assert json.loads(retain[8]) == {"spec": {"deletionPolicy": "Retain"}}
+    assert retain[9:] == ["--field-manager=on-call"]
 
 
 @pytest.mark.parametrize(
