@@ -71,9 +71,9 @@ class NodePoolBuilder:
         """With an annotation."""
         return self._with_metadata(annotations={**self.metadata["annotations"], key: value})
 
-    def paused(self) -> "NodePoolBuilder":
+    def paused(self, value: str = "true") -> "NodePoolBuilder":
         """Paused by somebody."""
-        return self.annotated(PAUSED_ANNOTATION, "true")
+        return self.annotated(PAUSED_ANNOTATION, value)
 
     def asked_to_reconcile(self, value: str) -> "NodePoolBuilder":
         """With a reconcile-at annotation."""

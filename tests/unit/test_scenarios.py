@@ -16,7 +16,8 @@ FOLDERS = {
     "T": "tests",
 }
 ROWS = re.findall(r"^\| (\d+) \|.*\| (.*) \|$", PAGE, re.MULTILINE)
-NAMED = sorted({named for _, cell in ROWS for named in re.findall(r"`([^`]+)`", cell)})
+CASES = re.findall(r"^\| ([A-Z]\d+) \|.*\| (.*) \|$", PAGE, re.MULTILINE)
+NAMED = sorted({named for _, cell in ROWS + CASES for named in re.findall(r"`([^`]+\.py::[^`]+)`", cell)})
 ALL = set(range(1, 51))
 
 
@@ -26,6 +27,12 @@ def test_every_scenario_has_one_row_and_a_test() -> None:
     assert set(numbers) == ALL
     assert numbers == sorted(numbers)
     assert all("::test_" in cell for _, cell in ROWS)
+
+
+def test_every_case_from_the_field_has_one_row_and_a_test() -> None:
+    cases = [case for case, _ in CASES]
+    assert len(cases) == len(set(cases))
+    assert all("::test_" in cell for _, cell in CASES)
 
 
 @pytest.mark.parametrize("named", NAMED)

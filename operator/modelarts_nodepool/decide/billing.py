@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.annotations import ineffective_override
 from modelarts_nodepool.decide.decision import Decision, Hold, Look
 from modelarts_nodepool.decide.failures import hold_for
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
@@ -74,7 +75,8 @@ def _blocked(
     if unknown is None or Reason.BILLING_UNKNOWN in commands.given_overrides(observed.node_pool):
         return None
     words = (
-        f"ModelArts does not say how {unknown} billed; where you know that it is pay-per-use: "
+        f"ModelArts does not say how {unknown} billed; where you know that it is pay-per-use"
+        f"{ineffective_override(observed.node_pool, Reason.BILLING_UNKNOWN)}: "
         f"{commands.override(observed.node_pool, Reason.BILLING_UNKNOWN)}"
     )
     return Hold(Reason.BILLING_UNKNOWN, words, HELD)

@@ -5,9 +5,11 @@ Nothing here ever releases but rows 1, 5 and 7; nothing sends but the end of the
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.annotations import ineffective_override, unusual_pause, useless_override
 from modelarts_nodepool.decide.billing import decide_billing
 from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send
 from modelarts_nodepool.decide.failures import hold_for
@@ -39,6 +41,9 @@ def decide_deletion(observed: DeletionObserved, moment: Moment) -> Decision:
     """The decision of the first row that applies."""
     for _number, row in ROWS:
         decision = row(observed, moment)
+        if isinstance(decision, Hold):
+            remark = useless_override(observed.node_pool, decision.reason)
+            return replace(decision, message=remark + decision.message) if remark else decision
         if decision is not None:
             return decision
     return Send()
@@ -122,7 +127,11 @@ def paused(observed: DeletionObserved, _: Moment) -> Decision | None:
     """Row 10: behind the proof, for what is gone is released all the same."""
     if not observed.node_pool.is_paused:
         return None
-    words = f"the object is paused: nothing is sent to the cloud; go on: {commands.unpause(observed.node_pool)}"
+    node_pool = observed.node_pool
+    words = (
+        f"the object is paused{unusual_pause(node_pool)}: nothing is sent to the cloud; go on: "
+        f"{commands.unpause(node_pool)}"
+    )
     return Hold(Reason.PAUSED, words, HELD)
 
 
@@ -135,7 +144,8 @@ def other_finalizers(observed: DeletionObserved, _: Moment) -> Decision | None:
     named = ", ".join(others[:_NAMED_FINALIZERS]) + (", …" if len(others) > _NAMED_FINALIZERS else "")
     words = (
         f"other finalizers are on the object ({named}); the node pool is deleted when they are gone, "
-        f"or before: {commands.override(node_pool, Reason.OTHER_FINALIZERS)}"
+        f"or before{ineffective_override(node_pool, Reason.OTHER_FINALIZERS)}: "
+        f"{commands.override(node_pool, Reason.OTHER_FINALIZERS)}"
     )
     return Hold(Reason.OTHER_FINALIZERS, words, HELD)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.annotations import ineffective_override, quoted
 from modelarts_nodepool.decide.decision import Decision, Hold, Look
 from modelarts_nodepool.decide.failures import hold_for
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
@@ -20,7 +21,6 @@ from modelarts_nodepool.resource.reasons import Reason
 # The CRD and the namespace are read by GET, never taken from a watch, and no older than this.
 FRESH = timedelta(seconds=60)
 HELD = timedelta(minutes=1)
-_SHOWN = 200
 
 
 def definition_terminating(observed: DeletionObserved, moment: Moment) -> Decision | None:
@@ -53,7 +53,8 @@ def last_node_pool(observed: DeletionObserved, _: Moment) -> Decision | None:
         return None
     words = (
         f"node pool {observed.node_pool_name} is the last one of resource pool {identity.pool_name} (those being "
-        "deleted do not count), and deleting it can remove the whole resource pool; if that is meant: "
+        "deleted do not count), and deleting it can remove the whole resource pool; if that is meant"
+        f"{ineffective_override(node_pool, Reason.LAST_NODE_POOL)}: "
         f"{commands.override(node_pool, Reason.LAST_NODE_POOL)}; or let the object go and keep the node pool: "
         f"{commands.retain(node_pool)}"
     )
@@ -126,7 +127,7 @@ def _confirmable(observed: DeletionObserved, what: str) -> str:
     named = (
         ""
         if given is None
-        else f" ({CONFIRM_ANNOTATION} names {given[:_SHOWN]!r}, the node pool is {observed.node_pool_name!r})"
+        else f" ({CONFIRM_ANNOTATION} names {quoted(given)}, the node pool is {quoted(observed.node_pool_name)})"
     )
     return (
         f"{what}; confirm the deletion of node pool {observed.node_pool_name}{named}: {commands.confirm(node_pool)}; "

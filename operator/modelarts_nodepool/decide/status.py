@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.annotations import unusual_pause
 from modelarts_nodepool.decide.failures import keep_steady
 from modelarts_nodepool.decide.health import say_healthy, say_ready
 from modelarts_nodepool.decide.last import say_as_last
@@ -52,7 +53,10 @@ def say_paused(node_pool: NodePool) -> dict[ConditionType, Said]:
     """Paused beside everything else, only while it is so."""
     if not node_pool.is_paused:
         return {}
-    words = f"nothing is sent to the cloud; observation goes on; unpause: {commands.unpause(node_pool)}"
+    words = (
+        f"nothing is sent to the cloud{unusual_pause(node_pool)}; observation goes on; unpause: "
+        f"{commands.unpause(node_pool)}"
+    )
     return {ConditionType.PAUSED: Said(status=ConditionStatus.TRUE, reason=Reason.PAUSED, message=words)}
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from modelarts_nodepool.resource.budget import DeletionBudget
 from modelarts_nodepool.resource.conditions import Conditions
@@ -150,6 +150,8 @@ class AccountSpec(WireModel):
     ] = Field(default_factory=DeletionBudget)
     require_confirmation: Annotated[
         bool,
+        # Where the CRD is bypassed: whatever is not false asks for a confirmation.
+        BeforeValidator(lambda given: given is not False),
         Field(
             description="Hold every deletion until the object carries the annotation "
             "modelarts.huaweicloud.com/confirm-delete with the node pool's name."

@@ -51,7 +51,13 @@ class DeletionBudget(WireModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:  # noqa: ANN401 - a validator sees whatever was sent
-        if not isinstance(given, dict) or given.get("unlimited"):
+        if not isinstance(given, dict):
             return given
         said = {key: value for key, value in given.items() if value is not None}
+        # Where the CRD is bypassed: nothing but `true`, alone, lifts the limit. Pydantic would take 1 for true.
+        unlimited = said.pop("unlimited", True)
+        if unlimited is not True:
+            raise ValueError("unlimited is true or left out")
+        if given.get("unlimited") is True and not said:
+            return given
         return {"max": DEFAULT_MAX, "window": DEFAULT_WINDOW, **said}

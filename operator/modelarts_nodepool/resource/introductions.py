@@ -48,7 +48,8 @@ People set these. The operator never writes an annotation.
 confirmation, or the namespace or the CRD is being deleted. |
 | `{OVERRIDE_ANNOTATION}: <Reason>[,<Reason>...]@<uid>` | Overrides a hold that may be overridden. The uid is the \
 object's, so that the text cannot be left in Git or in a backup by mistake. |
-| `{PAUSED_ANNOTATION}: "true"` | No DELETE is sent. The counts are still kept up to date. |
+| `{PAUSED_ANNOTATION}: "true"` | No DELETE is sent. The counts are still kept up to date. Every value but \
+exactly `"false"` pauses, the empty one too; the condition Paused says which value it found. |
 | `{RECONCILE_ANNOTATION}: <any text>` | Look now. `status.lastHandledReconcileAt` repeats the text once that \
 is done. |
 

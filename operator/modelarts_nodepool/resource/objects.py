@@ -89,8 +89,12 @@ class NodePool:
 
     @property
     def is_paused(self) -> bool:
-        """Whether people asked for no cloud writes."""
-        return self.metadata.annotations.get(PAUSED_ANNOTATION) == "true"
+        """Whether people asked for no cloud writes: by every value but exactly "false", the empty one too.
+
+        "True", "yes", "1" and " false" all come from people who typed something in a hurry. A deletion that is held
+        by mistake says so and can go on; one that goes on by mistake cannot be taken back.
+        """
+        return self.metadata.annotations.get(PAUSED_ANNOTATION, "false") != "false"
 
     @property
     def confirmation(self) -> str | None:
@@ -104,8 +108,8 @@ class NodePool:
 
     @property
     def reconcile_at(self) -> str | None:
-        """The text of the reconcile-at annotation."""
-        return self.metadata.annotations.get(RECONCILE_ANNOTATION)
+        """The text of the reconcile-at annotation; None where it is empty, which asks for nothing."""
+        return self.metadata.annotations.get(RECONCILE_ANNOTATION) or None
 
     @property
     def title(self) -> str:

@@ -133,6 +133,26 @@ def test_a_paused_object_is_watched_and_not_deleted_until_it_goes_on(tenant: Ten
 
 
 @side_by_side
+def test_a_pause_in_any_spelling_holds_and_says_which_value_it_found(tenant: Tenant) -> None:
+    spellings = {"training-0": "True", "training-1": "yes", "training-2": "1", "training-3": "", "training-4": " false"}
+    for name, value in spellings.items():
+        tenant.mirrored(name)
+        tenant.annotate(name, paused=value)
+    for name, value in spellings.items():
+        found = tenant.until(name, lambda found: says(found, "Paused", "True", "Paused"), "paused")
+        assert f'paused is "{value}"; every value but "false" pauses' in condition_of(found, "Paused")["message"]
+    tenant.delete(*spellings)
+    for name, value in spellings.items():
+        assert f'paused is "{value}"; every value but "false" pauses' in tenant.until_blocked(name, "Paused")
+    tenant.wait_for_looks(3)
+    assert not tenant.deletes()
+    for name in spellings:
+        tenant.annotate(name, paused="false")
+    tenant.until_gone(*spellings)
+    assert tenant.deletes() == ["accepted"] * len(spellings)
+
+
+@side_by_side
 def test_a_paused_object_goes_when_its_node_pool_is_gone(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.annotate("training-a", paused="true")

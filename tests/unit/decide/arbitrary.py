@@ -162,8 +162,14 @@ overrides = st.sampled_from(
         "BillingUnknown,OtherFinalizers@another",
         "BillingUnknown",
         "LastNodePool@uid-of-training-a",
+        "lastnodepool,otherfinalizers,billingunknown@uid-of-training-a",
+        "LastNodePool@UID-OF-TRAINING-A",
+        "Paused,ConfirmationRequired,DeletionBudgetExhausted@uid-of-training-a",
+        "@",
     ]
 )
+
+confirmations = st.sampled_from(["training-a", "training-b", "Training-A", "training-a ", ""])
 
 
 @st.composite
@@ -171,7 +177,7 @@ def node_pools(draw: st.DrawFn, *, deleted: bool) -> NodePool:
     """An object that is usually as it should be."""
     builder = a_deleted_object()
     if draw(st.integers(0, 4)) == 0:
-        builder = builder.paused()
+        builder = builder.paused(draw(st.sampled_from(["true", "True", "yes", "1", "", " false", "FALSE", "false"])))
     if draw(st.integers(0, 4)) == 0:
         builder = builder.with_finalizer("foregroundDeletion")
     if draw(st.integers(0, 2)) == 0:
@@ -179,7 +185,7 @@ def node_pools(draw: st.DrawFn, *, deleted: bool) -> NodePool:
     if draw(st.booleans()):
         builder = builder.annotated(RECONCILE_ANNOTATION, "now")
     if draw(st.booleans()):
-        builder = builder.annotated(CONFIRM_ANNOTATION, draw(st.sampled_from(["training-a", "training-b", ""])))
+        builder = builder.annotated(CONFIRM_ANNOTATION, draw(confirmations))
     if draw(st.integers(0, 9)) == 0:
         builder = builder.retained()
     built = builder.created(draw(moments)).build()

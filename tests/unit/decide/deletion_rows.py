@@ -7,6 +7,7 @@ from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.errors import NotFound, ServerFailure
 from modelarts_nodepool.ports import Billing, CloudNode
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
+from modelarts_nodepool.resource.names import OVERRIDE_ANNOTATION
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_listing, a_node_pool, an_account, an_unreadable_node_pool
 from tests.support.misfits import a_misfit
@@ -160,6 +161,22 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         Reason.PAUSED,
         "kubectl annotate -n ml manp training-a modelarts.huaweicloud.com/paused- --field-manager=on-call",
     ),
+    **{
+        f"10-paused-by-{value!r}": (
+            a_deletion(DELETED.paused(value)),
+            Hold,
+            Reason.PAUSED,
+            f'(the annotation modelarts.huaweicloud.com/paused is "{value}"; every value but "false" pauses)',
+        )
+        for value in ("True", "yes", "1", "0", "", "False", " false", "off")
+    },
+    "10-not-paused": (a_deletion(DELETED.paused("false")), Send, None, ""),
+    "10-no-override-unpauses": (
+        a_deletion(DELETED.paused().annotated(OVERRIDE_ANNOTATION, "paused@uid-of-training-a")),
+        Hold,
+        Reason.PAUSED,
+        "the annotation modelarts.huaweicloud.com/override names Paused, which no override lifts; the object is paused",
+    ),
     "11-other-finalizer": (
         a_deletion(FOREIGN),
         Hold,
@@ -178,6 +195,36 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         Hold,
         Reason.OTHER_FINALIZERS,
         "foregroundDeletion",
+    ),
+    **{
+        f"11-override-{text!r}": (
+            a_deletion(FOREIGN.annotated(OVERRIDE_ANNOTATION, text)),
+            Hold,
+            Reason.OTHER_FINALIZERS,
+            f'before (the annotation modelarts.huaweicloud.com/override is "{text}" and does not lift this: {why}): ',
+        )
+        for text, why in (
+            ("OtherFinalizers", "it names no uid; it has to be <Reason>@<uid of the object>"),
+            ("OtherFinalizers@another", 'its uid is "another", the object\'s is uid-of-training-a'),
+            (
+                "OtherFinalizers@uid-of-training-a ",
+                'its uid is "uid-of-training-a ", the object\'s is uid-of-training-a',
+            ),
+            (
+                "otherfinalizers@uid-of-training-a",
+                '"otherfinalizers" is none of BillingUnknown, LastNodePool, OtherFinalizers, as they are written here',
+            ),
+            (
+                "LastNodePool,Finalizers@uid-of-training-a",
+                '"Finalizers" is none of BillingUnknown, LastNodePool, OtherFinalizers, as they are written here',
+            ),
+        )
+    },
+    "11-override-of-another-guard-is-no-mistake": (
+        a_deletion(FOREIGN.overriding(Reason.BILLING_UNKNOWN)),
+        Hold,
+        Reason.OTHER_FINALIZERS,
+        "or before: kubectl",
     ),
     "15-billing-asked-last": (a_deletion(DELETED.paused(), nodes=PREPAID), Hold, Reason.PAUSED, ""),
     "15-prepaid": (a_deletion(nodes=PREPAID), Hold, Reason.YEARLY_MONTHLY_BILLING, RETAIN),

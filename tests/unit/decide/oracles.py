@@ -185,7 +185,7 @@ def may_send(observed: DeletionObserved) -> bool:
         not may_an_earlier_delete_be_in_effect(observed)
         and not is_a_pause_on(observed)
         and not has_just_failed(observed)
-        and node_pool.metadata.annotations.get("modelarts.huaweicloud.com/paused") != "true"
+        and node_pool.metadata.annotations.get("modelarts.huaweicloud.com/paused") in {None, "false"}
         and (not foreign or is_overridden(observed, "OtherFinalizers"))
         and is_fresh(observed.resource_pool, observed)
         and is_fresh(observed.nodes, observed)

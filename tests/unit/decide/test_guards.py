@@ -139,7 +139,7 @@ def test_an_account_that_asks_for_confirmation_holds_until_it_is_given() -> None
 def test_a_wrong_confirmation_says_what_it_names_and_what_it_must_name(wrong: str) -> None:
     decision = held(confirming(requiring_confirmation(), wrong))
     assert decision.reason is Reason.CONFIRMATION_REQUIRED
-    assert f"names {wrong!r}, the node pool is 'training-a'" in decision.message
+    assert f'names "{wrong}", the node pool is "training-a"' in decision.message
 
 
 def test_no_override_lifts_a_confirmation() -> None:

@@ -1,5 +1,6 @@
 """The table of status for objects that live: rows 4 to 10, Paused, and what is never written twice."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -173,9 +174,18 @@ def test_paused_is_shown_beside_everything_and_goes_again() -> None:
     assert words_of(status)["Paused"] == ("True", "Paused")
     assert words_of(status)["Ready"] == ("True", "NodesAvailable")
     assert "modelarts.huaweicloud.com/paused-" in message_of(status, ConditionType.PAUSED)
+    assert "paused is" not in message_of(status, ConditionType.PAUSED), "true needs no word"
     assert "Paused" not in words_of(decide_status(after(status), NOON).status)
     out_of_reach = after(status, failure=FAULT)
     assert "Paused" not in words_of(decide_status(out_of_reach, NOON).status)
+
+
+@pytest.mark.parametrize("value", ["True", "yes", "", " false", "\u202efalse"])
+def test_paused_says_which_value_it_found_where_that_is_not_true(value: str) -> None:
+    status = decide_status(an_observation(a_node_pool().finalized().paused(value)), NOON).status
+    said = f'modelarts.huaweicloud.com/paused is {json.dumps(value)}; every value but "false" pauses'
+    assert said in message_of(status, ConditionType.PAUSED)
+    assert message_of(status, ConditionType.PAUSED).isprintable()
 
 
 @pytest.mark.parametrize("last", ["available", "creating", "troubled"])

@@ -20,6 +20,7 @@ HOUR = timedelta(hours=1)
         ({"max": 2, "window": "30m"}, 2, timedelta(minutes=30)),
         ({"max": None, "window": None, "unlimited": None}, 10, HOUR),
         ({"unlimited": True}, None, None),
+        ({"unlimited": True, "max": 2}, 2, HOUR),
     ],
     ids=repr,
 )
@@ -43,7 +44,19 @@ def test_a_budget_that_was_read_back_is_the_same() -> None:
         assert DeletionBudget.model_validate(budget.to_wire()) == budget
 
 
-@pytest.mark.parametrize("said", [{"max": 0}, {"max": 101}, {"unlimited": False}, {"window": "1d"}, "10/1h"], ids=repr)
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"max": 0},
+        {"max": 101},
+        {"unlimited": False},
+        {"unlimited": 1},
+        {"unlimited": "true"},
+        {"window": "1d"},
+        "10/1h",
+    ],
+    ids=repr,
+)
 def test_a_budget_outside_its_limits_is_refused(said: object) -> None:
     with pytest.raises(ValidationError):
         DeletionBudget.model_validate(said)

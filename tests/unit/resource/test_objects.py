@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
 from modelarts_nodepool.resource.node_pool import DeletionPolicy
 from modelarts_nodepool.resource.objects import Account, Metadata, Namespace, NodePool
+from tests.support.builders import an_account
 
 GROUP = "modelarts.huaweicloud.com"
 
@@ -71,9 +72,19 @@ def test_our_finalizer_protects_and_others_are_named() -> None:
     assert not node_pool().is_protected
 
 
-@pytest.mark.parametrize(("text", "paused"), [("true", True), ("True", False), ("false", False), ("", False)])
-def test_only_the_exact_word_true_pauses(text: str, paused: bool) -> None:  # noqa: FBT001 - the expectation
-    assert node_pool(annotations={f"{GROUP}/paused": text}).is_paused is paused
+@pytest.mark.parametrize("text", ["true", "True", "yes", "1", "0", "no", "", " ", "False", "FALSE", " false", "false "])
+def test_every_value_but_exactly_false_pauses(text: str) -> None:
+    assert node_pool(annotations={f"{GROUP}/paused": text}).is_paused
+
+
+def test_only_the_exact_word_false_and_no_annotation_do_not_pause() -> None:
+    assert not node_pool(annotations={f"{GROUP}/paused": "false"}).is_paused
+    assert not node_pool().is_paused
+    assert not node_pool(annotations={f"{GROUP}/Paused": "true"}).is_paused, "another key is another annotation"
+
+
+def test_an_empty_reconcile_at_asks_for_nothing() -> None:
+    assert node_pool(annotations={f"{GROUP}/reconcile-at": ""}).reconcile_at is None
 
 
 def test_annotations_that_people_set_are_read() -> None:
@@ -127,3 +138,17 @@ def test_a_namespace_keeps_its_labels_and_its_deletion() -> None:
         name="ml", labels={"team": "blue"}, deleted=datetime(2026, 1, 3, tzinfo=UTC)
     )
     assert Namespace.from_body({"metadata": {"name": "ml"}}) == Namespace(name="ml", labels={})
+
+
+@pytest.mark.parametrize("value", [True, "true", "false", "no", "", 0, 1, None, []], ids=repr)
+def test_whatever_is_not_false_requires_a_confirmation(value: object) -> None:
+    body = an_account().body()
+    body["spec"]["requireConfirmation"] = value
+    assert Account.from_body(body).spec.require_confirmation
+
+
+def test_false_and_no_word_require_no_confirmation() -> None:
+    body = an_account().body()
+    assert not Account.from_body(body).spec.require_confirmation
+    body["spec"]["requireConfirmation"] = False
+    assert not Account.from_body(body).spec.require_confirmation
