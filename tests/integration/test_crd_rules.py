@@ -51,7 +51,7 @@ def test_what_an_account_stands_for_cannot_change(cluster: Cluster, change: dict
 
 BAD_NAMES = [
     "", ".", "..", "a/b", "../a", "%2e", "%2e%2e", "a%2fb", "a?b", "a#b", "a\\b", "a b", "a\n", "\na", "a\r", "a\x00",
-    "Upper", "aB", "1a", "-a", "a-", "a.b", "a_b", "é", "a" * 64,
+    "-a", "a-", ".a", "a.", "_a", "a_", "a~b", "é", "a" * 129,
 ]  # fmt: skip
 
 
@@ -62,11 +62,38 @@ def test_the_api_server_refuses_a_name_that_would_change_a_url(dry_cluster: Clus
         assert f"spec.{field}: " in said
 
 
-@pytest.mark.parametrize("name", ["a.b", "1a", "a" * 64])
-def test_an_object_whose_name_is_no_node_pools_name_has_to_give_one(dry_cluster: Cluster, name: str) -> None:
-    said = dry_cluster.would_refuse(dry_cluster.node_pool(name=name))
-    assert "spec.nodePoolName: Required value: metadata.name cannot be the name of a node pool" in said
-    dry_cluster.would_create(dry_cluster.node_pool(NODE_POOL_SPEC | {"nodePoolName": "a"}, name=name))
+GOOD_NAMES = [
+    "nodePool-1", "modelarts.bm.npu.arm.8snt9b3.i6l.d.c004-default", "Upper", "1", "1a", "a.b", "a..b", "a_b", "a" * 63,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOOD_NAMES)
+def test_the_api_server_takes_every_name_that_modelarts_gives(dry_cluster: Cluster, name: str) -> None:
+    dry_cluster.would_create(dry_cluster.node_pool(NODE_POOL_SPEC | {"poolName": name, "nodePoolName": name}))
+    grants = [{"namespaces": ["ml"], "resourcePools": [name]}]
+    dry_cluster.would_create(dry_cluster.account({"grants": grants}))
+
+
+def test_a_node_pools_name_may_be_twice_as_long_as_a_resource_pools(dry_cluster: Cluster) -> None:
+    dry_cluster.would_create(dry_cluster.node_pool(NODE_POOL_SPEC | {"nodePoolName": "a" * 128}))
+    said = dry_cluster.would_refuse(dry_cluster.node_pool(NODE_POOL_SPEC | {"poolName": "a" * 64}))
+    assert "spec.poolName: " in said
+
+
+@pytest.mark.parametrize("name", ["a.b", "1a", "modelarts.bm.npu.arm.8snt9b3.i6l.d.c004-default", "a" * 128])
+def test_an_objects_own_name_is_its_node_pools_where_it_fits(dry_cluster: Cluster, name: str) -> None:
+    dry_cluster.would_create(dry_cluster.node_pool(name=name))
+
+
+def test_an_object_whose_name_is_too_long_for_a_node_pool_has_to_give_one(dry_cluster: Cluster) -> None:
+    said = dry_cluster.would_refuse(dry_cluster.node_pool(name="a" * 129))
+    assert "spec.nodePoolName: Required value: metadata.name is too long for the name of a node pool" in said
+    dry_cluster.would_create(dry_cluster.node_pool(NODE_POOL_SPEC | {"nodePoolName": "a"}, name="a" * 129))
+
+
+def test_an_effective_name_with_capitals_and_dots_is_immutable_too(cluster: Cluster) -> None:
+    cluster.create(cluster.node_pool(NODE_POOL_SPEC | {"nodePoolName": "nodePool-1"}))
+    assert "nodePoolName is immutable" in cluster.patch_refused("training-a", {"spec": {"nodePoolName": "nodepool-1"}})
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ CASES: dict[int, Case] = {
         ),
     ),
     42: Case("The default node pool is refused by the cloud", (*ALL, SIMULATOR)),
+    43: Case("A name with capitals, dots or underscores is signed, sent and read unchanged", ALL),
 }
 
 _HEAD = """\

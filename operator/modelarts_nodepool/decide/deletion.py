@@ -26,7 +26,7 @@ from modelarts_nodepool.decide.proof import Absent, Missing, Unclear, prove_abse
 from modelarts_nodepool.decide.twins import handed_over, unreadable
 from modelarts_nodepool.ports import Moment
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
-from modelarts_nodepool.resource.names import is_valid_name
+from modelarts_nodepool.resource.names import is_valid_node_pool_name, is_valid_resource_pool_name
 from modelarts_nodepool.resource.node_pool import DeletionPolicy
 from modelarts_nodepool.resource.reasons import Reason
 
@@ -99,10 +99,12 @@ def identity_differs(observed: DeletionObserved, _: Moment) -> Decision | None:
 def absence(observed: DeletionObserved, moment: Moment) -> Decision | None:
     """Rows 4, 6 and 7: released where proven gone, held where that cannot be known."""
     node_pool, identity = observed.node_pool, observed.identity
-    if identity is None or not (is_valid_name(identity.pool_name) and is_valid_name(identity.node_pool_name)):
+    if identity is None or not (
+        is_valid_resource_pool_name(identity.pool_name) and is_valid_node_pool_name(identity.node_pool_name)
+    ):
         words = (
-            "a name of the object is none that ModelArts can have: it would change the URL of the call, so nothing is "
-            f"sent; let the object go: {commands.retain(node_pool)}"
+            "spec.poolName or the node pool's name is not a valid ModelArts name: it would change the URL of the call, "
+            f"so nothing is sent; let the object go: {commands.retain(node_pool)}"
         )
         return Hold(Reason.INVALID_OBJECT, words, HELD)
     proof = prove_absence(observed, identity, moment)

@@ -1,15 +1,17 @@
 """Row 3 of the status table: what is wrong with an object that lives, if anything, and who can mend it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.failures import needs_a_person, reason_of
 from modelarts_nodepool.decide.observed import LiveObserved
 from modelarts_nodepool.errors import NotFound
-from modelarts_nodepool.resource.names import is_valid_name
+from modelarts_nodepool.resource.names import is_valid_node_pool_name, is_valid_resource_pool_name
 from modelarts_nodepool.resource.reasons import Reason
 
 _NAMED_NODE_POOLS = 5
+_LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,12 @@ def _identity_trouble(observed: LiveObserved) -> Trouble | None:
 
 def _name_trouble(observed: LiveObserved) -> Trouble | None:
     node_pool = observed.node_pool
-    if is_valid_name(node_pool.spec.pool_name) and is_valid_name(node_pool.node_pool_name):
+    is_valid = is_valid_resource_pool_name(node_pool.spec.pool_name)
+    if is_valid and is_valid_node_pool_name(node_pool.node_pool_name):
         return None
     words = (
-        "a name of the object is none that ModelArts can have: it would change the URL of the call, so nothing is "
-        f"asked; keep the node pool, delete this object and create another: {commands.retain(node_pool)}"
+        "spec.poolName or the node pool's name is not a valid ModelArts name: it would change the URL of the call, so "
+        f"nothing is asked; keep the node pool, delete this object and create another: {commands.retain(node_pool)}"
     )
     return Trouble(Reason.INVALID_OBJECT, words)
 
@@ -104,11 +107,26 @@ def _absence_trouble(observed: LiveObserved) -> Trouble | None:
     name = node_pool.node_pool_name
     if name in observed.seen.node_pools:
         return None
-    # The cloud's own words: a name that could not be an object's is counted and not quoted.
-    others = sorted(filter(is_valid_name, observed.seen.node_pools))[:_NAMED_NODE_POOLS]
-    shown = ", ".join([*others, "…"] if len(others) < len(observed.seen.node_pools) else others)
     words = (
-        f"resource pool {node_pool.spec.pool_name} has no node pool {name} (it has: {shown or 'no node pools'}); "
+        f"resource pool {node_pool.spec.pool_name} has no node pool {name} (it has: "
+        f"{_names_shown(observed.seen.node_pools, name)}); "
         f"correct the name in a new object, or delete this one: {commands.delete(node_pool)}"
     )
     return Trouble(Reason.NODE_POOL_NOT_FOUND, words)
+
+
+def _names_shown(names: Iterable[str], wanted: str) -> str:
+    """Up to five names that the cloud shows, the most alike first: a capital is easily overlooked.
+
+    A name that no call can carry is quoted in ASCII and cut short, since it is the cloud's own text.
+    """
+    found = sorted(
+        names, key=lambda name: (name.casefold() != wanted.casefold(), not is_valid_node_pool_name(name), name)
+    )
+    shown = [name if is_valid_node_pool_name(name) else _quoted(name) for name in found[:_NAMED_NODE_POOLS]]
+    return ", ".join([*shown, "…"] if len(found) > len(shown) else shown) or "no node pools"
+
+
+def _quoted(name: str) -> str:
+    shown = ascii(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}...")
+    return f"{shown}, which no call can name"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from modelarts_nodepool.engine.tools import identity_of
 from modelarts_nodepool.inventory.grants import is_granted
 from modelarts_nodepool.inventory.seen import Row, SeenCluster, SeenPool, SeenWorkspace, State, Workspace, workspace_of
+from modelarts_nodepool.resource.names import LONGEST_NODE_POOL_NAME, is_valid_node_pool_name
 from modelarts_nodepool.resource.node_pool import Identity
 from modelarts_nodepool.resource.objects import NodePool
 
@@ -51,6 +52,7 @@ def _in_cloud(seen: SeenWorkspace, objects: Objects, cluster: SeenCluster) -> It
         for node_pool in (pool.node_pools or {}).values():
             identity = _named(seen.workspace, pool.resource_pool.name, node_pool.name)
             _, of = objects.get(identity.place, (identity, ()))
+            obstacle = _obstacle(node_pool.name)
             yield Row(
                 state=(State.UNMANAGED, State.MANAGED)[len(of)] if len(of) < 2 else State.DUPLICATE,  # noqa: PLR2004
                 identity=identity,
@@ -60,8 +62,20 @@ def _in_cloud(seen: SeenWorkspace, objects: Objects, cluster: SeenCluster) -> It
                 objects=of,
                 cloud=node_pool,
                 resource_pool=pool.resource_pool,
-                notes=tuple(_notes(of, cluster, node_pool.problem)),
+                notes=(*filter(None, [obstacle]), *_notes(of, cluster, node_pool.problem)),
+                obstacle=obstacle,
             )
+
+
+def _obstacle(name: str) -> str:
+    """Why no object can stand for a node pool of this name: it costs money all the same, so it is shown."""
+    if is_valid_node_pool_name(name):
+        return ""
+    return (
+        "no object can stand for it, because no call to ModelArts can carry its name safely: a name has at most "
+        f"{LONGEST_NODE_POOL_NAME} letters, digits, dots, underscores and hyphens, a letter or digit first and last; "
+        "look after it in the ModelArts console"
+    )
 
 
 def _not_in_cloud(

@@ -23,9 +23,12 @@ def print_report(found: Inventory, output: str) -> None:
 def print_manifests(found: Inventory, namespace: str, policy: DeletionPolicy) -> None:
     """One document for each node pool that is Unmanaged."""
     adoption = adopt(found.rows, found.cluster, namespace, policy)
+    # What is missing from the manifests is said in them as well: they are what people keep.
+    left_out = [*adoption.left_out, *found.problems]
     if not adoption.manifests:
-        click.echo("# Nothing to adopt: every node pool that could be seen has an object.")
-    click.echo(to_yaml(adoption.manifests), nl=False)
+        others = "" if left_out else ": every node pool that could be seen has an object"
+        click.echo(f"# Nothing to adopt{others}.")
+    click.echo(to_yaml(adoption.manifests, left_out), nl=False)
     for words in adoption.left_out:
         _say(f"left out: {words}")
     for words in sorted({manifest.grant_needed for manifest in adoption.manifests} - {""}):

@@ -81,7 +81,7 @@ def _summary(rows: Sequence[Row], workspaces: Iterable[SeenWorkspace]) -> str:
 
 
 def _next_step(rows: Iterable[Row]) -> Iterator[str]:
-    if any(row.state is State.UNMANAGED for row in rows):
+    if any(row.state is State.UNMANAGED and not row.obstacle for row in rows):
         yield "Adopt what is Unmanaged; with deletionPolicy Retain nothing can be deleted by it:"
         yield "  modelarts-nodepool inventory -o yaml --namespace NAMESPACE | kubectl apply --server-side -f -"
 
@@ -113,6 +113,7 @@ def _row(row: Row) -> dict[str, Any]:
         "billing": billing_of(row.resource_pool) or None,
         "grantedTo": in_words(row.accounts, row.pool_name),
         "notes": list(row.notes),
+        "obstacle": row.obstacle or None,
     }
 
 
@@ -128,4 +129,5 @@ def _pools(workspace: SeenWorkspace) -> Iterator[dict[str, Any]]:
             "phase": pool.resource_pool.phase,
             "nodePools": len(pool.node_pools) if pool.node_pools is not None else None,
             "grantedTo": in_words(workspace.accounts, pool.resource_pool.name),
+            "problem": pool.problem or None,
         }

@@ -71,7 +71,8 @@ class Row:
     """A node pool of the cloud, an object of the cluster, or both.
 
     `identity` is None for an object that names an account which does not exist. `accounts` are names, `granted` says
-    in words which namespaces may name the resource pool, `notes` what is odd.
+    in words which namespaces may name the resource pool, `notes` what is odd, `obstacle` why no object can ever stand
+    for the node pool (empty where one can).
     """
 
     state: State
@@ -83,3 +84,4 @@ class Row:
     cloud: CloudNodePool | None = None
     resource_pool: CloudResourcePool | None = None
     notes: tuple[str, ...] = field(default=())
+    obstacle: str = ""

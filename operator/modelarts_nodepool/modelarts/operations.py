@@ -5,12 +5,19 @@ cannot be built: with a node pool named `..` the path of delete_node_pool is tha
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
 from modelarts_nodepool.errors import InvalidName
-from modelarts_nodepool.resource.names import NAME_PATTERN, PROJECT_PATTERN, is_valid_name
+from modelarts_nodepool.resource.names import (
+    NODE_POOL_NAME_PATTERN,
+    PROJECT_PATTERN,
+    RESOURCE_POOL_NAME_PATTERN,
+    is_valid_node_pool_name,
+    is_valid_resource_pool_name,
+)
 
 _PROJECT = re.compile(PROJECT_PATTERN.removeprefix("^").removesuffix("$"))
 
@@ -40,9 +47,9 @@ class Call:
         """No call without good names: nothing can be sent by mistake."""
         _check_project("project ID", self.project_id)
         if self.operation is not Operation.LIST_POOLS:
-            _check_name("resource pool", self.resource_pool)
+            _check_name("resource pool", self.resource_pool, is_valid_resource_pool_name, RESOURCE_POOL_NAME_PATTERN)
         if self.operation in _OF_NODE_POOLS:
-            _check_name("node pool", self.node_pool)
+            _check_name("node pool", self.node_pool, is_valid_node_pool_name, NODE_POOL_NAME_PATTERN)
 
     @property
     def method(self) -> str:
@@ -97,10 +104,10 @@ def _encode(text: str) -> str:
     return quote(text, safe="-._~")
 
 
-def _check_name(kind: str, name: object) -> None:
-    if not isinstance(name, str) or not is_valid_name(name):
+def _check_name(kind: str, name: object, is_valid: Callable[[str], bool], pattern: str) -> None:
+    if not isinstance(name, str) or not is_valid(name):
         raise InvalidName(
-            f"{_shown(name)} is no {kind} name: it has to match {NAME_PATTERN}; nothing was sent. "
+            f"{_shown(name)} cannot be the name of a {kind} in a call: it has to match {pattern}; nothing was sent. "
             "Look the name up in the ModelArts console"
         )
 

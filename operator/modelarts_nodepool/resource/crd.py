@@ -26,9 +26,9 @@ _NODE_POOL_ROOT_RULES = [
         field_path=".spec.nodePoolName",
     ),
     rule(
-        f"has(self.spec.nodePoolName) || self.metadata.name.matches('{names.NAME_PATTERN}')",
-        "metadata.name cannot be the name of a node pool: at most 63 lower-case letters, digits and hyphens, "
-        "starting with a letter and not ending in a hyphen. Set spec.nodePoolName to the name in the cloud.",
+        f"has(self.spec.nodePoolName) || self.metadata.name.matches('{names.NODE_POOL_NAME_PATTERN}')",
+        f"metadata.name is too long for the name of a node pool, which has at most {names.LONGEST_NODE_POOL_NAME} "
+        "characters. Set spec.nodePoolName to the name in the cloud.",
         cause="FieldValueRequired",
         field_path=".spec.nodePoolName",
     ),

@@ -8,13 +8,16 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from modelarts_nodepool.resource.model import WireModel
-from modelarts_nodepool.resource.names import NAME_PATTERN
+from modelarts_nodepool.resource.names import LONGEST_RESOURCE_POOL_NAME, RESOURCE_POOL_NAME_PATTERN
 from modelarts_nodepool.resource.rules import ATOMIC, checked, rule
 
 _ANY = "*"
 
 _Namespace = Annotated[str, Field(pattern=r"^(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)$", min_length=1, max_length=63)]
-_ResourcePool = Annotated[str, Field(pattern=rf"^(\*|{NAME_PATTERN[1:-1]})$", min_length=1, max_length=63)]
+_ResourcePool = Annotated[
+    str,
+    Field(pattern=rf"^(\*|{RESOURCE_POOL_NAME_PATTERN[1:-1]})$", min_length=1, max_length=LONGEST_RESOURCE_POOL_NAME),
+]
 _LabelValue = Annotated[str, Field(max_length=63)]
 
 _ONE_WAY = rule(

@@ -1,4 +1,4 @@
-"""Every fixed name of the API: group, kinds, finalizers, annotations, and the rule for cloud names.
+"""Every fixed name of the API: group, kinds, finalizers, annotations, and the rules for cloud names.
 
 Used by every room. Changing the finalizers here leaves the old ones on every object for ever: never do.
 """
@@ -26,16 +26,27 @@ PAUSED_ANNOTATION = f"{GROUP}/paused"
 RECONCILE_ANNOTATION = f"{GROUP}/reconcile-at"
 CREDENTIALS_LABEL = f"{GROUP}/credentials"
 
-# Stricter than any single page of the API, wide enough for every name that its pages show
-# (reference: "starts with a lowercase letter, digits and hyphens, not ending in a hyphen, up to 63").
-NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
-REGION_PATTERN = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$"
+# The API states no rule for node pool names. Its own example is `nodePool-1`, and a node pool without a name of its
+# own is called `<flavor>-default`, dots included. So every safe path segment is a name: a letter or a digit first and
+# last, which leaves out `.` and `..`, and nothing in between that a URL would encode or read as something else.
+LONGEST_NODE_POOL_NAME = 128
+LONGEST_RESOURCE_POOL_NAME = 63
+NODE_POOL_NAME_PATTERN = rf"^[A-Za-z0-9]([-._A-Za-z0-9]{{0,{LONGEST_NODE_POOL_NAME - 2}}}[A-Za-z0-9])?$"
+RESOURCE_POOL_NAME_PATTERN = rf"^[A-Za-z0-9]([-._A-Za-z0-9]{{0,{LONGEST_RESOURCE_POOL_NAME - 2}}}[A-Za-z0-9])?$"
+# Any DNS label: other clouds with this API name their regions otherwise (eu-de), private ones as they like.
+REGION_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 PROJECT_PATTERN = r"^[0-9A-Za-z-]{1,64}$"
 
-_NAME = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$"))
+# Without `^` and `$` and by fullmatch: `$` would let a trailing line feed pass.
+_NODE_POOL_NAME = re.compile(NODE_POOL_NAME_PATTERN[1:-1])
+_RESOURCE_POOL_NAME = re.compile(RESOURCE_POOL_NAME_PATTERN[1:-1])
 
 
-def is_valid_name(name: str) -> bool:
-    """Whether a resource pool's or node pool's name may become one segment of a URL."""
-    # fullmatch, because `$` would let a trailing line feed pass.
-    return _NAME.fullmatch(name) is not None
+def is_valid_node_pool_name(name: str) -> bool:
+    """Whether a node pool's name may become one segment of a URL, unchanged."""
+    return _NODE_POOL_NAME.fullmatch(name) is not None
+
+
+def is_valid_resource_pool_name(name: str) -> bool:
+    """Whether a resource pool's name may become one segment of a URL, unchanged."""
+    return _RESOURCE_POOL_NAME.fullmatch(name) is not None

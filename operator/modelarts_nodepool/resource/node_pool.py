@@ -10,10 +10,18 @@ from pydantic import Field
 
 from modelarts_nodepool.resource.conditions import Conditions
 from modelarts_nodepool.resource.model import Timestamp, WireModel
-from modelarts_nodepool.resource.names import NAME_PATTERN
+from modelarts_nodepool.resource.names import (
+    LONGEST_NODE_POOL_NAME,
+    LONGEST_RESOURCE_POOL_NAME,
+    NODE_POOL_NAME_PATTERN,
+    RESOURCE_POOL_NAME_PATTERN,
+)
 from modelarts_nodepool.resource.rules import ATOMIC, INT32, INT64, checked, immutable, keyed_by, rule
 
-CloudName = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=63)]
+NodePoolName = Annotated[str, Field(pattern=NODE_POOL_NAME_PATTERN, min_length=1, max_length=LONGEST_NODE_POOL_NAME)]
+ResourcePoolName = Annotated[
+    str, Field(pattern=RESOURCE_POOL_NAME_PATTERN, min_length=1, max_length=LONGEST_RESOURCE_POOL_NAME)
+]
 Count = Annotated[int, Field(ge=0, json_schema_extra=INT32)]
 
 _CREATE_ANOTHER = (
@@ -60,7 +68,7 @@ class NodePoolSpec(WireModel):
         ),
     ] = AccountRef()
     pool_name: Annotated[
-        CloudName,
+        ResourcePoolName,
         Field(
             description="The resource pool's metadata.name, which is its ID and not its display name. Immutable.",
             json_schema_extra=immutable(
@@ -69,9 +77,11 @@ class NodePoolSpec(WireModel):
         ),
     ]
     node_pool_name: Annotated[
-        CloudName | None,
+        NodePoolName | None,
         Field(
-            description="The node pool's name in the cloud. Default: the object's own name. "
+            description="The node pool's name in the cloud, as ModelArts shows it: up to 128 letters, digits, dots, "
+            "underscores and hyphens, a letter or digit first and last. A node pool without a name of its own is "
+            "called <flavor>-default. Default: the object's own name. "
             "The effective name is immutable; writing the same name out later is fine."
         ),
     ] = None

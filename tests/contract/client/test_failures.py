@@ -144,7 +144,7 @@ async def test_refusals_keep_the_words_of_the_cloud() -> None:
         assert caught.value.had_no_effect
 
 
-@pytest.mark.parametrize("name", ["pool-a-default"])
+@pytest.mark.parametrize("name", ["modelarts.bm.npu.arm.8snt9b3.i6l.d.c004-default"])
 async def test_case_42_default_node_pool_is_refused_by_the_cloud(name: str) -> None:
     async with a_cloud() as (_, client):
         with pytest.raises(errors.RefusedByModelArts, match="default node pool"):

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from modelarts_nodepool.errors import InvalidName
-from tests.contract.client.clients import a_client
+from tests.contract.client.clients import a_client, a_cloud
 from tests.contract.client.raw_server import a_reply, raw_server
 
 BAD_NAMES: list[Any] = [
-    "", ".", "..", "a/b", "a%2Fb", "%2e%2e", "../pool-b", "A", "a" * 64, "a\n", " a", "a;b", "-", "a-", "ä", None, 7,
+    "", ".", "..", "a/b", "a%2Fb", "%2e%2e", "../pool-b", "a" * 129, "a\n", " a", "a;b", "-", "a-", "ä", None, 7,
 ]  # fmt: skip
 
 
@@ -25,6 +25,21 @@ async def test_case_31_bad_name_sends_nothing(name: Any) -> None:  # noqa: ANN40
             with pytest.raises(InvalidName):
                 await each(name, "training-a")
         assert server.heads == []
+
+
+GOOD_NAMES = ["nodePool-1", "modelarts.bm.npu.arm.8snt9b3.i6l.d.c004-default", "a..b", "A_b.c-1", "1", "a" * 128]
+
+
+@pytest.mark.parametrize("name", GOOD_NAMES)
+async def test_case_43_any_safe_name_reaches_the_cloud_signed_and_unchanged(name: str) -> None:
+    scenario = {"resourcePools": [{"name": "Pool_a.1", "nodePools": [{"name": name, "isDefault": False}]}]}
+    async with a_cloud(scenario) as (simulator, client):
+        assert (await client.show_node_pool("Pool_a.1", name)).name == name
+        assert len(await client.list_node_pool_nodes("Pool_a.1", name)) == 1
+        await client.delete_node_pool("Pool_a.1", name)
+        requests = simulator.requests()
+    assert {(each.resource_pool, each.node_pool, each.signature) for each in requests} == {("Pool_a.1", name, "valid")}
+    assert [each.effect for each in requests] == ["none", "none", "accepted"]
 
 
 @pytest.mark.parametrize("project_id", ["", "..", "{project_id}", "a/b", "a" * 65, None])

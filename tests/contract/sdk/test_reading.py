@@ -40,7 +40,11 @@ async def test_case_03_list_of_node_pools_is_whole_and_has_no_metadata(sdk: Offi
     async with Simulator.serving() as simulator:
         listed = (await sdk.call(simulator.endpoint, "list_node_pools", pool_name="pool-a")).answer
     assert listed["kind"] == "NodePoolList"
-    assert [item["metadata"]["name"] for item in listed["items"]] == ["training-a", "training-b", "pool-a-default"]
+    assert [item["metadata"]["name"] for item in listed["items"]] == [
+        "training-a",
+        "training-b",
+        "modelarts.bm.npu.arm.8snt9b3.i6l.d.c004-default",
+    ]
     assert "metadata" not in listed
 
 

@@ -122,7 +122,10 @@ async def test_case_27_conflict_is_over_the_next_time(sdk: OfficialSdk) -> None:
 async def test_case_42_default_node_pool_is_refused(sdk: OfficialSdk) -> None:
     async with Simulator.serving() as simulator:
         outcome = await sdk.call(
-            simulator.endpoint, "delete_node_pool", pool_name="pool-a", nodepool_name="pool-a-default"
+            simulator.endpoint,
+            "delete_node_pool",
+            pool_name="pool-a",
+            nodepool_name="modelarts.bm.npu.arm.8snt9b3.i6l.d.c004-default",
         )
     assert outcome.error == REFUSED
     assert "default node pool" in outcome.said["message"]

@@ -60,6 +60,16 @@ async def test_case_05_signature_over_any_name_is_accepted(sdk: OfficialSdk, nam
     assert outcome.error == ("ClientRequestException", 404, "ModelArts.50015001")
 
 
+@pytest.mark.parametrize("name", ["nodePool-1", "modelarts.bm.npu.arm.8snt9b3.i6l.d.c004-default", "a..b", "A_b.c-1"])
+async def test_case_43_name_with_dots_and_capitals_arrives_as_it_was_signed(sdk: OfficialSdk, name: str) -> None:
+    scenario = {"resourcePools": [{"name": "Pool_a.1", "nodePools": [{"name": name}]}]}
+    async with Simulator.serving(scenario) as simulator:
+        outcome = await sdk.call(simulator.endpoint, "show_node_pool", pool_name="Pool_a.1", nodepool_name=name)
+        (entry,) = simulator.requests()
+    assert outcome.answer["metadata"]["name"] == name
+    assert (entry.resource_pool, entry.node_pool, entry.signature) == ("Pool_a.1", name, "valid")
+
+
 async def test_case_06_slash_at_the_end_is_signed_and_not_sent(sdk: OfficialSdk) -> None:
     async with Simulator.serving() as simulator:
         await sdk.call(simulator.endpoint, "list_node_pools", pool_name="pool-a")

@@ -100,7 +100,12 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
     "no-node-pool-but-an-evil-name": (
         an_observation(YOUNG, seen=a_listing(a_cloud_node_pool("evil\u202e" + "x" * 40_000), a_cloud_node_pool("b"))),
         Reason.NODE_POOL_NOT_FOUND,
-        "(it has: b, …); correct",
+        "(it has: b, 'evil\\u202exxx",
+    ),
+    "no-node-pool-but-one-that-differs-in-capitals": (
+        an_observation(YOUNG, seen=a_listing(*(a_cloud_node_pool(name) for name in ("a", "b", "Training-A", "c/d")))),
+        Reason.NODE_POOL_NOT_FOUND,
+        "(it has: Training-A, a, b, 'c/d', which no call can name); correct",
     ),
     "no-node-pool-at-all": (
         an_observation(YOUNG, seen=a_listing()),
@@ -149,7 +154,7 @@ def test_a_terminating_account_goes_on_serving_those_it_has_pinned() -> None:
     assert said(status.conditions)["Ready"] == ("True", "NodesAvailable")
 
 
-@pytest.mark.parametrize("name", ["..", "Training"])
+@pytest.mark.parametrize("name", ["..", "Trai/ning"])
 def test_a_name_that_would_change_the_url_is_told(name: str) -> None:
     built = YOUNG.build()
     for spec in (

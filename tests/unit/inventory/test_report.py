@@ -68,3 +68,19 @@ def test_the_json_has_counts_flavor_and_billing() -> None:
     assert [each["nodePools"] for each in found["resourcePools"]] == [2, 0, None, 1]
     assert found["states"] == {"Managed": 1, "Duplicate": 0, "Unmanaged": 2, "Missing": 1, "Unknown": 0}
     assert found["problems"] == ["something"]
+
+
+def test_a_node_pool_that_no_object_can_stand_for_is_shown_with_the_reason() -> None:
+    seen = [workspace([ACCOUNT], pool("pool-a", a_cloud_node_pool("gr/öße", available=4)), pool("x y", listed=False))]
+    rows = match(seen, cluster([ACCOUNT]))
+    text = to_text(rows, seen, wide=False)
+    assert "gr/öße" in text.splitlines()[1]
+    assert "4 available" in text.splitlines()[1]
+    assert "gr/öße of pool-a: no object can stand for it, because no call to ModelArts can carry its name" in text
+    assert "1 Unmanaged" in text
+    assert "Adopt" not in text, "there is nothing that could be adopted"
+    document = json.loads(to_json(rows, seen, []))
+    (shown,) = document["nodePools"]
+    assert (shown["nodePoolName"], shown["state"], shown["counts"]["available"]) == ("gr/öße", "Unmanaged", 4)
+    assert shown["obstacle"] in shown["notes"]
+    assert [each["problem"] for each in document["resourcePools"]] == [None, "no"]

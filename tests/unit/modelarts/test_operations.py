@@ -6,7 +6,8 @@ from modelarts_nodepool.errors import InvalidName
 from modelarts_nodepool.modelarts.operations import Call, Operation
 
 BAD_NAMES = [
-    "", ".", "..", "a/b", "a%2Fb", "%2e%2e", "A", "a" * 64, "a\n", "a b", "-a", "a-", "1a", "a?b", "a#b", "a\\b", "名",
+    "", ".", "..", "a/b", "a%2Fb", "%2e%2e", "a" * 129, "a\n", "a b", "-a", "a-", "a.", "_a", "a?b", "a#b", "a\\b",
+    "名",
 ]  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_root_rules_never_grow_by_a_plain_one() -> None:
     """A plain root rule of a later version would hold the finalizers of old objects for ever."""
     rules = [rule["rule"] for rule in root(NODE_POOL)["x-kubernetes-validations"]]
     assert [rule for rule in rules if "oldSelf" not in rule] == [
-        "has(self.spec.nodePoolName) || self.metadata.name.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')"
+        "has(self.spec.nodePoolName) || self.metadata.name.matches('^[A-Za-z0-9]([-._A-Za-z0-9]{0,126}[A-Za-z0-9])?$')"
     ]
     assert "x-kubernetes-validations" not in root(ACCOUNT)
 

@@ -8,7 +8,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
+# The API states no rule for names, so the simulator has none but this: its clients have to cope with any of them.
+NAME_PATTERN = r"^[^\x00-\x1f\x7f]{1,256}$"
 
 
 class ScenarioModel(BaseModel):

@@ -24,7 +24,7 @@ WANTED = {
 # … and where the kind is right and the value is not.
 BOUNDS = {
     "literal_error": "{expected} (texts in quotes)",
-    "string_pattern_mismatch": "1 to 63 lower-case letters, digits and hyphens, beginning with a letter",
+    "string_pattern_mismatch": "a text of 1 to 256 characters without control characters",
     "greater_than_equal": "a number of at least {ge}",
     "less_than_equal": "a number of at most {le}",
 }

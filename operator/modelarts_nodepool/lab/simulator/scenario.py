@@ -13,6 +13,8 @@ from modelarts_nodepool.lab.simulator.scenario_issuers import Issuers
 from modelarts_nodepool.lab.simulator.scenario_pools import NodePool, ResourcePool, refuse_duplicates
 
 PROJECT_ID = "0123456789abcdef0123456789abcdef"
+# A real flavor: a node pool that was given no name is called after it.
+NPU_FLAVOR = "modelarts.bm.npu.arm.8snt9b3.i6l.d.c004"
 
 
 class Credential(ScenarioModel):
@@ -128,7 +130,7 @@ def default_scenario() -> Scenario:
                 node_pools=[
                     NodePool(name="training-a", count=3),
                     NodePool(name="training-b", count=2),
-                    NodePool(name="pool-a-default", count=1, flavor="modelarts.vm.cpu.8ud"),
+                    NodePool(name=f"{NPU_FLAVOR}-default", count=1, flavor=NPU_FLAVOR),
                 ],
             ),
             ResourcePool(name="pool-yearly", billing_mode="1", node_pools=[NodePool(name="reserved-a", count=2)]),

@@ -49,7 +49,7 @@ def test_an_empty_scenario_is_an_empty_world(text: str) -> None:
         ("timings: {deleteSeconds: -1}", "s.yaml:1: timings.deleteSeconds: -1 is not allowed here; write a number of"),
         ("projectId: 123", "s.yaml:1: projectId: write a text, in quotes, not a number"),
         ("resourcePools:\n- billingMode: '0'", "s.yaml:2: resourcePools[0].name: this key is required"),
-        ("resourcePools:\n- name: A", "s.yaml:2: resourcePools[0].name: 'A' is not allowed here; write 1 to 63"),
+        ('resourcePools:\n- name: ""', "s.yaml:2: resourcePools[0].name: '' is not allowed here; write a text of 1 to"),
         (
             "resourcePools:\n- name: a\n  billingMode: 0",
             "s.yaml:3: resourcePools[0].billingMode: 0 is not allowed here; write '0' or '1' (texts in quotes)",
