@@ -70,7 +70,8 @@ cli.add_command(inventory)
     show_default=True,
     envvar=f"{PREFIX}_HTTP_HOST",
     show_envvar=True,
-    help="Where /livez, /readyz and /metrics are served.",
+    help="The address at which /livez, /readyz and /metrics are served. :: is every address, IPv6 and IPv4; "
+    "0.0.0.0 is IPv4 alone.",
 )
 @click.option(
     "--http-port",

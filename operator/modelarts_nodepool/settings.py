@@ -27,7 +27,8 @@ DEFAULT_SWEEP_INTERVAL = timedelta(minutes=5)
 
 # The namespace of deploy/kustomize/base.
 DEFAULT_NAMESPACE = "modelarts-nodepool-operator"
-DEFAULT_HTTP_HOST = "0.0.0.0"  # noqa: S104 - the kubelet probes the Pod's address
+# Every address of both families: the kubelet probes the Pod's address, and that may be of either.
+DEFAULT_HTTP_HOST = "::"
 DEFAULT_HTTP_PORT = 8080
 
 

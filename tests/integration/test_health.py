@@ -1,7 +1,9 @@
 """The operator's own HTTP server, over a socket."""
 
 import asyncio
+import errno
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -11,8 +13,9 @@ import aiohttp
 import httpx
 import pytest
 
-from modelarts_nodepool.engine.health import STUCK_SECONDS, Health, HealthServer, Heartbeat
+from modelarts_nodepool.engine.health import STUCK_SECONDS, Health, HealthServer, Heartbeat, listen_on_any_address
 from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.settings import DEFAULT_HTTP_HOST
 from tests.support.clocks import HandClock
 
 PAGES = ("livez", "readyz", "metrics")
@@ -82,6 +85,53 @@ async def test_an_address_that_is_not_ours_names_the_flag_to_change() -> None:
     server = HealthServer("192.0.2.1", 0, livez=says(), readyz=says())
     with pytest.raises(SettingsError, match="--http-host"):
         await server.start()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+async def test_by_default_it_answers_over_both_families(address: str) -> None:
+    server = HealthServer(DEFAULT_HTTP_HOST, 0, livez=says(), readyz=says(), metrics=lambda: "leader 1\n")
+    await server.start()
+    port = server.url.rpartition(":")[2]
+    try:
+        for page in PAGES:
+            assert (await get(f"http://{address}:{port}/{page}"))[0] == 200
+        # What is logged as its address can be asked as it stands.
+        assert (await get(f"{server.url}/livez"))[0] == 200
+    finally:
+        await server.stop()
+
+
+@pytest.mark.parametrize(("host", "answers"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])  # noqa: S104
+async def test_a_host_that_is_named_is_the_only_one_that_answers(host: str, answers: str) -> None:
+    server = HealthServer(host, 0, livez=says(), readyz=says())
+    await server.start()
+    port = server.url.rpartition(":")[2]
+    (silent,) = {"127.0.0.1", "[::1]"} - {answers}
+    try:
+        assert (await get(f"http://{answers}:{port}/livez"))[0] == 200
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await get(f"http://{silent}:{port}/livez")
+    finally:
+        await server.stop()
+
+
+def test_where_the_kernel_has_no_ipv6_it_listens_on_ipv4() -> None:
+    def without_ipv6(address: tuple[str, int], *, family: int = socket.AF_INET, **more: Any) -> socket.socket:  # noqa: ANN401 - socket's
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return socket.create_server(address, **more)
+
+    with listen_on_any_address(0, without_ipv6) as listening:
+        assert listening.family == socket.AF_INET
+        with socket.create_connection(("127.0.0.1", listening.getsockname()[1]), timeout=5):
+            pass
+
+
+async def test_a_port_that_is_taken_in_one_family_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = HealthServer(DEFAULT_HTTP_HOST, taken.getsockname()[1], livez=says(), readyz=says())
+        with pytest.raises(SettingsError, match="--http-port"):
+            await server.start()
 
 
 async def test_the_port_is_free_again_after_the_stop() -> None:

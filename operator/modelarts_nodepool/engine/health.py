@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 import errno
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,16 +25,20 @@ _BEAT_SECONDS = 1.0
 # Ten thousand objects at a restart keep the engine's event loop busy for some seconds at a time.
 STUCK_SECONDS = 60.0
 _JOIN_SECONDS = 2.0
+# The host that stands for every address of both families.
+ANY_HOST = "::"
+_NO_IPV6 = {errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL}
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`role` is leader or standby; each problem is a sentence; none means well."""
+    """`role` is leader or standby; each problem is a sentence; none means well. `notes` are no problems."""
 
     role: str
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -116,13 +121,18 @@ class HealthServer:
         await runner.setup()
         try:
             try:
-                await web.TCPSite(runner, self._host, self._port).start()
+                await self._site(runner).start()
             except OSError as error:
                 raise SettingsError(self._unavailable(error)) from error
             listening.set_result(_to_url(runner.addresses[0]))
             await self._stopping.wait()
         finally:
             await runner.cleanup()
+
+    def _site(self, runner: web.AppRunner) -> web.BaseSite:
+        if self._host == ANY_HOST:
+            return web.SockSite(runner, listen_on_any_address(self._port))
+        return web.TCPSite(runner, self._host, self._port)
 
     def _build(self) -> web.Application:
         application = web.Application()
@@ -152,9 +162,24 @@ class HealthServer:
         return web.Response(body=text.encode(), headers={"Content-Type": _METRICS_TYPE})
 
 
+def listen_on_any_address(port: int, create: Callable[..., socket.socket] = socket.create_server) -> socket.socket:
+    """A socket for IPv6 and IPv4, whatever bindv6only says; for IPv4 alone where the kernel has no IPv6.
+
+    `create` is socket.create_server. Raises OSError.
+    """
+    try:
+        return create((ANY_HOST, port), family=socket.AF_INET6, dualstack_ipv6=True)
+    except OSError as error:
+        if error.errno not in _NO_IPV6:
+            raise
+        return create(("0.0.0.0", port))  # noqa: S104 - the kubelet probes the Pod's address
+
+
 def _to_response(health: Health) -> web.Response:
     is_well = not health.problems
     answer = {"ok": is_well, "role": health.role, "problems": list(health.problems)}
+    if health.notes:
+        answer["notes"] = list(health.notes)
     return web.json_response(answer, status=200 if is_well else 503)
 
 
