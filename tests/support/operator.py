@@ -51,11 +51,7 @@ class OperatorProcess:
         """What a kubelet would start of this container, with a kubeconfig instead of the Pod's token."""
         operator = cls(kubeconfig, "", log)
         operator._command = [sys.executable, "-m", "modelarts_nodepool", *container["args"]]
-        operator._environment = {"KUBECONFIG": str(kubeconfig)}
-        for variable in container.get("env", []):
-            if "valueFrom" in variable:
-                assert variable["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
-            operator._environment[variable["name"]] = variable.get("value", namespace)
+        operator._environment = {"KUBECONFIG": str(kubeconfig)} | variables_of(container, namespace)
         return operator
 
     @property
@@ -67,9 +63,12 @@ class OperatorProcess:
         """Start it and do not wait."""
         assert self._process is None, "it runs already"
         self._begins_at = self.log.stat().st_size if self.log.exists() else 0
+        self._process = self._spawn()
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
             # A process group of its own: a Ctrl-C in the terminal of the test run is not for it.
-            self._process = subprocess.Popen(  # noqa: S603 - ours
+            return subprocess.Popen(  # noqa: S603 - ours
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -204,6 +203,16 @@ class OperatorProcess:
             for line in self.lines()
             if line["logger"].startswith("modelarts_nodepool") and (line["level"] == "error" or "traceback" in line)
         ]
+
+
+def variables_of(container: Mapping[str, Any], namespace: str) -> dict[str, str]:
+    """The environment that a container of a Pod in this namespace declares."""
+    found = {}
+    for variable in container.get("env", []):
+        if "valueFrom" in variable:
+            assert variable["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
+        found[variable["name"]] = variable.get("value", namespace)
+    return found
 
 
 @contextmanager

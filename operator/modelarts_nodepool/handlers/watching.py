@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 END_SECONDS = 1.0
 JOIN_SECONDS = 3.0
+# For kopf's peering, which is off. Without one kopf asks for the name of the user, whom a Pod's uid need not have.
+IDENTITY = "modelarts-nodepool-operator"
 # The names of kopf's tasks that wait for a pause of the operator: each watcher has one and ends it itself.
 _WAITER = "pause-waiter"
 
@@ -171,7 +173,14 @@ class _Run:
         )
         settings = build_settings(watch.times.stream, watch.times.reconnect)
         try:
-            roots = await kopf.spawn_tasks(registry=registry, settings=settings, clusterwide=True, standalone=True)
+            roots = await kopf.spawn_tasks(
+                registry=registry,
+                settings=settings,
+                clusterwide=True,
+                standalone=True,
+                # kopf has no public name for the type of a string.
+                identity=IDENTITY,  # type: ignore[arg-type]
+            )
             try:
                 await _first_to_end(self._stop, roots)
             finally:

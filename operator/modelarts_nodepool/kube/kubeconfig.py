@@ -39,10 +39,12 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
     Raises errors.SettingsError.
     """
     named = kubeconfig or os.environ.get("KUBECONFIG")
-    default = Path.home() / ".kube" / "config"
     if named:
         return await _from_file(named, context)
-    if default.is_file():
+    # As kubectl does: a Pod may have no HOME, and its uid no entry in /etc/passwd where one could look for it.
+    home = os.environ.get("HOME")
+    default = Path(home) / ".kube" / "config" if home else None
+    if default is not None and default.is_file():
         return await _from_file(str(default), context)
     return _from_pod()
 
