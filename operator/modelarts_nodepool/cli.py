@@ -182,7 +182,12 @@ def _serve(settings: Settings) -> None:
 
 @cli.command("uninstall-check", short_help="Say whether the operator may be uninstalled.")
 @options.kubeconfig
-def uninstall_check(kubeconfig: str | None) -> None:
+@click.option(
+    "--restore",
+    metavar="COMMAND",
+    help="Shown after a refusal: what brings the refused release back to what was running. Set by the Helm chart.",
+)
+def uninstall_check(kubeconfig: str | None, restore: str | None) -> None:
     """Say whether the operator may be uninstalled; exit code 1 while objects need it.
 
     Each object that the operator protects carries a finalizer that nobody else removes. The Helm chart asks this
@@ -193,9 +198,10 @@ def uninstall_check(kubeconfig: str | None) -> None:
     try:
         held = asyncio.run(uninstall.find_held_objects(kubeconfig))
     except ClusterError as error:
-        raise click.ClickException(f"It cannot be told whether objects need the operator. {error}") from error
+        words = f"It cannot be told whether objects need the operator. {error}"
+        raise click.ClickException(uninstall.with_cure(words, restore)) from error
     if held:
-        raise click.ClickException(uninstall.explain(held))
+        raise click.ClickException(uninstall.with_cure(uninstall.explain(held), restore))
     click.echo("No object carries a finalizer of the operator: it may be uninstalled.")
 
 

@@ -79,3 +79,15 @@ def explain(held: Iterable[Held]) -> str:
     carry = "objects carry" if len(lines) > 1 else "object carries"
     head = f"The operator is still needed: {len(lines)} {carry} its finalizer."
     return "\n".join([head, *lines[:SHOWN], *more, _WAYS])
+
+
+def with_cure(words: str, restore: str | None) -> str:
+    """The refusal, and behind it the command that repairs the release which helm had begun to uninstall."""
+    if not restore:
+        return words
+    return (
+        f"{words}\n"
+        "Nothing was removed and the operator works. Helm now calls the release uninstalling and refuses upgrades.\n"
+        f"Bring back what was running, before any upgrade:\n  {restore}\n"
+        "Without that number, helm rollback goes to the revision before it."
+    )

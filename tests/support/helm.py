@@ -6,12 +6,15 @@ from pathlib import Path
 
 from modelarts_nodepool.lab.controlplane import ControlPlane, KubectlResult
 from tests.support.crds import REPOSITORY
+from tests.support.manifests import Object, objects_in
 from tests.support.operator import NAMESPACE
 
 CHART = REPOSITORY / "deploy" / "helm" / "modelarts-nodepool-operator"
 VALUE_FILES = sorted(CHART.glob("values*.yaml"))
 RELEASE = "operator"
 TIMEOUT_SECONDS = 120
+# What helm knows of a cluster that it asks, and Argo CD tells it; without it no hook is rendered.
+OF_A_CLUSTER = ("--api-versions", "apiregistration.k8s.io/v1")
 
 
 class Helm:
@@ -44,3 +47,15 @@ class Helm:
         files = [word for path in values for word in ("-f", str(path))]
         where = ("-n", NAMESPACE, "--create-namespace")
         return self.run("upgrade", "--install", RELEASE, str(chart), *where, *files, *more).stdout
+
+
+def rendered(helm: Helm, *args: str) -> list[Object]:
+    """The objects that `helm template` makes of the chart without a cluster."""
+    return objects_in(helm.run("template", RELEASE, str(CHART), "-n", NAMESPACE, *args).stdout)
+
+
+def refusal(helm: Helm, *args: str) -> str:
+    """What `helm template` says; it has to fail."""
+    done = helm.run("template", RELEASE, str(CHART), "-n", NAMESPACE, *args, check=False)
+    assert done.code != 0, done.stdout[:2000]
+    return done.stderr

@@ -1,4 +1,4 @@
-from modelarts_nodepool.uninstall import SHOWN, Held, explain
+from modelarts_nodepool.uninstall import SHOWN, Held, explain, with_cure
 
 
 def test_each_object_is_named_as_kubectl_is_asked_for_it() -> None:
@@ -25,3 +25,13 @@ def test_the_ways_out_are_told_in_the_order_in_which_they_work() -> None:
     assert said.index("kubectl delete -n NAMESPACE manp NAME") < said.index('"deletionPolicy":"Retain"')
     assert said.index('"deletionPolicy":"Retain"') < said.index("kubectl delete maacct NAME")
     assert "helm uninstall --no-hooks" in said
+
+
+def test_a_refused_release_is_shown_the_command_that_brings_it_back() -> None:
+    said = with_cure("The operator is still needed.", "helm rollback operator 7 -n platform")
+    assert said.startswith("The operator is still needed.\nNothing was removed")
+    assert "\n  helm rollback operator 7 -n platform\n" in said
+
+
+def test_outside_of_helm_there_is_nothing_to_bring_back() -> None:
+    assert with_cure("The operator is still needed.", None) == "The operator is still needed."

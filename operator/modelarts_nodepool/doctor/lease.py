@@ -12,6 +12,12 @@ from modelarts_nodepool.kube.leases import LEASE_NAME
 
 # Two machines' clocks are compared here, and the holder renews every two seconds.
 _SLACK = timedelta(seconds=30)
+# What a NetworkPolicy that does not know the API server's port looks like.
+_BLOCKED = (
+    'where they log "the Lease could not be written", a NetworkPolicy keeps them from the API server, which listens on '
+    "the port of kubectl get endpointslices -n default -l kubernetes.io/service-name=kubernetes: "
+    "allow it (chart: networkPolicy.apiServerPorts)"
+)
 
 
 async def check_lease(scene: ClusterScene) -> Finding:
@@ -22,7 +28,7 @@ async def check_lease(scene: ClusterScene) -> Finding:
     except ObjectGone:
         return warning(
             f"there is no Lease {namespace}/{LEASE_NAME}: no operator has run with leader election here yet",
-            f"kubectl -n {namespace} get pods; is --operator-namespace right?",
+            f"kubectl -n {namespace} get pods; is --operator-namespace right? {_BLOCKED}",
         )
     return judge(lease, namespace, scene.session.clock.now())
 
@@ -31,7 +37,7 @@ def judge(lease: Mapping[str, Any], namespace: str, now: datetime) -> Finding:
     """What is to be said of a Lease. Pure."""
     spec = lease.get("spec") or {}
     holder, renewed = spec.get("holderIdentity"), spec.get("renewTime")
-    look = f"kubectl -n {namespace} get pods; kubectl -n {namespace} logs deploy/{LEASE_NAME}"
+    look = f"kubectl -n {namespace} get pods; kubectl -n {namespace} logs deploy/{LEASE_NAME}; {_BLOCKED}"
     if not renewed:
         return failed(f"the Lease {namespace}/{LEASE_NAME} was never renewed", look)
     age = now - datetime.fromisoformat(renewed)

@@ -5,7 +5,8 @@ from modelarts_nodepool import errors
 _PAGE = "docs/operations/troubleshooting.md"
 
 _BY_CLASS: dict[type[Exception], str] = {
-    errors.ClusterUnavailable: "kubectl cluster-info; for a 403: kubectl auth can-i --list",
+    errors.ClusterUnavailable: "kubectl cluster-info; for a 403: kubectl auth can-i --list; in the operator's Pod, see "
+    "that its NetworkPolicy allows the API server's port (chart: networkPolicy.apiServerPorts)",
     errors.ClusterError: "kubectl cluster-info",
     errors.CredentialsRejected: "put a valid key into the account's Secret before you try again: six failures in a row "
     "lock a key for five minutes",

@@ -9,10 +9,10 @@ import yaml
 from modelarts_nodepool.kube.leases import LEASE_NAME
 from modelarts_nodepool.lab.controlplane import Binaries
 from tests.support.crds import REPOSITORY
-from tests.support.helm import CHART, RELEASE, VALUE_FILES, Helm
+from tests.support.helm import CHART, RELEASE, VALUE_FILES, Helm, rendered
 from tests.support.kustomize import build
-from tests.support.manifests import Object, names, objects_in, only
-from tests.support.operator import NAME, NAMESPACE
+from tests.support.manifests import names, only
+from tests.support.operator import NAME
 
 ACCOUNT = """\
 accounts:
@@ -22,10 +22,6 @@ accounts:
     credentials: {source: Secret, secretName: key}
     grants: [{namespaces: [ml], resourcePools: ["*"]}]
 """
-
-
-def rendered(helm: Helm, *args: str) -> list[Object]:
-    return objects_in(helm.run("template", RELEASE, str(CHART), "-n", NAMESPACE, *args).stdout)
 
 
 @pytest.mark.parametrize("values", VALUE_FILES, ids=lambda path: path.name)
@@ -61,10 +57,11 @@ def test_every_value_is_described_by_the_schema_and_has_a_default() -> None:
 
     def compare(node: dict[str, Any], defaults: dict[str, Any]) -> None:
         assert node["additionalProperties"] is False
-        assert set(node["properties"]) - {"global", "claims"} == set(defaults)
+        assert set(node["properties"]) - {"global", "enabled", "claims"} == set(defaults)
         for name, child in node["properties"].items():
             assert child.get("description") or name == "claims"
-            if child.get("additionalProperties") is False:
+            # Of a probe's timings, what is left out is the API server's default.
+            if child.get("additionalProperties") is False and not name.endswith("Probe"):
                 compare(child, defaults[name])
 
     compare(schema, yaml.safe_load((CHART / "values.yaml").read_text()))

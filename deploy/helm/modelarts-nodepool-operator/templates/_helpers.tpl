@@ -24,20 +24,180 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
-{{/* What the restricted Pod Security standard asks for, and a file system that cannot be written. */}}
-{{- define "operator.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
+{{/* The ServiceAccount: the chart's own, or one that exists already. */}}
+{{- define "operator.serviceAccountName" -}}
+{{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
+{{- fail "serviceAccount.create is false, so an existing ServiceAccount has to be named: set serviceAccount.name" }}
+{{- end }}
+{{- .Values.serviceAccount.name | default (include "operator.name" .) -}}
 {{- end }}
 
-{{- define "operator.securityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{/* What the Pods of the Deployment and of the uninstall check have in common, without containers. */}}
+{{- define "operator.podSpec" -}}
+serviceAccountName: {{ include "operator.serviceAccountName" . }}
+automountServiceAccountToken: true
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 0 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.podSecurityContext }}
+securityContext: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.hostAliases }}
+hostAliases: {{- toYaml . | nindent 0 }}
+{{- end }}
+{{- with .Values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 0 }}
+{{- end }}
+{{- with .Values.operator.volumes }}
+volumes: {{- toYaml . | nindent 0 }}
+{{- end }}
+{{- end }}
+
+{{/*
+The environment of both. What other commands read as well as `run` is set here and not as an argument, so that
+`kubectl exec … -- modelarts-nodepool doctor` sees the settings of `run`.
+*/}}
+{{- define "operator.env" -}}
+- name: MODELARTS_NODEPOOL_OPERATOR_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+{{- with .Values.operator.endpoints }}
+{{- $pairs := list }}
+{{- range $region, $url := . }}
+{{- $pairs = append $pairs (printf "%s=%s" $region $url) }}
+{{- end }}
+- name: MODELARTS_NODEPOOL_ENDPOINT
+  value: {{ join " " $pairs | quote }}
+{{- end }}
+{{- range .Values.operator.env }}
+{{- include "operator.checkVariable" (list $ .name) }}
+{{- end }}
+{{- with .Values.operator.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Fails for a variable that a value of the chart would win over, or contradict. Takes (list $ name). */}}
+{{- define "operator.checkVariable" -}}
+{{- $root := index . 0 }}{{ $name := index . 1 }}
+{{- $values := dict "HTTP_PORT" "operator.httpPort" "LOG_FORMAT" "operator.logFormat" "LOG_LEVEL" "operator.logLevel" }}
+{{- if $root.Values.operator.endpoints }}{{ $_ := set $values "ENDPOINT" "operator.endpoints" }}{{ end }}
+{{- if $root.Values.operator.httpHost }}{{ $_ := set $values "HTTP_HOST" "operator.httpHost" }}{{ end }}
+{{- range $suffix, $value := $values }}
+{{- if eq $name (printf "MODELARTS_NODEPOOL_%s" $suffix) }}
+{{- fail (printf "operator.env has %s, which the chart sets from the value %s: set that one, and remove the variable" $name $value) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Fails for an argument that belongs somewhere else. Takes (list $ argument). */}}
+{{- define "operator.checkArgument" -}}
+{{- $argument := index . 1 | toString }}
+{{- $flag := regexFind "^--[a-z-]+" $argument }}
+{{- $values := dict "--http-port" "operator.httpPort" "--http-host" "operator.httpHost" "--log-format" "operator.logFormat" "--log-level" "operator.logLevel" "--endpoint" "operator.endpoints" }}
+{{- if hasKey $values $flag }}
+{{- fail (printf "extraArgs has %s: set the value %s instead" $flag (get $values $flag)) }}
+{{- end }}
+{{- if has $flag (list "--operator-namespace") }}
+{{- fail "extraArgs has --operator-namespace: it is always the namespace of the release; install the chart there" }}
+{{- end }}
+{{- if has $flag (list "--ca-bundle" "--sts-endpoint" "--metadata-endpoint" "--kubeconfig") }}
+{{- fail (printf "extraArgs has %s: set the variable MODELARTS_NODEPOOL_%s in operator.env instead, so that doctor and the other commands in the Pod see it too" $flag (trimPrefix "--" $flag | upper | replace "-" "_")) }}
+{{- end }}
+{{- if and $flag (eq $flag $argument) (not (has $flag (list "--leader-election" "--no-leader-election"))) }}
+{{- fail (printf "extraArgs has %s without a value: write one item of the form %s=VALUE" $flag $flag) }}
+{{- end }}
+{{- if and (eq $flag "--no-leader-election") (gt (int (index . 0).Values.replicas) 1) }}
+{{- fail "extraArgs has --no-leader-election with more than one replica: both would work at once; set replicas to 1" }}
+{{- end }}
+{{- end }}
+
+{{/*
+Whether helm itself installs this release and can ask the cluster. Not so in `helm template`, which is what Argo CD
+runs, nor in a client-side dry run.
+*/}}
+{{- define "operator.asksCluster" -}}
+{{- if lookup "v1" "Namespace" "" "kube-system" }}yes{{ end -}}
+{{- end }}
+
+{{/* "yes" where a CRD of this name was installed by something else than this release, which then leaves it alone. */}}
+{{- define "operator.isForeignCrd" -}}
+{{- $root := index . 0 }}
+{{- $found := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" (index . 1) }}
+{{- if and $found (not $root.Values.crds.takeOver) }}
+{{- $of := dig "metadata" "annotations" dict $found }}
+{{- $name := get $of "meta.helm.sh/release-name" }}{{ $namespace := get $of "meta.helm.sh/release-namespace" }}
+{{- if or (ne $name $root.Release.Name) (ne $namespace $root.Release.Namespace) }}yes{{ end }}
+{{- end -}}
+{{- end }}
+
+{{/* The CRDs that are left alone, by name, separated by spaces. */}}
+{{- define "operator.foreignCrds" -}}
+{{- $names := list }}
+{{- if .Values.crds.install }}
+{{- range $path, $_ := .Files.Glob "files/crds/*.yaml" }}
+{{- $name := (($.Files.Get $path) | fromYaml).metadata.name }}
+{{- if include "operator.isForeignCrd" (list $ $name) }}{{ $names = append $names $name }}{{ end }}
+{{- end }}
+{{- end }}
+{{- join " " $names -}}
+{{- end }}
+
+{{/* The port of a URL, which may have no scheme, as for a proxy. Empty where it cannot be read. */}}
+{{- define "operator.portOf" -}}
+{{- $url := . | toString }}
+{{- $scheme := regexFind "^[A-Za-z0-9]+://" $url | lower | trimSuffix "://" }}
+{{- $authority := regexReplaceAll "^[A-Za-z0-9]+://" $url "" | splitList "/" | first | splitList "@" | last }}
+{{- $port := regexFind ":[0-9]+$" $authority | trimPrefix ":" }}
+{{- if $port }}{{ $port }}
+{{- else if eq $scheme "https" }}443
+{{- else if hasPrefix "socks" $scheme }}1080
+{{- else }}80
+{{- end -}}
+{{- end }}
+
+{{/*
+The ports that operator.endpoints and operator.env lead to, as a JSON list under "ports"; under "unread" the variables
+whose value is not known when the chart is rendered.
+*/}}
+{{- define "operator.namedPorts" -}}
+{{- $ports := list }}{{ $unread := list }}{{ $urls := list }}
+{{- range $region, $url := .Values.operator.endpoints }}
+{{- if hasPrefix "https:" $url }}{{ $urls = append $urls $url }}{{ end }}
+{{- end }}
+{{- range .Values.operator.env }}
+{{- $isProxy := has (upper .name) (list "HTTPS_PROXY" "HTTP_PROXY" "ALL_PROXY") }}
+{{- $isEndpoint := has .name (list "MODELARTS_NODEPOOL_ENDPOINT" "MODELARTS_NODEPOOL_STS_ENDPOINT") }}
+{{- if or $isProxy $isEndpoint }}
+{{- $value := .value | default "" | toString }}
+{{- if or .valueFrom (contains "$(" $value) }}{{ $unread = append $unread .name }}
+{{- else if $isProxy }}{{ if $value }}{{ $urls = append $urls $value }}{{ end }}
+{{- else }}
+{{- range regexSplit "\s+" (trim $value) -1 }}
+{{- $url := regexReplaceAll "^[a-z0-9-]+=" . "" }}
+{{- if and $url (not (hasPrefix "http:" $url)) }}{{ $urls = append $urls (ternary $url (printf "https://%s" $url) (contains "://" $url)) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $urls }}{{ $ports = append $ports (include "operator.portOf" . | int) }}{{ end }}
+{{- dict "ports" (uniq $ports) "unread" (uniq $unread) | toJson -}}
 {{- end }}
 
 {{/* One file of files/ with the release's labels on each of its documents. Takes (list $ path). */}}
@@ -53,10 +213,11 @@ capabilities:
 {{- end }}
 {{- end }}
 
-{{/* Says "wait" where accounts are asked for and a cluster answers that does not know the kind yet. */}}
-{{- define "operator.accountsWait" -}}
+{{/*
+"yes" where helm installs the CRDs and the accounts in one run. Helm looks up every kind before it creates anything, so
+the accounts then are a post-install hook, and from the next upgrade on an ordinary part of the release.
+*/}}
+{{- define "operator.accountsAfterCrds" -}}
 {{- $known := .Capabilities.APIVersions.Has "modelarts.huaweicloud.com/v1alpha1/ModelArtsAccount" }}
-{{- if and .Values.accounts (not $known) (lookup "v1" "Namespace" "" "kube-system") -}}
-wait
-{{- end -}}
+{{- if and .Values.accounts (not $known) (include "operator.asksCluster" .) -}}yes{{- end -}}
 {{- end }}
