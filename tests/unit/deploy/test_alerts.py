@@ -35,6 +35,13 @@ def test_an_alert_leads_to_its_runbook_and_asks_for_metrics_that_there_are(rule:
     assert set(asked) <= known()
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_every_alert_keeps_the_label_of_its_cluster(rule: dict[str, Any]) -> None:
+    """Each aggregation, so that clusters in one Prometheus are never counted together."""
+    aggregations = re.findall(r"\b(?:sum|max|min|count|avg)\b(?! by \(cluster\b)", rule["expr"])
+    assert aggregations == []
+
+
 def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     dashboard = json.loads((REPOSITORY / "deploy" / "monitoring" / "dashboard.json").read_text())
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
@@ -43,4 +50,5 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
         asked = METRIC.findall(query)
         assert asked, query
         assert set(asked) <= known(), query
+        assert query.count('{cluster=~"$cluster"') == len(asked), query
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
