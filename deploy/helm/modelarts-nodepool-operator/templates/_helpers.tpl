@@ -189,7 +189,7 @@ whose value is not known when the chart is rendered.
 {{- if or .valueFrom (contains "$(" $value) }}{{ $unread = append $unread .name }}
 {{- else if $isProxy }}{{ if $value }}{{ $urls = append $urls $value }}{{ end }}
 {{- else }}
-{{- range regexSplit "\s+" (trim $value) -1 }}
+{{- range regexSplit "\\s+" (trim $value) -1 }}
 {{- $url := regexReplaceAll "^[a-z0-9-]+=" . "" }}
 {{- if and $url (not (hasPrefix "http:" $url)) }}{{ $urls = append $urls (ternary $url (printf "https://%s" $url) (contains "://" $url)) }}{{ end }}
 {{- end }}
