@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.kube.kubeconfig import load_access
 from modelarts_nodepool.kube.leases import Elector, LeaseTimes
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, doubt_about, endpoint_of, parse_endpoint
@@ -58,13 +59,16 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
+    # Once: all connections lead to the same cluster, whatever becomes of the kubeconfig and its current context.
+    access = load_access(settings.kubeconfig)
+
     async def connect() -> Connection:
-        return await Connection.open(version=VERSION, kubeconfig=settings.kubeconfig)
+        return await Connection.to(access, version=VERSION)
 
     # Behind a thousand deletions that wait for a socket a renewal of the Lease comes too late.
     async with await connect() as connection, await connect() as for_the_lease:
         logger.info("version %s, API server %s (%s)", VERSION, connection.server, connection.source)
-        await Operator(settings, endpoints, trust, (connection, for_the_lease), stop).serve()
+        await Operator(settings, endpoints, trust, (connection, for_the_lease), connect, stop).serve()
     logger.info("stopped")
 
 
@@ -77,13 +81,18 @@ class Operator:
         endpoints: Mapping[str, Endpoint],
         trust: ssl.SSLContext,
         connections: tuple[Connection, Connection],
+        connect: Callable[[], Awaitable[Connection]],
         stop: asyncio.Event,
     ) -> None:
-        """`trust` holds for all but the API server; the second connection is the Lease's alone; `stop` ends it."""
+        """`trust` holds for all but the API server; the second connection is the Lease's alone; `stop` ends it.
+
+        `connect` opens one more to the same API server, in the event loop that calls it.
+        """
         self._settings = settings
         self._endpoints = endpoints
         self._trust = trust
         self._connection, self._lease_connection = connections
+        self._connect_watch = connect
         self._stop = stop
         self._clock = SystemClock()
         self._heartbeat = Heartbeat(self._clock)
@@ -165,7 +174,7 @@ class Operator:
         )
         controller = Controller(tools, Sender(tools, may_send=leadership.may_act))
         times = WatchTimes(stream=settings.watch_timeout, sweep=settings.sweep_interval)
-        watch = Watch(registry, lambda: Connection.open(version=VERSION, kubeconfig=settings.kubeconfig), clock, times)
+        watch = Watch(registry, self._connect_watch, clock, times)
         supervisor = Supervisor(cluster, registry, controller, clock, watch, times)
         self._probes.lead(supervisor, Gauges(registry, tools.pollers, watch))
         tasks = [

@@ -7,15 +7,14 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import web
-from kubernetes.aio.client import Configuration
 
 from modelarts_nodepool.errors import ClusterUnavailable
+from modelarts_nodepool.kube.access import Access, Login
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
-from modelarts_nodepool.kube.kubeconfig import Access
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-TOKEN = "Bearer stand-in-token"
+TOKEN = "stand-in-token"
 
 
 @asynccontextmanager
@@ -33,14 +32,7 @@ async def answering(answer: Answer, patience: timedelta = timedelta(seconds=5)) 
 
 
 def an_access(server: str) -> Access:
-    configuration = Configuration()
-    configuration.host = server
-    configuration.api_key["BearerToken"] = TOKEN
-
-    async def reload() -> None:
-        pass
-
-    return Access(configuration, reload, "a test", None)
+    return Access(server=server, source="a test", login=Login(token=TOKEN))
 
 
 def a_status(code: int, reason: str, **headers: str) -> web.Response:
@@ -195,4 +187,4 @@ async def test_the_token_and_our_name_are_on_each_request() -> None:
 
     async with answering(answer) as cluster:
         await cluster.json_patch("/x", [])
-    assert seen == [(TOKEN, "modelarts-nodepool-operator/0", "application/json-patch+json")]
+    assert seen == [(f"Bearer {TOKEN}", "modelarts-nodepool-operator/0", "application/json-patch+json")]

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from kubernetes.aio.client import Configuration
 
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.kubeconfig import Access
+from modelarts_nodepool.kube.access import Access
 from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL, VERSION
 
 VERBS = ["get", "list", "watch", "patch"]
@@ -59,19 +58,18 @@ class WatchedApi:
     @asynccontextmanager
     async def serving(cls) -> AsyncIterator["WatchedApi"]:
         """On loopback, until the block ends."""
-        configuration = Configuration()
+        api: WatchedApi
 
-        async def reload() -> None:
-            pass
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return await api._answer(request)
 
-        api = cls(Access(configuration, reload, "a test", None))
         application = web.Application()
-        application.router.add_get("/{path:.*}", api._answer)
+        application.router.add_get("/{path:.*}", answer)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
-        configuration.host = f"http://{host}:{port}"
+        api = cls(Access(server=f"http://{host}:{port}", source="a test"))
         yield api
         await runner.cleanup()
 

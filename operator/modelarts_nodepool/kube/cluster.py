@@ -17,6 +17,7 @@ from modelarts_nodepool import settings
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable
 from modelarts_nodepool.kube.answers import drop_managed_fields, to_error, to_object
 from modelarts_nodepool.kube.connection import Connection
+from modelarts_nodepool.logs import clean
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -112,7 +113,7 @@ class KubeCluster:
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             # RuntimeError is aiohttp's word for a session that was closed meanwhile.
             raise ClusterUnavailable(
-                f"The API server at {self._connection.server} did not answer {call} ({type(error).__name__}): "
+                f"The API server at {self._connection.server} did not answer {call} ({_in_words(error)}): "
                 "see kubectl cluster-info."
             ) from error
         if status >= _NO_SUCCESS:
@@ -124,6 +125,15 @@ class KubeCluster:
         async with session.request(method, url, allow_redirects=False, **options) as response:
             body = await response.read()
             return response.status, body, _to_seconds(response.headers.get("Retry-After"))
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        # Its own words hold the proxy's URL, and that may hold a password.
+        return f"the proxy before it answered {error.status} {clean(error.message)}".rstrip()
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"the proxy before it, {error.host}:{error.port}, cannot be reached: {clean(str(error.os_error))}"
+    return f"{type(error).__name__}: {clean(str(error))}" if str(error) else type(error).__name__
 
 
 def _checked(path: str, items: Any) -> Sequence[Body]:  # noqa: ANN401 - whatever the answer held

@@ -5,22 +5,19 @@ wrap `new_session()` for it.
 """
 
 import asyncio
-import ipaddress
 import socket
-import ssl
 import time
-import urllib.request
 import weakref
 from contextlib import suppress
 from typing import Self
 
 import aiohttp
-from kubernetes.aio.client import Configuration
 from yarl import URL
 
-from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.kube.access import Access
 from modelarts_nodepool.kube.authorization import Authorization
-from modelarts_nodepool.kube.kubeconfig import Access, load_access
+from modelarts_nodepool.kube.kubeconfig import load_access
+from modelarts_nodepool.logs import redact
 
 # Unlimited, a thousand deletions at once opened as many TLS connections and cost twice the memory and CPU.
 _MAX_CONNECTIONS = 10
@@ -38,20 +35,20 @@ class Connection:
     """
 
     def __init__(self, access: Access, version: str) -> None:
-        """From a configuration in hand. Needs a running event loop. Raises errors.SettingsError."""
-        configuration = access.configuration
-        self.server = str(configuration.host).rstrip("/")
+        """From a configuration in hand. Needs a running event loop; nothing is read or sent yet."""
+        self.server = access.server
         self.default_namespace = access.namespace
         self.source = access.source
-        self._user_agent = f"modelarts-nodepool-operator/{version}"
-        self._proxy = configuration.proxy or find_proxy(URL(self.server))
-        tls = _build_tls(configuration, access.source)
-        self._authorization = _build_authorization(URL(self.server), access, tls)
+        self._headers = {"User-Agent": f"modelarts-nodepool-operator/{version}"}
+        if not access.is_compressed:
+            self._headers["Accept-Encoding"] = "identity"
+        self._proxy = access.proxy
+        redact(URL(access.proxy).password if access.proxy else None)
+        self._authorization = Authorization(access)
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._connector = aiohttp.TCPConnector(
             limit=_MAX_CONNECTIONS,
             keepalive_timeout=_KEEPALIVE_SECONDS,
-            ssl=tls,
             socket_factory=self._new_socket,
         )
         self._sessions: list[aiohttp.ClientSession] = []
@@ -60,7 +57,21 @@ class Connection:
     @classmethod
     async def open(cls, *, version: str, kubeconfig: str | None = None, context: str | None = None) -> Self:
         """Read the configuration and prepare; nothing is sent yet. Raises errors.SettingsError."""
-        return cls(await load_access(kubeconfig, context), version)
+        return await cls.to(load_access(kubeconfig, context), version=version)
+
+    @classmethod
+    async def to(cls, access: Access, *, version: str) -> Self:
+        """One of several connections to the same API server: the kubeconfig is not read again.
+
+        Raises errors.SettingsError where the credentials cannot be had.
+        """
+        connection = cls(access, version)
+        try:
+            await connection._authorization.read()
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     def new_session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
         """Another session over the same sockets and tokens; closing it closes nothing else.
@@ -74,7 +85,7 @@ class Connection:
             connector=self._connector,
             connector_owner=False,
             middlewares=(*middlewares, self._authorization),
-            headers={"User-Agent": self._user_agent},
+            headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             # Watches last; every other call is bounded by its caller.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
@@ -88,6 +99,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close all sockets and every session given out."""
+        await self._authorization.close()
         for session in self._sessions:
             await session.close()
         await self._connector.close()
@@ -118,64 +130,3 @@ class Connection:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-def _build_authorization(server: URL, access: Access, tls: ssl.SSLContext) -> Authorization:
-    configuration = access.configuration
-
-    async def reload() -> None:
-        before = configuration.cert_file
-        await access.reload()
-        if configuration.cert_file and configuration.cert_file != before:
-            tls.load_cert_chain(configuration.cert_file, configuration.key_file)
-
-    return Authorization(server, lambda: _header(configuration), reload, tls_server_name=configuration.tls_server_name)
-
-
-def _header(configuration: Configuration) -> str | None:
-    value = configuration.api_key.get("BearerToken")
-    # A token file often ends with a line feed, which no header may hold.
-    return value.strip() if value else None
-
-
-def _build_tls(configuration: Configuration, source: str) -> ssl.SSLContext:
-    try:
-        tls = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
-        if configuration.cert_file:
-            tls.load_cert_chain(configuration.cert_file, configuration.key_file)
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"A certificate or key of the API server's configuration ({source}) cannot be read "
-            f"({type(error).__name__}): see kubectl config view --minify."
-        ) from error
-    # Python 3.13 asks more of a CA than kubectl does; clusters with such CAs are common.
-    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not configuration.verify_ssl:
-        tls.check_hostname = False
-        tls.verify_mode = ssl.CERT_NONE
-    return tls
-
-
-def find_proxy(server: URL) -> str | None:
-    """The environment's proxy for this server. NO_PROXY may hold networks, as Go programs understand it."""
-    host = server.host or ""
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(server.scheme)
-    if not proxy or urllib.request.proxy_bypass(host) or _is_in_networks(host, proxies.get("no", "")):
-        return None
-    return proxy
-
-
-def _is_in_networks(host: str, no_proxy: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    for entry in no_proxy.split(","):
-        try:
-            network = ipaddress.ip_network(entry.strip(), strict=False)
-        except ValueError:
-            continue
-        if address in network:
-            return True
-    return False

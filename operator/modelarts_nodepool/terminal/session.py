@@ -17,9 +17,9 @@ from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.credentials.sources import Sources, login_variables
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.logins import nobody
+from modelarts_nodepool.kube.access import FROM_POD
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
-from modelarts_nodepool.kube.kubeconfig import FROM_POD
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of
 from modelarts_nodepool.modelarts.transport import Bounds

@@ -1,6 +1,11 @@
 """Tokens are put on each request, read again as they rotate, and sent to no other server."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -8,16 +13,20 @@ from aiohttp import ClientRequest, ClientResponse
 from multidict import CIMultiDict
 from yarl import URL
 
+from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.kube.access import Access, Login, Plugin
 from modelarts_nodepool.kube.authorization import Authorization
 from modelarts_nodepool.logs import masked
 
-SERVER = URL("https://kube.example:6443/k8s/clusters/c1")
+SERVER = "http://kube.example:6443/k8s/clusters/c1"
+NEVER, AT_ONCE = timedelta(hours=1), timedelta()
+VERSION = "client.authentication.k8s.io/v1"
 
 
 class Request:
-    """The three attributes of an aiohttp request that are read or written."""
+    """The attributes of an aiohttp request that are read or written."""
 
-    def __init__(self, url: str = "https://kube.example:6443/k8s/clusters/c1/version") -> None:
+    def __init__(self, url: str = f"{SERVER}/version") -> None:
         self.url = URL(url)
         self.headers: CIMultiDict[str] = CIMultiDict()
         self.server_hostname: str | None = None
@@ -30,20 +39,6 @@ class Response:
 
     def release(self) -> None:
         self.is_released = True
-
-
-class Source:
-    """Where tokens come from: each reload gives the next one, the last for ever."""
-
-    def __init__(self, *tokens: str | None) -> None:
-        self.tokens: Sequence[str | None] = tokens
-        self.reloads = 0
-
-    def header(self) -> str | None:
-        return self.tokens[min(self.reloads, len(self.tokens) - 1)]
-
-    async def reload(self) -> None:
-        self.reloads += 1
 
 
 async def call(
@@ -61,75 +56,175 @@ async def call(
 
 
 def only(token: str) -> Callable[[str | None], int]:
-    return lambda sent: 200 if sent == token else 401
+    return lambda sent: 200 if sent == f"Bearer {token}" else 401
 
 
-def an_authorization(source: Source, refresh_seconds: float = 60, tls_server_name: str | None = None) -> Authorization:
-    return Authorization(
-        SERVER,
-        source.header,
-        source.reload,
-        tls_server_name=tls_server_name,
-        refresh_seconds=refresh_seconds,
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    write(path, "one")
+    return path
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+async def reading(login: Login, refresh: timedelta = NEVER, **access: object) -> Authorization:
+    """Without TLS, whatever kubectl does then: what is tested is when something is read."""
+    authorization = Authorization(Access(server=SERVER, source="a test", login=login, **access), refresh)  # type: ignore[arg-type]
+    await authorization.read()
+    return authorization
+
+
+def a_plugin(folder: Path, *steps: Mapping[str, object] | str) -> Plugin:
+    """The nth run prints the nth status, or is the nth script; the last one for ever."""
+    for number, step in enumerate(steps, 1):
+        answer = {"kind": "ExecCredential", "apiVersion": VERSION, "status": step}
+        script = step if isinstance(step, str) else f"cat <<'END'\n{json.dumps(answer)}\nEND\n"
+        (folder / f"step-{number}").write_text(script)
+    script = (
+        f"#!/bin/sh\ncd {folder}\necho run >> runs\nn=$(wc -l < runs)\n"
+        f"[ $n -gt {len(steps)} ] && n={len(steps)}\n. ./step-$((n))\n"
     )
+    (folder / "plugin").write_text(script)
+    (folder / "plugin").chmod(0o755)
+    return Plugin(command=str(folder / "plugin"), api_version=VERSION, interactive_mode="Never")
 
 
-async def test_each_request_carries_the_token_in_hand() -> None:
-    source = Source("Bearer one")
-    assert await call(an_authorization(source), only("Bearer one")) == (200, ["Bearer one"])
-    assert source.reloads == 0
+def runs_of(folder: Path) -> int:
+    return len((folder / "runs").read_text().splitlines())
 
 
-async def test_an_old_token_is_read_again_before_the_request() -> None:
-    source = Source("Bearer one", "Bearer two")
-    authorization = an_authorization(source, refresh_seconds=0)
-    assert await call(authorization, only("Bearer two")) == (200, ["Bearer two"])
+def started(folder: Path) -> int:
+    """The process that the plugin wrote down, 0 before that."""
+    path = folder / "pid"
+    return int(path.read_text().strip() or 0) if path.exists() else 0
 
 
-async def test_a_refused_request_is_repeated_once_with_a_new_token() -> None:
-    source = Source("Bearer one", "Bearer two", "Bearer three")
-    assert await call(an_authorization(source), only("Bearer two")) == (200, ["Bearer one", "Bearer two"])
-    assert await call(an_authorization(Source("Bearer 1", "Bearer 2")), lambda _: 401) == (
-        401,
-        ["Bearer 1", "Bearer 2"],
-    )
+def in_hours(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
 
 
-async def test_a_refused_request_is_not_repeated_with_the_same_token() -> None:
-    source = Source("Bearer one")
-    assert await call(an_authorization(source), lambda _: 401) == (401, ["Bearer one"])
-    assert source.reloads == 1
+async def test_each_request_carries_the_token_in_hand(token: Path) -> None:
+    authorization = await reading(Login(token_file=str(token)))
+    write(token, "two")
+    assert await call(authorization, lambda _: 200) == (200, ["Bearer one"])
 
 
-async def test_a_token_that_cannot_be_read_again_stays_in_use(caplog: pytest.LogCaptureFixture) -> None:
-    source = Source("Bearer one")
-
-    async def fail() -> None:
-        raise OSError("token file is gone")
-
-    authorization = Authorization(SERVER, source.header, fail, refresh_seconds=0)
-    assert await call(authorization, only("Bearer one")) == (200, ["Bearer one"])
-    assert "stays in use" in caplog.text
+async def test_an_old_token_is_read_again_before_the_request(token: Path) -> None:
+    authorization = await reading(Login(token_file=str(token)), AT_ONCE)
+    write(token, "two")
+    assert await call(authorization, only("two")) == (200, ["Bearer two"])
 
 
-@pytest.mark.parametrize("url", ["https://other.example:6443/", "http://kube.example:6443/", "https://kube.example/"])
+async def test_a_refused_request_is_repeated_once_with_a_new_token(token: Path) -> None:
+    authorization = await reading(Login(token_file=str(token)))
+    write(token, "two")
+    assert await call(authorization, only("two")) == (200, ["Bearer one", "Bearer two"])
+    write(token, "three")
+    assert await call(authorization, lambda _: 401) == (401, ["Bearer two", "Bearer three"])
+
+
+async def test_a_refused_request_is_not_repeated_with_the_same_token(token: Path) -> None:
+    assert await call(await reading(Login(token_file=str(token))), lambda _: 401) == (401, ["Bearer one"])
+
+
+async def test_a_token_that_cannot_be_read_again_stays_in_use(token: Path, caplog: pytest.LogCaptureFixture) -> None:
+    authorization = await reading(Login(token_file=str(token)), AT_ONCE)
+    remove(token)
+    assert await call(authorization, only("one")) == (200, ["Bearer one"])
+    assert "stay in use" in caplog.text
+    assert str(token) in caplog.text
+
+
+@pytest.mark.parametrize("url", ["http://other.example:6443/", "https://kube.example:6443/", "http://kube.example/"])
 async def test_no_other_server_sees_the_token(url: str) -> None:
-    authorization = an_authorization(Source("Bearer one"))
-    assert await call(authorization, lambda _: 200, Request(url)) == (200, [None])
+    request = Request(url)
+    authorization = await reading(Login(token="one"), impersonation=(("Impersonate-User", "jane"),))
+    assert await call(authorization, lambda _: 200, request) == (200, [None])
+    assert request.headers == CIMultiDict()
 
 
 async def test_without_credentials_no_header_is_sent() -> None:
-    assert await call(an_authorization(Source(None)), lambda _: 401) == (401, [None])
+    assert await call(await reading(Login()), lambda _: 401) == (401, [None])
 
 
-async def test_the_tls_server_name_of_the_kubeconfig_is_used() -> None:
-    request = Request()
-    authorization = an_authorization(Source("Bearer one"), tls_server_name="inner.example")
-    await call(authorization, lambda _: 200, request)
-    assert request.server_hostname == "inner.example"
+async def test_impersonation_is_not_doubled_by_a_repeated_request(token: Path) -> None:
+    headers = (("Impersonate-User", "jane"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
+    authorization, request = await reading(Login(token_file=str(token)), impersonation=headers), Request()
+    write(token, "two")
+    assert (await call(authorization, only("two"), request))[0] == 200
+    assert [pair for pair in request.headers.items() if pair[0] != "Authorization"] == list(headers)
 
 
-async def test_every_token_is_kept_out_of_the_logs() -> None:
-    source = Source("Bearer canary-token-one", "Bearer canary-token-two")
-    await call(an_authorization(source), lambda _: 401)
+async def test_every_token_is_kept_out_of_the_logs(token: Path) -> None:
+    write(token, "canary-token-one")
+    authorization = await reading(Login(token_file=str(token)))
+    write(token, "canary-token-two")
+    await call(authorization, lambda _: 401)
     assert "canary" not in masked("saw canary-token-one and canary-token-two")
+
+
+async def test_a_plugin_is_run_again_when_what_it_gave_has_expired_and_not_before(tmp_path: Path) -> None:
+    steps = [
+        {"token": "one", "expirationTimestamp": in_hours(-1)},
+        {"token": "two", "expirationTimestamp": in_hours(1)},
+        {"token": "three"},
+    ]
+    authorization = await reading(Login(plugin=a_plugin(tmp_path, *steps)), AT_ONCE)
+    for _ in range(3):
+        assert await call(authorization, only("two")) == (200, ["Bearer two"])
+    assert runs_of(tmp_path) == 2
+
+
+async def test_a_plugin_is_run_again_after_a_401(tmp_path: Path) -> None:
+    authorization = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"}, {"token": "two"})))
+    assert await call(authorization, only("two")) == (200, ["Bearer one", "Bearer two"])
+
+
+async def test_a_plugin_is_not_run_for_each_of_many_401s(tmp_path: Path) -> None:
+    authorization = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"})))
+    for _ in range(5):
+        assert await call(authorization, only("two")) == (401, ["Bearer one"])
+    assert runs_of(tmp_path) == 2
+
+
+async def test_requests_share_one_run_of_a_plugin(tmp_path: Path) -> None:
+    authorization = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"}, {"token": "two"})))
+    answers = await asyncio.gather(*(call(authorization, only("two")) for _ in range(5)))
+    assert {status for status, _ in answers} == {200}
+    assert runs_of(tmp_path) == 2
+
+
+async def test_a_plugin_that_fails_later_is_named_and_does_not_stop_the_work(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = ({"token": "one", "expirationTimestamp": in_hours(-1)}, "exit 7\n")
+    authorization = await reading(Login(plugin=a_plugin(tmp_path, *steps)))
+    assert await call(authorization, only("one")) == (200, ["Bearer one"])
+    assert "exit code 7" in caplog.text
+    assert await call(authorization, only("one")) == (200, ["Bearer one"])
+    assert runs_of(tmp_path) == 2
+
+
+async def test_a_plugin_that_hangs_is_ended_with_the_connection(tmp_path: Path) -> None:
+    steps = ({"token": "one", "expirationTimestamp": in_hours(-1)}, "echo $$ > pid\nexec sleep 1000\n")
+    authorization = await reading(Login(plugin=a_plugin(tmp_path, *steps)))
+    waiting = asyncio.create_task(call(authorization, only("one")))
+    while not (pid := started(tmp_path)):  # noqa: ASYNC110 - another process tells
+        await asyncio.sleep(0.01)
+    os.kill(pid, 0)
+    await authorization.close()
+    await waiting
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_a_plugin_that_fails_at_first_is_a_wrong_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="exit code 3"):
+        await reading(Login(plugin=a_plugin(tmp_path, "exit 3\n")))

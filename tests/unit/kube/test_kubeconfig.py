@@ -1,5 +1,10 @@
-"""Where the API server is, found as kubectl finds it; and what is said when it cannot be."""
+"""Where the API server is: the Pod's own account, and what is said where nothing can be used.
 
+What kubectl does with kubeconfigs is asked of kubectl: tests/integration/kubeconfig/.
+"""
+
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +12,19 @@ import pytest
 import yaml
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.kubeconfig import Access, load_access
+from modelarts_nodepool.kube.access import FROM_POD, Access
+from modelarts_nodepool.kube.kubeconfig import load_access
 
 CANARY = "canary-c0ffee-token"
 
 
-def a_kubeconfig(user: dict[str, Any] | None = None, **cluster: object) -> dict[str, Any]:
+def a_kubeconfig(user: Mapping[str, Any] | None = None, *, proxy_url: str = "", **cluster: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": "https://kube.example:6443/"} | cluster}],
+        "clusters": [
+            {"name": "c", "cluster": {"server": "https://kube.example:6443/", "proxy-url": proxy_url} | cluster}
+        ],
         "users": [{"name": "u", "user": {"token": CANARY} if user is None else user}],
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "ml"}}],
         "current-context": "x",
@@ -26,8 +34,20 @@ def a_kubeconfig(user: dict[str, Any] | None = None, **cluster: object) -> dict[
 @pytest.fixture(autouse=True)
 def no_cluster_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the kubelet puts into a Pod."""
+    folder = tmp_path / "serviceaccount"
+    folder.mkdir()
+    for name, content in {"token": "one\n", "ca.crt": "certificate", "namespace": "operators\n"}.items():
+        (folder / name).write_text(content)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "203.0.113.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "5443")
+    return folder
 
 
 def write(path: Path, content: dict[str, Any] | str) -> str:
@@ -36,103 +56,139 @@ def write(path: Path, content: dict[str, Any] | str) -> str:
     return str(path)
 
 
-async def load(path: Path, content: dict[str, Any] | str) -> Access:
-    return await load_access(write(path, content))
+def load(path: Path, content: dict[str, Any] | str) -> Access:
+    return load_access(write(path, content))
 
 
-async def test_the_named_file_comes_before_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_named_file_comes_before_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "home/.kube/config", a_kubeconfig(server="https://home.example"))
     monkeypatch.setenv("KUBECONFIG", write(tmp_path / "env", a_kubeconfig(server="https://env.example")))
-    named = await load(tmp_path / "named", a_kubeconfig(server="https://named.example"))
-    assert named.configuration.host == "https://named.example"
-    assert (await load_access()).configuration.host == "https://env.example"
+    assert load(tmp_path / "named", a_kubeconfig(server="https://named.example")).server == "https://named.example"
+    assert load_access().server == "https://env.example"
     monkeypatch.delenv("KUBECONFIG")
-    assert (await load_access()).configuration.host == "https://home.example"
+    assert load_access().server == "https://home.example"
 
 
-async def test_context_namespace_and_token_are_taken(tmp_path: Path) -> None:
-    access = await load(tmp_path / "k", a_kubeconfig())
+def test_context_namespace_and_source_are_taken(tmp_path: Path) -> None:
+    access = load(tmp_path / "k", a_kubeconfig())
     assert access.namespace == "ml"
-    assert access.configuration.api_key["BearerToken"] == f"Bearer {CANARY}"
     assert access.source == str(tmp_path / "k")
 
 
-async def test_a_token_file_is_read_again(tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("one")
-    access = await load(tmp_path / "k", a_kubeconfig({"tokenFile": str(token)}))
-    assert access.configuration.api_key["BearerToken"] == "Bearer one"
-    token.write_text("two")
-    await access.reload()
-    assert access.configuration.api_key["BearerToken"] == "Bearer two"
+def test_what_is_secret_is_not_in_its_words(tmp_path: Path) -> None:
+    content = a_kubeconfig({"token": CANARY}, proxy_url=f"http://a:{CANARY}@proxy.example:3128")
+    assert CANARY not in repr(load(tmp_path / "k", content))
 
 
-async def test_a_command_gives_the_token(tmp_path: Path) -> None:
-    said = '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"abc"}}'
-    run = {"apiVersion": "client.authentication.k8s.io/v1", "command": "echo", "args": [said]}
-    access = await load(tmp_path / "k", a_kubeconfig({"exec": run}))
-    assert access.configuration.api_key["BearerToken"] == "Bearer abc"
+def test_a_pod_uses_its_service_account(pod: Path) -> None:
+    access = load_access(pod_folder=pod)
+    assert access.server == "https://203.0.113.1:5443"
+    assert access.login.token_file == str(pod / "token")
+    assert access.trust.ca_file == str(pod / "ca.crt")
+    assert (access.source, access.namespace) == (FROM_POD, "operators")
 
 
-async def test_a_pod_uses_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    token, authority = tmp_path / "token", tmp_path / "ca.crt"
-    token.write_text("one")
-    authority.write_text("certificate")
-    library = "kubernetes.aio.config.incluster_config"
-    monkeypatch.setattr(f"{library}.SERVICE_TOKEN_FILENAME", str(token))
-    monkeypatch.setattr(f"{library}.SERVICE_CERT_FILENAME", str(authority))
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
-    access = await load_access()
-    assert access.configuration.host == "https://10.0.0.1:443"
-    assert access.configuration.api_key["BearerToken"] == "bearer one"
-    token.write_text("two")
-    await access.reload()
-    assert access.configuration.api_key["BearerToken"] == "bearer two"
+def test_a_pod_needs_neither_home_nor_a_passwd_entry(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.chdir(pod)
+    assert load_access(pod_folder=pod).source == FROM_POD
 
 
-FAILING = {"apiVersion": "client.authentication.k8s.io/v1", "command": "false"}
+def test_a_pod_with_ipv6_has_brackets_around_its_address(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "2001:db8::1")
+    assert load_access(pod_folder=pod).server == "https://[2001:db8::1]:5443"
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY"])
+def test_a_pod_never_reaches_the_api_server_through_the_clouds_proxy(
+    pod: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "http://proxy.example:3128")
+    assert load_access(pod_folder=pod).proxy is None
+
+
+def test_a_pod_whose_kubeconfig_names_a_proxy_uses_it(pod: Path, tmp_path: Path) -> None:
+    content = a_kubeconfig(proxy_url="http://proxy.example:3128")
+    access = load_access(write(tmp_path / "k", content), pod_folder=pod)
+    assert access.proxy == "http://proxy.example:3128"
+
+
+def test_a_kubeconfig_outside_of_a_pod_goes_by_the_environment_as_kubectl_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+    assert load(tmp_path / "k", a_kubeconfig()).proxy == "http://proxy.example:3128"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(
+            {key: value for key, value in a_kubeconfig().items() if key != "current-context"}, id="no context"
+        ),
+    ],
+)
+def test_a_pod_uses_its_service_account_where_kubeconfigs_name_no_server(
+    pod: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: dict[str, Any] | str
+) -> None:
+    path = write(tmp_path / "k", content)
+    monkeypatch.setenv("KUBECONFIG", f"{path}:nowhere")
+    assert load_access(pod_folder=pod).source == FROM_POD
+    # A file that was named by hand is not passed over.
+    with pytest.raises(SettingsError, match=re.escape(path)):
+        load_access(path, pod_folder=pod)
+
+
+def test_a_pod_without_its_authority_says_so(pod: Path) -> None:
+    (pod / "ca.crt").unlink()
+    with pytest.raises(SettingsError, match=r"ServiceAccount.*ca\.crt, which cannot be read"):
+        load_access(pod_folder=pod)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param(a_kubeconfig() | {"current-context": "y"}, "name y", id="context that is not there"),
-        pytest.param(a_kubeconfig() | {"clusters": []}, "name c", id="cluster that is not there"),
-        pytest.param({"apiVersion": "v1", "kind": "Config"}, "cannot be used", id="nothing in it"),
-        pytest.param("", "cannot be used", id="empty"),
-        pytest.param("just text", "cannot be used", id="text"),
+        pytest.param(a_kubeconfig() | {"current-context": "z"}, "no context 'z'", id="context that is not there"),
+        pytest.param(a_kubeconfig() | {"clusters": []}, "cluster 'c'", id="cluster that is not there"),
+        pytest.param({"apiVersion": "v1", "kind": "Config"}, "names no cluster", id="nothing in it"),
+        pytest.param("", "names no cluster", id="empty"),
+        pytest.param(f"just {CANARY}", "cannot be used", id="text"),
         pytest.param(f"users: [{{token: {CANARY}", "cannot be used", id="no YAML"),
-        pytest.param(a_kubeconfig(server=""), "names no server", id="no server"),
-        pytest.param(a_kubeconfig(server="kube.example"), "names no server", id="server without a scheme"),
+        pytest.param(f"users: [{{name: u, user: {{token: [{CANARY}]}}}}]", "users.0.user.token", id="wrong type"),
+        pytest.param(a_kubeconfig(server=""), "no server", id="no server"),
         pytest.param(a_kubeconfig({}), "no credentials", id="no credentials"),
         pytest.param(a_kubeconfig() | {"users": []}, "kubeconfig", id="user that is not there"),
-        pytest.param(a_kubeconfig({"exec": FAILING}), "no credentials", id="command that fails"),
-        pytest.param(a_kubeconfig({"exec": {"token": CANARY}}), "no credentials", id="command without a name"),
+        pytest.param(a_kubeconfig({"exec": {"token": CANARY}}), "no command", id="command without a name"),
+        pytest.param(a_kubeconfig({"token": f"{CANARY}\n1"}), "header", id="token of two lines"),
         pytest.param(
-            a_kubeconfig() | {"contexts": [{"name": "x", "context": {"user": CANARY}}]},
-            "cannot be used",
-            id="context without cluster",
+            a_kubeconfig(proxy_url=f"http://a:{CANARY}@:x"), "proxy-url is no address", id="proxy that is none"
+        ),
+        pytest.param(a_kubeconfig(proxy_url=f"socks5://a:{CANARY}@b:1"), "SOCKS5 proxy, which is not", id="SOCKS5"),
+        pytest.param(a_kubeconfig(server=f"https://a:{CANARY}@b"), "user name in its URL", id="user name in the URL"),
+        pytest.param(
+            a_kubeconfig({"auth-provider": {"name": "oidc", "config": {"id-token": CANARY}}}),
+            "auth-provider 'oidc', which is not supported",
+            id="auth-provider",
         ),
     ],
 )
-async def test_a_broken_kubeconfig_is_explained_without_its_secrets(
+def test_a_broken_kubeconfig_is_explained_without_its_secrets(
     tmp_path: Path, content: dict[str, Any] | str, said: str
 ) -> None:
-    with pytest.raises(SettingsError, match=said) as failure:
-        await load(tmp_path / "k", content)
+    with pytest.raises(SettingsError, match=re.escape(said)) as failure:
+        load(tmp_path / "k", content)
     assert str(tmp_path / "k") in str(failure.value)
-    assert "kubectl" in str(failure.value)
     assert CANARY not in str(failure.value)
     assert failure.value.__cause__ is None
 
 
-async def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
-    with pytest.raises(SettingsError, match=r"nowhere does not exist.*--kubeconfig"):
-        await load_access()
+    with pytest.raises(SettingsError, match=r"nowhere names no file that exists.*--kubeconfig"):
+        load_access()
 
 
-async def test_no_configuration_at_all_says_what_to_set() -> None:
+def test_no_configuration_at_all_says_what_to_set() -> None:
     with pytest.raises(SettingsError, match=r"Set KUBECONFIG or --kubeconfig"):
-        await load_access()
+        load_access()
