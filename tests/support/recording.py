@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.support.certificates import Authority
 
@@ -97,7 +98,8 @@ class Recorder:
     ) -> None:
         headers = _headers(head)
         certificate = tls.getpeercert() if tls else None
-        subject = dict(pair for part in (certificate or {}).get("subject", ()) for pair in part)
+        named: Any = (certificate or {}).get("subject", ())
+        subject = dict(pair for part in named for pair in part)
         self.seen.append(
             Seen(
                 server=server,
