@@ -23,12 +23,13 @@ from modelarts_nodepool.resource.names import (
 )
 
 SHOWN = 20
+_DELETE = commands.delete_named(commands.ANY_NAMESPACE, commands.ANY_NAME)
 _WAYS = f"""\
 Without the operator they could never be deleted, and a deletion under way would stop. First, object by object:
-  delete the node pool too:  kubectl delete -n NAMESPACE manp NAME
-  keep the node pool:        {commands.retain_named("NAMESPACE", "NAME")}
-                             kubectl delete -n NAMESPACE manp NAME
-  then the accounts:         kubectl delete maacct NAME
+  delete the node pool too:  {_DELETE}
+  keep the node pool:        {commands.retain_named(commands.ANY_NAMESPACE, commands.ANY_NAME)}
+                             {_DELETE}
+  then the accounts:         {commands.delete_account(commands.ANY_NAME)}
 What a deletion waits for:   {commands.list_all()}
 To take the operator away all the same, because another installation follows at once: helm uninstall --no-hooks"""
 

@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.ports import AccessKey
 from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
@@ -29,7 +30,7 @@ def access_key_from_secret(body: Mapping[str, Any], secret_name: str) -> AccessK
     if _map(metadata, "labels").get(CREDENTIALS_LABEL) != _NEEDED_VALUE:
         raise CredentialsUnavailable(
             f"Secret {namespace}/{secret_name} is not labelled as holding ModelArts credentials; run: "
-            f"kubectl -n {namespace} label secret {secret_name} {CREDENTIALS_LABEL}={_NEEDED_VALUE}"
+            f"{commands.label_secret(namespace, secret_name)}"
         )
     data = _map(body, "data")
     access, secret, token = (
@@ -51,7 +52,7 @@ def _value(data: Mapping[str, Any], key: str, title: str) -> str | None:
     if value is None:
         raise CredentialsUnavailable(
             f"key {key} of Secret {title} is not base64 of UTF-8 text without control characters; "
-            f"write it again with kubectl create secret generic --from-file={key}=<file>"
+            f"write it again, from a file: {key} of {title}"
         )
     return value or None
 
@@ -67,7 +68,7 @@ def _decode(encoded: object) -> str | None:
 def _missing(key: str, namespace: str, secret_name: str) -> CredentialsUnavailable:
     return CredentialsUnavailable(
         f"Secret {namespace}/{secret_name} has no value for key {key}; see which keys it has with: "
-        f"kubectl -n {namespace} describe secret {secret_name}"
+        f"{commands.describe_secret(namespace, secret_name)}"
     )
 
 

@@ -75,9 +75,9 @@ def _blocked(
     if unknown is None or Reason.BILLING_UNKNOWN in commands.given_overrides(observed.node_pool):
         return None
     words = (
-        f"ModelArts does not say how {unknown} billed; where you know that it is pay-per-use"
+        f"ModelArts does not say how {unknown} billed; if you know that it is pay-per-use"
         f"{ineffective_override(observed.node_pool, Reason.BILLING_UNKNOWN)}: "
-        f"{commands.override(observed.node_pool, Reason.BILLING_UNKNOWN)}"
+        f"{commands.override(observed.node_pool, Reason.BILLING_UNKNOWN)}; {commands.way_out(observed.node_pool)}"
     )
     return Hold(Reason.BILLING_UNKNOWN, words, HELD)
 
@@ -98,9 +98,9 @@ def _unknown_billing(observed: DeletionObserved, own: Billing, nodes: tuple[Clou
 def _yearly(observed: DeletionObserved, what: str) -> Hold:
     node_pool = observed.node_pool
     words = (
-        f"{what}: ModelArts does not delete that and it is never unsubscribed from here; no DELETE is sent; "
-        f"unsubscribe it in the ModelArts console, then: {commands.look_again(node_pool)}; or let the object go "
-        f"and keep the node pool: {commands.retain(node_pool)}"
+        f"{what}: ModelArts does not delete what is prepaid, and this operator never unsubscribes anything; no DELETE "
+        f"is sent; unsubscribe it in the ModelArts console, then: {commands.look_again(node_pool)}; "
+        f"{commands.way_out(node_pool)}"
     )
     return Hold(Reason.YEARLY_MONTHLY_BILLING, words, HELD)
 
@@ -109,7 +109,7 @@ def _locked(observed: DeletionObserved, locked: list[str]) -> Hold:
     node_pool = observed.node_pool
     words = (
         f"{_some(locked)} locked against deletion; unlock in the ModelArts console, then: "
-        f"{commands.look_again(node_pool)}; or let the object go and keep the node pool: {commands.retain(node_pool)}"
+        f"{commands.look_again(node_pool)}; {commands.way_out(node_pool)}"
     )
     return Hold(Reason.NODE_LOCKED, words, HELD)
 
@@ -120,7 +120,7 @@ def _failed(observed: DeletionObserved, evidence: Evidence[object], fact: Fact, 
         # "Not found" contradicts the LIST that shows the node pool: that one is asked again as well.
         is_contradiction = isinstance(evidence.failure, NotFound)
         return Look(weighed.facts | {Fact.LISTING} if is_contradiction else weighed.facts)
-    what = f"whether the node pool may be deleted could not be looked up ({fact})"
+    what = f"it is not known whether the node pool may be deleted ({fact} could not be read)"
     return hold_for(observed.node_pool, weighed.failure, what, weighed.retry_after)
 
 

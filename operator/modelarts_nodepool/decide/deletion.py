@@ -71,14 +71,15 @@ def account_in_the_way(observed: DeletionObserved, _: Moment) -> Decision | None
     node_pool = observed.node_pool
     name = node_pool.spec.account_ref.name
     if observed.account is None:
-        words = f"ModelArtsAccount {name} does not exist; create it: kubectl apply -f account.yaml"
-        return Hold(Reason.ACCOUNT_NOT_FOUND, f"{words}; {_way_out(observed)}", HELD)
+        words = f"ModelArtsAccount {name} does not exist; create it: {commands.create_account()}"
+        return Hold(Reason.ACCOUNT_NOT_FOUND, f"{words}; {commands.way_out(node_pool)}", HELD)
     if not observed.account.is_granted:
         words = (
             f"ModelArtsAccount {name} grants namespace {node_pool.metadata.namespace} no access to resource pool "
-            f"{node_pool.spec.pool_name}; add it to spec.grants: {commands.edit_account(node_pool)}"
+            f"{node_pool.spec.pool_name}; add it to "
+            f"spec.grants{commands.by_hand(observed.account.account.metadata, commands.edit_account(name))}"
         )
-        return Hold(Reason.NOT_GRANTED, f"{words}; {_way_out(observed)}", HELD)
+        return Hold(Reason.NOT_GRANTED, f"{words}; {commands.way_out(node_pool)}", HELD)
     return None
 
 
@@ -90,10 +91,10 @@ def identity_differs(observed: DeletionObserved, _: Moment) -> Decision | None:
     words = (
         f"the object stood for node pool {pinned.node_pool_name} of resource pool {pinned.pool_name} in project "
         f"{pinned.project_id} ({pinned.region}); account or spec now say another "
-        f"{observed.account.changed_from(pinned)}; put the account back as it was: "
-        f"{commands.describe_account(observed.node_pool)}"
+        f"{observed.account.changed_from(pinned)}; create the account again as it was; what the account says now: "
+        f"{commands.describe_account(observed.node_pool.spec.account_ref.name)}"
     )
-    return Hold(Reason.IDENTITY_MISMATCH, f"{words}; {_way_out(observed)}", HELD)
+    return Hold(Reason.IDENTITY_MISMATCH, f"{words}; {commands.way_out(observed.node_pool)}", HELD)
 
 
 def absence(observed: DeletionObserved, moment: Moment) -> Decision | None:
@@ -104,14 +105,14 @@ def absence(observed: DeletionObserved, moment: Moment) -> Decision | None:
     ):
         words = (
             "spec.poolName or the node pool's name is not a valid ModelArts name: it would change the URL of the call, "
-            f"so nothing is sent; let the object go: {commands.retain(node_pool)}"
+            f"so nothing is sent; names cannot be changed; let the object go: {commands.retain(node_pool)}"
         )
         return Hold(Reason.INVALID_OBJECT, words, HELD)
     proof = prove_absence(observed, identity, moment)
     if isinstance(proof, Missing):
         return Look(proof.facts)
     if isinstance(proof, Unclear):
-        what = "whether the node pool is still there is not known"
+        what = "it is not known whether the node pool still exists"
         return hold_for(node_pool, proof.failure, what, proof.retry_after)
     if isinstance(proof, Absent):
         return _gone(observed, with_resource_pool=proof.with_resource_pool)
@@ -120,7 +121,7 @@ def absence(observed: DeletionObserved, moment: Moment) -> Decision | None:
         return None
     words = (
         f"ModelArts shows node pool {shown.name} with unreadable counts ({shown.problem or 'no numbers'}); tried again "
-        f"by itself; details: {commands.describe(node_pool)}"
+        f"by itself; details: {commands.describe(node_pool)}; {commands.way_out(node_pool)}"
     )
     return Hold(Reason.CLOUD_UNAVAILABLE, words, HELD, is_transient=True)
 
@@ -131,8 +132,8 @@ def paused(observed: DeletionObserved, _: Moment) -> Decision | None:
         return None
     node_pool = observed.node_pool
     words = (
-        f"the object is paused{unusual_pause(node_pool)}: nothing is sent to the cloud; go on: "
-        f"{commands.unpause(node_pool)}"
+        f"the object is paused{unusual_pause(node_pool)}: nothing is sent to the cloud; to resume: "
+        f"{commands.unpause(node_pool)}; {commands.way_out(node_pool)}"
     )
     return Hold(Reason.PAUSED, words, HELD)
 
@@ -147,7 +148,7 @@ def other_finalizers(observed: DeletionObserved, _: Moment) -> Decision | None:
     words = (
         f"other finalizers are on the object ({named}); the node pool is deleted when they are gone, "
         f"or before{ineffective_override(node_pool, Reason.OTHER_FINALIZERS)}: "
-        f"{commands.override(node_pool, Reason.OTHER_FINALIZERS)}"
+        f"{commands.override(node_pool, Reason.OTHER_FINALIZERS)}; {commands.way_out(node_pool)}"
     )
     return Hold(Reason.OTHER_FINALIZERS, words, HELD)
 
@@ -158,10 +159,6 @@ def _gone(observed: DeletionObserved, *, with_resource_pool: bool) -> Release:
     if observed.record.attempt > 0:
         return Release(Reason.GONE, f"{what} gone: two looks at the cloud agree")
     return Release(Reason.ALREADY_GONE, f"{what} not in the cloud: two looks agree; nothing was sent")
-
-
-def _way_out(observed: DeletionObserved) -> str:
-    return f"or let the object go and keep the node pool: {commands.retain(observed.node_pool)}"
 
 
 # Numbers are those of the design's table; row 4 is `DeletionObserved.identity`.

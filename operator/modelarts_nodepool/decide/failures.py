@@ -76,17 +76,21 @@ def asked_pause(failure: Failure, usual: timedelta = RETRY_AFTER) -> timedelta:
     return usual if asked is None else min(max(asked, SHORTEST_RETRY), LONGEST_RETRY)
 
 
-def hold_for(node_pool: NodePool, failure: Failure, what: str, retry_after: timedelta) -> Hold:
-    """Held by class of failure: the transient ones retry, for the others somebody has to act."""
+def hold_for(node_pool: NodePool, failure: Failure, what: str, retry_after: timedelta, *, also: str = "") -> Hold:
+    """Held by class of failure: the transient ones retry, for the others somebody has to act.
+
+    `also`: another thing that a person can do, with its command.
+    """
+    way_out = f"{also}; {commands.way_out(node_pool)}" if also else commands.way_out(node_pool)
     said = str(failure).rstrip(". ")
     reason = reason_of(failure)
     if not needs_a_person(failure):
         when = "goes on by itself" if class_of(failure) is FailureClass.WAITING else "tried again by itself"
-        words = f"{what}: {said}; {when}; details: {commands.describe(node_pool)}"
+        words = f"{what}: {said}; {when}; details: {commands.describe(node_pool)}; {way_out}"
         return Hold(reason, words, retry_after, is_transient=True)
     words = (
-        f"{what}: {said}; mend that, looking at: {commands.describe_account(node_pool)}; or let the object go and "
-        f"keep the node pool: {commands.retain(node_pool)}"
+        f"{what}: {said}; it goes on by itself once that is repaired; see the account: "
+        f"{commands.describe_account(node_pool.spec.account_ref.name)}; {way_out}"
     )
     return Hold(reason, words, retry_after)
 

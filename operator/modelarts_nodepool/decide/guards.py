@@ -25,7 +25,7 @@ HELD = timedelta(minutes=1)
 
 def definition_terminating(observed: DeletionObserved, moment: Moment) -> Decision | None:
     """Row 12: the CRD is being deleted, and with it every object there is."""
-    what = "the CRD of all these objects"
+    what = "the CRD of the kind ModelArtsNodePool"
     return _doomed(observed, observed.definition, Fact.DEFINITION, Reason.CRD_TERMINATING, what, moment)
 
 
@@ -53,10 +53,9 @@ def last_node_pool(observed: DeletionObserved, _: Moment) -> Decision | None:
         return None
     words = (
         f"node pool {observed.node_pool_name} is the last one of resource pool {identity.pool_name} (those being "
-        "deleted do not count), and deleting it can remove the whole resource pool; if that is meant"
-        f"{ineffective_override(node_pool, Reason.LAST_NODE_POOL)}: "
-        f"{commands.override(node_pool, Reason.LAST_NODE_POOL)}; or let the object go and keep the node pool: "
-        f"{commands.retain(node_pool)}"
+        "deleted do not count), and deleting it can remove the whole resource pool, or ModelArts may refuse it; if "
+        f"that is meant{ineffective_override(node_pool, Reason.LAST_NODE_POOL)}: "
+        f"{commands.override(node_pool, Reason.LAST_NODE_POOL)}; {commands.way_out(node_pool)}"
     )
     return Hold(Reason.LAST_NODE_POOL, words, HELD)
 
@@ -70,11 +69,17 @@ def budget_exhausted(observed: DeletionObserved, moment: Moment) -> Decision | N
     words = (
         f"the deletion budget of ModelArtsAccount {observed.node_pool.spec.account_ref.name} is used: {budget.used} of "
         f"{budget.limit} DELETEs in the last {_span(budget.window)}; the next slot frees at {to_timestamp(frees_at)} "
-        f"and is taken by itself, oldest deletion first ({budget.ahead} ahead); an administrator can raise it: "
-        f"{commands.edit_account(observed.node_pool)}"
+        f"and is taken by itself, oldest deletion first ({budget.ahead} ahead); an administrator can raise "
+        f"spec.deletionBudget{_change_account(observed)}; {commands.way_out(observed.node_pool)}"
     )
     left = min(max(frees_at - moment.utc, timedelta(seconds=1)), HELD)
     return Hold(Reason.DELETION_BUDGET_EXHAUSTED, words, left)
+
+
+def _change_account(observed: DeletionObserved) -> str:
+    name = observed.node_pool.spec.account_ref.name
+    command = commands.edit_account(name)
+    return commands.by_hand(observed.account.account.metadata, command) if observed.account else f": {command}"
 
 
 def is_confirmed(observed: DeletionObserved) -> bool:
@@ -131,7 +136,7 @@ def _confirmable(observed: DeletionObserved, what: str) -> str:
     )
     return (
         f"{what}; confirm the deletion of node pool {observed.node_pool_name}{named}: {commands.confirm(node_pool)}; "
-        f"or let the object go and keep the node pool: {commands.retain(node_pool)}"
+        f"{commands.way_out(node_pool)}"
     )
 
 

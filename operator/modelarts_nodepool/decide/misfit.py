@@ -34,7 +34,7 @@ def _words(misfit: Misfit) -> str:
         f"this version of the operator cannot read the object ({misfit.problem}), so {_what_is_not_done(misfit)}; "
         f"compare the versions: modelarts-nodepool doctor; {commands.show_definition()}; run the version of the "
         f"operator that fits the CRD, or bring the CRDs to this version: {commands.apply_definitions()}; and correct "
-        f"the object: {commands.edit(misfit)}"
+        f"the object{commands.by_hand(misfit.metadata, commands.edit(misfit))}"
     )
 
 

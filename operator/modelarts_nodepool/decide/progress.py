@@ -68,10 +68,10 @@ def decide_send_failed(observed: DeletionObserved, moment: Moment) -> Decision |
         return None
     node_pool = observed.node_pool
     what = f"the DELETE of node pool {observed.node_pool_name} was not sent or had no effect"
-    hold = hold_for(node_pool, failure, what, left)
+    again = f"or try the DELETE at once: {commands.look_again(node_pool)}"
+    hold = hold_for(node_pool, failure, what, left, also=again)
     return replace(
         hold,
-        message=f"{hold.message}; or try the DELETE at once: {commands.look_again(node_pool)}",
         is_transient=hold.is_transient and observed.record.attempt < MANY_ATTEMPTS,
     )
 
@@ -118,9 +118,8 @@ def _refused(observed: DeletionObserved, moment: Moment) -> Hold | None:
         return None
     node_pool = observed.node_pool
     words = (
-        f"ModelArts refused to delete node pool {observed.node_pool_name}: {_said(error)}; mend that, then try at "
-        f"once: {commands.look_again(node_pool)}; or let the object go and keep the node pool: "
-        f"{commands.retain(node_pool)}"
+        f"ModelArts refused to delete node pool {observed.node_pool_name}: {_said(error)}; repair that, then try "
+        f"again: {commands.look_again(node_pool)}; {commands.way_out(node_pool)}"
     )
     return Hold(Reason.REFUSED_BY_MODELARTS, words, left)
 
@@ -142,7 +141,7 @@ def _reverted(observed: DeletionObserved, moment: Moment) -> Hold | None:
     words = (
         f"ModelArts accepted the DELETE of node pool {observed.node_pool_name}{_request(record.request_id)}, yet it "
         f"is there and none of its {counts.total} nodes is being deleted; sent again 30 min after that was first "
-        f"seen, or at once: {commands.look_again(node_pool)}"
+        f"seen, or at once: {commands.look_again(node_pool)}; {commands.way_out(node_pool)}"
     )
     return Hold(Reason.DELETION_REVERTED, words, left)
 
@@ -175,7 +174,8 @@ def _stuck(observed: DeletionObserved, counts: Counts, since: datetime) -> str:
     return (
         f"node pool {observed.node_pool_name} has been deleting since {since:%Y-%m-%dT%H:%M:%SZ} and "
         f"{counts.deleting} of {counts.total} nodes are shown as deleting{why}; looking goes on; open a ticket with "
-        f"Huawei Cloud{_request(record.request_id)}, or let the object go: {commands.retain(node_pool)}"
+        f"Huawei Cloud{_request(record.request_id)}; or let the object go, whatever becomes of the node pool: "
+        f"{commands.retain(node_pool)}"
     )
 
 

@@ -53,10 +53,8 @@ def say_paused(node_pool: NodePool) -> dict[ConditionType, Said]:
     """Paused beside everything else, only while it is so."""
     if not node_pool.is_paused:
         return {}
-    words = (
-        f"nothing is sent to the cloud{unusual_pause(node_pool)}; observation goes on; unpause: "
-        f"{commands.unpause(node_pool)}"
-    )
+    go_on = commands.by_hand(node_pool.metadata, commands.unpause(node_pool))
+    words = f"nothing is sent to the cloud{unusual_pause(node_pool)}; observation goes on; unpause{go_on}"
     return {ConditionType.PAUSED: Said(status=ConditionStatus.TRUE, reason=Reason.PAUSED, message=words)}
 
 

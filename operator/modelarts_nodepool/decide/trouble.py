@@ -37,18 +37,19 @@ def _account_trouble(observed: LiveObserved) -> Trouble | None:
     node_pool, view = observed.node_pool, observed.account
     name = node_pool.spec.account_ref.name
     if view is None:
-        words = f"ModelArtsAccount {name} does not exist; create it: kubectl apply -f account.yaml"
+        words = f"ModelArtsAccount {name} does not exist; create it: {commands.create_account()}"
         return Trouble(Reason.ACCOUNT_NOT_FOUND, words)
     if view.account.is_terminating and node_pool.status.identity is None:
         words = (
-            f"ModelArtsAccount {name} is being deleted and takes no new objects; delete this one and create it anew "
-            f"with another spec.accountRef: {commands.delete(node_pool)}"
+            f"ModelArtsAccount {name} is being deleted and takes no new objects; delete this one and create it again "
+            f"with another spec.accountRef{commands.by_hand(node_pool.metadata, commands.delete(node_pool))}"
         )
         return Trouble(Reason.ACCOUNT_TERMINATING, words)
     if not view.is_granted:
         words = (
             f"ModelArtsAccount {name} grants namespace {node_pool.metadata.namespace} no access to resource pool "
-            f"{node_pool.spec.pool_name}; add it to spec.grants: {commands.edit_account(node_pool)}"
+            f"{node_pool.spec.pool_name}; add it to "
+            f"spec.grants{commands.by_hand(view.account.metadata, commands.edit_account(name))}"
         )
         return Trouble(Reason.NOT_GRANTED, words)
     return None
@@ -60,15 +61,15 @@ def _identity_trouble(observed: LiveObserved) -> Trouble | None:
     if pinned is not None and view is not None and pinned != view.identity:
         words = (
             f"the object stands for node pool {pinned.node_pool_name} of resource pool {pinned.pool_name} in project "
-            f"{pinned.project_id} ({pinned.region}); account or spec now say another {view.changed_from(pinned)}; put "
-            "the account back as it was, or keep the node pool, delete this object and create another: "
-            f"{commands.retain(node_pool)}"
+            f"{pinned.project_id} ({pinned.region}); account or spec now say another {view.changed_from(pinned)}; "
+            "create the account again as it was; or delete this object and create another, and to keep the node pool "
+            f"first set spec.deletionPolicy to Retain{commands.by_hand(node_pool.metadata, commands.retain(node_pool))}"
         )
         return Trouble(Reason.IDENTITY_MISMATCH, words)
     if observed.older_twin is not None:
         words = (
             f"{observed.older_twin} is older and stands for the same node pool; delete one of the two objects, the "
-            f"node pool stays while the other lives: {commands.delete(node_pool)}"
+            f"node pool stays while the other lives{commands.by_hand(node_pool.metadata, commands.delete(node_pool))}"
         )
         return Trouble(Reason.DUPLICATE_OBJECT, words)
     return None
@@ -81,7 +82,8 @@ def _name_trouble(observed: LiveObserved) -> Trouble | None:
         return None
     words = (
         "spec.poolName or the node pool's name is not a valid ModelArts name: it would change the URL of the call, so "
-        f"nothing is asked; keep the node pool, delete this object and create another: {commands.retain(node_pool)}"
+        "nothing is asked; names cannot be changed: create another object; before you delete this one, set "
+        f"spec.deletionPolicy to Retain{commands.by_hand(node_pool.metadata, commands.retain(node_pool))}"
     )
     return Trouble(Reason.INVALID_OBJECT, words)
 
@@ -97,7 +99,7 @@ def _failure_trouble(observed: LiveObserved) -> Trouble | None:
     if failure is None or not needs_a_person(failure):
         return None
     said = str(failure).rstrip(". ")
-    return Trouble(reason_of(failure), f"{said}; see: {commands.describe_account(node_pool)}")
+    return Trouble(reason_of(failure), f"{said}; see: {commands.describe_account(node_pool.spec.account_ref.name)}")
 
 
 def _absence_trouble(observed: LiveObserved) -> Trouble | None:
@@ -109,8 +111,8 @@ def _absence_trouble(observed: LiveObserved) -> Trouble | None:
         return None
     words = (
         f"resource pool {node_pool.spec.pool_name} has no node pool {name} (it has: "
-        f"{_names_shown(observed.seen.node_pools, name)}); "
-        f"correct the name in a new object, or delete this one: {commands.delete(node_pool)}"
+        f"{_names_shown(observed.seen.node_pools, name)}); correct the name in a new object, or delete this "
+        f"one{commands.by_hand(node_pool.metadata, commands.delete(node_pool))}"
     )
     return Trouble(Reason.NODE_POOL_NOT_FOUND, words)
 

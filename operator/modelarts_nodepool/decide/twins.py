@@ -29,7 +29,8 @@ def handed_over(observed: DeletionObserved, _: Moment) -> Decision | None:
     if living:
         words = (
             f"{living[0].title} stands for the same node pool and is about to take over; it lacks this operator's "
-            f"finalizer yet: kubectl get manp -n {living[0].metadata.namespace} {living[0].metadata.name}"
+            f"finalizer yet: {commands.show(living[0])}; or let this object go at once: "
+            f"{commands.retain(observed.node_pool)}"
         )
         return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
     return _unplaced(observed) or _among_deleted(observed)
@@ -45,9 +46,9 @@ def unreadable(observed: DeletionObserved, _: Moment) -> Decision | None:
         return None
     words = (
         f"{twin.title} names node pool {observed.node_pool_name} as well and cannot be read by this version of the "
-        f"operator ({twin.problem}), so it cannot say whether that object goes on with the node pool; decided by "
-        f"itself once it is readable or gone, see what it needs: {commands.describe(twin)}; or let this object go and "
-        f"keep the node pool: {commands.retain(observed.node_pool)}"
+        f"operator ({twin.problem}), so it cannot say whether that object goes on with the node pool; this is "
+        f"decided once that object is readable or gone; see what it needs: {commands.describe(twin)}; "
+        f"{commands.way_out(observed.node_pool)}"
     )
     return Hold(Reason.DUPLICATE_OBJECT, words, SOON)
 
@@ -61,7 +62,8 @@ def _unplaced(observed: DeletionObserved) -> Decision | None:
     words = (
         f"{twin.title} names node pool {observed.node_pool_name} as well, and the operator has not seen namespace "
         f"{namespace} yet, so it cannot say whether that object is granted the node pool and goes on with it; "
-        f"decided by itself once it has: kubectl get namespace {namespace} --show-labels"
+        f"this is decided once it has: {commands.show_namespace(namespace)}; "
+        f"{commands.way_out(observed.node_pool)}"
     )
     return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
 
@@ -84,7 +86,8 @@ def _among_deleted(observed: DeletionObserved) -> Decision | None:
     first = min(older, key=_age)
     words = (
         f"{first.title} is older, stands for node pool {observed.node_pool_name} as well and is deleted first; this "
-        f"object goes with it; see what it waits for: {commands.describe(first)}"
+        f"object goes with it; see what it waits for: {commands.describe(first)}; or let only this object go, the "
+        f"other one goes on: {commands.retain(observed.node_pool)}"
     )
     return Hold(Reason.DUPLICATE_OBJECT, words, SOON)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.doctor.check import Finding, failed, not_checked, ok, warning
 from modelarts_nodepool.doctor.scene import AccountScene, ClusterScene
 from modelarts_nodepool.errors import ObjectGone
@@ -13,7 +14,7 @@ from modelarts_nodepool.modelarts.endpoints import doubt_about
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.objects import Account
 
-_SAMPLE = "kubectl apply -f deploy/samples/account.yaml   (after putting in your own project)"
+_SAMPLE = f"{commands.create_sample_account()}   (after putting in your own project)"
 
 
 async def check_accounts(scene: ClusterScene) -> Finding:
@@ -40,7 +41,10 @@ async def check_accounts(scene: ClusterScene) -> Finding:
         return warning("there is no ModelArtsAccount: every node pool object waits with AccountNotFound", _SAMPLE)
     if scene.broken:
         words = "; ".join(f"{name}: {why}" for name, why in sorted(scene.broken.items()))
-        return failed(f"not of the schema, so that the operator passes them over: {words}", "kubectl edit maacct NAME")
+        return failed(
+            f"not of the schema, so that the operator passes them over: {words}",
+            commands.edit_account(min(scene.broken)),
+        )
     return ok(f"{len(names)}: {', '.join(names)}")
 
 
@@ -51,13 +55,14 @@ async def check_account(scene: AccountScene) -> Finding:
     if account.is_terminating:
         return warning(
             "it is being deleted and takes no new objects; it goes with the last object that names it",
-            f"kubectl get manp -A -o wide | grep {name}",
+            commands.list_of_account(name),
         )
     if doubt := doubt_about(spec.region, scene.session.place.endpoints):
         return warning(doubt, f"kubectl get maacct {name} -o jsonpath='{{.spec.region}}'")
     if not spec.grants:
         return warning(
-            "it grants nothing to anybody: every object waits with NotGranted", f"kubectl edit maacct {name}"
+            "it grants nothing to anybody: every object waits with NotGranted",
+            f"add to spec.grants{commands.by_hand(account.metadata, commands.edit_account(name))}",
         )
     return ok(
         f"region {spec.region}, project {spec.project_id}, workspace {spec.workspace}, grants: {len(spec.grants)}"
@@ -68,7 +73,7 @@ async def check_operators_word(scene: AccountScene) -> Finding:
     """What the operator itself wrote about the account: it may see another network and another clock."""
     account = scene.account
     ready = find_condition(account.status.conditions, ConditionType.READY)
-    look = f"kubectl describe maacct {account.metadata.name}"
+    look = commands.describe_account(account.metadata.name)
     if ready is None:
         return warning("no operator has written a status yet", look)
     words = f"Ready={ready.status}, {ready.reason}"

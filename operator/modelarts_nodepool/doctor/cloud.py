@@ -5,6 +5,7 @@ Of a key that is rejected one call is sent, here and not in any later check: six
 
 import asyncio
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.doctor.check import Finding, failed, not_checked, ok, warning
 from modelarts_nodepool.doctor.remedies import remedy_for
 from modelarts_nodepool.doctor.scene import AccountScene
@@ -74,11 +75,10 @@ async def check_resource_pools(scene: AccountScene) -> Finding:
         return failed(
             f"{words}; granted and not there: {', '.join(missing[:_SHOWN])}{_more(len(missing))}; there are: "
             f"{', '.join(sorted(pools)[:_SHOWN]) or 'none'}{_more(len(pools))}",
-            f"a grant names the ID of a resource pool, not its display name: kubectl edit maacct "
-            f"{scene.account.metadata.name}",
+            f"a grant names the ID of a resource pool, not its display name; correct spec.grants{_edit(scene)}",
         )
     if not count:
-        return warning(words, f"kubectl edit maacct {scene.account.metadata.name}; see: modelarts-nodepool inventory")
+        return warning(words, f"see: modelarts-nodepool inventory; add to spec.grants{_edit(scene)}")
     return ok(words)
 
 
@@ -117,13 +117,17 @@ def _new_key(scene: AccountScene) -> str:
     credentials = scene.account.spec.credentials
     if credentials.source is not CredentialsSource.SECRET:
         return f"see docs/operations/troubleshooting.md, CredentialsRejected; the source is {credentials.source}"
-    namespace = scene.session.place.operator_namespace
+    namespace, name = scene.session.place.operator_namespace, credentials.secret_name or commands.ANY_NAME
     return (
-        f"put a valid key into Secret {namespace}/{credentials.secret_name} before you run it again: six failures in a "
-        f"row lock a key for five minutes; kubectl -n {namespace} edit secret {credentials.secret_name}"
+        f"put a valid key into Secret {namespace}/{name} before you run it again: six failures in a row lock a key for "
+        f"five minutes; {commands.edit_secret(namespace, name)}"
     )
 
 
+def _edit(scene: AccountScene) -> str:
+    metadata = scene.account.metadata
+    return commands.by_hand(metadata, commands.edit_account(metadata.name))
+
+
 def _in_the_pod(scene: AccountScene) -> str:
-    namespace = scene.session.place.operator_namespace
-    return f"kubectl -n {namespace} exec deploy/modelarts-nodepool-operator -- modelarts-nodepool doctor"
+    return commands.run_doctor_in_pod(scene.session.place.operator_namespace)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import click
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.logs import set_up_logging
 from modelarts_nodepool.settings import DISTRIBUTION
@@ -97,5 +98,5 @@ async def _examine(
 def _note(namespace: str) -> str:
     return (
         "Clock, network and certificates are this machine's. What the operator sees: "
-        f"kubectl -n {namespace} exec deploy/{_OPERATOR} -- modelarts-nodepool doctor"
+        f"{commands.run_doctor_in_pod(namespace)}"
     )

@@ -1,13 +1,13 @@
 """The account's credentials: whether they can be read. Nothing is sent to the cloud, no value is ever shown."""
 
 from modelarts_nodepool.credentials.secret import access_key_from_secret
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.doctor.check import Finding, failed, ok
 from modelarts_nodepool.doctor.scene import AccountScene
 from modelarts_nodepool.errors import CredentialsUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.logs import redact
 from modelarts_nodepool.resource.account import CredentialsSource
-from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 
 
 async def check_credentials(scene: AccountScene) -> Finding:
@@ -21,8 +21,7 @@ async def check_credentials(scene: AccountScene) -> Finding:
     except ObjectGone:
         return failed(
             f"there is no Secret {namespace}/{name}",
-            f"kubectl -n {namespace} create secret generic {name} --from-file=accessKey=FILE "
-            f"--from-file=secretKey=FILE && kubectl -n {namespace} label secret {name} {CREDENTIALS_LABEL}=true",
+            commands.create_secret(namespace, name),
         )
     try:
         key = access_key_from_secret(body, name)

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.doctor.check import Finding, failed, ok, warning
 from modelarts_nodepool.doctor.scene import ClusterScene
 from modelarts_nodepool.doctor.schemas import compare_definitions
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.definitions import INSTALL, is_established
+from modelarts_nodepool.kube.definitions import is_established
 from modelarts_nodepool.resource.names import VERSION as API_VERSION
 from modelarts_nodepool.settings import DISTRIBUTION
 
@@ -25,7 +26,7 @@ def check_definition(wanted: Mapping[str, Any]) -> Callable[[ClusterScene], Awai
         try:
             installed = await scene.session.cluster.get(f"{paths.DEFINITIONS}/{name}")
         except ObjectGone:
-            return failed("not installed", INSTALL)
+            return failed("not installed", commands.apply_definitions())
         return judge(installed, wanted)
 
     return check
@@ -37,19 +38,19 @@ def judge(installed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Finding:
     if installed["metadata"].get("deletionTimestamp"):
         return failed(
             "being deleted, and with it every object of its kind; no deletion in the cloud is sent unless confirmed",
-            f"kubectl get crd {name} -o yaml, then see docs/operations/troubleshooting.md, "
+            f"{commands.show_definition(name)}, then see docs/operations/troubleshooting.md, "
             "CustomResourceDefinitionTerminating",
         )
     if not is_established(installed):
-        return failed("installed and not established", f"kubectl describe crd {name}")
+        return failed("installed and not established", commands.describe_definition(name))
     found = compare_definitions(installed, wanted)
     if found.differences:
         shown = "; ".join(found.differences[:_SHOWN])
         more = len(found.differences) - _SHOWN
         return failed(
             f"not the one of version {VERSION}: {shown}{f'; and {more} more' if more > 0 else ''}",
-            f"{INSTALL}   (the crds/ of version {VERSION})",
+            f"{commands.apply_definitions()}   (the crds/ of version {VERSION})",
         )
     if found.has_other_words:
-        return warning(f"as in version {VERSION} but for its descriptions", INSTALL)
+        return warning(f"as in version {VERSION} but for its descriptions", commands.apply_definitions())
     return ok(f"{API_VERSION} served and stored, the same as in version {VERSION}")

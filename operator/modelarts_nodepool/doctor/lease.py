@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.doctor.check import Finding, failed, ok, warning
 from modelarts_nodepool.doctor.scene import ClusterScene
 from modelarts_nodepool.errors import ObjectGone
@@ -28,7 +29,7 @@ async def check_lease(scene: ClusterScene) -> Finding:
     except ObjectGone:
         return warning(
             f"there is no Lease {namespace}/{LEASE_NAME}: no operator has run with leader election here yet",
-            f"kubectl -n {namespace} get pods; is --operator-namespace right? {_BLOCKED}",
+            f"{commands.list_pods(namespace)}; is --operator-namespace right? {_BLOCKED}",
         )
     return judge(lease, namespace, scene.session.clock.now())
 
@@ -37,7 +38,7 @@ def judge(lease: Mapping[str, Any], namespace: str, now: datetime) -> Finding:
     """What is to be said of a Lease. Pure."""
     spec = lease.get("spec") or {}
     holder, renewed = spec.get("holderIdentity"), spec.get("renewTime")
-    look = f"kubectl -n {namespace} get pods; kubectl -n {namespace} logs deploy/{LEASE_NAME}; {_BLOCKED}"
+    look = f"{commands.list_pods(namespace)}; {commands.show_log(namespace)}; {_BLOCKED}"
     if not renewed:
         return failed(f"the Lease {namespace}/{LEASE_NAME} was never renewed", look)
     age = now - datetime.fromisoformat(renewed)

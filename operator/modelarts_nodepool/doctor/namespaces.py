@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.doctor.check import Finding, failed, not_checked, ok
 from modelarts_nodepool.doctor.scene import ClusterScene
 from modelarts_nodepool.errors import ObjectGone
@@ -30,5 +31,5 @@ async def check_namespaces(scene: ClusterScene) -> Finding:
     words = ", ".join(f"{name} ({used[name]})" for name in gone)
     return failed(
         f"gone, with node pool objects left in them to which no write works: {words}",
-        f"kubectl create namespace {gone[0]}",
+        commands.create_namespace(gone[0]),
     )

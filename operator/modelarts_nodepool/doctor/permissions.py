@@ -1,5 +1,6 @@
 """What the operator may do in the cluster: one access review for each permission of kube/permissions.py."""
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.doctor.check import Finding, failed, ok, warning
 from modelarts_nodepool.doctor.scene import ClusterScene
 from modelarts_nodepool.errors import ClusterError
@@ -7,7 +8,6 @@ from modelarts_nodepool.kube.permissions import Question, build_review, to_quest
 
 _SHOWN = 4
 _FORBIDDEN = 403
-_GRANT = "kubectl apply --server-side -k deploy/kustomize/base"
 
 
 async def check_permissions(scene: ClusterScene) -> Finding:
@@ -52,4 +52,4 @@ def in_words(denied: list[Question]) -> str:
 def _remedy(denied: list[Question], account: tuple[str, str] | None) -> str:
     asked = f" --as {to_user(*account)}" if account is not None else ""
     scope = "" if denied[0].namespace else " -A"
-    return f"{_GRANT}   then: kubectl auth can-i {denied[0]}{scope}{asked}"
+    return f"{commands.apply_permissions()}   then: kubectl auth can-i {denied[0]}{scope}{asked}"

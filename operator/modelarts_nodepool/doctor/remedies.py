@@ -1,6 +1,7 @@
 """What to do about an error that a check ran into: one table by error class, nearest class first. Pure."""
 
 from modelarts_nodepool import errors
+from modelarts_nodepool.decide import commands
 
 _PAGE = "docs/operations/troubleshooting.md"
 
@@ -17,7 +18,7 @@ _BY_CLASS: dict[type[Exception], str] = {
     errors.MalformedAnswer: "see that --endpoint and HTTPS_PROXY lead to the ModelArts API",
     errors.CloudUnavailable: "ModelArts or the way there is in trouble: see HTTPS_PROXY, run it again in a minute",
     errors.CloudError: f"see {_PAGE}",
-    errors.InvalidName: "correct the name in the ModelArtsAccount: kubectl edit maacct NAME",
+    errors.InvalidName: f"correct the name in the ModelArtsAccount: {commands.edit_account(commands.ANY_NAME)}",
     errors.OperatorError: f"see {_PAGE}",
 }
 

@@ -5,6 +5,7 @@ Somebody emptied the finalizers of the namespace, or Kubernetes ended it while t
 
 import logging
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.errors import ClusterError, ObjectGone
 from modelarts_nodepool.kube import paths
@@ -24,9 +25,9 @@ async def is_homeless(tools: Tools, node_pool: NodePool) -> bool:
         logger.warning(
             "namespace %s is gone and the object is still there: the API server takes no write to it, so it is "
             "neither mirrored, nor is its node pool deleted, nor is it released; create the namespace again: "
-            "kubectl create namespace %s",
+            "%s",
             name,
-            name,
+            commands.create_namespace(name),
             extra=log_fields(node_pool),
         )
         return True

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from modelarts_nodepool.credentials.secret import access_key_from_secret
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.errors import ClusterError, CredentialsUnavailable, ObjectGone, SecretNotFound
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.logs import redact
@@ -58,9 +59,7 @@ class SecretKeys:
         except ObjectGone:
             self._held = None
             raise SecretNotFound(
-                f"{title} does not exist; create it: kubectl create secret generic {self._name} "
-                f"-n {self._namespace} --from-literal=accessKey=… --from-literal=secretKey=… and label it "
-                'modelarts.huaweicloud.com/credentials="true"'
+                f"{title} does not exist; create it: {commands.create_secret(self._namespace, self._name)}"
             ) from None
         except ClusterError as error:
             if self._held is not None and (error.status is None or error.status >= _SERVER_TROUBLE):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.errors import ClusterError, SettingsError
 from modelarts_nodepool.logs import set_up_logging
 from modelarts_nodepool.resource.node_pool import DeletionPolicy
@@ -60,7 +61,7 @@ def inventory(
     """  # noqa: D301 - click reads the backspace
     if output == _YAML and namespace is None:
         raise SettingsError(
-            "-o yaml needs --namespace NAME: where shall the new objects be? See: kubectl get namespaces"
+            f"-o yaml needs --namespace NAME: where shall the new objects be? See: {commands.list_namespaces()}"
         )
     if output != _YAML and (namespace is not None or deletion_policy is not None):
         flag = "--namespace" if namespace is not None else "--deletion-policy"

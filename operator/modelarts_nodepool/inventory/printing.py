@@ -2,6 +2,7 @@
 
 import click
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.inventory.manifests import adopt, to_yaml
 from modelarts_nodepool.inventory.report import to_json, to_text
 from modelarts_nodepool.inventory.taking import Inventory
@@ -32,9 +33,9 @@ def print_manifests(found: Inventory, namespace: str, policy: DeletionPolicy) ->
     for words in adoption.left_out:
         _say(f"left out: {words}")
     for words in sorted({manifest.grant_needed for manifest in adoption.manifests} - {""}):
-        _say(f"not granted yet: {words}; kubectl edit maacct {words.split()[1]}")
+        _say(f"not granted yet: {words}; {commands.edit_account(words.split()[1])}")
     if adoption.manifests and namespace not in found.cluster.namespaces:
-        _say(f"namespace {namespace} does not exist yet: kubectl create namespace {namespace}")
+        _say(f"namespace {namespace} does not exist yet: {commands.create_namespace(namespace)}")
     if adoption.manifests and policy is DeletionPolicy.DELETE:
         _say("deletionPolicy is Delete: deleting one of these objects deletes its node pool in the cloud, for good")
 

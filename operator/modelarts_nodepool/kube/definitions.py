@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.errors import ClusterError, ObjectGone
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.ports import Cluster
 from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, API_VERSION, GROUP, NODE_POOL_PLURAL
 
 _PLURALS = (NODE_POOL_PLURAL, ACCOUNT_PLURAL)
-INSTALL = "kubectl apply --server-side -f crds/"
+INSTALL = commands.apply_definitions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ async def _problem_of(cluster: Cluster, plural: str) -> str | None:
     except ObjectGone:
         return f"The CRD {name} is not installed: {INSTALL}"
     if definition["metadata"].get("deletionTimestamp"):
-        return f"The CRD {name} is being deleted: see kubectl get crd {name} -o yaml, then {INSTALL}"
+        return f"The CRD {name} is being deleted: see {commands.show_definition(name)}, then {INSTALL}"
     if not is_established(definition):
-        return f"The CRD {name} is not established: kubectl describe crd {name}"
+        return f"The CRD {name} is not established: {commands.describe_definition(name)}"
     return None
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from modelarts_nodepool import errors
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.logs import masked
 from modelarts_nodepool.modelarts import codes
 from modelarts_nodepool.modelarts.answers import Answer, ErrorBody, parse_http_date, read_error
@@ -26,7 +27,7 @@ DAILY_QUOTA_RETRY_AFTER = timedelta(hours=1)
 # What fits a status field of ours (resource/node_pool.py, CloudErrorRecord).
 _LONGEST_MESSAGE = 1000
 
-_ACCOUNTS = "see: kubectl get maacct"
+_ACCOUNTS = f"see: {commands.list_accounts()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ a name that is missing from a doubtful list must never count as gone.
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeGuard
 
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.answers import Answer, parse_json
 from modelarts_nodepool.modelarts.billing import is_locked, node_billing, resource_pool_billing
@@ -174,7 +175,7 @@ def _new_name(call: Call, answer: Answer, name: object, found: Mapping[str, obje
 def _refuse(call: Call, answer: Answer, words: str) -> NoReturn:
     raise MalformedAnswer(
         f"{call.title} was answered {answer.status}, but {words}: nothing is concluded from it. "
-        "Check that --endpoint and any proxy lead to ModelArts; see: kubectl get maacct",
+        f"Check that --endpoint and any proxy lead to ModelArts; see: {commands.list_accounts()}",
         status=answer.status,
         request_id=answer.request_id,
     )

@@ -15,6 +15,7 @@ from importlib.metadata import version
 import httpx
 
 from modelarts_nodepool.credentials.signing import sign
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.errors import InvalidName, MalformedAnswer, NoAnswer, SettingsError, Unreachable
 from modelarts_nodepool.modelarts.answers import Answer
 from modelarts_nodepool.modelarts.endpoints import Endpoint
@@ -135,7 +136,7 @@ class Transport:
             return NoAnswer(f"{call.title} was sent to {self._url.netloc.decode()} and not answered: {cause}")
         return Unreachable(
             f"{call.title} was not sent: {self._url.netloc.decode()} cannot be reached: {cause}. Check DNS, "
-            "egress rules, HTTPS_PROXY and --endpoint; see: kubectl get maacct"
+            f"egress rules, HTTPS_PROXY and --endpoint; see: {commands.list_accounts()}"
         )
 
 

@@ -7,6 +7,7 @@ cost more memory than everything else at 10,000 objects.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 from modelarts_nodepool.resource.account import AccountSpec, AccountStatus
@@ -19,11 +20,12 @@ from modelarts_nodepool.resource.names import (
     RECONCILE_ANNOTATION,
 )
 from modelarts_nodepool.resource.node_pool import NodePoolSpec, NodePoolStatus
+from modelarts_nodepool.resource.origin import find_origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What we need of metadata. `annotations` holds those of our own group only."""
+    """What we need of metadata. `annotations` holds those of our own group only; `origin`: resource/origin.py."""
 
     uid: str
     name: str
@@ -34,12 +36,14 @@ class Metadata:
     deleted: datetime | None = None
     finalizers: tuple[str, ...] = ()
     annotations: Mapping[str, str]
+    origin: str = ""
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "Metadata":
         """From `metadata` of any object that the API server sends."""
         raw = body["metadata"]
         deleted = raw.get("deletionTimestamp")
+        annotations = raw.get("annotations") or {}
         return cls(
             uid=raw["uid"],
             name=raw["name"],
@@ -49,9 +53,9 @@ class Metadata:
             created=datetime.fromisoformat(raw["creationTimestamp"]),
             deleted=datetime.fromisoformat(deleted) if deleted else None,
             finalizers=tuple(raw.get("finalizers") or ()),
-            annotations={
-                key: value for key, value in (raw.get("annotations") or {}).items() if key.startswith(f"{GROUP}/")
-            },
+            annotations={key: value for key, value in annotations.items() if key.startswith(f"{GROUP}/")},
+            # Interned: thousands of objects come from one place.
+            origin=intern(find_origin(raw.get("labels") or {}, annotations)),
         )
 
 

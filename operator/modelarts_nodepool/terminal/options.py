@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from modelarts_nodepool.credentials.addresses import METADATA_URL, check_metadata_endpoint, check_sts_endpoint
+from modelarts_nodepool.decide import commands
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.modelarts.endpoints import Endpoint, parse_endpoints
 from modelarts_nodepool.settings import DEFAULT_NAMESPACE, DEFAULT_SWEEP_INTERVAL, DEFAULT_WATCH_TIMEOUT
@@ -29,7 +30,7 @@ def check_namespace(flag: str, name: str) -> str:
     if _NAMESPACE.fullmatch(name) is None:
         raise SettingsError(
             f"{flag} is {name[:80]!r}, which is no namespace's name: it has lower-case letters, digits and hyphens; "
-            "see: kubectl get namespaces"
+            f"see: {commands.list_namespaces()}"
         )
     return name
 

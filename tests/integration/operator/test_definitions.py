@@ -71,7 +71,7 @@ def test_it_waits_for_its_kinds_says_so_and_serves_when_they_come(
 ) -> None:
     remove(plane)
     operator.launch()
-    apply = "kubectl apply --server-side -f crds/"
+    apply = "kubectl apply --server-side --force-conflicts -f crds/"
     assert eventually(lambda: says(operator, NODE_POOLS, ACCOUNTS, "not installed", apply)), operator.tail()
     assert any(line["message"].startswith("waiting: ") and NODE_POOLS in line["message"] for line in operator.lines())
     install(plane, NODE_POOLS)
@@ -106,7 +106,11 @@ def lines_of_doctor(plane: ControlPlane) -> dict[str, tuple[str, str]]:
     done = run("doctor", "-o", "json", "--kubeconfig", str(plane.kubeconfig))
     assert done.returncode == 1, done
     checks = [check for check in json.loads(done.stdout)["checks"] if check["check"].startswith("CRD ")]
-    assert all("kubectl apply --server-side -f crds/" in check["remedy"] for check in checks if check["remedy"])
+    assert all(
+        "kubectl apply --server-side --force-conflicts -f crds/" in check["remedy"]
+        for check in checks
+        if check["remedy"]
+    )
     return {check["check"].removeprefix("CRD "): (check["result"], check["message"]) for check in checks}
 
 

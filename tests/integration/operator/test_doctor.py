@@ -223,7 +223,7 @@ def test_a_restricted_service_account_lacks_verbs_that_are_named(tenant: Tenant)
     assert results(found, "Failed") == ["permissions"]
     assert f"system:serviceaccount:{tenant.name}:weak lacks" in found["permissions"]["message"]
     assert "get, list, watch, patch modelartsnodepools" in found["permissions"]["message"]
-    assert "kubectl apply --server-side -k deploy/kustomize/base" in found["permissions"]["remedy"]
+    assert "kubectl apply --server-side --force-conflicts -k deploy/kustomize/base" in found["permissions"]["remedy"]
 
 
 @side_by_side

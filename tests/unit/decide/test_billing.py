@@ -149,7 +149,7 @@ def test_a_failed_look_holds_by_class_and_is_made_again(name: str) -> None:
     denied = decide(a_deletion(**{name: failed(PermissionDenied("403 denied"))}))
     assert isinstance(denied, Hold)
     assert denied.reason is Reason.PERMISSION_DENIED
-    assert "could not be looked up (" in denied.message
+    assert "could not be read)" in denied.message
     unavailable = decide(a_deletion(**{name: failed(ServerFailure("503"))}))
     assert isinstance(unavailable, Hold)
     assert unavailable.is_transient

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -27,8 +28,10 @@ def test_each_command_is_what_a_shell_reads() -> None:
     assert shlex.split(commands.look_again(built))[6] == f"{GROUP}/reconcile-at=$(date +%s)"
     assert shlex.split(commands.describe(built)) == ["kubectl", "describe", *TARGET]
     assert shlex.split(commands.delete(built)) == ["kubectl", "delete", *TARGET]
-    assert shlex.split(commands.describe_account(built)) == ["kubectl", "describe", "maacct", "prod"]
-    assert shlex.split(commands.edit_account(built)) == ["kubectl", "edit", "maacct", "prod"]
+    assert shlex.split(commands.describe_account("prod")) == ["kubectl", "describe", "maacct", "prod"]
+    assert shlex.split(commands.edit_account("prod")) == [
+        "kubectl", "edit", "maacct", "prod", "--field-manager=on-call",
+    ]  # fmt: skip
     retain = shlex.split(commands.retain(built))
     assert retain[:7] == ["kubectl", "patch", *TARGET, "--type=merge"]
     assert json.loads(retain[8]) == {"spec": {"deletionPolicy": "Retain"}}
@@ -59,3 +62,48 @@ def test_an_override_keeps_those_given_already() -> None:
     assert command[6] == f"{GROUP}/override=BillingUnknown,LastNodePool@uid-of-training-a"
     once_more = a_node_pool().annotated(*command[6].split("=", 1)).build()
     assert commands.given_overrides(once_more) == {Reason.BILLING_UNKNOWN, Reason.LAST_NODE_POOL}
+
+
+HOSTILE = "a'; touch /tmp/pwned; '$(id)`id` b"
+
+
+def test_no_name_ever_becomes_more_than_one_word_of_the_shell() -> None:
+    """Names come from clusters, accounts and clouds of other people; the API server lets none of these through."""
+    hostile = a_node_pool(HOSTILE, HOSTILE).build()
+    evil = replace(hostile, metadata=replace(hostile.metadata, uid=HOSTILE))
+    evil = replace(evil, spec=evil.spec.model_copy(update={"node_pool_name": HOSTILE}))
+    for command in (
+        commands.retain(evil),
+        commands.confirm(evil),
+        commands.override(evil, Reason.LAST_NODE_POOL),
+        commands.unpause(evil),
+        commands.show(evil),
+        commands.describe(evil),
+        commands.edit(evil),
+        commands.delete(evil),
+        commands.list_of_account(HOSTILE),
+        commands.describe_account(HOSTILE),
+        commands.edit_account(HOSTILE),
+        commands.delete_account(HOSTILE),
+        commands.create_secret(HOSTILE, HOSTILE),
+        commands.label_secret(HOSTILE, HOSTILE),
+        commands.describe_secret(HOSTILE, HOSTILE),
+        commands.edit_secret(HOSTILE, HOSTILE),
+        commands.show_namespace(HOSTILE),
+        commands.create_namespace(HOSTILE),
+        commands.list_pods(HOSTILE),
+        commands.show_log(HOSTILE),
+        commands.run_doctor_in_pod(HOSTILE),
+    ):
+        named = [word for word in shlex.split(command) if HOSTILE in word]
+        assert named, command
+        assert not [word for word in named if word != HOSTILE and not word.endswith((f"={HOSTILE}", f"@{HOSTILE}"))]
+
+
+@pytest.mark.parametrize(
+    "name", ["nodePool-1", "modelarts.bm.npu.arm.8snt9b3.i6l.d.c004-default", "a_b", "0", "A.b-C_d"]
+)
+def test_the_cloud_s_own_names_need_no_quotes(name: str) -> None:
+    node_pool = a_node_pool().build()
+    named = replace(node_pool, spec=node_pool.spec.model_copy(update={"node_pool_name": name}))
+    assert f"confirm-delete={name} --overwrite" in commands.confirm(named)

@@ -63,10 +63,10 @@ def test_it_says_what_cannot_be_read_what_is_not_done_and_what_to_do(
             "(spec.deletionPolicy: Input should be 'Delete' or 'Retain')",
             "modelarts-nodepool doctor;",
             "kubectl get crd modelartsnodepools.modelarts.huaweicloud.com -o yaml;",
-            "kubectl apply --server-side -f crds/;",
+            "kubectl apply --server-side --force-conflicts -f crds/;",
         ):
             assert part in each.message
-        assert each.message.endswith("kubectl edit -n ml manp training-a")
+        assert each.message.endswith("kubectl edit -n ml manp training-a --field-manager=on-call")
 
 
 def test_the_time_of_a_transition_stays_until_there_is_one() -> None:

@@ -126,8 +126,8 @@ def test_a_code_is_said_once_and_a_missing_one_not_at_all() -> None:
         decision = decide(a_deletion(record=record.model_copy(update={"last_error": error})))
         assert isinstance(decision, Hold)
         words[name] = decision.message
-    assert "training-a: in use; mend that" in words["plain"]
-    assert "training-a: was answered 400 ModelArts.50004000: in use (request request-2); mend" in words["twice"]
+    assert "training-a: in use; repair that, then try again" in words["plain"]
+    assert "training-a: was answered 400 ModelArts.50004000: in use (request request-2); repair" in words["twice"]
 
 
 def test_a_refusal_without_its_words_is_no_reason_to_hold() -> None:

@@ -57,7 +57,7 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
     "identity": (
         under(ACCOUNT.in_region("cn-east-3"), PINNED),
         Reason.IDENTITY_MISMATCH,
-        "(cn-north-4); account or spec now say another region; put",
+        "(cn-north-4); account or spec now say another region; create the account again as it was",
     ),
     "duplicate": (
         an_observation(YOUNG, older_twin="ml/elder"),

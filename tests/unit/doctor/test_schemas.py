@@ -91,7 +91,7 @@ def test_a_difference_is_told_in_words(change: Callable[[Definition], None], wor
     assert words in compare_definitions(definition, build_node_pool_crd()).differences
     finding = judge(definition, build_node_pool_crd())
     assert finding.result is Result.FAILED
-    assert "kubectl apply --server-side -f crds/" in finding.remedy
+    assert "kubectl apply --server-side --force-conflicts -f crds/" in finding.remedy
 
 
 def test_what_the_api_server_gives_back_is_the_same() -> None:

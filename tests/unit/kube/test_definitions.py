@@ -61,7 +61,7 @@ async def test_nothing_is_missing_when_both_kinds_are_served() -> None:
     [
         pytest.param(
             ReadOnlyCluster(node_pools=ObjectGone("no")),
-            f"The CRD {NODE_POOLS} is not installed: kubectl apply --server-side -f crds/",
+            f"The CRD {NODE_POOLS} is not installed: kubectl apply --server-side --force-conflicts -f crds/",
             id="not installed",
         ),
         pytest.param(

@@ -1,0 +1,208 @@
+"""What people read while an object is held or in trouble: all messages in one list, and what holds for each of them.
+
+`pytest tests/unit/decide/test_messages.py -s -k prints` shows the list.
+"""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide.decision import Hold, Wait
+from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.decide.misfit import decide_misfit_conditions
+from modelarts_nodepool.decide.observed import DeletionObserved, LiveObserved
+from modelarts_nodepool.decide.status import decide_status
+from modelarts_nodepool.errors import (
+    ClockSkew,
+    CredentialsRejected,
+    CredentialsUnavailable,
+    PermissionDenied,
+    ServerFailure,
+)
+from modelarts_nodepool.ports import Billing, CloudNode
+from modelarts_nodepool.resource.conditions import ConditionType, find_condition
+from modelarts_nodepool.resource.objects import Metadata
+from modelarts_nodepool.resource.reasons import Reason
+from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool
+from tests.support.misfits import a_misfit
+from tests.unit.decide.deletion_rows import DELETED, TABLE, UNSEEN
+from tests.unit.decide.situations import (
+    HOUR,
+    MINUTE,
+    NOW,
+    a_deletion,
+    an_observation,
+    billed,
+    failed,
+    looked,
+    nodes,
+    refused,
+    sent,
+    terminating,
+)
+from tests.unit.decide.test_guards import FULL, requiring_confirmation
+from tests.unit.decide.test_trouble import ACCOUNT, TROUBLES, YOUNG, under
+from tests.unit.decide.test_twins import OLDER, YOUNGER, a_twin
+
+LOCKED = CloudNode("node-1", Billing.PAY_PER_USE, is_locked=True)
+# Nothing of this version reads such a name; a guard of its own holds it all the same.
+VIEW = ACCOUNT.seen_by(UNSEEN.build())
+ELSEWHERE = VIEW.identity.model_copy(update={"node_pool_name": ".."})
+UNPROTECTED = a_node_pool("renamed", "team").standing_for("training-a").created(YOUNGER)
+FAILURES = (
+    CredentialsUnavailable("Secret modelarts-nodepool-operator/key has no value for key secretKey"),
+    CredentialsRejected("list_node_pools of pool-a was answered 401 APIG.0301"),
+    PermissionDenied("list_node_pools of pool-a was answered 403 ModelArts.0011"),
+    ClockSkew("list_node_pools of pool-a was answered 401, and the clocks differ by 20 min"),
+    ServerFailure("list_node_pools of pool-a was answered 503"),
+)
+HELD: dict[str, DeletionObserved] = {
+    **{name: row[0] for name, row in TABLE.items()},
+    **{type(failure).__name__: a_deletion(listing=failed(failure)) for failure in FAILURES},
+    **{
+        f"{type(failure).__name__}, after a DELETE": a_deletion(
+            DELETED.recording(sent(HOUR)), record=sent(HOUR), listing=failed(failure)
+        )
+        for failure in FAILURES
+    },
+    "send-failed": a_deletion(last_failure=ServerFailure("503"), last_failure_at=NOW.monotonic - 1),
+    "refused, once sent": a_deletion(
+        DELETED.recording(refused(MINUTE, sent_time=NOON - HOUR)), record=refused(MINUTE, sent_time=NOON - HOUR)
+    ),
+    "definition": a_deletion(definition=terminating(NOON - HOUR)),
+    "namespace": a_deletion(namespace=terminating(NOON - HOUR)),
+    "confirmation": requiring_confirmation(),
+    "confirmation-wrong": replace(
+        requiring_confirmation(), node_pool=DELETED.annotated("modelarts.huaweicloud.com/confirm-delete", "b").build()
+    ),
+    "locked": a_deletion(nodes=nodes(LOCKED)),
+    "billing-unknown": a_deletion(resource_pool=billed(Billing.UNKNOWN)),
+    "last": a_deletion(listing=looked(a_listing(a_cloud_node_pool(available=2)))),
+    "budget": a_deletion(budget=FULL),
+    "twin-not-protected": a_deletion(twins=(UNPROTECTED.build(),)),
+    "twin-unplaced": a_deletion(unplaced_twin=UNPROTECTED.build()),
+    "twin-older": a_deletion(DELETED.created(YOUNGER), twins=(a_twin(OLDER).being_deleted().build(),)),
+    "invalid-name": replace(a_deletion(UNSEEN), account=replace(VIEW, identity=ELSEWHERE)),
+}
+GIT = Metadata.from_body(
+    {
+        "metadata": {
+            "uid": "u",
+            "name": "default",
+            "resourceVersion": "1",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "labels": {
+                "kustomize.toolkit.fluxcd.io/name": "accounts",
+                "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
+            },
+        }
+    }
+)
+
+
+def of_deletions() -> Iterator[tuple[str, Reason, str, DeletionObserved]]:
+    """Name of the situation, reason, message."""
+    for name, observed in HELD.items():
+        decision = decide_deletion(observed, NOW)
+        if isinstance(decision, Hold) or (isinstance(decision, Wait) and decision.is_stuck):
+            yield name, decision.reason, decision.message, observed
+
+
+def message_of(observed: LiveObserved) -> str:
+    ready = find_condition(decide_status(observed, NOON).status.conditions, ConditionType.READY)
+    assert ready is not None
+    return ready.message
+
+
+ALL_HELD = list(of_deletions())
+LIVING = [(name, reason, message_of(observed)) for name, (observed, reason, _) in TROUBLES.items()]
+EVERY = [*((name, reason, message) for name, reason, message, _ in ALL_HELD), *LIVING]
+
+
+def commands_in(message: str) -> list[str]:
+    return re.findall(r"kubectl [^;]+", message)
+
+
+def test_it_prints_all_messages() -> None:
+    of_misfit = decide_misfit_conditions(a_misfit(deletionPolicy="Archive"), NOON)[0]
+    listed = [*EVERY, ("cannot be read", of_misfit.reason, of_misfit.message)]
+    sys.stdout.write("".join(f"\n{reason} ({name}): {message}\n" for name, reason, message in listed))
+
+
+def test_every_reason_to_hold_is_in_the_list() -> None:
+    assert {reason for _, reason, _, _ in ALL_HELD} >= {
+        Reason.ACCOUNT_NOT_FOUND,
+        Reason.NOT_GRANTED,
+        Reason.IDENTITY_MISMATCH,
+        Reason.DUPLICATE_OBJECT,
+        Reason.CREDENTIALS_REJECTED,
+        Reason.CREDENTIALS_UNAVAILABLE,
+        Reason.PERMISSION_DENIED,
+        Reason.CLOCK_SKEW,
+        Reason.CLOUD_UNAVAILABLE,
+        Reason.INVALID_OBJECT,
+        Reason.DELETION_STUCK,
+        Reason.DELETION_REVERTED,
+        Reason.REFUSED_BY_MODELARTS,
+        Reason.PAUSED,
+        Reason.OTHER_FINALIZERS,
+        Reason.CRD_TERMINATING,
+        Reason.NAMESPACE_TERMINATING,
+        Reason.CONFIRMATION_REQUIRED,
+        Reason.YEARLY_MONTHLY_BILLING,
+        Reason.NODE_LOCKED,
+        Reason.BILLING_UNKNOWN,
+        Reason.LAST_NODE_POOL,
+        Reason.DELETION_BUDGET_EXHAUSTED,
+    }
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "observed"), [held[1:] for held in ALL_HELD], ids=[h[0] for h in ALL_HELD]
+)
+def test_every_hold_ends_with_the_way_out_and_proposes_no_deletion(
+    reason: Reason, message: str, observed: DeletionObserved
+) -> None:
+    assert message.endswith(commands.retain(observed.node_pool)), reason
+    assert "kubectl delete" not in message
+
+
+@pytest.mark.parametrize(("name", "reason", "message"), EVERY, ids=[name for name, _, _ in EVERY])
+def test_every_command_can_be_pasted_and_outlives_flux(name: str, reason: Reason, message: str) -> None:
+    found = commands_in(message)
+    assert found, (name, reason, message)
+    for command in found:
+        words = shlex.split(command)
+        changes = words[1] in {"annotate", "patch", "edit", "label"}
+        assert ("--field-manager=on-call" in words) is changes, command
+        assert not changes or not words[-1].endswith("."), command
+
+
+def test_while_nothing_was_sent_the_way_out_keeps_the_node_pool_and_afterwards_it_says_less() -> None:
+    kept = [name for name, _, message, _ in ALL_HELD if "keep the node pool" in message]
+    assert {"last", "namespace", "10-paused", "ServerFailure"} <= set(kept)
+    after = {
+        message for name, _, message, _ in ALL_HELD if name in {"ServerFailure, after a DELETE", "refused, once sent"}
+    }
+    assert len(after) == 2
+    assert all("or let the object go, whatever becomes of the node pool: kubectl patch" in each for each in after)
+
+
+def test_git_is_named_before_the_command_where_a_living_thing_comes_from_it() -> None:
+    view = ACCOUNT.granting_nothing().seen_by(YOUNG.build())
+    from_git = replace(view, account=replace(view.account, metadata=GIT))
+    words = (
+        "add it to spec.grants in Git (Flux Kustomization flux-system/accounts); what is changed by hand may be taken"
+    )
+    assert words in message_of(an_observation(YOUNG, account=from_git))
+    assert "add it to spec.grants: kubectl edit" in message_of(under(ACCOUNT.granting_nothing()))
+    full = a_deletion(budget=FULL)
+    view = ACCOUNT.seen_by(full.node_pool)
+    decision = decide_deletion(replace(full, account=replace(view, account=replace(view.account, metadata=GIT))), NOW)
+    assert isinstance(decision, Hold)
+    assert decision.message.index("in Git (Flux Kustomization") < decision.message.index("kubectl edit maacct default")
