@@ -10,6 +10,11 @@ IMAGE ?= modelarts-nodepool-operator:dev
 CONTAINER ?= docker
 # The image's base; a release names a digest: make image PYTHON_IMAGE=python:3.13-slim@sha256:…
 PYTHON_IMAGE ?= python:3.13-slim
+# Behind a package mirror: a pip.conf that names it, and the certificates of its authority, both kept out of the image.
+PIP_CONF ?=
+PIP_CA ?=
+# More flags for the engine's build: make image BUILD_FLAGS="--platform linux/arm64 --network host"
+BUILD_FLAGS ?=
 # More arguments for demo, test and test-unit: make demo ARGS=--keep
 ARGS ?=
 # A virtual environment does not survive being moved: its commands begin with its old path.
@@ -120,10 +125,13 @@ lock: ## Pin the requirements anew from pyproject.toml (needs uv)
 transcript: $(READY) ## Run the demo and record it as docs/demo.svg
 	$(BIN)/modelarts-nodepool demo --record docs/demo.svg
 
-image: ## Build the operator's container image
+comma := ,
+image: ## Build the operator's container image (docs/image.md: mirrors, private authorities)
+	@for file in $(PIP_CONF) $(PIP_CA); do [ -s "$$file" ] || { echo "No such file, or it is empty: $$file" >&2; exit 1; }; done
 	$(CONTAINER) build -t $(IMAGE) --build-arg PYTHON=$(PYTHON_IMAGE) \
 	  --build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
-	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
+	  $(if $(PIP_CONF),--secret id=pip-conf$(comma)src=$(PIP_CONF)) $(if $(PIP_CA),--secret id=pip-ca$(comma)src=$(PIP_CA)) $(BUILD_FLAGS) .
 
 clean: ## Remove .venv/ and whatever tools left; the cache of control plane binaries stays
 	rm -rf .venv build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

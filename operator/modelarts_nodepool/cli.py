@@ -46,7 +46,6 @@ def cli() -> None:
     """Delete ModelArts node pools safely from Kubernetes, and see their nodes in status.
 
     \b
-    On this machine, with nothing else at hand:   modelarts-nodepool demo
     In a cluster that kubectl reaches:            modelarts-nodepool run
     Before and after installing it:               modelarts-nodepool doctor
     What is in the cloud, and how to adopt it:    modelarts-nodepool inventory
@@ -212,6 +211,7 @@ def _add_lab() -> None:
     from modelarts_nodepool.lab.commands import add_commands  # noqa: PLC0415 - see above
 
     add_commands(cli)
+    cli.epilog = "Without a cluster, everything at once on this machine: modelarts-nodepool demo"
 
 
 def main() -> None:

@@ -1,13 +1,18 @@
 """The image, as far as it can be seen without a container engine: its build stage is run and what it makes is tried."""
 
+import http.server
 import re
+import ssl
 import subprocess
 import sys
+import threading
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.crds import REPOSITORY
 from tests.support.dockerfile import instructions, run_stage, stages
 
@@ -43,6 +48,101 @@ def test_the_linter_has_no_objection() -> None:
 def test_what_is_built_runs(built: Path) -> None:
     assert "Run the operator until SIGTERM or Ctrl-C." in said(built, "run", "--help").stdout
     assert "may be uninstalled" in said(built, "uninstall-check", "--help").stdout
+
+
+class Mirror(http.server.ThreadingHTTPServer):
+    """A package index that has nothing and remembers what it was asked for, behind a private authority."""
+
+    def __init__(self, certificate: Path) -> None:
+        self.asked: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Empty)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that does not trust the certificate hangs up; that is what one test is about."""
+
+
+class _Empty(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Mirror)
+        self.server.asked.append(self.path)
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """pytest's output is for pytest."""
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[tuple[Mirror, dict[str, Path]]]:
+    """The index, and the two files that a person behind it gives to `make image`."""
+    authority = Authority.made_in(tmp_path / "authority")
+    with Mirror(authority.sign("mirror", "IP:127.0.0.1")) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        conf = tmp_path / "pip.conf"
+        conf.write_text(f"[global]\nindex-url = https://127.0.0.1:{server.server_port}/simple\nretries = 0\n")
+        try:
+            yield server, {"pip-conf": conf, "pip-ca": authority.folder / "ca.crt"}
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("has_ca", [True, False], ids=["with its authority", "without"])
+def test_packages_come_from_the_mirror_that_is_given_as_a_secret(
+    mirror: tuple[Mirror, dict[str, Path]], tmp_path: Path, *, has_ca: bool
+) -> None:
+    server, secrets = mirror
+    root = tmp_path / "root"
+    root.mkdir()
+    given = secrets if has_ca else {"pip-conf": secrets["pip-conf"]}
+    with pytest.raises(AssertionError) as failed:
+        run_stage(stages(DOCKERFILE)[0], REPOSITORY, root, secrets=given, pip={})
+    if has_ca:
+        assert len(server.asked) == 1
+        assert server.asked[0].startswith("/simple/")
+    else:
+        assert server.asked == []
+        assert "CERTIFICATE_VERIFY_FAILED" in str(failed.value)
+
+
+def test_make_hands_the_mirror_to_the_engine_as_secrets_and_names_a_file_that_is_missing(tmp_path: Path) -> None:
+    def make(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = ["make", "image", "CONTAINER=echo", *arguments]
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+
+    conf = tmp_path / "pip.conf"
+    conf.write_text("[global]\n")
+    words = make(f"PIP_CONF={conf}", f"PIP_CA={conf}", "BUILD_FLAGS=--no-cache").stdout.splitlines()[-1]
+    assert f"--secret id=pip-conf,src={conf} --secret id=pip-ca,src={conf} --no-cache ." in words
+    assert "--secret" not in make().stdout.splitlines()[-1]
+    missing = make(f"PIP_CONF={tmp_path}/none")
+    assert missing.returncode == 2
+    assert f"No such file, or it is empty: {tmp_path}/none" in missing.stderr
+
+
+def test_bytecode_is_there_for_what_runs_and_not_for_the_rest_of_the_client_library(built: Path) -> None:
+    code = (
+        "import sys, modelarts_nodepool.app, modelarts_nodepool.cli\n"
+        "from pathlib import Path\n"
+        "files = {m.__spec__.cached: m for m in list(sys.modules.values()) if getattr(m, '__spec__', None)}\n"
+        "print([path for path in files if path and 'operator' in path and not Path(path).exists()])\n"
+    )
+    assert python(built, code) == "[]\n"
+    library = [path for path in built.rglob("kubernetes/**/*.pyc") if "/models/" in str(path)]
+    assert len(library) < 100
+
+
+def test_a_shell_is_found_on_its_path() -> None:
+    path = dict(pair.split("=", 1) for pair in dict(stages(DOCKERFILE)[-1])["ENV"].split())["PATH"].split(":")
+    assert path[0] == "/opt/operator/bin"
+    assert {"/bin", "/usr/bin", "/usr/local/bin"} <= set(path)
+
+
+def test_help_offers_only_what_is_there(built: Path) -> None:
+    assert "demo" not in said(built, "--help").stdout
 
 
 def test_the_lab_is_not_in_it(built: Path) -> None:

@@ -8,11 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 # Absolute paths that the stage writes to; everything else is relative to WORKDIR.
-_OURS = re.compile(r"(?<![\w/])/(opt|wheels|source)\b")
+_OURS = re.compile(r"(?<![\w/])/(opt|wheels|source|run/secrets)\b")
+_SECRET = re.compile(r"--mount=type=secret,id=([\w-]+)\s+")
 
 
 def instructions(dockerfile: Path) -> Iterator[tuple[str, str]]:
@@ -41,12 +43,23 @@ def ignored(context: Path) -> list[str]:
     return [line for line in lines[1:] if not line.startswith(("!", "**"))]
 
 
-def run_stage(stage: list[tuple[str, str]], context: Path, root: Path) -> None:
-    """Do what the stage does, below `root`, with this Python as the base image's."""
+def run_stage(
+    stage: list[tuple[str, str]],
+    context: Path,
+    root: Path,
+    *,
+    secrets: Mapping[str, Path] = MappingProxyType({}),
+    pip: Mapping[str, str] | None = None,
+) -> None:
+    """Do what the stage does, below `root`, with this Python as the base image's.
+
+    `secrets` are files by id, as an engine's `--secret` gives them; each is there while a RUN that mounts it runs.
+    `pip` are the variables that say where pip downloads from; without them this machine's own.
+    """
     folder = root
-    environment = {"PATH": os.environ["PATH"], "HOME": str(root)} | {
-        key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_", "HTTP"))
-    }
+    if pip is None:
+        pip = {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_", "HTTP"))}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(root), **pip}
     (root / "bin").mkdir()
     (root / "bin" / "python").symlink_to(sys.executable)
     environment["PATH"] = f"{root / 'bin'}:{environment['PATH']}"
@@ -59,7 +72,8 @@ def run_stage(stage: list[tuple[str, str]], context: Path, root: Path) -> None:
         elif word == "COPY":
             _copy(arguments.split(), context, folder)
         elif word == "RUN":
-            command = _OURS.sub(lambda found: f"{root}/{found[1]}", arguments)
+            command = _OURS.sub(lambda found: f"{root}/{found[1]}", _SECRET.sub("", arguments))
+            mounted = [_mount(secrets[name], root, name) for name in _SECRET.findall(arguments) if name in secrets]
             done = subprocess.run(  # noqa: S603 - our own Dockerfile
                 ["/bin/sh", "-c", command],
                 cwd=folder,
@@ -68,9 +82,17 @@ def run_stage(stage: list[tuple[str, str]], context: Path, root: Path) -> None:
                 text=True,
                 check=False,
             )
+            for path in mounted:
+                path.unlink()
             assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         else:
             assert word == "FROM", f"{word} is not understood here"
+
+
+def _mount(secret: Path, root: Path, name: str) -> Path:
+    folder = root / "run" / "secrets"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(secret, folder / name))
 
 
 def _copy(words: list[str], context: Path, folder: Path) -> None:

@@ -93,10 +93,9 @@ def _join(path: str, name: str) -> str:
 
 
 def _without_words(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """The same without descriptions, and without the column priority 0, which the API server leaves out."""
+    """The same without descriptions."""
     if isinstance(value, Mapping):
-        dropped = {key for key in value if (key == "description" or (key, value[key]) == ("priority", 0))}
-        return {key: _without_words(item) for key, item in value.items() if key not in dropped}
+        return {key: _without_words(item) for key, item in value.items() if key != "description"}
     return [_without_words(item) for item in value] if isinstance(value, list) else value
 
 

@@ -168,10 +168,6 @@ def _condition(kind: str, field: str) -> str:
 
 
 def _column(name: str, path: str, description: str, *, kind: str = "string", wide: bool = False) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": kind,
-        "jsonPath": path,
-        "description": description,
-        "priority": 1 if wide else 0,
-    }
+    column: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path, "description": description}
+    # The API server drops a priority of 0; Argo CD would show the CRD as OutOfSync for ever.
+    return column | ({"priority": 1} if wide else {})

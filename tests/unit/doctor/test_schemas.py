@@ -22,9 +22,6 @@ def spec_of(definition: Definition) -> Definition:
 def installed() -> Definition:
     """As an API server gives it back."""
     definition = copy.deepcopy(build_node_pool_crd())
-    for column in definition["spec"]["versions"][0]["additionalPrinterColumns"]:
-        if column["priority"] == 0:
-            del column["priority"]
     definition["spec"]["conversion"] = {"strategy": "None"}
     definition["status"] = {
         "conditions": [{"type": "Established", "status": "True"}],

@@ -36,7 +36,7 @@ def nodes(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def columns(crd: Mapping[str, Any], priority: int) -> list[str]:
     found = version(crd)["additionalPrinterColumns"]
-    return [column["name"].upper() for column in found if column["priority"] == priority]
+    return [column["name"].upper() for column in found if column.get("priority", 0) == priority]
 
 
 @BOTH

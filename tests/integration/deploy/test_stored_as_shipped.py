@@ -1,0 +1,129 @@
+"""What is shipped is what the API server stores: a GitOps tool sees no difference once it has applied it.
+
+Argo CD compares what Git says with what is stored, field by field, and shows OutOfSync where a field was dropped or
+written differently (`priority: 0` of a printer column, `1000m` of CPU). Flux compares by a dry run of server-side
+apply, `kubectl diff` by either way. All of them are asked about every object.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+
+import pytest
+import yaml
+
+from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
+from tests.support.crds import REPOSITORY
+from tests.support.helm import CHART, RELEASE, VALUE_FILES, Helm
+from tests.support.kustomize import OVERLAYS, build
+from tests.support.manifests import Object, objects_in
+from tests.support.operator import NAMESPACE
+
+DEPLOY = REPOSITORY / "deploy"
+# Kinds of other projects, whose CRDs are not here: their own tests read them.
+NOT_SERVED = ("monitoring.coreos.com/", "argoproj.io/", "kustomize.toolkit.fluxcd.io/", "source.toolkit.fluxcd.io/")
+NOT_SERVED += ("helm.toolkit.fluxcd.io/", "notification.toolkit.fluxcd.io/")
+SETS = [
+    "crds",
+    "admission",
+    "samples",
+    *(f"overlay {path.name}" for path in sorted(OVERLAYS.iterdir())),
+    *(f"chart {path.name}" for path in VALUE_FILES),
+]
+
+
+def objects_of(what: str, binaries: Binaries, helm: Helm) -> list[Object]:
+    """Every object of a set that this API server can store, its namespace said."""
+    word, _, name = what.partition(" ")
+    if word == "overlay":
+        found = build(binaries, name)
+    elif word == "chart":
+        found = objects_in(
+            helm.run("template", RELEASE, str(CHART), "-n", NAMESPACE, "-f", str(CHART / name), "--include-crds").stdout
+        )
+    else:
+        folder = REPOSITORY / "crds" if word == "crds" else DEPLOY / word
+        texts = [path.read_text() for path in sorted(folder.glob("*.yaml")) if path.name != "kustomization.yaml"]
+        found = [item for text in texts for item in objects_in(text)]
+    return [item for item in found if not item.get("apiVersion", "").startswith(NOT_SERVED)]
+
+
+def differences(shipped: object, stored: object, path: str = "") -> Iterator[str]:
+    """Where a field that is shipped is missing in what is stored, or says something else there."""
+    if isinstance(shipped, dict) and isinstance(stored, dict):
+        for key, value in shipped.items():
+            if key in stored:
+                yield from differences(value, stored[key], f"{path}.{key}")
+            else:
+                yield f"{path}.{key}: {value!r} is shipped, and dropped"
+    elif isinstance(shipped, list) and isinstance(stored, list) and len(shipped) == len(stored):
+        for index, pair in enumerate(zip(shipped, stored, strict=True)):
+            yield from differences(*pair, f"{path}[{index}]")
+    elif shipped != stored:
+        yield f"{path}: {shipped!r} is shipped, {stored!r} is stored"
+
+
+def as_read(item: Object) -> Object:
+    """A Secret's stringData is written only; every tool compares it as data."""
+    written = item.get("stringData") or {}
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in written.items()}
+    rest = {key: value for key, value in item.items() if key != "stringData"}
+    return rest | ({"data": (item.get("data") or {}) | data} if data else {})
+
+
+def title(item: Object) -> str:
+    return f"{item['kind']}/{item['metadata']['name']}"
+
+
+def in_groups(objects: Sequence[Object]) -> list[list[Object]]:
+    """Namespaces and CRDs first: what follows needs them."""
+    first = [item for item in objects if item["kind"] in {"Namespace", "CustomResourceDefinition"}]
+    return [group for group in (first, [item for item in objects if item not in first]) if group]
+
+
+@pytest.fixture(params=SETS)
+def shipped(
+    request: pytest.FixtureRequest, plane: ControlPlane, control_plane_binaries: Binaries, offline_helm: Helm
+) -> Iterator[list[Object]]:
+    """The objects of one set; afterwards nothing of it is there any more."""
+    objects = objects_of(request.param, control_plane_binaries, offline_helm)
+    assert objects
+    for namespace in (NAMESPACE, "ml"):
+        plane.kubectl.run("create", "namespace", namespace, check=False)
+    if not any(item["kind"] == "CustomResourceDefinition" for item in objects):
+        plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
+        plane.kubectl.run("wait", "--for=condition=Established", "crd", "--all")
+    yield objects
+    remove(plane, objects)
+    for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy", "crd"):
+        plane.kubectl.run("delete", kind, "--all")
+    plane.kubectl.run("delete", "namespace", NAMESPACE, "ml", "--ignore-not-found")
+
+
+def remove(plane: ControlPlane, objects: Sequence[Object]) -> None:
+    """Policies first: they would refuse to let the rest go."""
+    plane.kubectl.run("delete", "validatingadmissionpolicybinding", "--all")
+    for group in reversed(in_groups(objects)):
+        plane.kubectl.run("delete", "--ignore-not-found", "--wait", "-f", "-", stdin=yaml.safe_dump_all(group))
+
+
+@pytest.mark.parametrize(
+    "way", [("--server-side", "--field-manager=kustomize-controller"), ()], ids=["server", "client"]
+)
+def test_no_tool_sees_a_difference_after_it_has_applied_what_is_shipped(
+    plane: ControlPlane, shipped: list[Object], way: tuple[str, ...]
+) -> None:
+    objects = [item for group in in_groups(shipped) for item in group]
+    for group in in_groups(shipped):
+        plane.kubectl.run("apply", *way, "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(group))
+        if any(item["kind"] == "CustomResourceDefinition" for item in group):
+            plane.kubectl.run("wait", "--for=condition=Established", "crd", "--all")
+    found = []
+    for item in objects:
+        where = ("-n", item["metadata"].get("namespace", NAMESPACE))
+        kind = f"{item['kind']}.{item['apiVersion'].partition('/')[0]}" if "/" in item["apiVersion"] else item["kind"]
+        stored = json.loads(plane.kubectl.run("get", kind, item["metadata"]["name"], *where, "-o", "json").stdout)
+        found += [f"{title(item)}{words}" for words in differences(as_read(item), stored)]
+    assert found == []
+    diff = plane.kubectl.run("diff", *way, "-f", "-", stdin=yaml.safe_dump_all(objects), check=False)
+    assert (diff.code, diff.stdout, diff.stderr) == (0, "", "")
