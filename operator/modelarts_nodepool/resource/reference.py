@@ -116,7 +116,12 @@ def _rules(schema: Mapping[str, Any]) -> str:
 
 def _columns(version: Mapping[str, Any]) -> str:
     rows = (
-        (column["name"].upper(), "yes" if "priority" in column else "", f"`{column['jsonPath']}`", column["description"])
+        (
+            column["name"].upper(),
+            "yes" if "priority" in column else "",
+            f"`{column['jsonPath']}`",
+            column["description"],
+        )
         for column in version["additionalPrinterColumns"]
     )
     return _table(("Column", "Wide", "From", "Meaning"), rows)
