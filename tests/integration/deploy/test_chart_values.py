@@ -250,7 +250,8 @@ def test_a_proxy_whose_name_helm_cannot_know_needs_its_port_said(chart: Chart) -
 
 def test_the_chart_is_a_part_of_another_one_with_a_condition(offline_helm: Helm, tmp_path: Path) -> None:
     parent = tmp_path / "platform"
-    (parent / "charts").mkdir(parents=True)
+    for folder in ("charts", "templates"):
+        (parent / folder).mkdir(parents=True)
     (parent / "charts" / CHART.name).symlink_to(CHART)
     needs = [{"name": CHART.name, "version": "0.1.0", "condition": f"{CHART.name}.enabled"}]
     about = {"apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": needs}
