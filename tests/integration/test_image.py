@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from tests.support.certificates import Authority
 from tests.support.crds import REPOSITORY
@@ -60,6 +61,7 @@ class Mirror(http.server.ThreadingHTTPServer):
         context.load_cert_chain(certificate, certificate.with_suffix(".key"))
         self.socket = context.wrap_socket(self.socket, server_side=True)
 
+    @override
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that does not trust the certificate hangs up; that is what one test is about."""
 
@@ -70,6 +72,7 @@ class _Empty(http.server.BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         self.send_error(404)
 
+    @override
     def log_message(self, *_: object) -> None:
         """pytest's output is for pytest."""
 

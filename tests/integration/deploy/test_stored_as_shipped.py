@@ -21,7 +21,12 @@ from tests.support.operator import NAMESPACE
 
 DEPLOY = REPOSITORY / "deploy"
 # Kinds of other projects, whose CRDs are not here: their own tests read them.
-NOT_SERVED = ("monitoring.coreos.com/", "argoproj.io/", "kustomize.toolkit.fluxcd.io/", "source.toolkit.fluxcd.io/")
+NOT_SERVED: tuple[str, ...] = (
+    "monitoring.coreos.com/",
+    "argoproj.io/",
+    "kustomize.toolkit.fluxcd.io/",
+    "source.toolkit.fluxcd.io/",
+)
 NOT_SERVED += ("helm.toolkit.fluxcd.io/", "notification.toolkit.fluxcd.io/")
 SETS = [
     "crds",
