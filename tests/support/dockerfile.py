@@ -74,19 +74,23 @@ def run_stage(
         elif word == "RUN":
             command = _OURS.sub(lambda found: f"{root}/{found[1]}", _SECRET.sub("", arguments))
             mounted = [_mount(secrets[name], root, name) for name in _SECRET.findall(arguments) if name in secrets]
-            done = subprocess.run(  # noqa: S603 - our own Dockerfile
-                ["/bin/sh", "-c", command],
-                cwd=folder,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = _shell(command, folder, environment)
             for path in mounted:
                 path.unlink()
             assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         else:
             assert word == "FROM", f"{word} is not understood here"
+
+
+def _shell(command: str, folder: Path, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603 - our own Dockerfile
+        ["/bin/sh", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _mount(secret: Path, root: Path, name: str) -> Path:
