@@ -99,8 +99,8 @@ check-code: generate ## Generate, lint, check types and layers; fail when that l
 	  exit 1; \
 	fi
 
-SHIPPED := $(addprefix tests/integration/,test_samples.py deploy/test_chart.py deploy/test_kustomize.py \
-  deploy/test_monitoring.py deploy/test_install.py::test_the_api_server_takes_every_object_strictly_and_without_a_warning)
+SHIPPED := $(addprefix tests/integration/,test_samples.py deploy/test_chart.py deploy/test_chart_values.py \
+  deploy/test_kustomize.py deploy/test_monitoring.py deploy/test_install.py::test_the_api_server_takes_every_object_strictly_and_without_a_warning)
 
 check-deploy: tools ## Lint the chart, try the alerts with promtool and every manifest on a real API server
 	$(BIN)/pytest -q $(SHIPPED)
