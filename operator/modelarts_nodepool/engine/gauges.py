@@ -11,7 +11,7 @@ from enum import StrEnum
 from modelarts_nodepool import metrics
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
-from modelarts_nodepool.engine.supervisor import Watch
+from modelarts_nodepool.engine.supervisor import Speaking
 from modelarts_nodepool.metrics import Sample
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.misfit import Misfit
@@ -41,7 +41,7 @@ class ObjectState(StrEnum):
 class Gauges:
     """The samples of one leadership: what it leads goes with it."""
 
-    def __init__(self, registry: Registry, pollers: Pollers, watch: Watch) -> None:
+    def __init__(self, registry: Registry, pollers: Pollers, watch: Speaking) -> None:
         """Only read, never written to."""
         self._registry = registry
         self._pollers = pollers

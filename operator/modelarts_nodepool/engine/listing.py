@@ -70,14 +70,17 @@ def kinds_of(registry: Registry) -> tuple[Kind, Kind, Kind]:
     )
 
 
-async def list_everything(cluster: Cluster, registry: Registry, clock: Clock) -> None:
+async def list_everything(
+    cluster: Cluster, registry: Registry, clock: Clock, absent: Collection[str] = frozenset()
+) -> None:
     """Take all namespaces, accounts and objects; drop what a complete LIST no longer shows.
 
+    `absent` are paths of kinds that have no CRD: there is nothing to list, and nothing of them is left.
     Raises errors.ClusterError; what was taken until then stays.
     """
     for kind in kinds_of(registry):
         begun = clock.monotonic()
-        found = await cluster.list_as(kind.path, partial(_take, kind))
+        found = [] if kind.path in absent else await cluster.list_as(kind.path, partial(_take, kind))
         for uid in kind.vanished({uid for uid, _ in found}, begun):
             kind.drop(uid)
         if kind.path == paths.NODE_POOLS:

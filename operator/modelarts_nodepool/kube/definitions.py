@@ -1,11 +1,13 @@
 """Whether the API server serves our two kinds fully; what is missing, in words.
 
-Asked by the supervisor in engine/ before kopf starts, in part by doctor/. While a CRD terminates, discovery leaves out
-the verb patch: a watcher started then would stay blind, so both the CRD and discovery have to agree.
+Asked by the supervisor in engine/ before kopf starts, in part by doctor/. Both the CRD and discovery have to agree:
+while a CRD terminates, discovery leaves out the verb patch, and a watcher that starts then stays blind. The API server
+itself goes on to serve such a CRD: its objects can be listed and patched until the last of them is gone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 from modelarts_nodepool.decide import commands
@@ -23,35 +25,66 @@ class Missing:
     """What keeps us from starting, a sentence each with what to do. False where that is nothing.
 
     `is_answered`: whether the API server said so itself; False where it, or some of it, could not be asked.
+    `terminating`: a sentence for each CRD that is being deleted. Its objects are listed, not watched, and nothing
+    else is missing then. `absent`: the paths of kinds that have no CRD, and so no objects.
     """
 
     words: tuple[str, ...] = ()
     is_answered: bool = True
+    terminating: tuple[str, ...] = ()
+    absent: frozenset[str] = field(default=frozenset())
 
     def __bool__(self) -> bool:
         return bool(self.words)
 
 
+class _State(Enum):
+    SERVED = auto()
+    ABSENT = auto()
+    TERMINATING = auto()
+    NOT_ESTABLISHED = auto()
+
+
 async def find_missing(cluster: Cluster) -> Missing:
     """What is missing; nothing when both kinds are served."""
     try:
-        missing = [problem for plural in _PLURALS if (problem := await _problem_of(cluster, plural))]
-        return Missing(tuple(missing or await _undiscovered(cluster)))
+        states = {plural: await _state_of(cluster, plural) for plural in _PLURALS}
+        found = set(states.values())
+        if _State.TERMINATING in found and _State.NOT_ESTABLISHED not in found:
+            # What it waits for is that its objects go, and they wait for us: even where the other kind has no CRD.
+            absent = frozenset(f"{paths.API}/{plural}" for plural in _PLURALS if states[plural] is _State.ABSENT)
+            return Missing(terminating=_words_for(states, _State.TERMINATING), absent=absent)
+        missing = tuple(words for state in _State for words in _words_for(states, state) if state is not _State.SERVED)
+        return Missing(missing or tuple(await _undiscovered(cluster)))
     except ClusterError as error:
         return Missing((f"The CRDs, or what the API server serves, cannot be read. {error}",), is_answered=False)
 
 
-async def _problem_of(cluster: Cluster, plural: str) -> str | None:
-    name = f"{plural}.{GROUP}"
+async def _state_of(cluster: Cluster, plural: str) -> _State:
     try:
-        definition = await cluster.get(f"{paths.DEFINITIONS}/{name}")
+        definition = await cluster.get(f"{paths.DEFINITIONS}/{plural}.{GROUP}")
     except ObjectGone:
-        return f"The CRD {name} is not installed: {INSTALL}"
+        return _State.ABSENT
     if definition["metadata"].get("deletionTimestamp"):
-        return f"The CRD {name} is being deleted: see {commands.show_definition(name)}, then {INSTALL}"
-    if not is_established(definition):
+        return _State.TERMINATING
+    return _State.SERVED if is_established(definition) else _State.NOT_ESTABLISHED
+
+
+def _words_for(states: Mapping[str, _State], wanted: _State) -> tuple[str, ...]:
+    return tuple(_words(plural, wanted) for plural in _PLURALS if states[plural] is wanted)
+
+
+def _words(plural: str, state: _State) -> str:
+    name = f"{plural}.{GROUP}"
+    if state is _State.ABSENT:
+        return f"The CRD {name} is not installed: {INSTALL}"
+    if state is _State.NOT_ESTABLISHED:
         return f"The CRD {name} is not established: {commands.describe_definition(name)}"
-    return None
+    objects = commands.list_all() if plural == NODE_POOL_PLURAL else commands.list_accounts()
+    return (
+        f"The CRD {name} is being deleted and goes when none of its objects is left; until then they are served. "
+        f"It cannot be kept any more. See what is left: {objects}"
+    )
 
 
 def is_established(definition: Mapping[str, Any]) -> bool:

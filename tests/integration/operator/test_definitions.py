@@ -14,11 +14,10 @@ from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.commands import run
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
+from tests.support.definitions import WAITS, install, manifest, says
 from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess
 from tests.support.tenant import SLOW, Tenant
-
-WAITS = 503
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +45,8 @@ def served(plane: ControlPlane, cloud: Cloud, operator: OperatorProcess) -> Iter
         tenant.tear_down()
 
 
-def install(plane: ControlPlane, *plurals: str) -> None:
-    for plural in plurals:
-        # By force: a test before may have changed one by hand.
-        plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(manifest(plural)))
-
-
-def manifest(crd: str) -> Path:
-    plural, _, group = crd.partition(".")
-    return REPOSITORY / "crds" / f"{group}_{plural}.yaml"
-
-
 def remove(plane: ControlPlane) -> None:
     plane.kubectl.run("delete", "crd", NODE_POOLS, ACCOUNTS, "--ignore-not-found", "--timeout=60s")
-
-
-def says(operator: OperatorProcess, *words: str) -> bool:
-    status, body = operator.readiness()
-    return status == WAITS and all(word in body for word in words)
 
 
 def test_it_waits_for_its_kinds_says_so_and_serves_when_they_come(

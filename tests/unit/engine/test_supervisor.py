@@ -12,7 +12,7 @@ from modelarts_nodepool.engine.controller import Controller
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
-from modelarts_nodepool.engine.supervisor import Supervisor, WatchTimes
+from modelarts_nodepool.engine.supervisor import LIVED_WELL, MOST_FAULTS, CannotWorkError, Supervisor, WatchTimes
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
@@ -152,13 +152,59 @@ async def test_what_a_list_shows_is_known_before_the_watch_begins(
     assert known == [1]
 
 
-async def test_pauses_between_short_lives_double_and_a_good_life_ends_that(
+async def test_pauses_between_short_lives_double(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
+    supervisor = supervise(cluster, registry, clock, HandWatch())
+    short = [supervisor._next_pause() / SHORT for _ in range(4)]  # noqa: SLF001 - no test waits 30 s
+    assert short == [1, 2, 4, 4]
+
+
+async def test_faults_of_ours_again_and_again_end_the_work_with_their_words(
     cluster: HandCluster, registry: Registry, clock: HandClock
 ) -> None:
-    supervisor = supervise(cluster, registry, clock, HandWatch())
-    short = [supervisor._next_pause(clock.seconds) / SHORT for _ in range(4)]  # noqa: SLF001 - no test waits 30 s
-    assert short == [1, 2, 4, 4]
-    assert supervisor._next_pause(clock.seconds - 60) == SHORT  # noqa: SLF001
+    watch = HandWatch(*[fail] * MOST_FAULTS)
+    supervisor = supervise(cluster, registry, clock, watch)
+    with pytest.raises(CannotWorkError, match="RuntimeError: nobody foresaw this"):
+        await supervisor.run()
+    assert watch.begun == MOST_FAULTS
+    assert supervisor.readyz().problems == (
+        "the watch of the cluster failed and is being started again: RuntimeError: nobody foresaw this",
+    )
+
+
+async def test_a_watch_that_just_ends_again_and_again_is_a_fault_as_well(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    with pytest.raises(CannotWorkError, match="it ended without an error"):
+        await supervise(cluster, registry, clock, HandWatch(*[end] * MOST_FAULTS)).run()
+
+
+async def test_what_the_first_lists_trip_over_ends_the_work_too(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    cluster.holds = [{"no": "metadata"}]
+    with pytest.raises(CannotWorkError, match="KeyError: 'metadata'"):
+        await supervise(cluster, registry, clock, HandWatch()).run()
+
+
+async def test_an_api_server_in_trouble_never_ends_the_work(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    watch = HandWatch(*[lose_the_server] * (MOST_FAULTS * 3))
+    await until(supervise(cluster, registry, clock, watch), watch.is_watching.is_set)
+    assert watch.begun == MOST_FAULTS * 3 + 1
+
+
+async def test_faults_between_which_it_worked_for_a_minute_do_not_add_up(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    async def fail_after_a_minute() -> None:
+        clock.seconds += LIVED_WELL.total_seconds()
+        await fail()
+
+    watch = HandWatch(*[fail_after_a_minute] * (MOST_FAULTS * 2))
+    supervisor = supervise(cluster, registry, clock, watch)
+    await until(supervisor, watch.is_watching.is_set)
+    assert watch.begun == MOST_FAULTS * 2 + 1
 
 
 async def test_a_silent_watch_is_begun_again(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
