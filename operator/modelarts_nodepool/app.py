@@ -11,6 +11,8 @@ import socket
 import ssl
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,14 +30,14 @@ from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.probes import Probes
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.send import Sender
-from modelarts_nodepool.engine.supervisor import Supervisor, WatchTimes
+from modelarts_nodepool.engine.supervisor import CannotWorkError, Supervisor, WatchTimes
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.kube.kubeconfig import load_access
-from modelarts_nodepool.kube.leases import Elector, LeaseTimes
+from modelarts_nodepool.kube.leader_election import LeaderElection
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, doubt_about, endpoint_of, parse_endpoint
 from modelarts_nodepool.modelarts.trust import build_trust
@@ -46,7 +48,10 @@ logger = logging.getLogger(__name__)
 
 VERSION = version("modelarts-nodepool-operator")
 STOP_SECONDS = 8.0
-RENEWING = "renew the Lease"
+# A leader that could not work stands back for so long, and twice as long each time it fails again.
+FIRST_REST = timedelta(seconds=30)
+LONGEST_REST = timedelta(minutes=5)
+HOLDING = "hold the Lease"
 
 
 async def run(settings: Settings) -> None:
@@ -65,10 +70,9 @@ async def run(settings: Settings) -> None:
     async def connect() -> Connection:
         return await Connection.to(access, version=VERSION)
 
-    # Behind a thousand deletions that wait for a socket a renewal of the Lease comes too late.
-    async with await connect() as connection, await connect() as for_the_lease:
+    async with await connect() as connection:
         logger.info("version %s, API server %s (%s)", VERSION, connection.server, connection.source)
-        await Operator(settings, endpoints, trust, (connection, for_the_lease), connect, stop).serve()
+        await Operator(settings, endpoints, trust, connection, connect, stop).serve()
     logger.info("stopped")
 
 
@@ -80,24 +84,36 @@ class Operator:
         settings: Settings,
         endpoints: Mapping[str, Endpoint],
         trust: ssl.SSLContext,
-        connections: tuple[Connection, Connection],
+        connection: Connection,
         connect: Callable[[], Awaitable[Connection]],
         stop: asyncio.Event,
     ) -> None:
-        """`trust` holds for all but the API server; the second connection is the Lease's alone; `stop` ends it.
+        """`trust` holds for all but the API server; `stop` ends it.
 
         `connect` opens one more to the same API server, in the event loop that calls it.
         """
         self._settings = settings
         self._endpoints = endpoints
         self._trust = trust
-        self._connection, self._lease_connection = connections
-        self._connect_watch = connect
+        self._connect = connect
         self._stop = stop
         self._clock = SystemClock()
+        self._cluster = KubeCluster(connection)
         self._heartbeat = Heartbeat(self._clock)
-        self._elector = self._build_elector() if settings.leader_election else None
-        self._probes = Probes(self._heartbeat, self._elector)
+        self._election = self._build_election() if settings.leader_election else None
+        self._probes = Probes(self._heartbeat, self._election)
+        self._rest = FIRST_REST
+        # What is known outlives the Lease: a key that has to rest goes on resting, and of a LIST of everything only
+        # what has changed is read again. Nothing is decided from it before such a LIST is complete.
+        self._registry = Registry(self._clock)
+        self._clouds = Clouds(
+            self._cluster,
+            self._clock,
+            settings.operator_namespace,
+            self._connect_to_cloud,
+            self._build_sources(),
+            limits=settings.cloud_limits,
+        )
 
     async def serve(self) -> None:
         """Serve health all the time, and work while leading."""
@@ -113,90 +129,105 @@ class Operator:
         await server.start()
         beating = asyncio.create_task(self._heartbeat.run(), name="heartbeat")
         try:
+            if self._election is not None:
+                await self._election.start()
             while not self._stop.is_set():
-                if self._elector is None or await self._until_leading(self._elector):
-                    await self._lead()
+                if self._election is None or await self._until_leading(self._election):
+                    await self._take_a_turn()
         finally:
+            if self._election is not None:
+                await self._election.close()
+            await self._clouds.aclose()
             beating.cancel()
             await server.stop()
 
-    async def _until_leading(self, elector: Elector) -> bool:
+    async def _until_leading(self, election: LeaderElection) -> bool:
         """Stand by until the Lease is held; False where the process is asked to stop first."""
         logger.info("standing by for the Lease")
-        acquiring = asyncio.create_task(elector.acquire(), name="acquire the Lease")
+        acquiring = asyncio.create_task(election.acquire(), name="acquire the Lease")
         await _first_of(self._stop, [acquiring])
         if acquiring.done():
             acquiring.result()
             return True
         await _end([acquiring])
         # The last write may have gone through unseen.
-        await elector.release()
+        await election.release()
         return False
 
-    async def _lead(self) -> None:
-        """Work until asked to stop or until the Lease is lost; everything is built anew for it."""
-        leadership = Leadership(self._holds)
-        clouds, tasks = self._build(leadership)
+    async def _take_a_turn(self) -> None:
+        """Lead; where that does not work, leave the Lease to others for a while."""
         try:
+            await self._lead()
+        except CannotWorkError as error:
+            rest, self._rest = self._rest, min(self._rest * 2, LONGEST_REST)
+            # The supervisor has logged each failure with its traceback.
+            words = "the work as leader fails again and again: %s; the Lease is left to others for %.0f s"
+            logger.error(words, error, rest.total_seconds())  # noqa: TRY400 - see above
+            self._probes.rest(str(error), rest)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest.total_seconds()):
+                    await self._stop.wait()
+        else:
+            self._rest = FIRST_REST
+
+    async def _lead(self) -> None:
+        """Work until asked to stop or until the Lease is lost. Raises CannotWorkError once everything has ended."""
+        leadership = Leadership(self._holds)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            tasks = self._begin(leadership)
             await _first_of(self._stop, tasks)
             for task in tasks:
-                if task.done() and task.get_name() != RENEWING:
+                if task.done():
                     task.result()
             logger.info("stopping: nothing new is begun")
         finally:
             # A task that does not end in time is left behind: it may not act under the next Lease.
             leadership.end()
-            renewing = [task for task in tasks if task.get_name() == RENEWING]
             # The Lease is renewed until the work has stopped, and only then given away.
-            await _end([task for task in tasks if task not in renewing])
-            await _end(renewing)
+            await _end(tasks)
             self._probes.stand_by()
-            await clouds.aclose()
-            if self._elector is not None:
-                await self._elector.release()
+            # What did not end has no way to the cloud any more.
+            await self._clouds.keep_only(())
+            if self._election is not None:
+                await self._election.release()
 
-    def _build(self, leadership: Leadership) -> tuple[Clouds, list[asyncio.Task[None]]]:
-        clock, settings = self._clock, self._settings
-        cluster = KubeCluster(self._connection)
-        registry = Registry(clock)
-        sources = self._build_sources()
-        clouds = Clouds(
-            cluster, clock, settings.operator_namespace, self._connect, sources, limits=settings.cloud_limits
-        )
-        recorder = EventRecorder(cluster)
+    def _begin(self, leadership: Leadership) -> list[asyncio.Task[None]]:
+        """All that is there for one time of leading, at work."""
+        clock, settings, registry = self._clock, self._settings, self._registry
+        recorder = EventRecorder(self._cluster)
         tools = Tools(
             registry=registry,
-            pollers=Pollers(registry, clouds, clock),
-            clouds=clouds,
-            cluster=cluster,
+            pollers=Pollers(registry, self._clouds, clock),
+            clouds=self._clouds,
+            cluster=self._cluster,
             clock=clock,
             recorder=recorder,
         )
         controller = Controller(tools, Sender(tools, may_send=leadership.may_act))
         times = WatchTimes(stream=settings.watch_timeout, sweep=settings.sweep_interval)
-        watch = Watch(registry, self._connect_watch, clock, times)
-        supervisor = Supervisor(cluster, registry, controller, clock, watch, times)
-        self._probes.lead(supervisor, Gauges(registry, tools.pollers, watch))
+        watch = Watch(registry, self._connect, clock, times)
+        supervisor = Supervisor(self._cluster, registry, controller, clock, watch, times)
+        self._probes.lead(supervisor, Gauges(registry, tools.pollers, supervisor))
         tasks = [
             asyncio.create_task(controller.run(), name="controller"),
             asyncio.create_task(recorder.run(), name="events"),
             asyncio.create_task(supervisor.run(), name="supervisor"),
         ]
-        if self._elector is not None:
-            tasks.append(asyncio.create_task(self._elector.run(), name=RENEWING))
-        return clouds, tasks
+        if self._election is not None:
+            tasks.append(asyncio.create_task(self._election.until_lost(), name=HOLDING))
+        return tasks
 
-    def _build_elector(self) -> Elector:
-        times = LeaseTimes()
-        return Elector(
-            KubeCluster(self._lease_connection, timeout=times.retry),
+    def _build_election(self) -> LeaderElection:
+        return LeaderElection(
+            self._connect,
             self._clock,
             self._settings.operator_namespace,
             f"{socket.gethostname()}_{uuid.uuid4()}",
-            times,
+            stuck=lambda: "; ".join(self._heartbeat.problems()),
         )
 
-    def _connect(self, account: Account) -> ModelArtsClient:
+    def _connect_to_cloud(self, account: Account) -> ModelArtsClient:
         if doubt := doubt_about(account.spec.region, self._endpoints):
             logger.warning("%s", doubt, extra={"account": account.metadata.name})
         return ModelArtsClient(
@@ -219,7 +250,7 @@ class Operator:
         )
 
     def _holds(self) -> bool:
-        return not self._stop.is_set() and (self._elector is None or self._elector.holds())
+        return not self._stop.is_set() and (self._election is None or self._election.holds())
 
 
 def _spare_the_collector() -> None:

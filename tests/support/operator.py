@@ -54,6 +54,11 @@ class OperatorProcess:
         operator._environment = {"KUBECONFIG": str(kubeconfig)} | variables_of(container, namespace)
         return operator
 
+    def preceded_by(self, code: str) -> Self:
+        """The same program in an interpreter that has run this code first: for what surrounds our own code."""
+        self._command[1:3] = ["-c", f"{code}\nfrom modelarts_nodepool.cli import main\nmain()"]
+        return self
+
     @property
     def pid(self) -> int:
         assert self._process is not None
@@ -149,6 +154,11 @@ class OperatorProcess:
         """SIGCONT."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal, and no wait for what comes of it."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20) -> tuple[int, float]:
         """Ask it to stop; the exit code and how long it took."""

@@ -1,13 +1,13 @@
 """Leader election by one Lease: at most one process works, another takes over when it is gone.
 
-Run by app.py. A holder is judged by when *we* last saw its renewTime change, on our own monotonic clock, never by
-its clock. Every write replaces exactly the version that was read. Whoever cannot renew in time stops to be the
-leader before anybody else may become it.
+Run by kube/leader_election.py. A holder is judged by when *we* last saw its renewTime change, on our own monotonic
+clock, never by its clock. Every write replaces exactly the version that was read. Whoever cannot renew in time stops
+to be the leader before anybody else may become it.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,8 @@ class LeaseTimes:
     deadline: timedelta = timedelta(seconds=10)
     retry: timedelta = timedelta(seconds=2)
     look: timedelta = timedelta(seconds=1)
+    call: timedelta = timedelta(seconds=3.5)
+    again: timedelta = timedelta(seconds=0.5)
 
 
 class Elector:
@@ -45,10 +47,20 @@ class Elector:
     """
 
     def __init__(
-        self, cluster: KubeCluster, clock: Clock, namespace: str, identity: str, times: LeaseTimes | None = None
+        self,
+        cluster: KubeCluster,
+        clock: Clock,
+        namespace: str,
+        identity: str,
+        times: LeaseTimes | None = None,
+        stuck: Callable[[], str] = lambda: "",
     ) -> None:
-        """`cluster` should bound its calls by the retry period."""
+        """`cluster` should bound its calls. `stuck` says why whoever works under the Lease does not do so any more.
+
+        A Lease that is renewed for work that has come to a standstill would keep everybody else from it for ever.
+        """
         self._cluster = cluster
+        self._stuck = stuck
         self._clock = clock
         self._namespace = namespace
         self._identity = identity
@@ -57,6 +69,7 @@ class Elector:
         self._seen: tuple[str, str] | None = None
         self._seen_at = 0.0
         self._lost_to = ""
+        self._last: Mapping[str, Any] | None = None
         self.problem = ""
 
     def holds(self) -> bool:
@@ -65,21 +78,24 @@ class Elector:
 
     async def acquire(self) -> None:
         """Wait until this process holds the Lease."""
-        while not await self._try():  # noqa: ASYNC110 - each round is a call, nobody could set an event
+        while self._stuck() or not await self._try():  # noqa: ASYNC110 - each round is a call, nobody could set an event
             await asyncio.sleep(self._times.look.total_seconds())
         logger.info("leader: holding Lease %s/%s as %s", self._namespace, LEASE_NAME, self._identity)
 
     async def run(self) -> None:
         """Renew while it can be renewed; returns when the Lease is lost, at its deadline at the latest."""
         # A renewal that hangs must not outlive the deadline: by then the work has to have stopped.
-        while (left := self._left()) > 0:
+        pause = self._times.retry
+        while (left := self._left()) > 0 and not self._stuck():
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
-                    await asyncio.sleep(self._times.retry.total_seconds())
-                    await self._try(is_renewal=True)
-        why = self._lost_to or self.problem or "not renewed in time"
-        logger.error("the Lease %s/%s is lost: %s", self._namespace, LEASE_NAME, why)
+                    await asyncio.sleep(pause.total_seconds())
+                    renewed = await self._try(is_renewal=True)
+                    pause = self._times.retry if renewed else self._times.again
+        why = self._stuck() or self._lost_to or self.problem or "not renewed in time"
+        # Not given away: whatever hangs may still be about to act, and the time until it runs out is a safe distance.
         self._renewed_at = None
+        logger.error("the Lease %s/%s is lost: %s", self._namespace, LEASE_NAME, why)
 
     async def release(self) -> None:
         """Let the next one take over at once. Harmless where the Lease is not held."""
@@ -129,11 +145,18 @@ class Elector:
         return True
 
     async def _take(self, *, is_renewal: bool) -> None:
+        if is_renewal and self._last is not None:
+            known, self._last = self._last, None
+            # Nobody else has written it if this is accepted: one call is enough.
+            with suppress(ObjectChanged, ObjectGone):
+                await self._write(known)
+                return
         try:
             lease = await self._cluster.get(self._path)
         except ObjectGone:
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": LEASE_NAME}}
-            await self._cluster.create(paths.leases(self._namespace), self._written(body, holder=self._identity))
+            written = self._written(body, holder=self._identity)
+            self._last = await self._cluster.create(paths.leases(self._namespace), written)
             return
         holder = _holder(lease)
         if is_renewal and holder != self._identity:
@@ -141,7 +164,11 @@ class Elector:
             raise _HeldError(f"the Lease {self._namespace}/{LEASE_NAME} was given to {holder or 'another'} meanwhile")
         if holder not in {"", self._identity} and not self._has_run_out(lease, holder):
             raise _HeldError(f"{holder} holds the Lease {self._namespace}/{LEASE_NAME}")
-        await self._cluster.replace(self._path, self._written(lease, holder=self._identity))
+        await self._write(lease)
+
+    async def _write(self, lease: Mapping[str, Any]) -> None:
+        """Replace exactly this version by one that says that we hold it."""
+        self._last = await self._cluster.replace(self._path, self._written(lease, holder=self._identity))
 
     def _has_run_out(self, lease: Mapping[str, Any], holder: str) -> bool:
         spec = lease.get("spec") or {}
