@@ -164,6 +164,15 @@ def test_a_node_pool_goes_from_nothing_to_deleted(installed: Installed) -> None:
     assert tenant.deletes("training-a") == ["accepted"]
 
 
+def test_doctor_in_the_pod_sees_the_settings_of_the_operator(installed: Installed, tmp_path: Path) -> None:
+    """The endpoint stands in the chart's values only: without it doctor would ask the public one."""
+    kubeconfig = installed.plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
+    pod = container(installed.plane) | {"args": ["doctor"]}
+    code, said = OperatorProcess.as_deployed(pod, NAMESPACE, kubeconfig, tmp_path / "doctor.log").to_its_end()
+    assert code == 0, said
+    assert installed.tenant.cloud.endpoint in said
+
+
 def test_uninstalling_is_refused_while_an_object_needs_the_operator(installed: Installed, tmp_path: Path) -> None:
     tenant = installed.tenant
     tenant.mirrored("needed")
