@@ -120,6 +120,18 @@ def test_a_pause_by_hand_outlives_syncs_and_the_printed_command_ends_it(in_git: 
     assert not in_git.now().is_paused
 
 
+def test_what_kubectl_s_own_manager_set_is_not_kept_by_repeating_it_under_another_name(in_git: InGit) -> None:
+    """Nothing changes the second time, so the second manager owns nothing: the page about deleting says so."""
+    command = commands.retain(in_git.now())
+    in_git.by_hand(command.replace(" --field-manager=on-call", ""))
+    in_git.by_hand(command)
+    in_git.sync()
+    assert in_git.now().spec.deletion_policy == "Delete"
+    in_git.by_hand(command)
+    in_git.sync()
+    assert in_git.now().spec.deletion_policy == "Retain"
+
+
 @pytest.mark.parametrize("setting", ["policy", "pause"])
 def test_where_git_itself_says_otherwise_git_wins(in_git: InGit, setting: str) -> None:
     in_git.spec["deletionPolicy"] = "Delete"

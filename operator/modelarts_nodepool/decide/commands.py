@@ -25,6 +25,8 @@ from modelarts_nodepool.resource.reasons import OVERRIDABLE, Reason
 _MANAGER = "--field-manager=on-call"
 _DEPLOYMENT = "deploy/modelarts-nodepool-operator"
 
+# How every command begins that deletes something.
+DELETES = "kubectl delete"
 # Where messages speak of any object: a person puts the name in.
 ANY_NAMESPACE, ANY_NAME = "NAMESPACE", "NAME"
 
@@ -98,7 +100,7 @@ def delete(node_pool: NodePool) -> str:
 
 def delete_named(namespace: str, name: str) -> str:
     """The same, for an object of which only the name is known."""
-    return f"kubectl delete {_named(namespace, name)}"
+    return f"{DELETES} {_named(namespace, name)}"
 
 
 # All node pool objects.
@@ -144,7 +146,7 @@ def edit_account(name: str) -> str:
 
 def delete_account(name: str) -> str:
     """Delete an account. It stays until no object refers to it."""
-    return f"kubectl delete {ACCOUNT_SHORT} {shlex.quote(name)}"
+    return f"{DELETES} {ACCOUNT_SHORT} {shlex.quote(name)}"
 
 
 # Secrets, in the operator's namespace.

@@ -46,6 +46,9 @@ def decide_deleting_status(
             # Written ahead already: what came of that DELETE is shown and kept, the hold not yet.
             said = _blocked(blocked.reason, blocked.message, blocked) if blocked else _deleting(message)
             return _build(observed, observed.record, said, now)
+        case Hold(_, message) if held_for >= GRACE and _proposes_deletion(observed.node_pool.status):
+            # Passing faults are not worth a word for long, but the words from before the deletion are wrong now.
+            return _build(observed, observed.record, _deleting(message), now)
         case _:
             return None
 
@@ -85,6 +88,11 @@ def _is_told(hold: Hold, blocked: Condition | None, held_for: timedelta) -> bool
     if hold.reason in AT_ONCE or (blocked is not None and not hold.is_transient):
         return True
     return held_for >= (TRANSIENT_GRACE if hold.is_transient else GRACE)
+
+
+def _proposes_deletion(status: NodePoolStatus) -> bool:
+    """Whether status still says what it said while the object lived: that it may be deleted."""
+    return any(commands.DELETES in condition.message for condition in status.conditions)
 
 
 def _blocked_now(observed: DeletionObserved) -> Condition | None:

@@ -1,12 +1,15 @@
 """Deleting a ModelArtsNodePool has to be confirmed by naming its node pool, however it is deleted."""
 
 import json
+import shlex
 
 import pytest
 
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION, NODE_POOL_FINALIZER
 from tests.support.admission import CONFIRM_DELETE, HELD, Guarded
+from tests.support.crds import NODE_POOLS, REPOSITORY
+from tests.support.liveness import eventually
 
 
 def test_an_unconfirmed_delete_is_refused_with_the_commands_that_help(guarded: Guarded) -> None:
@@ -125,4 +128,53 @@ def test_a_typo_and_force_do_not_delete_the_node_pool(guarded: Guarded, verb: st
     node_pool = guarded.now()
     typo = json.loads(body) | {"spec": {"poolName": "pool-typo"}}
     guarded.denied(CONFIRM_DELETE, verb, "--force", "--grace-period=0", "-f", "-", stdin=json.dumps(typo))
+    assert guarded.is_untouched(node_pool)
+
+
+@pytest.mark.parametrize("manager", ["kustomize-controller", "argocd-controller", "helm"])
+def test_where_a_tool_sets_the_policy_git_is_named_before_the_command(guarded: Guarded, manager: str) -> None:
+    body = guarded.node_pool({"poolName": "pool-a", "deletionPolicy": "Delete"})
+    guarded.run("apply", "--server-side", "--field-manager", manager, "-f", "-", stdin=body)
+    message = guarded.denied(CONFIRM_DELETE, *guarded.deleting())
+    git, command = f"write deletionPolicy: Retain in Git, because {manager} takes back", commands.retain(guarded.now())
+    assert 0 < message.index(git) < message.index(command)
+
+
+@pytest.mark.parametrize("spec", [{}, {"deletionPolicy": "Delete"}], ids=["git does not name it", "a person named it"])
+def test_where_no_tool_sets_the_policy_the_message_is_short(guarded: Guarded, spec: dict[str, str]) -> None:
+    manager = "kubectl" if spec else "kustomize-controller"
+    body = guarded.node_pool({"poolName": "pool-a"} | spec)
+    guarded.run("apply", "--server-side", "--field-manager", manager, "-f", "-", stdin=body)
+    assert "in Git" not in guarded.denied(CONFIRM_DELETE, *guarded.deleting())
+
+
+def test_a_name_that_a_loosened_crd_lets_in_is_quoted(guarded: Guarded) -> None:
+    """Somebody took the pattern out of the CRD: what is pasted stays one word of the shell."""
+    path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/nodePoolName/pattern"
+    kubectl = guarded.plane.kubectl
+    kubectl.run("patch", "crd", NODE_POOLS, "--type=json", "-p", json.dumps([{"op": "remove", "path": path}]))
+    try:
+        evil = "a'; touch pwned; '$(id)"
+        body = guarded.node_pool({"poolName": "pool-a", "nodePoolName": evil})
+
+        def is_created() -> bool:
+            kubectl.run("create", "-f", "-", stdin=body, check=False)
+            return guarded.names() == ["training-a"]
+
+        assert eventually(is_created)
+        message = guarded.denied(CONFIRM_DELETE, *guarded.deleting())
+        shown = message[message.index("kubectl annotate") : message.index(" --overwrite")]
+        assert shlex.split(shown)[-1] == f"{CONFIRM_ANNOTATION}={evil}"
+        guarded.run_shown(message, "annotate")
+        guarded.run(*guarded.deleting())
+        assert guarded.names() == []
+    finally:
+        kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
+
+
+def test_replace_with_force_deletes_nothing_though_nothing_was_changed(guarded: Guarded) -> None:
+    body = guarded.node_pool(finalizers=[NODE_POOL_FINALIZER])
+    guarded.run("apply", "-f", "-", stdin=body)
+    node_pool = guarded.now()
+    guarded.denied(CONFIRM_DELETE, "replace", "--force", "-f", "-", stdin=body)
     assert guarded.is_untouched(node_pool)

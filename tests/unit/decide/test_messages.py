@@ -13,6 +13,7 @@ import pytest
 
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.decision import Hold, Wait
+from modelarts_nodepool.decide.deleting import decide_deleting_status
 from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.misfit import decide_misfit_conditions
 from modelarts_nodepool.decide.observed import DeletionObserved, LiveObserved
@@ -25,7 +26,7 @@ from modelarts_nodepool.errors import (
     ServerFailure,
 )
 from modelarts_nodepool.ports import Billing, CloudNode
-from modelarts_nodepool.resource.conditions import ConditionType, find_condition
+from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.objects import Metadata
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool
@@ -35,6 +36,7 @@ from tests.unit.decide.situations import (
     HOUR,
     MINUTE,
     NOW,
+    SECOND,
     a_deletion,
     an_observation,
     billed,
@@ -206,3 +208,29 @@ def test_git_is_named_before_the_command_where_a_living_thing_comes_from_it() ->
     decision = decide_deletion(replace(full, account=replace(view, account=replace(view.account, metadata=GIT))), NOW)
     assert isinstance(decision, Hold)
     assert decision.message.index("in Git (Flux Kustomization") < decision.message.index("kubectl edit maacct default")
+
+
+def test_an_object_that_is_being_deleted_is_never_told_for_long_to_be_deleted() -> None:
+    """Its status was written while it lived, and a passing fault is not told for five minutes."""
+    passing = Hold(Reason.CLOUD_UNAVAILABLE, "503", MINUTE, is_transient=True)
+    proposed = Condition(
+        type=ConditionType.READY,
+        status=ConditionStatus.FALSE,
+        reason=Reason.NODE_POOL_NOT_FOUND,
+        message="correct the name in a new object, or delete this one: kubectl delete -n ml manp training-a",
+        observed_generation=1,
+        last_transition_time=NOON,
+    )
+    observed = a_deletion(DELETED.saying(proposed))
+    assert decide_deleting_status(observed, passing, 4.9 * SECOND, NOON) is None
+    status = decide_deleting_status(observed, passing, 5 * SECOND, NOON)
+    assert status is not None
+    assert {condition.reason for condition in status.conditions} == {Reason.DELETING_NODE_POOL}
+    assert all("delete" not in condition.message for condition in status.conditions)
+    assert (
+        decide_deleting_status(
+            replace(observed, node_pool=replace(observed.node_pool, status=status)), passing, MINUTE, NOON
+        )
+        is None
+    )
+    assert decide_deleting_status(a_deletion(), passing, MINUTE, NOON) is None

@@ -1,0 +1,57 @@
+"""Every command that is printed is built in one place or has a row, and is run by a test."""
+
+import inspect
+import re
+
+import pytest
+
+from modelarts_nodepool.decide import commands
+from tests.support.crds import REPOSITORY
+from tests.support.printed import commands_in, find_printed, rows
+
+# Clauses and readings, no commands.
+NO_COMMANDS = {"way_out", "by_hand", "given_overrides"}
+RUN_BY = (REPOSITORY / "tests/integration/test_printed_commands.py").read_text()
+LISTED = {row["command"] for row in rows()}
+
+
+def test_every_function_that_builds_a_command_is_run_by_a_test() -> None:
+    built = {name for name, _ in inspect.getmembers(commands, inspect.isfunction) if not name.startswith("_")}
+    ours = {name for name in built if getattr(commands, name).__module__ == commands.__name__}
+    not_run = {name for name in ours - NO_COMMANDS if re.search(rf"commands\.{name}\b", RUN_BY) is None}
+    assert not not_run, f"run it in tests/integration/test_printed_commands.py: {not_run}"
+
+
+def test_every_command_that_stands_elsewhere_has_a_row() -> None:
+    missing = {command: where for command, where in find_printed().items() if command not in LISTED}
+    assert not missing, (
+        f"build it in decide/commands.py, or give it a row in tests/data/printed_commands.yaml: {missing}"
+    )
+
+
+def test_every_row_is_about_a_command_that_there_is() -> None:
+    assert not LISTED - find_printed().keys()
+
+
+@pytest.mark.parametrize("row", [row for row in rows() if "why" in row], ids=lambda row: row["command"])
+def test_every_reason_not_to_run_a_command_holds(row: dict[str, str]) -> None:
+    for named in re.findall(r"tests/[\w./]+", row["why"]):
+        assert (REPOSITORY / named.rstrip(".")).exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("see: kubectl get maacct", ["kubectl get maacct"]),
+        ("x; kubectl -n ns get pods; is it right?", ["kubectl -n ns get pods"]),
+        (
+            "see kubectl get crd a -o yaml, then kubectl apply -f crds/",
+            ["kubectl get crd a -o yaml", "kubectl apply -f crds/"],
+        ),
+        ("as kubectl does, and helm never deletes them", []),
+        ("# kubectl create secret \\\n#   --from-file=a", ["kubectl create secret --from-file=a"]),
+        ("kubectl -n {{ .Release.Namespace }} get pods", ["kubectl -n {{…}} get pods"]),
+    ],
+)
+def test_a_command_is_told_from_the_words_around_it(text: str, found: list[str]) -> None:
+    assert commands_in(text) == found
