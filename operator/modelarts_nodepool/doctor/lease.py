@@ -43,7 +43,7 @@ def judge(lease: Mapping[str, Any], namespace: str, now: datetime) -> Finding:
         return failed(f"the Lease {namespace}/{LEASE_NAME} was never renewed", look)
     age = now - datetime.fromisoformat(renewed)
     if not holder:
-        return failed(f"nobody holds it: the last operator stopped {_ago(age)}", look)
+        return failed(f"nobody holds it: the last operator stopped or could not work, {_ago(age)}", look)
     lasts = timedelta(seconds=spec.get("leaseDurationSeconds") or 0)
     if age > lasts + _SLACK:
         return failed(f"held by {holder}, who has not renewed it since {_ago(age)}: the operator is down", look)

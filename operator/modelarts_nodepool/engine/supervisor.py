@@ -28,7 +28,7 @@ from modelarts_nodepool.settings import DEFAULT_SWEEP_INTERVAL, DEFAULT_WATCH_TI
 
 logger = logging.getLogger(__name__)
 
-LOOK_FOR_DEFINITIONS = timedelta(seconds=2)
+LOOK_FOR_DEFINITIONS = timedelta(seconds=1)
 # A watch that lived so long did not end for the reason that the one before it did.
 LIVED_WELL = timedelta(minutes=1)
 LONGEST_PATIENCE = timedelta(seconds=10)

@@ -25,7 +25,12 @@ def lease(holder: str | None, age: timedelta | None) -> dict[str, Any]:
         ("pod-a", timedelta(seconds=46), Result.FAILED, "the operator is down"),
         ("pod-a", timedelta(minutes=9), Result.FAILED, "since 9 min ago"),
         ("pod-a", timedelta(hours=30), Result.FAILED, "since 30 h ago"),
-        ("", timedelta(minutes=3), Result.FAILED, "nobody holds it: the last operator stopped 3 min ago"),
+        (
+            "",
+            timedelta(minutes=3),
+            Result.FAILED,
+            "nobody holds it: the last operator stopped or could not work, 3 min ago",
+        ),
         (None, timedelta(minutes=3), Result.FAILED, "nobody holds it"),
         ("pod-a", None, Result.FAILED, "was never renewed"),
     ],
