@@ -21,9 +21,11 @@ from modelarts_nodepool.resource.names import (
     NODE_POOL_FINALIZER,
     NODE_POOL_SHORT,
 )
+from modelarts_nodepool.resource.origin import find_origin
 
 SHOWN = 20
 _DELETE = commands.delete_named(commands.ANY_NAMESPACE, commands.ANY_NAME)
+_ORIGIN = "What comes from Git or from Helm is taken out or set to Retain there: it takes back what is done by hand.\n"
 _WAYS = f"""\
 Without the operator they could never be deleted, and a deletion under way would stop. First, object by object:
   delete the node pool too:  {_DELETE}
@@ -42,12 +44,14 @@ class Held:
     namespace: str
     name: str
     is_being_deleted: bool
+    origin: str = ""
 
     @override
     def __str__(self) -> str:
         """As kubectl is asked for it."""
         where = f"-n {self.namespace} " if self.namespace else ""
-        return f"{where}{self.kind} {self.name}{' (being deleted)' if self.is_being_deleted else ''}"
+        how = "being deleted" if self.is_being_deleted else self.origin
+        return f"{where}{self.kind} {self.name}{f' ({how})' if how else ''}"
 
 
 async def find_held_objects(kubeconfig: str | None) -> list[Held]:
@@ -63,7 +67,9 @@ async def _find(cluster: KubeCluster, path: str, kind: str, finalizer: str) -> l
         metadata = body["metadata"]
         if finalizer not in (metadata.get("finalizers") or ()):
             return None
-        return Held(kind, metadata.get("namespace") or "", metadata["name"], "deletionTimestamp" in metadata)
+        origin = find_origin(metadata.get("labels") or {}, metadata.get("annotations") or {})
+        is_being_deleted = "deletionTimestamp" in metadata
+        return Held(kind, metadata.get("namespace") or "", metadata["name"], is_being_deleted, origin)
 
     try:
         found = await cluster.list_metadata(path, read)
@@ -75,11 +81,13 @@ async def _find(cluster: KubeCluster, path: str, kind: str, finalizer: str) -> l
 
 def explain(held: Iterable[Held]) -> str:
     """What is in the way, and how it is cleared, in the order in which it has to be."""
+    held = list(held)
     lines = [f"  {item}" for item in held]
+    origin = _ORIGIN if any(item.origin for item in held) else ""
     more = [f"  … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     carry = "objects carry" if len(lines) > 1 else "object carries"
     head = f"The operator is still needed: {len(lines)} {carry} its finalizer."
-    return "\n".join([head, *lines[:SHOWN], *more, _WAYS])
+    return "\n".join([head, *lines[:SHOWN], *more, f"{origin}{_WAYS}"])
 
 
 def with_cure(words: str, restore: str | None) -> str:

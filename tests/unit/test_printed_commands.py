@@ -2,11 +2,13 @@
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
 from modelarts_nodepool.decide import commands
 from tests.support.crds import REPOSITORY
+from tests.support.pages import PAGES
 from tests.support.printed import commands_in, find_printed, rows
 
 # Clauses and readings, no commands.
@@ -55,3 +57,13 @@ def test_every_reason_not_to_run_a_command_holds(row: dict[str, str]) -> None:
 )
 def test_a_command_is_told_from_the_words_around_it(text: str, found: list[str]) -> None:
     assert commands_in(text) == found
+
+
+CHANGES = re.compile(r"kubectl (?:-\S+ \S+ )*(?:annotate|edit|label|patch) (?:-\S+ \S+ )*(?:crd|maacct|manp)\b")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_pages_change_our_objects_under_a_name_that_flux_leaves_alone(page: Path) -> None:
+    prose = {"scenarios.md", "0025-printed-commands.md"}
+    changing = [command for command in commands_in(page.read_text()) if CHANGES.match(command)]
+    assert page.name in prose or not [command for command in changing if "--field-manager=on-call" not in command]

@@ -35,3 +35,11 @@ def test_a_refused_release_is_shown_the_command_that_brings_it_back() -> None:
 
 def test_outside_of_helm_there_is_nothing_to_bring_back() -> None:
     assert with_cure("The operator is still needed.", None) == "The operator is still needed."
+
+
+def test_what_comes_from_git_is_named_with_its_place_and_git_before_the_commands() -> None:
+    place = "in Git (Flux Kustomization flux-system/apps)"
+    said = explain([Held("manp", "ml", "a", is_being_deleted=False, origin=place)])
+    assert f"\n  -n ml manp a ({place})\n" in said
+    assert said.index("set to Retain there") < said.index("kubectl delete -n NAMESPACE manp NAME")
+    assert "Git" not in explain([Held("manp", "ml", "a", is_being_deleted=False)])

@@ -33,7 +33,8 @@ def print_manifests(found: Inventory, namespace: str, policy: DeletionPolicy) ->
     for words in adoption.left_out:
         _say(f"left out: {words}")
     for words in sorted({manifest.grant_needed for manifest in adoption.manifests} - {""}):
-        _say(f"not granted yet: {words}; {commands.edit_account(words.split()[1])}")
+        account = found.cluster.accounts[words.split()[1]].metadata
+        _say(f"not granted yet: {words}{commands.by_hand(account, commands.edit_account(account.name))}")
     if adoption.manifests and namespace not in found.cluster.namespaces:
         _say(f"namespace {namespace} does not exist yet: {commands.create_namespace(namespace)}")
     if adoption.manifests and policy is DeletionPolicy.DELETE:
