@@ -1,17 +1,20 @@
 """A door before the API server that a test can shut for one kind of request, going in or coming out.
 
-Plain HTTP on loopback towards the operator, whose kubeconfig names it; token and everything else go on to the real
-API server. A request that is held before it gets in never does, once its caller is gone.
+It has the API server's own certificate, for without TLS nobody sends a token; token and everything else go on to the
+real API server. A request that is held before it gets in never does, once its caller is gone. What comes out can be
+changed, as an API server of another version would have said it.
 """
 
 import asyncio
+import json
 import re
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -21,6 +24,9 @@ from modelarts_nodepool.lab.controlplane import ControlPlane
 
 # Of one connection, or computed anew on each.
 _OWN = frozenset({"host", "connection", "content-length", "transfer-encoding", "keep-alive"})
+
+# The path and the answer, to the answer.
+Change = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -45,6 +51,9 @@ class Door:
         self._server = plane.server
         authority = plane.folder / "certificates" / "apiserver.crt"
         self._tls = ssl.create_default_context(cadata=authority.read_text())
+        self._own_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._own_tls.load_cert_chain(authority, authority.with_suffix(".key"))
+        self._change: Change | None = None
         self._holds: list[Hold] = []
         self._serving = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -77,6 +86,10 @@ class Door:
     def hold_after(self, method: str, path: str, text: str = "") -> Hold:
         """From now on they get in, and their answers do not come out."""
         return self._hold(Hold(method, path, is_after=True, text=text.encode()))
+
+    def change(self, change: Change | None) -> None:
+        """From now on each whole JSON answer to a GET is what this makes of it."""
+        self._change = change
 
     def open(self) -> None:
         """Hold nothing that comes from now on."""
@@ -113,9 +126,9 @@ class Door:
 
             runner = web.ServerRunner(web.Server(pass_on, handler_cancellation=True), shutdown_timeout=0)
             await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._own_tls).start()
             host, port = runner.addresses[0][:2]
-            self.url = f"http://{host}:{port}"
+            self.url = f"https://{host}:{port}"
             self._serving.set()
             await self._closing.wait()
             await runner.cleanup()
@@ -131,6 +144,9 @@ class Door:
             if hold is not None:
                 await answer.read()
                 await _stays(hold)
+            if self._change is not None and request.method == "GET" and "watch" not in request.query:
+                said = self._change(request.path, json.loads(await answer.read()))
+                return web.json_response(said, status=answer.status)
             back = web.StreamResponse(status=answer.status)
             back.headers.extend({key: value for key, value in answer.headers.items() if key.lower() not in _OWN})
             await back.prepare(request)

@@ -27,13 +27,16 @@ def check_definition(wanted: Mapping[str, Any]) -> Callable[[ClusterScene], Awai
             installed = await scene.session.cluster.get(f"{paths.DEFINITIONS}/{name}")
         except ObjectGone:
             return failed("not installed", commands.apply_definitions())
-        return judge(installed, wanted)
+        return judge(installed, wanted, offers_selectable_fields=scene.offers_selectable_fields)
 
     return check
 
 
-def judge(installed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Finding:
-    """What is to be said of an installed CRD. Pure."""
+def judge(installed: Mapping[str, Any], wanted: Mapping[str, Any], *, offers_selectable_fields: bool = True) -> Finding:
+    """What is to be said of an installed CRD. Pure.
+
+    `offers_selectable_fields`: where the API server drops them, applying the CRD again would not bring them.
+    """
     name = wanted["metadata"]["name"]
     if installed["metadata"].get("deletionTimestamp"):
         return failed(
@@ -43,7 +46,7 @@ def judge(installed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Finding:
         )
     if not is_established(installed):
         return failed("installed and not established", commands.describe_definition(name))
-    found = compare_definitions(installed, wanted)
+    found = compare_definitions(installed, wanted if offers_selectable_fields else _without_selectable_fields(wanted))
     if found.differences:
         shown = "; ".join(found.differences[:_SHOWN])
         more = len(found.differences) - _SHOWN
@@ -53,4 +56,14 @@ def judge(installed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Finding:
         )
     if found.has_other_words:
         return warning(f"as in version {VERSION} but for its descriptions", commands.apply_definitions())
-    return ok(f"{API_VERSION} served and stored, the same as in version {VERSION}")
+    dropped = not offers_selectable_fields and any("selectableFields" in each for each in wanted["spec"]["versions"])
+    missing = ", but for selectableFields, which the API server does not offer" if dropped else ""
+    return ok(f"{API_VERSION} served and stored, the same as in version {VERSION}{missing}")
+
+
+def _without_selectable_fields(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    versions = [
+        {key: value for key, value in version.items() if key != "selectableFields"}
+        for version in wanted["spec"]["versions"]
+    ]
+    return {**wanted, "spec": {**wanted["spec"], "versions": versions}}

@@ -13,13 +13,15 @@ from modelarts_nodepool.terminal.session import Session
 class ClusterScene:
     """The cluster. `service_account` (namespace, name) is whose permissions are checked; None: the caller's own.
 
-    `caller` is who we are to the API server, `accounts` all there are that can be read, `broken` the others by name.
+    `caller` is who we are to the API server, `offers_selectable_fields` whether its version keeps those of a CRD,
+    `accounts` all there are that can be read, `broken` the others by name.
     """
 
     session: Session
     service_account: tuple[str, str] | None
     chosen: tuple[str, ...] = ()
     caller: str = ""
+    offers_selectable_fields: bool = True
     accounts: list[Account] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from modelarts_nodepool.doctor.check import Result
     [
         ("v1.36.3", Result.OK),
         ("v1.31.0-eks-a737599", Result.OK),
-        ("v1.30.14", Result.WARNING),
+        ("v1.30.14", Result.OK),
         ("v1.29.9", Result.FAILED),
         ("v2.0.0", Result.OK),
         ("a vendor's own", Result.OK),
