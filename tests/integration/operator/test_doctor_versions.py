@@ -103,7 +103,7 @@ def test_a_version_that_keeps_selectable_fields_is_told_to_get_them(tenant: Tena
     _, found = checks_of(tenant, door, Old("v1.31.0"), tmp_path)
     selectable = [name for name in DEFINITIONS if "selectable fields" in found[name]["message"]]
     assert selectable == ["CRD modelartsnodepools"]
-    assert "kubectl apply --server-side -f crds/" in found["CRD modelartsnodepools"]["remedy"]
+    assert "-f crds/" in found["CRD modelartsnodepools"]["remedy"]
 
 
 def test_a_version_before_that_fails_with_what_is_needed(tenant: Tenant, door: Door, tmp_path: Path) -> None:
