@@ -42,7 +42,7 @@ async def test_it_serves_the_version_of_its_binary(control_plane: ControlPlane) 
 async def test_a_namespace_and_its_content_can_be_deleted(control_plane: ControlPlane) -> None:
     await control_plane.kubectl("create", "namespace", "short-lived")
     await control_plane.kubectl("create", "configmap", "content", "-n", "short-lived")
-    await control_plane.kubectl("delete", "namespace", "short-lived", "--timeout=60s")
+    await control_plane.kubectl("delete", "namespace", "short-lived", "--timeout=240s")
     gone = await control_plane.kubectl("get", "namespace", "short-lived", check=False)
     assert gone.code == 1
     assert "NotFound" in gone.stderr
@@ -60,7 +60,7 @@ metadata:
 """
     await control_plane.kubectl("apply", "-f", "-", stdin=dependent)
     await control_plane.kubectl("delete", "configmap", "owner")
-    await control_plane.kubectl("wait", "--for=delete", "configmap/dependent", "--timeout=60s")
+    await control_plane.kubectl("wait", "--for=delete", "configmap/dependent", "--timeout=240s")
 
 
 async def test_a_service_account_has_its_own_rights_and_no_others(control_plane: ControlPlane) -> None:

@@ -17,6 +17,7 @@ from modelarts_nodepool.engine.health import STUCK_SECONDS, Health, HealthServer
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.settings import DEFAULT_HTTP_HOST
 from tests.support.clocks import HandClock
+from tests.support.limits import HANGING_SECONDS
 
 PAGES = ("livez", "readyz", "metrics")
 
@@ -153,7 +154,7 @@ async def test_all_pages_answer_while_the_event_loop_is_busy() -> None:
         with ThreadPoolExecutor(1) as pool:
             answers = pool.submit(ask_all)
             # Nothing else gets a turn in this event loop until the answers are in.
-            assert answers.result(timeout=10) == [200, 200, 200]
+            assert answers.result(timeout=HANGING_SECONDS) == [200, 200, 200]
 
 
 async def test_a_heartbeat_that_stops_is_a_problem_and_one_that_beats_is_none() -> None:

@@ -20,6 +20,7 @@ from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.ports import Cluster
 from modelarts_nodepool.resource.node_pool import Counts, NodePoolStatus
 from modelarts_nodepool.resource.objects import NodePool
+from tests.support.limits import HANGING_SECONDS
 
 CRDS = Path(__file__).parents[2] / "crds"
 
@@ -71,7 +72,7 @@ async def is_gone(cluster: Cluster, path: str) -> bool:
 @pytest.fixture
 async def definitions(control_plane: ControlPlane, cluster: Cluster) -> None:
     await control_plane.kubectl("apply", "--server-side", "-f", str(CRDS))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGING_SECONDS):
         while await find_missing(cluster):  # noqa: ASYNC110 - the API server tells nobody
             await asyncio.sleep(0.1)
 
@@ -257,7 +258,7 @@ async def test_a_terminating_namespace_is_survived(
 async def run_until(recorder: EventRecorder, count: int) -> None:
     """Run the recorder until so many Events are posted or dropped."""
     task = asyncio.create_task(recorder.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGING_SECONDS):
         while recorder.posted + recorder.dropped < count:  # noqa: ASYNC110 - it tells nobody, on purpose
             await asyncio.sleep(0.01)
     task.cancel()

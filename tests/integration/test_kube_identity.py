@@ -16,6 +16,7 @@ from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.lab.controlplane import ControlPlane
+from tests.support.limits import HANGING_SECONDS
 
 SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -163,7 +164,7 @@ async def test_kopf_watches_over_our_connection_and_leaves_it_open(control_plane
         for name in ("first", "second"):
             async with kopf_on(connection, namespace) as seen:
                 await cluster.create(configmaps(namespace), a_configmap(name))
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(HANGING_SECONDS):
                     while (await seen.get())["metadata"]["name"] != name:
                         pass
         assert len(await cluster.list_as(configmaps(namespace), dict)) >= 2

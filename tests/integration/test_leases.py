@@ -16,6 +16,7 @@ from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.leases import LEASE_NAME, Elector, LeaseTimes
 from modelarts_nodepool.lab.controlplane import ControlPlane
+from tests.support.limits import HANGING_SECONDS
 from tests.support.proxy import Proxy
 
 TIMES = LeaseTimes(
@@ -64,7 +65,7 @@ def candidate(cluster: KubeCluster, namespace: str, name: str) -> Elector:
 async def test_of_many_candidates_one_holds_the_lease(cluster: KubeCluster, namespace: str) -> None:
     candidates = [candidate(cluster, namespace, f"c{number}") for number in range(5)]
     tasks = [asyncio.create_task(one.acquire()) for one in candidates]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=HANGING_SECONDS)
     await asyncio.sleep(TIMES.retry.total_seconds())
     assert [one.holds() for one in candidates].count(True) == 1
     assert [task.done() for task in tasks].count(True) == 1
@@ -95,7 +96,7 @@ async def test_the_lease_of_a_dead_holder_is_taken_when_it_has_run_out_and_not_b
     dead, other = candidate(cluster, namespace, "dead"), candidate(cluster, namespace, "other")
     await dead.acquire()
     begun = time.monotonic()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGING_SECONDS):
         await other.acquire()
     assert time.monotonic() - begun >= TIMES.duration.total_seconds()
     assert not dead.holds(), "its deadline is over before another may hold it"
@@ -111,7 +112,7 @@ async def test_a_holder_whose_calls_hang_lets_go_at_its_deadline(
     assert holder.holds()
     proxy.freeze()
     begun = time.monotonic()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGING_SECONDS):
         await renewing
     # One call alone would hang as long as the deadline: it is cut short.
     assert time.monotonic() - begun < TIMES.deadline.total_seconds() + 1

@@ -17,6 +17,7 @@ from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.connection import Connection
 from tests.support.builders import a_node_pool
+from tests.support.limits import HANGING_SECONDS
 from tests.support.watched_api import WatchedApi
 
 UID = a_node_pool().build().metadata.uid
@@ -41,10 +42,19 @@ async def watching(api: WatchedApi, stream: timedelta = timedelta(minutes=10)) -
         await asyncio.gather(life, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = HANGING_SECONDS) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - conditions of plain values
             await asyncio.sleep(0.01)
+
+
+async def until_quiet(watch: Watch, seconds: float) -> dict[str, float]:
+    """When each stream was last heard, once none of them has said anything for so long: all three have begun."""
+    heard: dict[str, float] = {}
+    while heard != watch.hearing.heard_at():
+        heard = watch.hearing.heard_at()
+        await asyncio.sleep(seconds)
+    return heard
 
 
 def version(number: int) -> dict[str, Any]:
@@ -83,7 +93,7 @@ async def fail_once(api: WatchedApi) -> None:
     await until(lambda: len(api.opened) == 3)
     await api.say("ERROR", {"kind": "Status", "code": 500, "reason": "InternalError", "message": "etcd is away"})
     with pytest.raises(ClusterUnavailable, match="etcd is away"):
-        await asyncio.wait_for(life, 20)
+        await asyncio.wait_for(life, HANGING_SECONDS)
 
 
 async def test_failures_in_a_stream_end_the_watch_and_leave_nothing_behind() -> None:
@@ -110,10 +120,9 @@ async def test_a_silent_stream_is_given_up_and_continued() -> None:
 
 async def test_bookmarks_break_the_silence_of_one_watch_and_the_quietest_counts() -> None:
     async with WatchedApi.serving() as api, watching(api) as (watch, _):
-        await asyncio.sleep(0.3)
+        heard = await until_quiet(watch, seconds=0.3)
         silence = watch.silence()
         assert silence >= timedelta(seconds=0.3)
-        heard = watch.hearing.heard_at()
         await api.say("BOOKMARK", {"kind": "ModelArtsNodePool", "metadata": {"resourceVersion": "150"}})
         await until(lambda: watch.hearing.heard_at() != heard)
         # The other two have said nothing.

@@ -13,6 +13,7 @@ from modelarts_nodepool.engine.supervisor import WatchTimes
 from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.lab.controlplane import ControlPlane
+from tests.support.limits import HANGING_SECONDS
 
 LIVES = 50
 WARM_UP = 5
@@ -29,7 +30,7 @@ async def live_once(watch: Watch) -> None:
     clock = SystemClock()
     begun = clock.monotonic()
     life = asyncio.create_task(watch())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANGING_SECONDS):
         while watch.silence().total_seconds() >= clock.monotonic() - begun:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
     life.cancel()

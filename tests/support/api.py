@@ -11,13 +11,13 @@ import yaml
 
 from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION
+from tests.support.limits import HANGING_SECONDS
 from tests.support.per_thread import PerThread
 
 GROUP_PATH = f"/apis/{API_VERSION}"
 ACCOUNTS = f"{GROUP_PATH}/modelartsaccounts"
 NAMESPACES = "/api/v1/namespaces"
 NOT_FOUND, TOO_MANY_REQUESTS = 404, 429
-PATIENCE_SECONDS = 30.0
 
 Object = dict[str, Any]
 
@@ -48,7 +48,7 @@ class Api:
                 verify=tls,
                 headers={"Authorization": f"Bearer {token}"},
                 trust_env=False,
-                timeout=20,
+                timeout=HANGING_SECONDS,
             )
         )
 
@@ -62,7 +62,7 @@ class Api:
 
     def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
         """Patient with an API server that builds the storage of a kind anew, as it does when a CRD has changed."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + HANGING_SECONDS
         while True:
             answer = self._client().request(method, path, **more)
             if answer.status_code != TOO_MANY_REQUESTS or time.monotonic() > deadline:

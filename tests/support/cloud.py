@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import yaml
 
+from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
 from tests.support.per_thread import PerThread
 
@@ -50,7 +51,7 @@ class Cloud:
                 assert line, (folder / "simulator.log").read_text()
                 hello = json.loads(line)
                 url = hello["endpoint"]
-                with PerThread(lambda: httpx.Client(base_url=url, trust_env=False, timeout=20)) as client:
+                with PerThread(lambda: httpx.Client(base_url=url, trust_env=False, timeout=HANGING_SECONDS)) as client:
                     yield cls(hello, client)
             finally:
                 process.kill()
@@ -113,7 +114,7 @@ class Cloud:
         found = self.requests(resource_pool, "delete_node_pool")
         return [request for request in found if node_pool in {None, request["nodePool"]}]
 
-    def wait_for_looks(self, resource_pools: Collection[str], times: int, seconds: float = 60) -> None:
+    def wait_for_looks(self, resource_pools: Collection[str], times: int, seconds: float = HANGING_SECONDS) -> None:
         """Let the operator look so many times from now on at each of them."""
         since = self.last
 

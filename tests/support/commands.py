@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 
+from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
 
-_SECONDS = 60
 Done = subprocess.CompletedProcess[str]
 
 
@@ -29,7 +29,7 @@ def run(*args: str, **environment: str) -> Done:
         capture_output=True,
         text=True,
         check=False,
-        timeout=_SECONDS,
+        timeout=HANGING_SECONDS,
         env=clean_environment(**environment),
     )
 
@@ -50,5 +50,5 @@ def interrupted(*args: str, when: Callable[[], bool]) -> tuple[Done, float]:
         assert eventually(when), "it never came so far"
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
-        out, words = process.communicate(timeout=30)
+        out, words = process.communicate(timeout=HANGING_SECONDS)
     return Done(process.args, process.returncode, out, words), time.monotonic() - begun

@@ -21,6 +21,7 @@ from aiohttp import web
 from yarl import URL
 
 from modelarts_nodepool.lab.controlplane import ControlPlane
+from tests.support.limits import HANGING_SECONDS
 
 # Of one connection, or computed anew on each.
 _OWN = frozenset({"host", "connection", "content-length", "transfer-encoding", "keep-alive"})
@@ -68,11 +69,11 @@ class Door:
         thread = threading.Thread(target=door._run, name="door")
         thread.start()
         try:
-            assert door._serving.wait(20)
+            assert door._serving.wait(HANGING_SECONDS)
             yield door
         finally:
             door._loop.call_soon_threadsafe(door._closing.set)
-            thread.join(20)
+            thread.join(HANGING_SECONDS)
 
     def kubeconfig(self, of: Path, path: Path) -> Path:
         """The same identity, through this door."""

@@ -14,6 +14,7 @@ from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.ports import Clock, Cluster
+from tests.support.limits import HANGING_SECONDS
 
 
 def build_tools(cluster: Cluster, clock: Clock, clouds: Clouds) -> Tools:
@@ -31,7 +32,7 @@ def build_tools(cluster: Cluster, clock: Clock, clouds: Clouds) -> Tools:
 
 @asynccontextmanager
 async def deleting(
-    uid: str, tools: Tools, may_send: Callable[[], bool] = lambda: True, seconds: float = 10
+    uid: str, tools: Tools, may_send: Callable[[], bool] = lambda: True, seconds: float = HANGING_SECONDS
 ) -> AsyncIterator[Deletion]:
     """The deletion of this object under way; it and all pollers end with the block, which is bounded in time."""
     deletion = Deletion(uid, tools, Sender(tools, may_send), Ledger(tools, Accounts(tools)))

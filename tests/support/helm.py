@@ -6,13 +6,13 @@ from pathlib import Path
 
 from modelarts_nodepool.lab.controlplane import ControlPlane, KubectlResult
 from tests.support.crds import REPOSITORY
+from tests.support.limits import HANGING_SECONDS
 from tests.support.manifests import Object, objects_in
 from tests.support.operator import NAMESPACE
 
 CHART = REPOSITORY / "deploy" / "helm" / "modelarts-nodepool-operator"
 VALUE_FILES = sorted(CHART.glob("values*.yaml"))
 RELEASE = "operator"
-TIMEOUT_SECONDS = 120
 # What helm knows of a cluster that it asks, and Argo CD tells it; without it no hook is rendered.
 OF_A_CLUSTER = ("--api-versions", "apiregistration.k8s.io/v1")
 
@@ -36,7 +36,7 @@ class Helm:
             capture_output=True,
             text=True,
             check=False,
-            timeout=TIMEOUT_SECONDS,
+            timeout=HANGING_SECONDS,
             env=self._environment,
         )
         assert not check or done.returncode == 0, f"helm {' '.join(args)}: {done.stdout}{done.stderr}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelarts_nodepool.lab.controlplane import ControlPlane
+from tests.support.limits import HANGING_SECONDS
 from tests.support.operator import NAMESPACE, OperatorProcess
 
 JOBS = ("-n", NAMESPACE, "get", "jobs", "-o", "json")
@@ -49,7 +50,7 @@ def running_the_next_job(plane: ControlPlane, kubeconfig: Path, log: Path) -> It
         yield ran
     finally:
         over.set()
-        worker.join(60)
+        worker.join(HANGING_SECONDS)
         assert not worker.is_alive()
 
 

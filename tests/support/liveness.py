@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.limits import HANGING_SECONDS
+
 POLL_SECONDS = 0.05
 
 
@@ -36,7 +38,7 @@ def pids_naming(text: str) -> list[int]:
     return found
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = HANGING_SECONDS) -> bool:
     """Whether the condition became true in time."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
 from tests.support.metrics import Metrics
 
@@ -86,12 +87,12 @@ class OperatorProcess:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("MODELARTS_NODEPOOL_")}
         return inherited | self._environment
 
-    def to_its_end(self, seconds: float = 60) -> tuple[int, str]:
+    def to_its_end(self, seconds: float = HANGING_SECONDS) -> tuple[int, str]:
         """Run what ends by itself; its exit code and all it printed."""
         self.launch()
         return self._take().wait(seconds), self.text_of_this_life()
 
-    def start(self, seconds: float = 30) -> None:
+    def start(self, seconds: float = HANGING_SECONDS) -> None:
         """Start it and wait until it is ready."""
         self.launch()
         assert eventually(self.is_ready, seconds), f"not ready within {seconds} s\n{self.tail()}"
@@ -134,7 +135,7 @@ class OperatorProcess:
         if found is None:
             return 0, "not listening yet"
         try:
-            answer = httpx.get(f"{found[1]}{path}", trust_env=False, timeout=5)
+            answer = httpx.get(f"{found[1]}{path}", trust_env=False, timeout=HANGING_SECONDS)
         except httpx.HTTPError as error:
             return 0, str(error)
         return answer.status_code, answer.text
@@ -143,7 +144,7 @@ class OperatorProcess:
         """SIGKILL: no last words."""
         process = self._take()
         process.kill()
-        process.wait(10)
+        process.wait(HANGING_SECONDS)
 
     def hold_still(self) -> None:
         """SIGSTOP: it knows nothing of the time that passes."""
@@ -160,7 +161,7 @@ class OperatorProcess:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20) -> tuple[int, float]:
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = HANGING_SECONDS) -> tuple[int, float]:
         """Ask it to stop; the exit code and how long it took."""
         process = self._take()
         begun = time.monotonic()
@@ -169,7 +170,7 @@ class OperatorProcess:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(HANGING_SECONDS)
             raise AssertionError(f"it did not stop within {seconds} s of {number.name}\n{self.tail()}") from None
         return code, time.monotonic() - begun
 

@@ -20,9 +20,9 @@ import pytest
 import yaml
 from typing_extensions import override
 
+from tests.support.limits import HANGING_SECONDS
 from tests.support.operator import OperatorProcess, variables_of
 
-_SECONDS = 60
 # Python ignores the signal that comes with it: each write to a file is an error, as in a read-only file system.
 _NO_BYTE = ("prlimit", "--fsize=0:0")
 
@@ -62,7 +62,7 @@ class Pod:
         """What ends by itself, as `kubectl exec` would start it."""
         options = self.options()
         options["env"] |= environment
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS, **options)  # noqa: S603
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANGING_SECONDS, **options)  # noqa: S603
 
 
 class OperatorInPod(OperatorProcess):
@@ -99,7 +99,7 @@ class OperatorInPod(OperatorProcess):
     def end(self) -> None:
         super().end()
         if self._copying is not None:
-            self._copying.join(10)
+            self._copying.join(HANGING_SECONDS)
 
 
 def _write_token(kubeconfig: Path, folder: Path) -> Path:
@@ -137,7 +137,14 @@ def way_to(uid: int) -> Way:
         command = [*way.command, sys.executable, "-c", "import modelarts_nodepool"]
         try:
             tried = subprocess.run(  # noqa: S603 - ours
-                command, capture_output=True, text=True, check=False, timeout=_SECONDS, cwd="/", env={}, **way.options
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=HANGING_SECONDS,
+                cwd="/",
+                env={},
+                **way.options,
             )
         except OSError as error:
             said.append(f"{way.command[0]}: {error}")

@@ -13,6 +13,7 @@ import yaml
 from modelarts_nodepool.lab.controlplane.ports import LOOPBACK, free_ports
 from modelarts_nodepool.lab.toolbox import Prometheus
 from tests.support.crds import REPOSITORY
+from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
 
 RULES = REPOSITORY / "deploy" / "monitoring" / "rules.yaml"
@@ -61,7 +62,7 @@ class Scraper:
         ]
         with (
             (folder / "prometheus.log").open("wb") as log,
-            httpx.Client(base_url=f"http://{LOOPBACK}:{port}", trust_env=False, timeout=20) as client,
+            httpx.Client(base_url=f"http://{LOOPBACK}:{port}", trust_env=False, timeout=HANGING_SECONDS) as client,
             subprocess.Popen(command, stdout=log, stderr=log) as process,  # noqa: S603 - pinned or the user's own
         ):
             try:

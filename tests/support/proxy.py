@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.support.limits import HANGING_SECONDS
+
 _CHUNK = 65536
 
 
@@ -30,13 +32,13 @@ class Proxy:
         """Listen until the block ends."""
         proxy = cls(host, port)
         proxy._thread.start()
-        server = asyncio.run_coroutine_threadsafe(proxy._listen(), proxy._loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(proxy._listen(), proxy._loop).result(HANGING_SECONDS)
         try:
             yield proxy
         finally:
-            asyncio.run_coroutine_threadsafe(proxy._stop(server), proxy._loop).result(10)
+            asyncio.run_coroutine_threadsafe(proxy._stop(server), proxy._loop).result(HANGING_SECONDS)
             proxy._loop.call_soon_threadsafe(proxy._loop.stop)
-            proxy._thread.join(10)
+            proxy._thread.join(HANGING_SECONDS)
             proxy._loop.close()
 
     def kubeconfig(self, original: Path, copy: Path) -> Path:
@@ -68,7 +70,7 @@ class Proxy:
         async def tell() -> None:
             what()
 
-        asyncio.run_coroutine_threadsafe(tell(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(tell(), self._loop).result(HANGING_SECONDS)
 
     async def _listen(self) -> asyncio.Server:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)

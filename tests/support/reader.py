@@ -15,11 +15,11 @@ from pathlib import Path
 from modelarts_nodepool.lab.controlplane import ControlPlane
 from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY
+from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
 from tests.support.pages import Command, Run
 
 ML = "ml"
-SECONDS = 120
 _SCENARIO = re.compile(r"^```yaml\n(timings:.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -79,7 +79,7 @@ class Reader:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=SECONDS,
+            timeout=HANGING_SECONDS,
         )
         return done.returncode, done.stdout
 
@@ -98,7 +98,7 @@ class Reader:
         try:
             assert eventually(lambda: run.until in log.read_text() or process.poll() is not None)
             process.send_signal(signal.SIGTERM)
-            code = process.wait(SECONDS)
+            code = process.wait(HANGING_SECONDS)
         finally:
             process.kill()
         assert run.until in log.read_text(), f"{command.page}: {command.text}\n{log.read_text()}"

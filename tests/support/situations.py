@@ -12,7 +12,7 @@ from tests.support.cloud import Cloud
 from tests.support.conditions import says
 from tests.support.liveness import eventually
 from tests.support.operator import NAMESPACE
-from tests.support.reader import ML, SECONDS
+from tests.support.reader import ML
 
 States = Mapping[str, int]
 # Resource pools by name: how they are billed, and the states of their node pools.
@@ -46,7 +46,7 @@ class Situation:
         for path in self.paths():
             self.api.merge(path, {"spec": {"deletionPolicy": "Retain"}})
             self.api.delete(path)
-        assert eventually(lambda: not self.paths(), SECONDS), self.paths()
+        assert eventually(lambda: not self.paths()), self.paths()
 
     def holds(self, world: World, delete_seconds: int = SHORT_SECONDS) -> None:
         """The cloud holds these resource pools and no others."""
@@ -78,7 +78,7 @@ class Situation:
             found = self.api.get(_path(name))
             return found is not None and accept(found)
 
-        assert eventually(is_so, SECONDS), (name, self.api.get(_path(name)))
+        assert eventually(is_so), (name, self.api.get(_path(name)))
 
 
 def _path(name: str) -> str:

@@ -19,9 +19,9 @@ from modelarts_nodepool.resource.names import API_VERSION, CREDENTIALS_LABEL, GR
 from tests.support.api import ACCOUNTS, NAMESPACES, Api, Object, node_pools_in, secrets_in
 from tests.support.cloud import Cloud
 from tests.support.conditions import condition_of, says
+from tests.support.limits import HANGING_SECONDS
 from tests.support.operator import NAMESPACE, OperatorProcess
 
-PATIENCE_SECONDS = 40.0
 _POLL_SECONDS = 0.1
 _COMMAND = re.compile(r"kubectl [^;]+")
 # In the cloud for as long as the test wants it to be.
@@ -181,7 +181,7 @@ class Tenant:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANGING_SECONDS,
         )
         assert done.returncode == 0, f"{command}: {done.stderr}"
 
@@ -207,7 +207,7 @@ class Tenant:
         return [event["reason"] for event in found]
 
     def until(
-        self, name: str, accept: Callable[[Object], object], what: str, seconds: float = PATIENCE_SECONDS
+        self, name: str, accept: Callable[[Object], object], what: str, seconds: float = HANGING_SECONDS
     ) -> Object:
         """The object as soon as it is as it should be."""
         deadline = time.monotonic() + seconds
@@ -220,7 +220,7 @@ class Tenant:
             time.sleep(_POLL_SECONDS)
 
     def until_ready(
-        self, name: str, reason: str = "NodesAvailable", status: str = "True", seconds: float = PATIENCE_SECONDS
+        self, name: str, reason: str = "NodesAvailable", status: str = "True", seconds: float = HANGING_SECONDS
     ) -> Object:
         return self.until(name, lambda found: says(found, "Ready", status, reason), f"Ready={status}/{reason}", seconds)
 
@@ -229,7 +229,7 @@ class Tenant:
         found = self.until(name, lambda found: says(found, "DeletionBlocked", "True", reason), f"blocked by {reason}")
         return str(condition_of(found, "DeletionBlocked")["message"])
 
-    def until_gone(self, *names: str, seconds: float = PATIENCE_SECONDS) -> None:
+    def until_gone(self, *names: str, seconds: float = HANGING_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while left := [name for name in names if self.is_there(name)]:
             assert time.monotonic() < deadline, f"not gone within {seconds:g} s: {left}\n{self.report()}"
@@ -238,7 +238,7 @@ class Tenant:
     def until_event(self, name: str, reason: str) -> None:
         self.until_true(lambda: reason in self.events(name), f"the event {reason} about {name}")
 
-    def until_true(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    def until_true(self, condition: Callable[[], object], what: str, seconds: float = HANGING_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}\n{self.report()}"

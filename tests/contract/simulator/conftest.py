@@ -7,6 +7,7 @@ import pytest
 from modelarts_nodepool.lab.simulator.clock import HandClock
 from modelarts_nodepool.lab.simulator.server import Simulator
 from tests.contract.simulator.caller import Caller, a_world
+from tests.support.limits import HANGING_SECONDS
 
 NOON = 1_767_355_200.0
 
@@ -20,7 +21,7 @@ async def serve() -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
             clock = HandClock(NOON)
             simulator = await stack.enter_async_context(Simulator.serving(a_world(**changes), clock=clock))
             # Environment proxies must not stand between a test and its simulator.
-            http = httpx.AsyncClient(base_url=simulator.endpoint, trust_env=False, timeout=5)
+            http = httpx.AsyncClient(base_url=simulator.endpoint, trust_env=False, timeout=HANGING_SECONDS)
             return Caller(simulator, await stack.enter_async_context(http), clock)
 
         yield start

@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.limits import HANGING_SECONDS
+
 PROGRAM = "from modelarts_nodepool.lab.simulator.command import simulate; simulate()"
 SCENARIO = """\
 region: ap-southeast-3
@@ -53,7 +55,7 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
     with running("--log-format", "json") as (process, hello):
         httpx.get(hello["endpoint"] + "/v2/x/pools", trust_env=False)
         process.send_signal(number)
-        rest, logs = process.communicate(timeout=10)
+        rest, logs = process.communicate(timeout=HANGING_SECONDS)
 
     assert (process.returncode, rest) == (0, "")
     lines = [json.loads(line) for line in logs.splitlines()]
@@ -66,7 +68,11 @@ def test_a_taken_port_is_a_failure_that_says_the_way_out() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         ended = subprocess.run(  # noqa: S603 our own command, no shell
-            command("--port", str(taken.getsockname()[1])), capture_output=True, text=True, timeout=30, check=False
+            command("--port", str(taken.getsockname()[1])),
+            capture_output=True,
+            text=True,
+            timeout=HANGING_SECONDS,
+            check=False,
         )
 
     assert ended.returncode == 1

@@ -19,6 +19,7 @@ from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY
 from tests.support.helm import CHART, RELEASE, VALUE_FILES, Helm
 from tests.support.kustomize import build
+from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
 from tests.support.manifests import Object, objects_in, only
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess
@@ -30,7 +31,7 @@ KUSTOMIZE = ["demo", "production"]
 # The image's, and one of those that OpenShift gives out.
 UIDS = [65532, 1_000_670_000]
 # The kubelet starts a container long before the Lease of one that was killed has run out.
-START_SECONDS = 60
+START_SECONDS = HANGING_SECONDS
 
 
 @dataclass

@@ -160,7 +160,7 @@ def test_a_node_pool_goes_from_nothing_to_deleted(installed: Installed) -> None:
         *("-n", tenant.name, "annotate", "manp", "training-a"),
         "modelarts.huaweicloud.com/confirm-delete=training-a",
     )
-    tenant.kubectl("-n", tenant.name, "delete", "manp", "training-a", "--timeout=60s")
+    tenant.kubectl("-n", tenant.name, "delete", "manp", "training-a", "--timeout=240s")
     assert tenant.deletes("training-a") == ["accepted"]
 
 
@@ -222,7 +222,7 @@ def test_what_is_kept_outlives_the_release_and_no_right_was_too_many_or_too_few(
         tenant.patch(name, {"spec": {"deletionPolicy": "Retain"}})
         tenant.delete(name)
         tenant.until_gone(name)
-    tenant.kubectl("delete", "maacct", tenant.name, "--timeout=60s")
+    tenant.kubectl("delete", "maacct", tenant.name, "--timeout=240s")
     rights, before = granted(tenant.plane), tenant.plane.audit().by_user(USER)
     kubeconfig = tenant.plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
     with running_the_next_job(tenant.plane, kubeconfig, tmp_path / "job.log") as ran:

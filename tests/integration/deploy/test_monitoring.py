@@ -6,13 +6,14 @@ import yaml
 
 from modelarts_nodepool.lab.toolbox import Prometheus
 from tests.support.crds import REPOSITORY
+from tests.support.limits import HANGING_SECONDS
 
 MONITORING = REPOSITORY / "deploy" / "monitoring"
 
 
 def promtool(prometheus: Prometheus, *args: str) -> "subprocess.CompletedProcess[str]":
     command = [str(prometheus.promtool), *args]
-    return subprocess.run(command, cwd=MONITORING, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    return subprocess.run(command, cwd=MONITORING, capture_output=True, text=True, check=False, timeout=HANGING_SECONDS)  # noqa: S603
 
 
 def test_promtool_takes_the_rules(prometheus: Prometheus) -> None:

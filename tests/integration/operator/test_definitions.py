@@ -46,7 +46,7 @@ def served(plane: ControlPlane, cloud: Cloud, operator: OperatorProcess) -> Iter
 
 
 def remove(plane: ControlPlane) -> None:
-    plane.kubectl.run("delete", "crd", NODE_POOLS, ACCOUNTS, "--ignore-not-found", "--timeout=60s")
+    plane.kubectl.run("delete", "crd", NODE_POOLS, ACCOUNTS, "--ignore-not-found", "--timeout=240s")
 
 
 def test_it_waits_for_its_kinds_says_so_and_serves_when_they_come(
@@ -115,7 +115,7 @@ def test_a_deleted_crd_deletes_no_node_pool_and_new_objects_are_served_without_a
     assert served.deletes() == ["accepted"]
     served.patch("training-b", {"spec": {"deletionPolicy": "Retain"}})
     served.until_gone("training-b")
-    plane.kubectl.run("wait", "--for=delete", f"crd/{NODE_POOLS}", "--timeout=60s")
+    plane.kubectl.run("wait", "--for=delete", f"crd/{NODE_POOLS}", "--timeout=240s")
     pid = operator.pid
     install(plane, NODE_POOLS)
     assert eventually(lambda: plane.kubectl.run("get", "manp", "-A", check=False).code == 0)
@@ -132,7 +132,7 @@ def test_one_kind_that_goes_and_comes_back_is_waited_for_and_served_again(
     install(plane, NODE_POOLS, ACCOUNTS)
     operator.start()
     pid = operator.pid
-    plane.kubectl.run("delete", "crd", ACCOUNTS, "--timeout=60s")
+    plane.kubectl.run("delete", "crd", ACCOUNTS, "--timeout=240s")
     assert eventually(lambda: says(operator, ACCOUNTS, "not installed")), operator.readiness()
     install(plane, ACCOUNTS)
     assert eventually(operator.is_ready), operator.tail()

@@ -101,7 +101,7 @@ def test_retain_lets_the_object_go_at_once_without_a_call_to_the_cloud(tenant: T
     tenant.until_ready("training-a")
     since = tenant.cloud.last
     tenant.delete("training-a")
-    tenant.until_gone("training-a", seconds=10)
+    tenant.until_gone("training-a")
     asked = tenant.cloud.requests(tenant.resource_pool, since=since)
     assert {request["operation"] for request in asked} <= {"list_node_pools"}, "only the poll that ran before"
     assert not [request for request in asked if request["nodePool"]]
@@ -114,7 +114,7 @@ def test_retain_needs_no_account_and_no_cloud(tenant: Tenant) -> None:
     tenant.create("training-a", accountRef={"name": f"{tenant.name}-missing"}, deletionPolicy="Retain")
     tenant.until_ready("training-a", "AccountNotFound", "False")
     tenant.delete("training-a")
-    tenant.until_gone("training-a", seconds=10)
+    tenant.until_gone("training-a")
 
 
 @side_by_side
@@ -123,7 +123,7 @@ def test_retain_set_while_the_nodes_are_being_deleted_is_told_as_an_orphan(tenan
     tenant.delete("training-a")
     tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
     tenant.patch("training-a", {"spec": {"deletionPolicy": "Retain"}})
-    tenant.until_gone("training-a", seconds=10)
+    tenant.until_gone("training-a")
     tenant.until_event("training-a", "RetainedAfterSend")
     (release,) = [line for line in tenant.operator.lines() if line.get("audit") == "release" and line["uid"] == uid]
     assert release["orphan"] is True
@@ -137,7 +137,7 @@ def test_retain_set_while_the_nodes_are_being_deleted_is_told_as_an_orphan(tenan
 @side_by_side
 def test_a_foreground_deletion_finishes(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
-    tenant.kubectl("delete", "manp", "training-a", "-n", tenant.name, "--cascade=foreground", "--timeout=40s")
+    tenant.kubectl("delete", "manp", "training-a", "-n", tenant.name, "--cascade=foreground", "--timeout=240s")
     assert not tenant.is_there("training-a")
     assert tenant.deletes() == ["accepted"]
 
@@ -182,7 +182,7 @@ def test_an_object_out_of_a_backup_pins_its_identity_anew_and_nothing_is_deleted
 def test_a_namespace_goes_whose_objects_retain_their_node_pools(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.patch("training-a", {"spec": {"deletionPolicy": "Retain"}})
-    tenant.kubectl("delete", "namespace", tenant.name, "--timeout=60s")
+    tenant.kubectl("delete", "namespace", tenant.name, "--timeout=240s")
     assert not tenant.deletes()
 
 

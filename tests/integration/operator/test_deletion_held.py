@@ -109,12 +109,12 @@ def test_kubectl_sees_and_waits_for_a_held_deletion(tenant: Tenant) -> None:
     where = ("manp/training-a", "-n", tenant.name)
     before = tenant.get("training-a")["metadata"]["generation"]
     tenant.kubectl("delete", *where, "--wait=false")
-    tenant.kubectl("wait", *where, "--for=condition=DeletionBlocked", "--timeout=40s")
+    tenant.kubectl("wait", *where, "--for=condition=DeletionBlocked", "--timeout=240s")
     assert "ConfirmationRequired" in tenant.kubectl("get", *where, "-o", "wide")
     found = tenant.get("training-a")
     assert found["status"]["observedGeneration"] == found["metadata"]["generation"] > before
     tenant.annotate("training-a", confirm_delete="training-a")
-    tenant.kubectl("wait", *where, "--for=delete", "--timeout=40s")
+    tenant.kubectl("wait", *where, "--for=delete", "--timeout=240s")
     assert tenant.deletes() == ["accepted"]
 
 

@@ -130,7 +130,7 @@ def test_after_a_restart_nothing_is_decided_before_all_objects_are_known(
     tenant.delete(*renamed, *lone)
     since = datetime.now(UTC)
     operator.start()
-    tenant.until_gone(*renamed, *lone, seconds=90)
+    tenant.until_gone(*renamed, *lone)
     assert {name: tenant.deletes(name) for name in renamed} == {name: [] for name in renamed}
     assert {name: tenant.deletes(name) for name in lone} == {name: ["accepted"] for name in lone}
     for name in renamed:

@@ -63,7 +63,7 @@ def test_an_account_is_current_and_healthy_before_and_after_its_first_use(tenant
         return found
 
     # As an admin or a pipeline waits, with no object there.
-    tenant.kubectl("wait", "--for=condition=Ready", f"maacct/{tenant.name}", "--timeout=60s")
+    tenant.kubectl("wait", "--for=condition=Ready", f"maacct/{tenant.name}", "--timeout=240s")
     assert says(account(), "Ready", "True", "CredentialsValid")
     assert readings(account()) == ("Current", "Healthy")
     tenant.mirrored("training-a")

@@ -44,7 +44,7 @@ def test_many_objects_deleted_at_once_get_one_delete_each(
     for name in NAMES:
         tenant.until_ready(name)
     tenant.delete(*NAMES)
-    tenant.until_gone(*NAMES, seconds=90)
+    tenant.until_gone(*NAMES)
     assert {name: tenant.deletes(name) for name in NAMES} == {key: ["accepted"] for key in NAMES}
     sent = [line["uid"] for one in (operator, second) for line in one.lines() if line.get("audit") == "delete"]
     assert len(sent) == len(set(sent))
@@ -83,5 +83,5 @@ def test_two_objects_of_one_node_pool_send_one_delete_between_them(tenant: Tenan
     tenant.create("training-b", nodePoolName="training-a")
     tenant.until_true(lambda: tenant.is_held("training-b"), "both protected")
     tenant.delete("training-a", "training-b")
-    tenant.until_gone("training-a", "training-b", seconds=90)
+    tenant.until_gone("training-a", "training-b")
     assert tenant.deletes() == ["accepted"]

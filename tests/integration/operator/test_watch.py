@@ -12,13 +12,14 @@ from modelarts_nodepool.lab.controlplane import ControlPlane
 from tests.integration.operator.conftest import living
 from tests.support.api import Api
 from tests.support.cloud import Cloud
+from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
 from tests.support.operator import OperatorProcess
 from tests.support.proxy import Proxy
 from tests.support.tenant import SLOW, Tenant
 
 # A call on a connection that died takes fifteen seconds to be given up, beside what the watch itself needs.
-SECONDS = 90
+SECONDS = HANGING_SECONDS
 
 
 @dataclass

@@ -21,6 +21,7 @@ from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_accoun
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
 from tests.support.engine import build_tools
+from tests.support.limits import HANGING_SECONDS
 from tests.unit.engine.test_send import NOW, ApplyingCluster, Body
 
 ERROR = CloudErrorRecord(message="in use", time=NOW - timedelta(minutes=1))
@@ -80,7 +81,7 @@ class Begun:
         await self.pollers.stop()
 
     async def says(self, word: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGING_SECONDS):
             assert await self.cluster.said.get() == word
 
     async def wait(self) -> None:

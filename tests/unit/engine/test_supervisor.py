@@ -19,6 +19,7 @@ from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.events import EventRecorder
 from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
+from tests.support.limits import HANGING_SECONDS
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -110,7 +111,7 @@ def supervise(
 async def until(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
     """Run it until that is so."""
     running = asyncio.create_task(supervisor.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGING_SECONDS):
         while not condition():  # noqa: ASYNC110 - conditions of plain values
             await asyncio.sleep(0)
     running.cancel()

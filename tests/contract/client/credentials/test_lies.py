@@ -18,6 +18,7 @@ from modelarts_nodepool.errors import CredentialsUnavailable
 from tests.contract.client.credentials.desks import ID_TOKEN, SHORT, SOURCES, a_source, environment
 from tests.contract.client.raw_server import Reply, Writer, a_reply, raw_server, reset, wait_for_ever
 from tests.support.clocks import HandClock
+from tests.support.limits import HANGING_SECONDS
 
 TRUTH = {"access": "AK", "secret": "CANARYSECRET", "securitytoken": "CANARYSTS", "expires_at": "2026-01-02T13:00:00Z"}
 GOOD = json.dumps({"credential": TRUTH}).encode()
@@ -90,7 +91,7 @@ def session_of(name: str) -> list[Reply]:
 
 
 async def failure_of(name: str, endpoint: str, token_file: Path, limit: timedelta = SHORT) -> CredentialsUnavailable:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGING_SECONDS):
         with pytest.raises(CredentialsUnavailable) as caught:
             await a_source(name, endpoint, token_file, limit=limit).obtain()
     return caught.value

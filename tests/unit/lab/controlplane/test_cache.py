@@ -6,6 +6,7 @@ import pytest
 from modelarts_nodepool.lab.controlplane.cache import Cache, cache_root
 from modelarts_nodepool.lab.controlplane.narration import SilentNarrator
 from tests.support.binary_doubles import Listener, a_program
+from tests.support.limits import HANGING_SECONDS
 
 SILENT = SilentNarrator()
 
@@ -79,6 +80,6 @@ def test_the_second_run_waits_and_says_for_whom(tmp_path: Path) -> None:
         while not listener.told and other.is_alive():
             pause.wait(0.01)
         order.append("first")
-    other.join(10)
+    other.join(HANGING_SECONDS)
     assert order == ["first", "second"]
     assert "Waiting for process" in listener.told[0]
