@@ -32,17 +32,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(built: Path, code: str) -> str:
     """What a program says with nothing around it: no PATH, no HOME, no variable of ours."""
     command = [str(built / "bin" / "python"), "-I", "-c", code]
-    return subprocess.run(command, env=NOTHING, capture_output=True, text=True, check=True, timeout=60).stdout  # noqa: S603
+    return subprocess.run(command, env=NOTHING, capture_output=True, text=True, check=True, timeout=240).stdout  # noqa: S603
 
 
 def said(built: Path, *args: str) -> "subprocess.CompletedProcess[str]":
     command = [str(built / "bin" / "modelarts-nodepool"), *args]
-    return subprocess.run(command, env=NOTHING, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    return subprocess.run(command, env=NOTHING, capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
 
 
 def test_the_linter_has_no_objection() -> None:
     linter = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([linter, str(DOCKERFILE)], capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    done = subprocess.run([linter, str(DOCKERFILE)], capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -114,7 +114,7 @@ def test_packages_come_from_the_mirror_that_is_given_as_a_secret(
 def test_make_hands_the_mirror_to_the_engine_as_secrets_and_names_a_file_that_is_missing(tmp_path: Path) -> None:
     def make(*arguments: str) -> "subprocess.CompletedProcess[str]":
         command = ["make", "image", "CONTAINER=echo", *arguments]
-        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
 
     conf = tmp_path / "pip.conf"
     conf.write_text("[global]\n")

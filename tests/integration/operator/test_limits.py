@@ -30,7 +30,7 @@ def show_news(tenant: Tenant, pools: dict[str, str]) -> None:
     for name, resource_pool in pools.items():
         tenant.in_cloud(name, {"states": {"available": 1, "abnormal": 1}}, resource_pool)
     for name in pools:
-        tenant.until(name, is_shown, "showing the abnormal node", seconds=60)
+        tenant.until(name, is_shown, "showing the abnormal node")
 
 
 def test_storm_of_429_pauses_the_polls_of_its_key_and_lets_a_deletion_through(tenant: Tenant) -> None:
@@ -70,7 +70,7 @@ def test_outage_is_asked_little_changes_no_status_and_ends_by_itself(tenant: Ten
     assert tenant.is_held(gone)
     assert not tenant.cloud.deletes(pools[gone])
     tenant.cloud.clear_faults()
-    tenant.until_gone(gone, seconds=90)
+    tenant.until_gone(gone)
     assert [request["effect"] for request in tenant.cloud.deletes(pools[gone])] == ["accepted"]
     show_news(tenant, {name: pool for name, pool in pools.items() if name != gone})
 

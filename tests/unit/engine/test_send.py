@@ -13,6 +13,7 @@ from tests.support.builders import NOON, a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, SecretKeeper, a_clouds
 from tests.support.engine import build_tools, deleting
+from tests.support.limits import HANGING_SECONDS
 
 Body = Mapping[str, Any]
 NOW = NOON + timedelta(minutes=10)
@@ -54,12 +55,12 @@ async def test_only_a_delete_that_may_have_had_an_effect_is_waited_for_again(
     registry.take_account(ACCOUNT.body())
     assert registry.accounts[account.metadata.name] == account
     registry.take_node_pool(OBJECT)
-    async with deleting(OBJECT["metadata"]["uid"], tools, seconds=20) as deletion:
+    async with deleting(OBJECT["metadata"]["uid"], tools) as deletion:
         assert await cluster.said.get() == "attempt 1", "by another process's clock long ago: looked at first"
         clock.advance(SETTLE)
         deletion.wake()
         assert await cluster.said.get() == "attempt 2"
-        second = await asyncio.wait_for(cluster.said.get(), 1) if blocked_at_once else None
+        second = await asyncio.wait_for(cluster.said.get(), HANGING_SECONDS) if blocked_at_once else None
         await asyncio.sleep(0.05)
     assert second == ("RefusedByModelArts" if blocked_at_once else None)
     assert cluster.said.empty()
