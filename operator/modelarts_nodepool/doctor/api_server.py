@@ -33,7 +33,7 @@ def judge(version: str, words: str) -> Finding:
         )
     if number < SELECTABLE:
         # Nothing has to be mended: the operator itself does not use them.
-        return ok(f"{words}; kubectl get manp --field-selector is not offered by this version, but since v1.31")
+        return ok(f"{words}; field selectors for node pools are not offered by this version, but since v1.31")
     return ok(words)
 
 
