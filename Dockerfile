@@ -14,19 +14,15 @@ RUN --mount=type=secret,id=pip-conf --mount=type=secret,id=pip-ca \
     if [ -s /run/secrets/pip-conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip-conf; fi \
  && if [ -s /run/secrets/pip-ca ]; then export PIP_CERT=/run/secrets/pip-ca; fi \
  && python -m venv --without-pip /opt/operator \
- && python -m pip --python /opt/operator/bin/python install --no-compile --no-deps --require-hashes \
-      -r requirements/run.txt \
+ && python -m pip --python /opt/operator/bin/python install --no-deps --require-hashes -r requirements/run.txt \
  && python -m venv --without-pip /opt/builder \
  && python -m pip --python /opt/builder/bin/python install --no-deps --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 # The lab (simulator, control plane, demo) has no place beside production credentials.
-# Bytecode for a quick start. Of kubernetes only what is imported gets it: the rest would add 50 MB that nothing loads.
 RUN rm -rf operator/modelarts_nodepool/lab \
  && /opt/builder/bin/python -m hatchling build -t wheel -d /wheels \
- && python -m pip --python /opt/operator/bin/python install --no-deps /wheels/*.whl \
- && /opt/operator/bin/python -m compileall -q -x /kubernetes/ /opt/operator/lib \
- && /opt/operator/bin/python -c "import modelarts_nodepool.app, modelarts_nodepool.cli"
+ && python -m pip --python /opt/operator/bin/python install --no-deps /wheels/*.whl
 
 FROM ${PYTHON}
 ARG VERSION=dev

@@ -126,16 +126,14 @@ def test_make_hands_the_mirror_to_the_engine_as_secrets_and_names_a_file_that_is
     assert f"No such file, or it is empty: {tmp_path}/none" in missing.stderr
 
 
-def test_bytecode_is_there_for_what_runs_and_not_for_the_rest_of_the_client_library(built: Path) -> None:
+def test_bytecode_is_there_so_that_a_start_on_a_read_only_disk_compiles_nothing(built: Path) -> None:
     code = (
         "import sys, modelarts_nodepool.app, modelarts_nodepool.cli\n"
         "from pathlib import Path\n"
-        "files = {m.__spec__.cached: m for m in list(sys.modules.values()) if getattr(m, '__spec__', None)}\n"
-        "print([path for path in files if path and 'operator' in path and not Path(path).exists()])\n"
+        "files = [m.__spec__.cached for m in list(sys.modules.values()) if getattr(m, '__spec__', None)]\n"
+        "print([path for path in files if path and 'site-packages' in path and not Path(path).exists()])\n"
     )
     assert python(built, code) == "[]\n"
-    library = [path for path in built.rglob("kubernetes/**/*.pyc") if "/models/" in str(path)]
-    assert len(library) < 100
 
 
 def test_a_shell_is_found_on_its_path() -> None:
