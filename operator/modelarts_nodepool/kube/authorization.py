@@ -17,7 +17,7 @@ from modelarts_nodepool.kube.access import Access
 from modelarts_nodepool.kube.auth import Proof, Reader
 
 # client-go reads token files once a minute. A ServiceAccount's token lives an hour and is replaced well before.
-_REFRESH = timedelta(minutes=1)
+REFRESH = timedelta(minutes=1)
 # A command that hangs must not hold up kopf's watches for good, which nobody else bounds. It goes on meanwhile.
 _LONGEST_WAIT_SECONDS = 10.0
 # After a run of a plugin that brought nothing new: a server that answers 401 to everything must not have a command
@@ -35,7 +35,7 @@ class Authorization:
     401. A request refused that way is repeated once if there is something new to prove it with.
     """
 
-    def __init__(self, access: Access, refresh: timedelta = _REFRESH) -> None:
+    def __init__(self, access: Access, refresh: timedelta = REFRESH) -> None:
         """Nothing is read yet: by `read`, else by the first request."""
         self._access = access
         self._origin = URL(access.server).origin()

@@ -9,13 +9,14 @@ import socket
 import time
 import weakref
 from contextlib import suppress
+from datetime import timedelta
 from typing import Self
 
 import aiohttp
 from yarl import URL
 
 from modelarts_nodepool.kube.access import Access
-from modelarts_nodepool.kube.authorization import Authorization
+from modelarts_nodepool.kube.authorization import REFRESH, Authorization
 from modelarts_nodepool.kube.kubeconfig import load_access
 from modelarts_nodepool.logs import redact
 
@@ -34,8 +35,11 @@ class Connection:
     context or the Pod, `source` says in words where the configuration came from, `session` is for our own calls.
     """
 
-    def __init__(self, access: Access, version: str) -> None:
-        """From a configuration in hand. Needs a running event loop; nothing is read or sent yet."""
+    def __init__(self, access: Access, version: str, refresh: timedelta = REFRESH) -> None:
+        """From a configuration in hand. Needs a running event loop; nothing is read or sent yet.
+
+        Files that hold credentials are read again every `refresh`.
+        """
         self.server = access.server
         self.default_namespace = access.namespace
         self.source = access.source
@@ -44,7 +48,7 @@ class Connection:
             self._headers["Accept-Encoding"] = "identity"
         self._proxy = access.proxy
         redact(URL(access.proxy).password if access.proxy else None)
-        self._authorization = Authorization(access)
+        self._authorization = Authorization(access, refresh)
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._connector = aiohttp.TCPConnector(
             limit=_MAX_CONNECTIONS,
