@@ -39,7 +39,7 @@ from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.kube.kubeconfig import load_access
 from modelarts_nodepool.kube.leader_election import LeaderElection
 from modelarts_nodepool.modelarts.client import ModelArtsClient
-from modelarts_nodepool.modelarts.endpoints import Endpoint, doubt_about, endpoint_of, parse_endpoint
+from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of, parse_endpoint
 from modelarts_nodepool.modelarts.trust import build_trust
 from modelarts_nodepool.resource.objects import Account
 from modelarts_nodepool.settings import Settings
@@ -228,8 +228,6 @@ class Operator:
         )
 
     def _connect_to_cloud(self, account: Account) -> ModelArtsClient:
-        if doubt := doubt_about(account.spec.region, self._endpoints):
-            logger.warning("%s", doubt, extra={"account": account.metadata.name})
         return ModelArtsClient(
             endpoint=endpoint_of(account.spec.region, self._endpoints),
             project_id=account.spec.project_id,

@@ -11,6 +11,7 @@ docs/operations/troubleshooting.md):
     ├── CloudError               an answer of ModelArts or its gateway, or none
     │   ├── CredentialsRejected  401, APIG.0301: no hot retry, six bad signatures lock the key
     │   ├── ClockSkew            401 while the server's Date is far from ours
+    │   ├── EndpointUnknown      not sent: neither table nor settings know the region's API
     │   ├── PermissionDenied     403
     │   ├── NotFound             ModelArts itself says that the thing does not exist
     │   │   └── ResourcePoolNotFound
@@ -73,7 +74,8 @@ class CloudError(OperatorError):
 
     `status` is the HTTP status or None without an answer; `code` the error_code of the body;
     `request_id` from X-Request-Id or the body. `had_no_effect` is True only where the answer proves
-    that the request changed nothing.
+    that the request changed nothing. `outcome` says what became of the call without naming what was asked for, as the
+    end of a sentence that begins with "a call of …": for those that share the failure and asked for something else.
     """
 
     reason = "CloudError"
@@ -88,10 +90,12 @@ class CloudError(OperatorError):
         code: str | None = None,
         request_id: str | None = None,
         retry_after: timedelta | None = None,
+        outcome: str | None = None,
     ) -> None:
         """Keep what the answer said beside the sentence for people."""
         super().__init__(message)
         self.message = str(self)
+        self.outcome = mask_registered(outcome) if outcome else f"failed: {self.message}"
         self.status = status
         self.code = code
         self.request_id = request_id
@@ -109,6 +113,13 @@ class ClockSkew(CloudError):
     """Signatures fail because our clock is more than 15 minutes off."""
 
     reason = "ClockSkew"
+    had_no_effect = True
+
+
+class EndpointUnknown(CloudError):
+    """Where the API of a region is, neither the table of regions nor the operator's settings say. Nothing was sent."""
+
+    reason = "EndpointUnknown"
     had_no_effect = True
 
 

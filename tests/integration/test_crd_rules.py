@@ -96,9 +96,18 @@ def test_an_effective_name_with_capitals_and_dots_is_immutable_too(cluster: Clus
     assert "nodePoolName is immutable" in cluster.patch_refused("training-a", {"spec": {"nodePoolName": "nodepool-1"}})
 
 
+@pytest.mark.parametrize("region", ["cn-north-4", "eu-de", "eu-ch2", "private", "1", "a" * 63])
+def test_a_region_is_any_dns_label(dry_cluster: Cluster, region: str) -> None:
+    dry_cluster.would_create(dry_cluster.account({"region": region}))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        pytest.param({"region": "a" * 64}, "spec.region: ", id="region too long"),
+        pytest.param({"region": "Eu-de"}, "spec.region: Invalid value", id="region with a capital"),
+        pytest.param({"region": "eu.de"}, "spec.region: Invalid value", id="region with a dot"),
+        pytest.param({"region": "-eu"}, "spec.region: Invalid value", id="region with a hyphen in front"),
         pytest.param({"region": "cn_north"}, "spec.region: Invalid value", id="region"),
         pytest.param({"region": "cn-north-4\n"}, "spec.region: Invalid value", id="region with a line feed"),
         pytest.param({"region": "x-y-1.evil.example/"}, "spec.region: Invalid value", id="region with a host"),

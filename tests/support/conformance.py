@@ -146,6 +146,16 @@ CASES: dict[int, Case] = {
     ),
     42: Case("The default node pool is refused by the cloud", (*ALL, SIMULATOR)),
     43: Case("A name with capitals, dots or underscores is signed, sent and read unchanged", ALL),
+    44: Case(
+        "400 invalid nodepool name means not found, to show_node_pool alone",
+        (CLIENT, SIMULATOR),
+        (f"{_DELETING}::test_the_object_goes_whichever_way_the_cloud_says_not_found",),
+    ),
+    45: Case(
+        "A state or a spec without `count`: taken from azs or maxCount where that is unambiguous, never zero",
+        (CLIENT, SIMULATOR),
+        (f"{_STATUS}::test_nodes_are_counted_by_whatever_number_the_cloud_gives",),
+    ),
 }
 
 _HEAD = """\

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from modelarts_nodepool.errors import CredentialsUnavailable, SettingsError
+from modelarts_nodepool.resource.regions import KNOWN_REGIONS
 
 # The address of the instance metadata service of ECS, fixed by the cloud.
 METADATA_URL = "http://169.254.169.254"
@@ -16,7 +17,15 @@ _STS_PATTERN = "https://sts.{region}.myhuaweicloud.com"
 
 
 def sts_url(region: str) -> str:
-    """The public address of the security token service in a region."""
+    """The public address of the security token service in a region. Raises CredentialsUnavailable where it is unknown.
+
+    In a region of another cloud the name would be of a host that has nothing to do with that cloud.
+    """
+    if region not in KNOWN_REGIONS:
+        raise CredentialsUnavailable(
+            f"the address of the security token service in region {region} is not known, and source OIDC needs it; set "
+            "MODELARTS_NODEPOOL_STS_ENDPOINT=https://HOST in the operator's environment (flag --sts-endpoint)"
+        )
     return _STS_PATTERN.format(region=region)
 
 

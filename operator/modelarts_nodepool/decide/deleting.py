@@ -46,7 +46,7 @@ def decide_deleting_status(
             # Written ahead already: what came of that DELETE is shown and kept, the hold not yet.
             said = _blocked(blocked.reason, blocked.message, blocked) if blocked else _deleting(message)
             return _build(observed, observed.record, said, now)
-        case Hold(_, message) if held_for >= GRACE and _proposes_deletion(observed.node_pool.status):
+        case Hold(_, message) if held_for >= GRACE and _proposes_deletion(*observed.node_pool.status.conditions):
             # Passing faults are not worth a word for long, but the words from before the deletion are wrong now.
             return _build(observed, observed.record, _deleting(message), now)
         case _:
@@ -90,9 +90,9 @@ def _is_told(hold: Hold, blocked: Condition | None, held_for: timedelta) -> bool
     return held_for >= (TRANSIENT_GRACE if hold.is_transient else GRACE)
 
 
-def _proposes_deletion(status: NodePoolStatus) -> bool:
-    """Whether status still says what it said while the object lived: that it may be deleted."""
-    return any(commands.DELETES in condition.message for condition in status.conditions)
+def _proposes_deletion(*conditions: Condition) -> bool:
+    """Whether they still say what they said while the object lived: that it may be deleted."""
+    return any(commands.DELETES in condition.message for condition in conditions)
 
 
 def _blocked_now(observed: DeletionObserved) -> Condition | None:
@@ -136,8 +136,9 @@ def _build(
     before = node_pool.status
     healthy = find_condition(before.conditions, ConditionType.NODES_HEALTHY)
     if healthy is not None:
-        # Kept as it was: a node pool on its way out is neither healthy nor not.
-        said[ConditionType.NODES_HEALTHY] = Said(status=healthy.status, reason=healthy.reason, message=healthy.message)
+        # Kept as it was: a node pool on its way out is neither healthy nor not. Without its advice: that was taken.
+        words = "the object is being deleted" if _proposes_deletion(healthy) else healthy.message
+        said[ConditionType.NODES_HEALTHY] = Said(status=healthy.status, reason=healthy.reason, message=words)
     conditions = set_conditions(said | say_paused(node_pool), before.conditions, node_pool.metadata.generation, now)
     return before.model_copy(
         update={

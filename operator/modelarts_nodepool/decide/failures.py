@@ -1,6 +1,6 @@
 """What a failed look or DELETE is called, what to do about it, and when its words change. Used by all of decide/.
 
-Only four classes of failure need a person; everything else is the cloud being out of reach, whatever it said.
+Only five classes of failure need a person; everything else is the cloud being out of reach, whatever it said.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,6 +28,7 @@ _FOR_PEOPLE = {
         Reason.CREDENTIALS_REJECTED,
         Reason.PERMISSION_DENIED,
         Reason.CLOCK_SKEW,
+        Reason.ENDPOINT_UNKNOWN,
     )
 }
 

@@ -100,13 +100,12 @@ def _doomed(
         return None
     if evidence is None or evidence.begun < observed.deletion_seen or moment.age_of(evidence.begun) >= FRESH:
         return Look(frozenset({Fact.DEFINITION, Fact.NAMESPACE}))
-    if evidence.failure is not None:
+    if evidence.value is None:
+        # A look that was given up as well: it stands for a while, so that nothing asks without end.
         weighed = weigh_failure(evidence, fact, moment)
         if isinstance(weighed, Missing):
             return Look(weighed.facts)
         return hold_for(observed.node_pool, weighed.failure, f"{fact} could not be read", weighed.retry_after)
-    if evidence.value is None:
-        return Look(frozenset({fact}))
     fate = _fate(evidence.value, observed.node_pool.metadata)
     return Hold(reason, _confirmable(observed, f"{what} {fate}"), HELD) if fate else None
 

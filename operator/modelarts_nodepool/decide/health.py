@@ -7,19 +7,21 @@ from modelarts_nodepool.resource.reasons import Reason
 
 def say_ready(name: str, counts: Counts, shape: NodePoolShape) -> dict[ConditionType, Said]:
     """Ready, with Reconciling beside it while nodes come or go and none is available."""
+    # Nodes that are there count, whatever was asked for: `1 of 0 nodes` would help nobody.
+    total = max(shape.count, counts.total)
     if counts.available > 0:
-        words = f"{counts.available} of {shape.count} nodes of node pool {name} are available"
+        words = f"{counts.available} of {total} nodes of node pool {name} are available"
         return {ConditionType.READY: _said(ConditionStatus.TRUE, Reason.NODES_AVAILABLE, words)}
     if shape.count == 0 and counts.total == 0:
         words = f"node pool {name} is there and has no nodes, as was asked for"
         return {ConditionType.READY: _said(ConditionStatus.TRUE, Reason.NODE_POOL_EMPTY, words)}
     if counts.creating > 0:
-        words = f"{counts.creating} of {shape.count} nodes of node pool {name} are being created, none is available"
+        words = f"{counts.creating} of {total} nodes of node pool {name} are being created, none is available"
         return _in_progress(Reason.NODES_CREATING, words)
     if counts.deleting > 0:
         words = f"{counts.deleting} nodes of node pool {name} are being deleted in the cloud, none is available"
         return _in_progress(Reason.NODES_DELETING, words)
-    words = f"none of the {shape.count} nodes of node pool {name} is available; look at it in the ModelArts console"
+    words = f"none of the {total} nodes of node pool {name} is available; look at it in the ModelArts console"
     return {ConditionType.READY: _said(ConditionStatus.FALSE, Reason.NO_NODES_AVAILABLE, words)}
 
 

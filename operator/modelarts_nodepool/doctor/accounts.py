@@ -10,7 +10,6 @@ from modelarts_nodepool.doctor.check import Finding, failed, not_checked, ok, wa
 from modelarts_nodepool.doctor.scene import AccountScene, ClusterScene
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.modelarts.endpoints import doubt_about
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.objects import Account
 
@@ -57,8 +56,6 @@ async def check_account(scene: AccountScene) -> Finding:
             "it is being deleted and takes no new objects; it goes with the last object that names it",
             commands.list_of_account(name),
         )
-    if doubt := doubt_about(spec.region, scene.session.place.endpoints):
-        return warning(doubt, f"kubectl get maacct {name} -o jsonpath='{{.spec.region}}'")
     if not spec.grants:
         return warning(
             "it grants nothing to anybody: every object waits with NotGranted",

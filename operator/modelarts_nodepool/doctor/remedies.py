@@ -11,6 +11,8 @@ _BY_CLASS: dict[type[Exception], str] = {
     errors.ClusterError: "kubectl cluster-info",
     errors.CredentialsRejected: "put a valid key into the account's Secret before you try again: six failures in a row "
     "lock a key for five minutes",
+    errors.EndpointUnknown: "set it here with --endpoint REGION=URL and on the operator (Helm: operator.endpoints), or "
+    "create another account if the region is mistyped: it cannot be changed",
     errors.ClockSkew: "set this machine's clock: chronyc tracking, or timedatectl",
     errors.PermissionDenied: "give the IAM user or agency modelarts:pool:list, get, update and delete",
     errors.Throttled: "wait a minute and run it again",

@@ -112,7 +112,15 @@ class Breakers:
                 login.remedy,
                 extra={"account": login.of.metadata.name, "requestId": error.request_id},
             )
-            raise
+            kind = ClockSkew if isinstance(error, ClockSkew) else CredentialsRejected
+            raise kind(
+                _words(error, login),
+                status=error.status,
+                code=error.code,
+                request_id=error.request_id,
+                retry_after=error.retry_after,
+                outcome=error.outcome,
+            ) from error
         except (NotFound, PermissionDenied, RefusedByModelArts):
             self._accept(standing)
             raise
@@ -134,16 +142,21 @@ class Breakers:
         found = standing.rejection
         if found is None or self._clock.monotonic() - found.at >= REJECTED_FOR.total_seconds():
             return
-        words = found.error.message.rstrip(". ")
         if isinstance(found.error, CredentialsRejected):
-            words = f"{words}; the key is not used for five minutes, lest it be locked; {login.remedy}"
-            raise RejectedBefore(words)
+            raise RejectedBefore(_words(found.error, login))
         if abs(self._clock_offset() - found.clock_offset) < CLOCK_WAS_SET_SECONDS:
-            words = f"{words}; nothing is signed for five minutes, or until the clock is set, lest the key be locked"
-            raise ClockSkew(words)
+            raise ClockSkew(_words(found.error, login))
 
     def _clock_offset(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic()
+
+
+def _words(error: CredentialsRejected | ClockSkew, login: Login) -> str:
+    """What is true for all who use the key: it names the account, and not what happened to be asked for."""
+    words = f"a call with the access key of ModelArtsAccount {login.of.metadata.name} {error.outcome.rstrip('. ')}"
+    if isinstance(error, ClockSkew):
+        return f"{words}; nothing is signed for five minutes, or until the clock is set, so that the key is not locked"
+    return f"{words}; the key is not used for five minutes, so that it is not locked; {login.remedy}"
 
 
 def _digest(key: AccessKey) -> str:

@@ -73,7 +73,8 @@ class Circuit:
 
     def _fail(self, error: CloudError, *, is_probe: bool) -> None:
         self.failures += 1
-        self.words = error.message
+        # Without what it was that was asked for: every object of the account is told.
+        self.words = f"a call of ModelArtsAccount {self.account} {error.outcome}"
         if is_probe:
             self.probes += 1
         elif self.failures != FAILURES_IN_A_ROW:

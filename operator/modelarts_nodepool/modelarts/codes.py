@@ -6,6 +6,7 @@ Cloud, "APIG" the API Gateway's error code page, "ROMA" the one of ROMA Connect,
 """
 
 import re
+from collections.abc import Collection, Iterator
 
 MODELARTS_PREFIX = "ModelArts."
 _GATEWAY = re.compile(r"APIGW?\.(\d+)")
@@ -43,6 +44,8 @@ _THING = r"(?:the |this )?(?:record|node ?-?pool|resource ?-?pool|pool)(?: {name
 _PLACE = r"(?: in (?:the )?(?:resource ?-?)?pool(?: {name})?)?"
 _ABSENT = r"(?:(?:is |was )?not found|(?:cannot|can not|could not) be found|(?:does |do )?not exist|no longer exists)"
 NOT_FOUND_SENTENCE = f"{_THING}{_PLACE} {_ABSENT}{_PLACE}"
+# `"{name}" not found`: seen of a resource pool. Without its quotes a name could be any word of a sentence.
+_QUOTED_NOT_FOUND = rf"[\"'`\u2018\u201c]{{name}}[\"'`\u2019\u201d] {_ABSENT}"
 _QUOTES = re.compile(r"[\"'`\[\](){}<>\u2018\u2019\u201c\u201d]")
 _SENTENCE_END = re.compile(r"[.;:,!]+(?:\s|$)")
 
@@ -68,8 +71,24 @@ def says_not_found(words: str, names: tuple[str, ...]) -> bool:
 
     `names` are those that were asked for: "network x not found" must not pass for a pool named otherwise.
     """
-    text = _QUOTES.sub(" ", words.lower().replace("doesn't", "does not"))
-    name = f"(?:{'|'.join(re.escape(each) for each in names)})"
-    # Not str.format: the pattern has braces of its own.
-    sentence = re.compile(NOT_FOUND_SENTENCE.replace("{name}", name))
-    return any(sentence.fullmatch(" ".join(part.split())) for part in _SENTENCE_END.split(text))
+    # The words are compared in small letters, so the names are as well.
+    name = f"(?:{'|'.join(re.escape(each.lower()) for each in names)})"
+    # Not str.format: the patterns have braces of their own.
+    sentence, quoted = (
+        re.compile(pattern.replace("{name}", name)) for pattern in (NOT_FOUND_SENTENCE, _QUOTED_NOT_FOUND)
+    )
+    raw = _sentences(words, is_quoted=True)
+    return any(map(sentence.fullmatch, _sentences(words))) or any(map(quoted.fullmatch, raw))
+
+
+def says(words: str, sentences: Collection[str], names: tuple[str, ...]) -> bool:
+    """Whether one sentence of an error message is one of these, `{name}` in them being a name that was asked for."""
+    meant = {sentence.replace("{name}", name.lower()) for sentence in sentences for name in names}
+    return any(part in meant for part in _sentences(words))
+
+
+def _sentences(words: str, *, is_quoted: bool = False) -> Iterator[str]:
+    """In small letters, one space between words; without quotes and brackets unless they are asked for."""
+    text = words.lower().replace("doesn't", "does not")
+    text = text if is_quoted else _QUOTES.sub(" ", text)
+    return (" ".join(part.split()) for part in _SENTENCE_END.split(text))

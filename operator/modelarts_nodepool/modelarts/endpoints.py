@@ -1,7 +1,8 @@
 """Where the ModelArts API of a region is. Called by app.py with the `--endpoint` settings.
 
-The endpoint follows from the region or from the operator's own settings, never from an object: whoever may
-write an object must not be able to send signed requests elsewhere.
+The endpoint comes from the table of regions (resource/regions.py) or from the operator's own settings, never from an
+object: whoever may write an object must not be able to send signed requests elsewhere. A region that neither knows has
+no endpoint, and nothing is sent.
 """
 
 import re
@@ -11,41 +12,16 @@ from difflib import get_close_matches
 from urllib.parse import SplitResult, urlsplit
 
 from modelarts_nodepool.credentials.addresses import is_loopback
-from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.errors import EndpointUnknown, SettingsError
 from modelarts_nodepool.resource.names import REGION_PATTERN
+from modelarts_nodepool.resource.regions import KNOWN_REGIONS
 
-# The regions that have ModelArts, by the region tables of the official SDKs (Python, Go, .NET and Node.js agree):
-# https://github.com/huaweicloud/huaweicloud-sdk-python-v3/blob/master/huaweicloud-sdk-modelarts/huaweicloudsdkmodelarts/v1/region/modelarts_region.py
-KNOWN_REGIONS = (
-    "af-north-1",
-    "af-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "cn-east-3",
-    "cn-east-4",
-    "cn-north-1",
-    "cn-north-2",
-    "cn-north-4",
-    "cn-north-9",
-    "cn-north-11",
-    "cn-north-12",
-    "cn-south-1",
-    "cn-southwest-2",
-    "cn-southwest-3",
-    "la-north-2",
-    "la-south-2",
-    "me-east-1",
-    "sa-brazil-1",
-    "tr-west-1",
-)
 # Their hosts all follow this pattern in those tables, but for one: they give ap-southeast-1 the domain
 # myhuaweicloud.cn, where every other published configuration has .com, and so have we; whoever finds the other one
 # right says --endpoint ap-southeast-1=https://….
-# A region that opened after this table follows the pattern, too: whatever an object says, the host stays inside
-# myhuaweicloud.com.
 _PATTERN = "https://modelarts.{region}.myhuaweicloud.com"
+# How Huawei Cloud names its own regions. One that is newer than the table most likely follows the pattern.
+_HUAWEI_CLOUD = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 _REGION = re.compile(REGION_PATTERN.removeprefix("^").removesuffix("$"))
 _HOST = re.compile(r"[0-9A-Za-z]([-.0-9A-Za-z]*[0-9A-Za-z])?|[0-9A-Fa-f:.]+")
 _WORD = re.compile(r"[-_0-9A-Za-z]{0,63}")
@@ -67,22 +43,23 @@ class Endpoint:
 
 
 def endpoint_of(region: str, overrides: Mapping[str, Endpoint] | None = None) -> Endpoint:
-    """The override for this region if there is one, else the public address."""
+    """The operator's own setting for this region, else its address in the table. Raises errors.EndpointUnknown."""
     if overrides and region in overrides:
         return overrides[region]
-    _check_region(region)
+    if region not in KNOWN_REGIONS:
+        raise EndpointUnknown(_unknown(region))
     return Endpoint(region, _PATTERN.format(region=region))
 
 
-def doubt_about(region: str, overrides: Mapping[str, Endpoint] | None = None) -> str | None:
-    """Why the endpoint of this region may not exist, in words; None where it is known or was given."""
-    if region in KNOWN_REGIONS or (overrides and region in overrides):
-        return None
+def _unknown(region: str) -> str:
+    """What to set where; for a mistyped region, which one is meant."""
     close = get_close_matches(region, KNOWN_REGIONS, n=1, cutoff=0.8)
-    meant = f"; is {close[0]} meant?" if close else "."
+    meant = f" (is {close[0]} meant? Then create another account: a region cannot be changed)" if close else ""
+    host = _PATTERN.format(region=region) if _HUAWEI_CLOUD.fullmatch(region) else "https://HOST"
     return (
-        f"region {region} is none of the {len(KNOWN_REGIONS)} that are known to have ModelArts{meant} "
-        f"If it is a new or a private one, say where its API is: {_FLAG} {region}=https://HOST"
+        f"the address of ModelArts in region {region} is not known, so nothing is sent: it is neither among the "
+        f"{len(KNOWN_REGIONS)} regions that this version knows{meant} nor in the operator's settings. Set it there: "
+        f"{_FLAG} {region}={host}, with Helm --set operator.endpoints.{region}={host}"
     )
 
 

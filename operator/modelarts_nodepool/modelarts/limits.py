@@ -153,7 +153,8 @@ class Limiter:
         until = now + max(asked, FIRST_PAUSE).total_seconds()
         if until <= self._pause.until:
             return
-        self._pause.until, self._pause.words = until, error.message
+        # Without what it was that asked: all polls with this key are told.
+        self._pause.until, self._pause.words = until, f"a call with this access key {error.outcome}"
         logger.warning("throttled: polls with this access key pause for %g s: %s", until - now, error.message)
         polls = self._lanes[Lane.POLL]
         while polls:

@@ -119,7 +119,9 @@ def _object(call: Call, answer: Answer, kind: str) -> Mapping[str, Any]:
 
 
 def _check_kind(call: Call, answer: Answer, document: Mapping[str, Any], kind: str) -> None:
-    if document.get("kind") != kind:
+    found = document.get("kind")
+    # In whatever capitals: it is the kind all the same. One that is missing is another matter.
+    if not isinstance(found, str) or found.casefold() != kind.casefold():
         _refuse(call, answer, f"kind is {brief(document.get('kind'))} instead of {kind}")
 
 

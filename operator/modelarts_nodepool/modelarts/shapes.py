@@ -1,7 +1,9 @@
 """A node pool's numbers out of its wire model. Pure; used by modelarts/reading.py.
 
 A number that decisions rest on (nodes by state, nodes asked for) and cannot be read spoils this node pool's
-counts and is named in `problem`. maxCount and zones are only shown: unreadable ones are left out.
+counts and is named in `problem`. Where `count` is left out it is what the zones add up to, else maxCount, as far as
+that is unambiguous: an object that the cloud shows is never read as zero nodes by mistake. Beside a count, maxCount and
+zones are only shown: unreadable ones are left out.
 """
 
 from collections.abc import Iterable
@@ -31,12 +33,17 @@ class _Problems:
 
     found: list[str] = field(default_factory=list)
 
-    def number(self, value: int | Unreadable | None, path: str) -> int:
-        """The number; 0 where it is left out, as Go does with zeros; 0 with a problem where unreadable."""
-        if isinstance(value, Unreadable):
-            self.found.append(f"{path} is {value}, which is no number of nodes")
+    def number(self, part: PoolResource | PoolResourceFlavorCount, path: str) -> int:
+        """How many nodes a part speaks of; 0 with a problem where that cannot be told."""
+        if isinstance(part.count, Unreadable):
+            self.found.append(f"{path}.count is {part.count}, which is no number of nodes")
             return 0
-        return value or 0
+        if part.count is not None:
+            return part.count
+        inferred = _inferred_count(part)
+        if inferred is None:
+            self.found.append(f"{path}.count is missing, and {_why_not_inferred(part)}")
+        return inferred or 0
 
     def total(self, numbers: Iterable[int], path: str) -> int:
         """The sum, if it fits."""
@@ -86,7 +93,7 @@ def _state_count(resources: StateResources, state: str, problems: _Problems) -> 
         if isinstance(flavor, Unreadable):
             problems.shape(flavor, path)
         else:
-            total += problems.number(flavor.count, f"{path}.count")
+            total += problems.number(flavor, path)
     return total
 
 
@@ -99,13 +106,40 @@ def _shape(body: NodePoolBody, problems: _Problems) -> NodePoolShape:
         problems.shape(resource, "spec.resources")
         if not isinstance(resource, Unreadable):
             resources.append(resource)
-    counts = [problems.number(resource.count, "spec.resources.count") for resource in resources]
+    counts = [problems.number(resource, "spec.resources") for resource in resources]
     return NodePoolShape(
         flavor=",".join(sorted({_text(resource.flavor) for resource in resources} - {""})),
         count=problems.total(counts, "spec.resources.count"),
         max_count=_largest_count(resources, counts),
         azs=_zones(zone for resource in resources for zone in resource.azs),
     )
+
+
+def _inferred_count(part: PoolResource | PoolResourceFlavorCount) -> int | None:
+    """What a part without `count` says of it otherwise; None where it says nothing, or contradicts itself.
+
+    The zones are where the counted nodes are, so they add up to it. maxCount is the same number in a physical resource
+    pool and an upper bound in a logical one: it stands for the count where no zone has a number, and it contradicts
+    zones that add up to more, or to nothing at all.
+    """
+    largest = part.max_count
+    numbers = [zone if isinstance(zone, Unreadable) else zone.count for zone in part.azs]
+    if any(isinstance(number, Unreadable) for number in (largest, *numbers)):
+        return None
+    known = [number for number in numbers if isinstance(number, int)]
+    if not known:
+        return largest if isinstance(largest, int) else None
+    total = sum(known)
+    if len(known) < len(numbers):
+        return None
+    is_contradicted = isinstance(largest, int) and (total > largest or (total == 0 and largest > 0))
+    return None if is_contradicted else total
+
+
+def _why_not_inferred(part: PoolResource | PoolResourceFlavorCount) -> str:
+    if isinstance(part.max_count, Unreadable):
+        return f"maxCount is {part.max_count}"
+    return "azs and maxCount do not say it" if part.azs else "there is neither azs nor maxCount to take it from"
 
 
 def _largest_count(resources: list[PoolResource], counts: list[int]) -> int:

@@ -132,12 +132,15 @@ class Transport:
         return bytes(body), True
 
     def _failure(self, call: Call, cause: str, *, is_sent: bool) -> Unreachable | NoAnswer:
+        host = self._url.netloc.decode()
         if is_sent:
-            return NoAnswer(f"{call.title} was sent to {self._url.netloc.decode()} and not answered: {cause}")
-        return Unreachable(
-            f"{call.title} was not sent: {self._url.netloc.decode()} cannot be reached: {cause}. Check DNS, "
-            f"egress rules, HTTPS_PROXY and --endpoint; see: {commands.list_accounts()}"
+            outcome = f"was sent to {host} and not answered: {cause}"
+            return NoAnswer(f"{call.title} {outcome}", outcome=outcome)
+        outcome = (
+            f"was not sent: {host} cannot be reached: {cause}. Check DNS, egress rules, HTTPS_PROXY and --endpoint; "
+            f"see: {commands.list_accounts()}"
         )
+        return Unreachable(f"{call.title} {outcome}", outcome=outcome)
 
 
 class _Progress:

@@ -85,8 +85,9 @@ class AccountSpec(WireModel):
     region: Annotated[
         str,
         Field(
-            description="The region, for example cn-north-4. The endpoint follows from it or from the "
-            "operator's own settings, never from an object. Immutable.",
+            description="The region, for example cn-north-4 or eu-de: any DNS label. Where its API is follows from the "
+            "regions that the operator knows or from the operator's own settings (--endpoint REGION=URL), never from "
+            "an object. Immutable.",
             pattern=REGION_PATTERN,
             min_length=1,
             max_length=63,

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     CREDENTIALS_REJECTED = "CredentialsRejected"
     PERMISSION_DENIED = "PermissionDenied"
     CLOCK_SKEW = "ClockSkew"
+    ENDPOINT_UNKNOWN = "EndpointUnknown"
     CLOUD_UNAVAILABLE = "CloudUnavailable"
     DUPLICATE_OBJECT = "DuplicateObject"
     IDENTITY_MISMATCH = "IdentityMismatch"

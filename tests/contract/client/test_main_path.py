@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.errors import Conflict, NoAnswer, NotFound, ResourcePoolNotFound
+from modelarts_nodepool.errors import Conflict, NoAnswer, NotFound, RefusedByModelArts, ResourcePoolNotFound
 from modelarts_nodepool.ports import AccessKey, Billing
 from modelarts_nodepool.resource.node_pool import Counts, ZoneCount
 from tests.contract.client.clients import PROJECT, Reports, a_client, a_cloud
@@ -105,6 +105,28 @@ async def test_case_16_unknown_node_pool_is_not_found_however_it_is_said(shape: 
             with pytest.raises(NotFound) as caught:
                 await call("pool-a", "unknown")
             assert caught.value.request_id
+
+
+async def test_case_44_invalid_nodepool_name_is_not_found_to_show_node_pool_and_a_refusal_to_all_others() -> None:
+    async with a_cloud(WORLD | {"shape": {"notFound": "400-invalid-name"}}) as (_, client):
+        with pytest.raises(NotFound) as caught:
+            await client.show_node_pool("pool-a", "unknown")
+        assert (caught.value.code, caught.value.status) == ("ModelArts.50004000", 400)
+        for call in (client.delete_node_pool, client.list_node_pool_nodes):
+            with pytest.raises(RefusedByModelArts):
+                await call("pool-a", "unknown")
+
+
+@pytest.mark.parametrize("said", ["all", "maxCount", "azs"])
+@pytest.mark.parametrize("resources", ["object", "list"])
+async def test_case_45_nodes_are_counted_by_whatever_number_is_there(said: str, resources: str) -> None:
+    async with a_cloud(WORLD | {"shape": {"counts": said, "resources": resources}}) as (_, client):
+        for shown in (
+            (await client.list_node_pools("pool-a")).node_pools["training-a"],
+            await client.show_node_pool("pool-a", "training-a"),
+        ):
+            assert shown.counts == Counts(available=2, creating=1, abnormal=1)
+            assert (shown.shape.count, shown.shape.max_count) == (4, 4)
 
 
 async def test_case_17_unknown_resource_pool_is_told_apart() -> None:

@@ -64,6 +64,7 @@ async def test_case_12_project_of_somebody_else_is_forbidden(sdk: OfficialSdk) -
             ("ClientRequestException", 404, "ModelArts.50015404"),
         ),
         ({"notFound": "400"}, REFUSED),
+        ({"notFound": "400-invalid-name"}, REFUSED),
     ],
     ids=str,
 )
@@ -73,7 +74,7 @@ async def test_case_16_unknown_node_pool_is_not_found_as_the_scenario_says(
     async with Simulator.serving({"shape": shape, "resourcePools": [{"name": "pool-a"}]}) as simulator:
         outcome = await sdk.call(simulator.endpoint, "delete_node_pool", **NP)
     assert outcome.error == error
-    assert "not found" in outcome.said["message"]
+    assert ("invalid nodepool name" if "invalid" in shape["notFound"] else "not found") in outcome.said["message"]
 
 
 async def test_case_17_unknown_resource_pool_has_its_own_code(sdk: OfficialSdk) -> None:

@@ -62,6 +62,16 @@ async def test_case_21_22_resources_can_come_as_lists(serve: Serve) -> None:
     assert [found["count"] for found in shown["status"]["resources"]["available"]] == [3]
 
 
+@pytest.mark.parametrize("said", ["maxCount", "azs"])
+async def test_case_45_numbers_can_come_without_count(serve: Serve, said: str) -> None:
+    caller = await serve(shape={"counts": said})
+
+    shown = (await caller.get(TRAINING)).json()
+
+    parts = [shown["spec"]["resources"], shown["status"]["resources"]["available"]]
+    assert [{"count", "maxCount", "azs"} & part.keys() for part in parts] == [{said}] * 2
+
+
 async def test_nodes_are_spread_over_the_zones_in_order(caller: Caller) -> None:
     pool = {"azs": [{"az": "z1", "count": 2}, {"az": "z2", "count": 1}], "states": {"available": 1, "abnormal": 2}}
     caller.simulator.change({"resourcePools": {"pool-a": {"nodePools": {"training-a": pool}}}})
@@ -161,6 +171,20 @@ async def test_case_16_unknown_node_pool_is_not_found_in_either_way(caller: Call
     answer = await caller.get(f"{NODE_POOLS}/nix")
     assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.50004000")
     assert "Record not found" in answer.json()["error_msg"]
+
+    caller.simulator.change({"shape": {"notFound": "400-invalid-name"}})
+
+    answer = await caller.get(f"{NODE_POOLS}/nix")
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.50004000")
+    assert answer.json()["error_msg"] == "Bad request. invalid nodepool name"
+
+
+async def test_case_44_live_words_of_an_unknown_node_pool(caller: Caller) -> None:
+    caller.simulator.change({"shape": {"notFound": "400-invalid-name"}})
+    for target in ("/nix", "/nix/nodes"):
+        answer = await caller.get(NODE_POOLS + target)
+        assert (answer.status_code, answer.json()["error_msg"]) == (400, "Bad request. invalid nodepool name")
+    assert (await caller.get(f"{NODE_POOLS}/training-a")).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,20 @@ def test_a_wrong_key_of_an_account_that_nobody_uses_is_said_and_mended_by_its_se
     assert says(tenant.api.get(path) or {}, "Ready", "True", "CredentialsValid")
 
 
+def test_a_rejected_key_is_told_without_the_resource_pool_that_was_asked_for(tenant: Tenant) -> None:
+    tenant.put_key(secretKey="good")
+    pools = tenant.everywhere(f"training-{number}" for number in range(3))
+    mistype(tenant)
+    for name in pools:
+        tenant.until_ready(name, "CredentialsRejected", "False")
+    tenant.until_true(lambda: account_says(tenant, "False", "CredentialsRejected"), "the account says so, too")
+    words = {name: condition_of(tenant.get(name), "Ready")["message"] for name in pools}
+    for said in [*words.values(), account_words(tenant)]:
+        assert f"a call with the access key of ModelArtsAccount {tenant.name} was answered 401" in said
+        assert not [pool for pool in pools.values() if pool in said]
+    tenant.put_secret(accessKey=key_of(tenant), secretKey="good")
+
+
 def test_a_wrong_key_is_not_locked_by_many_resource_pools_that_ask_at_once(
     tenant: Tenant, operator: OperatorProcess
 ) -> None:

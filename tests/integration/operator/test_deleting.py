@@ -49,6 +49,36 @@ def test_nothing_is_sent_for_a_node_pool_that_is_gone_already(tenant: Tenant) ->
     tenant.until_event("training-a", "AlreadyGone")
 
 
+def test_an_object_whose_node_pool_was_removed_in_the_console_goes_by_the_words_of_the_live_api(tenant: Tenant) -> None:
+    tenant.cloud.change({"shape": {"notFound": "400-invalid-name"}})
+    try:
+        tenant.mirrored("training-a")
+        tenant.cloud.remove_node_pool(tenant.resource_pool, "training-a")
+        tenant.until_ready("training-a", "NodePoolNotFound", "False")
+        tenant.delete("training-a")
+        tenant.until_gone("training-a")
+        assert not tenant.deletes()
+        tenant.until_event("training-a", "AlreadyGone")
+    finally:
+        tenant.cloud.change({"shape": {"notFound": "404"}})
+
+
+@side_by_side
+def test_an_object_that_was_deleted_is_not_told_to_be_deleted_while_the_cloud_does_not_answer(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    tenant.cloud.remove_node_pool(tenant.resource_pool, "training-a")
+    tenant.until_ready("training-a", "NodePoolNotFound", "False")
+    tenant.cloud.fault(operation="show_node_pool", resourcePool=tenant.resource_pool, status=503)
+    tenant.delete("training-a")
+    found = tenant.until("training-a", is_deleting, "said to be on its way")
+    assert all("kubectl delete" not in condition["message"] for condition in found["status"]["conditions"])
+    assert tenant.is_held("training-a")
+    tenant.cloud.clear_faults()
+    tenant.annotate("training-a", reconcile_at="1")
+    tenant.until_gone("training-a")
+    assert not tenant.deletes()
+
+
 @side_by_side
 def test_an_object_with_a_mistyped_name_goes_once_its_absence_is_proven(tenant: Tenant) -> None:
     tenant.create("trainnig-a")
@@ -69,7 +99,7 @@ def test_the_second_witness_is_asked_before_an_object_goes(tenant: Tenant) -> No
 
 
 @pytest.mark.parametrize("resources", ["object", "list"])
-@pytest.mark.parametrize("not_found", ["404", "400"])
+@pytest.mark.parametrize("not_found", ["404", "400", "400-invalid-name"])
 def test_the_object_goes_whichever_way_the_cloud_says_not_found(tenant: Tenant, not_found: str, resources: str) -> None:
     tenant.cloud.change({"shape": {"notFound": not_found, "resources": resources}})
     try:

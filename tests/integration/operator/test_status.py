@@ -62,6 +62,20 @@ def test_ready_and_nodes_healthy_follow_the_counts(
     assert not condition_of(found, "Stalled")
 
 
+@pytest.mark.parametrize("said", ["maxCount", "azs"])
+def test_nodes_are_counted_by_whatever_number_the_cloud_gives(tenant: Tenant, said: str) -> None:
+    tenant.cloud.change({"shape": {"counts": said}})
+    try:
+        tenant.in_cloud("training-a", {"states": {"available": 2, "abnormal": 1}, "count": 3})
+        tenant.create("training-a")
+        found = tenant.until_ready("training-a")
+        assert found["status"]["counts"] == {"creating": 0, "available": 2, "abnormal": 1, "deleting": 0}
+        assert found["status"]["nodePool"]["count"] == 3
+        assert "2 of 3 nodes" in condition_of(found, "Ready")["message"]
+    finally:
+        tenant.cloud.change({"shape": {"counts": "all"}})
+
+
 @side_by_side
 def test_a_node_that_turns_abnormal_is_shown_and_told_once(tenant: Tenant) -> None:
     tenant.mirrored("training-a")

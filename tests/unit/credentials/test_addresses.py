@@ -26,6 +26,12 @@ def test_the_token_service_is_in_the_accounts_region() -> None:
     assert sts_url("cn-north-4") == "https://sts.cn-north-4.myhuaweicloud.com"
 
 
+@pytest.mark.parametrize("region", ["eu-de", "eu-west-101", "private"])
+def test_the_token_service_of_a_region_that_nobody_knows_is_not_guessed(region: str) -> None:
+    with pytest.raises(CredentialsUnavailable, match="MODELARTS_NODEPOOL_STS_ENDPOINT=https://HOST"):
+        sts_url(region)
+
+
 @pytest.mark.parametrize("text", ["https://sts.example.internal", "https://sts.example:8443/", "http://127.0.0.1:1234"])
 def test_a_token_service_may_be_anywhere_by_https(text: str) -> None:
     assert check_sts_endpoint(text) == text.rstrip("/")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.observed import DeletionObserved
-from modelarts_nodepool.errors import NotFound, ServerFailure
+from modelarts_nodepool.errors import EndpointUnknown, NotFound, ServerFailure
 from modelarts_nodepool.ports import Billing, CloudNode
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.resource.names import OVERRIDE_ANNOTATION
@@ -115,6 +115,18 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         Hold,
         Reason.CLOUD_UNAVAILABLE,
         DESCRIBE,
+    ),
+    "6-endpoint-unknown": (
+        a_deletion(listing=failed(EndpointUnknown("set --endpoint eu-de=https://HOST"))),
+        Hold,
+        Reason.ENDPOINT_UNKNOWN,
+        "set --endpoint eu-de=https://HOST",
+    ),
+    "6-endpoint-unknown-retain": (
+        a_deletion(listing=failed(EndpointUnknown("set --endpoint eu-de=https://HOST"))),
+        Hold,
+        Reason.ENDPOINT_UNKNOWN,
+        RETAIN,
     ),
     "6-unreadable": (a_deletion(listing=UNREADABLE), Hold, Reason.CLOUD_UNAVAILABLE, "(available is -1)"),
     "7-already-gone": (a_deletion(**ABSENT), Release, Reason.ALREADY_GONE, "nothing was sent"),

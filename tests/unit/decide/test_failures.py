@@ -9,6 +9,7 @@ from modelarts_nodepool.resource.reasons import Reason
 CLASSES = {
     errors.CredentialsRejected: (FailureClass.STALLED, Reason.CREDENTIALS_REJECTED),
     errors.ClockSkew: (FailureClass.STALLED, Reason.CLOCK_SKEW),
+    errors.EndpointUnknown: (FailureClass.STALLED, Reason.ENDPOINT_UNKNOWN),
     errors.PermissionDenied: (FailureClass.STALLED, Reason.PERMISSION_DENIED),
     errors.Throttled: (FailureClass.WAITING, Reason.CLOUD_UNAVAILABLE),
     errors.CircuitOpen: (FailureClass.WAITING, Reason.CLOUD_UNAVAILABLE),

@@ -11,6 +11,7 @@ from modelarts_nodepool.errors import (
     ClockSkew,
     CredentialsRejected,
     CredentialsUnavailable,
+    EndpointUnknown,
     NotFound,
     PermissionDenied,
     ResourcePoolNotFound,
@@ -71,6 +72,11 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
     ),
     "rejected": (an_observation(YOUNG, failure=CredentialsRejected("401")), Reason.CREDENTIALS_REJECTED, "401"),
     "denied": (an_observation(YOUNG, failure=PermissionDenied("403")), Reason.PERMISSION_DENIED, "403"),
+    "endpoint": (
+        an_observation(YOUNG, failure=EndpointUnknown("set --endpoint eu-de=https://HOST")),
+        Reason.ENDPOINT_UNKNOWN,
+        "set --endpoint eu-de=https://HOST; see: kubectl describe maacct default",
+    ),
     "skew": (an_observation(YOUNG, failure=ClockSkew("401 clock")), Reason.CLOCK_SKEW, "clock"),
     "no-resource-pool": (
         an_observation(YOUNG, failure=ResourcePoolNotFound("404 request-9")),

@@ -1,13 +1,13 @@
-import pytest
+import re
 
-from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.modelarts.endpoints import (
-    KNOWN_REGIONS,
-    doubt_about,
-    endpoint_of,
-    parse_endpoint,
-    parse_endpoints,
-)
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_nodepool.errors import EndpointUnknown, SettingsError
+from modelarts_nodepool.modelarts.endpoints import endpoint_of, parse_endpoint, parse_endpoints
+from modelarts_nodepool.resource.names import REGION_PATTERN
+from modelarts_nodepool.resource.regions import KNOWN_REGIONS
 
 
 def test_endpoint_follows_from_the_region() -> None:
@@ -16,22 +16,41 @@ def test_endpoint_follows_from_the_region() -> None:
 
 
 @pytest.mark.parametrize("region", KNOWN_REGIONS)
-def test_known_region_has_an_endpoint_without_doubt(region: str) -> None:
+def test_known_region_has_an_endpoint(region: str) -> None:
     assert endpoint_of(region).url == f"https://modelarts.{region}.myhuaweicloud.com"
-    assert doubt_about(region) is None
+    assert re.fullmatch(REGION_PATTERN, region)
 
 
-def test_unknown_region_follows_the_pattern_and_is_doubted() -> None:
-    assert endpoint_of("eu-west-101").url == "https://modelarts.eu-west-101.myhuaweicloud.com"
-    assert "--endpoint eu-west-101=https://" in str(doubt_about("eu-west-101"))
+def why_unknown(region: str) -> str:
+    with pytest.raises(EndpointUnknown) as caught:
+        endpoint_of(region, parse_endpoints(["cn-north-4=https://modelarts.example.com"]))
+    assert caught.value.had_no_effect
+    assert not caught.value.is_transient
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("region", ["eu-de", "eu-nl", "eu-ch2", "private", "1", "a" * 63])
+def test_a_region_that_neither_table_nor_settings_know_has_no_endpoint(region: str) -> None:
+    words = why_unknown(region)
+    assert f"--endpoint {region}=https://HOST" in words
+    assert f"--set operator.endpoints.{region}=https://HOST" in words
+    assert "myhuaweicloud" not in words
+
+
+def test_a_region_that_is_newer_than_the_table_is_not_guessed_and_its_likely_address_is_named() -> None:
+    assert "--endpoint eu-west-101=https://modelarts.eu-west-101.myhuaweicloud.com" in why_unknown("eu-west-101")
 
 
 def test_mistyped_region_is_told_from_the_one_that_is_meant() -> None:
-    assert "is cn-north-4 meant?" in str(doubt_about("cn-nroth-4"))
+    assert "is cn-north-4 meant?" in why_unknown("cn-nroth-4")
 
 
-def test_region_whose_endpoint_was_given_is_not_doubted() -> None:
-    assert doubt_about("eu-west-101", parse_endpoints(["eu-west-101=https://modelarts.example.com"])) is None
+@given(st.from_regex(REGION_PATTERN, fullmatch=True).filter(lambda region: not region.endswith("\n")))
+def test_any_dns_label_is_a_region_once_the_settings_know_it(region: str) -> None:
+    overrides = parse_endpoints([f"{region}=https://modelarts.example.com"])
+    assert endpoint_of(region, overrides).url == "https://modelarts.example.com"
+    if region not in KNOWN_REGIONS:
+        why_unknown(region)
 
 
 def test_override_wins_for_its_region_only() -> None:
@@ -94,5 +113,5 @@ def test_region_named_twice_is_an_error() -> None:
 
 
 def test_region_that_would_change_the_host_is_refused() -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(EndpointUnknown):
         endpoint_of("cn-north-4.evil.example/#-1")

@@ -13,6 +13,7 @@ from modelarts_nodepool.modelarts.operations import Call, Operation
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DELETE = Call(Operation.DELETE_NODE_POOL, "P", "pool-a", "training-a")
+NODES = Call(Operation.LIST_NODE_POOL_NODES, "P", "pool-a", "training-a")
 SHOW = Call(Operation.SHOW_NODE_POOL, "P", "pool-a", "training-a")
 LIST = Call(Operation.LIST_NODE_POOLS, "P", "pool-a")
 SHOW_POOL = Call(Operation.SHOW_POOL, "P", "pool-a")
@@ -98,6 +99,46 @@ def test_400_whose_words_mean_not_found_is_a_witness(words: str) -> None:
     assert not isinstance(fault(SHOW, 400, None, words), errors.NotFound)
 
 
+LIVE = "Bad request. invalid nodepool name"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        LIVE,
+        "invalid nodepool name",
+        "Invalid nodePool name.",
+        "Bad request. Invalid node pool name: training-a",
+        "invalid nodepool name 'training-a'",
+        "nodepool name training-a is invalid",
+    ],
+)
+def test_400_about_the_name_of_a_well_formed_node_pool_is_a_witness_of_show_node_pool_alone(words: str) -> None:
+    assert type(fault(SHOW, 400, "ModelArts.50004000", words)) is errors.NotFound
+    for call in (DELETE, NODES, LIST, SHOW_POOL):
+        assert type(fault(call, 400, "ModelArts.50004000", words)) is errors.RefusedByModelArts
+    assert type(fault(SHOW, 400, "APIG.0201", words)) is errors.RefusedByModelArts
+    assert type(fault(SHOW, 400, None, words)) is errors.WrongEndpoint
+    assert type(fault(SHOW, 403, "ModelArts.50004000", words)) is errors.PermissionDenied
+    assert type(fault(SHOW, 500, "ModelArts.50004000", words)) is errors.ServerFailure
+
+
+@pytest.mark.parametrize("name", ["nodePool-1", "modelarts.bm.npu.arm.8snt9b3.i6l.d.c004-default", "Train_A"])
+@pytest.mark.parametrize(
+    "words", ["Node pool {} not found.", "Bad request. Record not found: node pool {}.", '"{}" not found', LIVE]
+)
+def test_not_found_is_understood_of_names_with_capitals_and_dots(name: str, words: str) -> None:
+    call = Call(Operation.SHOW_NODE_POOL, "P", "pool-a", name)
+    answer = an_answer(400, "ModelArts.50004000", words.format(name))
+    assert type(fault_of(call, answer, NOW)) is errors.NotFound
+
+
+def test_a_quoted_resource_pool_that_is_not_found_is_told_apart_by_the_call() -> None:
+    words = '"pool-a" not found'
+    assert type(fault(LIST, 400, "ModelArts.50004000", words)) is errors.ResourcePoolNotFound
+    assert type(fault(LIST, 400, "ModelArts.50004000", '"pool-b" not found')) is errors.RefusedByModelArts
+
+
 @pytest.mark.parametrize("name", ["a", "pool", "record", "node-pool", "in", "not"])
 def test_node_pool_named_like_a_word_of_the_sentence_is_understood(name: str) -> None:
     call = Call(Operation.SHOW_NODE_POOL, "P", "pool-a", name)
@@ -116,6 +157,11 @@ def test_node_pool_named_like_a_word_of_the_sentence_is_understood(name: str) ->
         "Node pool training-a cannot be deleted: order not found",
         "The flavor does not exist in pool pool-a",
         "not found",
+        "training-a not found",
+        "invalid nodepool name training-b",
+        "invalid pool name",
+        "invalid nodepool name or flavor",
+        "invalid name",
         "It is not true that the node pool training-a does not exist",
     ],
 )

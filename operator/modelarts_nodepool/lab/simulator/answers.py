@@ -68,8 +68,8 @@ def to_node_pool_list(node_pools: list[bytes]) -> bytes:
 def _node_pool(spec: NodePool, counts: NodeCounts, shape: Shape, region: str) -> dict[str, Any]:
     """States without nodes are left out, as the API does."""
     as_list = shape.resources == "list"
-    resources = _resources(spec, region)
-    counted = _counted(spec, counts, region)
+    resources = _said(_resources(spec, region), shape)
+    counted = {state: _said(found, shape) for state, found in _counted(spec, counts, region).items()}
     return {
         "kind": "NodePool",
         "apiVersion": API_VERSION,
@@ -77,6 +77,13 @@ def _node_pool(spec: NodePool, counts: NodeCounts, shape: Shape, region: str) ->
         "spec": {"resources": [resources] if as_list else resources},
         "status": {"resources": {state: [found] for state, found in counted.items()} if as_list else counted},
     }
+
+
+def _said(part: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """The part with those of its numbers that the shape leaves in."""
+    if shape.counts == "all":
+        return part
+    return {key: value for key, value in part.items() if key not in {"count", "maxCount", "azs"} - {shape.counts}}
 
 
 def _resources(spec: NodePool, region: str) -> dict[str, Any]:

@@ -62,10 +62,13 @@ def resource_pool_not_found(name: str) -> RefusedError:
     return RefusedError(404, POOL_NOT_FOUND, f"Pool {name} not found.")
 
 
-def node_pool_not_found(name: str, *, as_bad_request: bool, code: str) -> RefusedError:
-    """There is no such node pool in the resource pool."""
-    if as_bad_request:
-        return RefusedError(400, BAD_REQUEST, f"Bad request. Record not found: node pool {name}.")
+def node_pool_not_found(name: str, shape: str, code: str) -> RefusedError:
+    """There is no such node pool in the resource pool; `shape` is the scenario's shape.notFound."""
+    if shape == "400-invalid-name":
+        # The live API's words, of a well-formed name as of any other.
+        return bad_request("invalid nodepool name")
+    if shape == "400":
+        return bad_request(f"Record not found: node pool {name}.")
     return RefusedError(404, code, f"Node pool {name} not found.")
 
 

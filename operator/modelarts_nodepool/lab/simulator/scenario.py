@@ -65,8 +65,19 @@ class Shape(ScenarioModel):
     resources: Literal["object", "list"] = Field(
         "object", description="spec.resources and status.resources.<state> of a node pool: an object or a list of one."
     )
-    not_found: Literal["404", "400"] = Field(
-        "404", description="What an unknown node pool answers: 404 notFoundCode, or 400 ModelArts.50004000."
+    counts: Literal["all", "maxCount", "azs"] = Field(
+        "all",
+        description=(
+            "How numbers of nodes are said in spec.resources and status.resources.<state> of a node pool: by count, "
+            "maxCount and azs, or by maxCount alone, or by azs alone."
+        ),
+    )
+    not_found: Literal["404", "400", "400-invalid-name"] = Field(
+        "404",
+        description=(
+            "What an unknown node pool answers: 404 notFoundCode, 400 ModelArts.50004000 with words that mean not "
+            "found, or the same with the words of the live API, invalid nodepool name."
+        ),
     )
     not_found_code: str = Field("ModelArts.50015001", description="error_code of the 404 for an unknown node pool.")
     repeat_delete: Literal["200", "409"] = Field(

@@ -125,9 +125,7 @@ class World:
         """One node pool of a settled resource pool; RefusedError where it is not there."""
         live = resource_pool.node_pools.get(name)
         if live is None:
-            raise node_pool_not_found(
-                name, as_bad_request=self.shape.not_found == "400", code=self.shape.not_found_code
-            )
+            raise node_pool_not_found(name, self.shape.not_found, self.shape.not_found_code)
         return live
 
     def _settle_one(self, live: LiveResourcePool, now: float) -> None:
