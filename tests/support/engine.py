@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from modelarts_nodepool.engine.accounts import Accounts
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
@@ -35,7 +34,7 @@ async def deleting(
     uid: str, tools: Tools, may_send: Callable[[], bool] = lambda: True, seconds: float = HANGING_SECONDS
 ) -> AsyncIterator[Deletion]:
     """The deletion of this object under way; it and all pollers end with the block, which is bounded in time."""
-    deletion = Deletion(uid, tools, Sender(tools, may_send), Ledger(tools, Accounts(tools)))
+    deletion = Deletion(uid, tools, Sender(tools, may_send), Ledger(tools))
     task = asyncio.create_task(deletion.run())
     try:
         async with asyncio.timeout(seconds):

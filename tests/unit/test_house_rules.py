@@ -11,7 +11,7 @@ SHELF = ROOT / "operator"
 MODULES = sorted(SHELF.glob("modelarts_nodepool/**/*.py"))
 BENCH = sorted(ROOT.glob("bench/*.py"))
 SOURCES = [*MODULES, *BENCH, *sorted(ROOT.glob("tests/**/*.py"))]
-LONGEST_FILE, LONGEST_FUNCTION = 300, 40
+LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 
 
 def test_the_folder_operator_is_a_shelf_with_one_package_on_it() -> None:

@@ -1,6 +1,7 @@
 """The account's memory of deletions: status.recentDeletions, which outlives the objects. Pure.
 
-It is the audit trail of admins and the memory of the deletion budget. At most one entry per uid, 100 in all.
+It is the audit trail of admins and the memory of the deletion budget. At most one entry per uid, 100 in all. A DELETE
+has its entry from the moment it is sent, and its outcome later: it counts whatever becomes of its object.
 """
 
 from collections.abc import Iterable
@@ -8,9 +9,11 @@ from datetime import datetime, timedelta
 
 from modelarts_nodepool.decide.decision import Release
 from modelarts_nodepool.decide.observed import DeletionObserved
+from modelarts_nodepool.decide.record import record_of
 from modelarts_nodepool.resource.account import RecentDeletion
-from modelarts_nodepool.resource.node_pool import Identity
-from modelarts_nodepool.resource.objects import Account
+from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity, SendOutcome
+from modelarts_nodepool.resource.objects import Account, NodePool
+from modelarts_nodepool.resource.reasons import Reason
 
 MOST = 100
 # A look may be a minute old when it lets a DELETE pass, and for two minutes the cloud shows nothing of the other one.
@@ -34,21 +37,70 @@ def left_lately(accounts: Iterable[Account], identity: Identity, now: datetime) 
     )
 
 
-def merge_recent(
-    stored: Iterable[RecentDeletion], news: Iterable[RecentDeletion], window: timedelta | None, now: datetime
+def keep_newest(
+    entries: Iterable[RecentDeletion], window: timedelta | None, now: datetime
 ) -> tuple[RecentDeletion, ...]:
-    """Both, the newer word for each uid, newest first. Entries that the budget does not need are evicted first."""
-    entries = {entry.uid: entry for entry in stored}
-    entries |= {entry.uid: entry for entry in news}
-    kept = sorted(entries.values(), key=lambda entry: (_counts(entry, window, now), _time(entry)), reverse=True)[:MOST]
+    """As many as are kept, newest first. Entries that the budget does not need are evicted first."""
+    kept = sorted(entries, key=lambda entry: (_counts(entry, window, now), _time(entry)), reverse=True)[:MOST]
     return tuple(sorted(kept, key=_time, reverse=True))
+
+
+def build_sent(node_pool: NodePool, identity: Identity, record: DeletionRecord, now: datetime) -> RecentDeletion | None:
+    """The entry for a DELETE, from its write-ahead on: what is known of it by `record`.
+
+    One that was refused and had no effect is entered without a sentTime, so that it uses nothing of the budget. None
+    where no DELETE is in effect and none was refused: nothing was sent, or nobody has done anything with it.
+    """
+    is_refused = record.sent_time is None and record.outcome is SendOutcome.REFUSED
+    if record.sent_time is None and not is_refused:
+        return None
+    return _build(
+        node_pool,
+        identity,
+        record,
+        outcome=(record.outcome or SendOutcome.UNKNOWN).value,
+        finished_time=now.replace(microsecond=0) if is_refused else None,
+    )
+
+
+def build_stripped(
+    node_pool: NodePool, identity: Identity, known: RecentDeletion | None, now: datetime
+) -> RecentDeletion | None:
+    """The entry of an object that went without us after its DELETE was sent; None where none was."""
+    record = record_of(node_pool)
+    if known is not None and known.sent_time is not None:
+        finished = {"finished_time": now.replace(microsecond=0), "outcome": Reason.ORPHANED.value}
+        return known.model_copy(update=finished)
+    if record.sent_time is None:
+        return None
+    return _build(node_pool, identity, record, Reason.ORPHANED.value, now.replace(microsecond=0))
+
+
+def is_told_by(known: RecentDeletion | None, entry: RecentDeletion) -> bool:
+    """Whether what is known of the object is about this DELETE or a later one."""
+    if known is None or known.sent_time is None or entry.sent_time is None:
+        return False
+    return known.sent_time >= entry.sent_time
+
+
+def as_first_said(known: RecentDeletion | None, entry: RecentDeletion) -> RecentDeletion:
+    """The entry of a release as it was first made: a release that is tried again says nothing new by its time."""
+    if known is None or known.finished_time is None:
+        return entry
+    return known if known == entry.model_copy(update={"finished_time": known.finished_time}) else entry
 
 
 def build_entry(observed: DeletionObserved, release: Release, now: datetime) -> RecentDeletion | None:
     """The entry for a release; None where nothing of the cloud is known of the object."""
-    identity, node_pool, record = observed.identity, observed.node_pool, observed.record
-    if identity is None:
+    if observed.identity is None:
         return None
+    finished = now.replace(microsecond=0)
+    return _build(observed.node_pool, observed.identity, observed.record, release.reason.value, finished)
+
+
+def _build(
+    node_pool: NodePool, identity: Identity, record: DeletionRecord, outcome: str, finished_time: datetime | None
+) -> RecentDeletion:
     return RecentDeletion(
         uid=node_pool.metadata.uid,
         namespace=node_pool.metadata.namespace,
@@ -57,8 +109,8 @@ def build_entry(observed: DeletionObserved, release: Release, now: datetime) -> 
         node_pool_name=identity.node_pool_name,
         request_id=record.request_id,
         sent_time=record.sent_time,
-        finished_time=now.replace(microsecond=0),
-        outcome=release.reason,
+        finished_time=finished_time,
+        outcome=outcome,
         confirmed=node_pool.confirmation == identity.node_pool_name,
     )
 

@@ -1,30 +1,29 @@
 """Accounts: our in-use finalizer, and a status that is written when what there is to say changes.
 
-The one writer of accounts. Told of every look by the controller and of every release by the ledger; its queue's
-work is one account by name, with at most one write of entries a second.
+The one writer of accounts. Told of every look by the controller, and by engine/entries.py of every DELETE and every
+release; its queue's work is one account by name, with at most one write of entries a second.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from modelarts_nodepool.decide.account import decide_account_status
-from modelarts_nodepool.decide.ledger import merge_recent
+from modelarts_nodepool.decide.ledger import keep_newest
 from modelarts_nodepool.decide.observed import Failure
+from modelarts_nodepool.engine.entries import BATCH, Pending, apply
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.engine.workqueue import KeyedQueue
 from modelarts_nodepool.errors import ClusterError, CredentialsUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
-from modelarts_nodepool.resource.account import RecentDeletion
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER
 from modelarts_nodepool.resource.objects import Account
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = timedelta(seconds=2)
-BATCH = timedelta(seconds=1)
+# An account whose write is not answered must not hold up the releases of the others.
+WORKERS = 4
 
 
 class Accounts:
@@ -35,10 +34,10 @@ class Accounts:
         self._tools = tools
         self._is_awaited = is_awaited
         self._last: dict[str, Failure | None] = {}
-        self._entries: dict[str, dict[str, _Entry]] = {}
         self._entered_at: dict[str, float] = {}
         self._held: set[str] = set()
-        self.queue = KeyedQueue(self._work, workers=1)
+        self.queue = KeyedQueue(self._work, WORKERS)
+        tools.entries.on_entry = self._plan
 
     def note(self, name: str, failure: Failure | None) -> None:
         """A look with this account's credentials worked, or failed like this."""
@@ -47,17 +46,16 @@ class Accounts:
         self._last[name] = failure
         self.queue.add(name)
 
-    def enter(self, name: str, entry: RecentDeletion) -> asyncio.Future[None]:
-        """Write an entry of recentDeletions with the next write; done when it is written, or the account is gone."""
-        entries = self._entries.setdefault(name, {})
-        waiting = entries.get(entry.uid)
-        written = waiting.written if waiting else asyncio.get_running_loop().create_future()
-        entries[entry.uid] = _Entry(entry, written)
-        if self._rest(name) <= timedelta():
+    def _plan(self, name: str) -> None:
+        """Something of its recentDeletions is to be written: once it is due and the last write is long enough ago."""
+        wait = self._until_due(name)
+        if wait <= timedelta():
             self.queue.add(name)
         else:
-            self.queue.add_after(name, self._rest(name))
-        return written
+            self.queue.add_after(name, wait)
+
+    def _until_due(self, name: str) -> timedelta:
+        return max(self._tools.entries.due_in(name) or timedelta(), self._rest(name))
 
     def _rest(self, name: str) -> timedelta:
         """How long entries still have to wait; zero or less: they may be written now."""
@@ -90,7 +88,7 @@ class Accounts:
         self._last.pop(name, None)
         self._held.discard(name)
         self._entered_at.pop(name, None)
-        self._settle(name, self._entries.get(name, {}))
+        self._tools.entries.settle(name, self._tools.entries.of(name))
         await self._tools.clouds.keep_only(self._tools.registry.accounts)
 
     async def _keep_finalizer(self, account: Account) -> bool:
@@ -118,35 +116,23 @@ class Accounts:
         self._held.discard(name)
         status = decide_account_status(account, was_used=name in self._last, failure=self._last.get(name), now=now)
         if entries:
-            news = [entry.entry for entry in entries.values()]
             window = account.spec.deletion_budget.window
-            recent = merge_recent(account.status.recent_deletions, news, window, now)
+            recent = keep_newest(apply(account, entries).status.recent_deletions, window, now)
             status = status.model_copy(update={"recent_deletions": recent})
             self._entered_at[name] = self._tools.clock.monotonic()
         if status != account.status:
             patch = patches.build_status(account, status)
             body = await self._tools.cluster.json_patch(paths.status_path_of(account), patch)
             self._tools.registry.take_account(body)
-        self._settle(name, entries)
+        self._tools.entries.settle(name, entries)
 
-    def _due_entries(self, name: str) -> dict[str, "_Entry"]:
+    def _due_entries(self, name: str) -> dict[str, Pending]:
         """Those to write now. The news of our own write comes back at once: what was entered meanwhile has to wait."""
-        waiting, rest = self._entries.get(name, {}), self._rest(name)
-        if waiting and rest > timedelta():
-            self.queue.add_after(name, rest)
+        waiting = self._tools.entries.of(name)
+        if waiting and (wait := self._until_due(name)) > timedelta():
+            self.queue.add_after(name, wait)
             return {}
-        return dict(waiting)
-
-    def _settle(self, name: str, entries: dict[str, "_Entry"]) -> None:
-        """These are written, or there is nothing to write them to."""
-        waiting = self._entries.get(name, {})
-        for uid, entry in tuple(entries.items()):
-            if waiting.get(uid) is entry:
-                del waiting[uid]
-            if not entry.written.done():
-                entry.written.set_result(None)
-        if not waiting:
-            self._entries.pop(name, None)
+        return waiting
 
     async def _refresh(self, account: Account) -> None:
         name = account.metadata.name
@@ -160,14 +146,6 @@ class Accounts:
         else:
             self._tools.registry.take_account(body)
         self.queue.add_after(name, RETRY_AFTER / 20)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
-    """An entry that waits to be written."""
-
-    entry: RecentDeletion
-    written: asyncio.Future[None]
 
 
 def _same(one: Failure | None, other: Failure | None) -> bool:

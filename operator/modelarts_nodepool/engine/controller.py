@@ -38,7 +38,7 @@ class Controller:
         self._verifying = Verifying(tools)
         self._accounts = Accounts(tools, self._verifying.is_awaited)
         self._verifying.on_tried = self._accounts.note
-        self._ledger = Ledger(tools, self._accounts)
+        self._ledger = Ledger(tools)
         self._deletions: dict[str, tuple[Deletion, asyncio.Task[None]]] = {}
         self._terms: dict[str, tuple[str, datetime | None, AccountSpec]] = {}
         self._begun = False

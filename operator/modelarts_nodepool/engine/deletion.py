@@ -106,6 +106,7 @@ class Deletion:
     async def _step(self, node_pool: NodePool) -> timedelta:
         """Decide once and act on it; how long to wait for news then."""
         observed = self._facts.observe(node_pool)
+        self._ledger.adopt(self._facts, observed)
         decision = decide_deletion(observed, self._tools.moment())
         is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
         self._tools.ongoing.wait_for_budget(self._uid, is_waiting=is_waiting)

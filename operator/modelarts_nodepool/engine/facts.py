@@ -34,7 +34,10 @@ SENT_REMEMBERED = 20
 
 @dataclass(slots=True)
 class Facts:
-    """The memory of one deletion: facts, the record, and what this process did."""
+    """The memory of one deletion: facts, the record, and what this process did.
+
+    `entered`: the sent_time of the DELETE that this process has seen to be in the account's recentDeletions.
+    """
 
     tools: Tools
     uid: str
@@ -44,6 +47,7 @@ class Facts:
     stored: DeletionRecord | None = None
     sent_seen: dict[datetime, Moment] = field(default_factory=dict)
     went_past: float | None = None
+    entered: datetime | None = None
     send_finished: float | None = None
     last_failure: Failure | None = None
     last_failure_at: float | None = None
@@ -94,7 +98,9 @@ class Facts:
     def _among_others(self, observed: DeletionObserved) -> DeletionObserved:
         """With what the other objects and deletions mean for this one."""
         tools, identity, view = self.tools, observed.identity, observed.account
-        accounts, now = tools.registry.accounts.values(), tools.clock.now()
+        # What is entered and not written yet counts as well.
+        accounts = {name: tools.entries.applied_to(account) for name, account in tools.registry.accounts.items()}
+        now = tools.clock.now()
         tools.ongoing.note(observed.node_pool, identity, observed.record)
         if identity is None or view is None:
             return observed
@@ -103,8 +109,8 @@ class Facts:
             twins=tools.twins(observed.node_pool, identity),
             unplaced_twin=tools.unplaced_twin(observed.node_pool, identity),
             unreadable_twin=tools.unreadable_twin(observed.node_pool, identity),
-            leaving=tools.ongoing.leaving(self.uid, identity) | left_lately(accounts, identity, now),
-            budget=tools.ongoing.budget(view.account, self.uid, now),
+            leaving=tools.ongoing.leaving(self.uid, identity) | left_lately(accounts.values(), identity, now),
+            budget=tools.ongoing.budget(accounts[view.account.metadata.name], self.uid, now),
         )
 
     def poller(self, node_pool: NodePool) -> Poller | None:

@@ -7,6 +7,7 @@ line, and an Event on the account, which outlives the object.
 import logging
 
 from modelarts_nodepool import metrics
+from modelarts_nodepool.decide.ledger import build_stripped
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.resource.node_pool import DeletionPolicy
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 def report_leak(tools: Tools, node_pool: NodePool) -> None:
     """Tell of an object whose node pool nobody stands for now. `node_pool` is its last version that was seen."""
+    _finish_entry(tools, node_pool)
     how = _find_leak(tools, node_pool)
     if how is None:
         return
@@ -31,6 +33,20 @@ def report_leak(tools: Tools, node_pool: NodePool) -> None:
     account = tools.registry.accounts.get(node_pool.spec.account_ref.name)
     if account is not None:
         tools.recorder.record(account, EventType.WARNING, Reason.ORPHANED, words)
+
+
+def _finish_entry(tools: Tools, node_pool: NodePool) -> None:
+    """The DELETE of an object whose finalizer was stripped has its end in the audit trail, and goes on counting."""
+    account, view = tools.registry.accounts.get(node_pool.spec.account_ref.name), tools.account_view(node_pool)
+    identity = node_pool.status.identity or (view.identity if view else None)
+    uid = node_pool.metadata.uid
+    if account is None or identity is None or node_pool.metadata.deleted is None:
+        return
+    if not node_pool.is_protected or tools.ongoing.is_releasing(uid):
+        return
+    entry = build_stripped(node_pool, identity, tools.entries.find(account, uid), tools.clock.now())
+    if entry is not None:
+        tools.entries.enter(account.metadata.name, entry)
 
 
 def _find_leak(tools: Tools, node_pool: NodePool) -> str | None:

@@ -1,13 +1,16 @@
-"""Enters releases into the account's recentDeletions before the finalizer goes: the audit trail outlives objects.
+"""Enters DELETEs and releases into the account's recentDeletions: the audit trail outlives objects.
 
-Called by engine/deletion.py; written by engine/accounts.py, which batches entries to one write a second.
+Called by engine/deletion.py. A release is written before its finalizer goes; a DELETE whose entry is missing, after a
+crash or a change of the leader, is entered when its object is first decided on. engine/send.py enters those it sends.
 """
 
 import asyncio
 import logging
 from datetime import timedelta
 
-from modelarts_nodepool.engine.accounts import Accounts
+from modelarts_nodepool.decide.ledger import as_first_said, build_sent, is_told_by
+from modelarts_nodepool.decide.observed import DeletionObserved
+from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.resource.account import RecentDeletion
 from modelarts_nodepool.resource.objects import NodePool
@@ -21,17 +24,37 @@ BEST_EFFORT = timedelta(seconds=10)
 class Ledger:
     """Waits for entries to be written."""
 
-    def __init__(self, tools: Tools, accounts: Accounts) -> None:
-        """`accounts` writes them."""
+    def __init__(self, tools: Tools) -> None:
+        """`tools.entries` has them written."""
         self._tools = tools
-        self._accounts = accounts
+
+    def adopt(self, facts: Facts, observed: DeletionObserved) -> None:
+        """Enter the DELETE that the object's record tells of, where the account says nothing of it.
+
+        Once for each DELETE and process: what the account had to evict is not entered again and again.
+        """
+        record, identity, name = observed.record, observed.identity, observed.node_pool.spec.account_ref.name
+        if record.sent_time is None or record.sent_time == facts.entered or identity is None:
+            return
+        account = self._tools.registry.accounts.get(name)
+        entry = build_sent(observed.node_pool, identity, record, self._tools.clock.now())
+        if account is None or entry is None:
+            return
+        facts.entered = record.sent_time
+        if not is_told_by(self._tools.entries.find(account, entry.uid), entry):
+            self._tools.entries.enter_if_missing(name, entry)
 
     async def enter(self, node_pool: NodePool, entry: RecentDeletion | None) -> None:
-        """Return when the entry is written: surely where a DELETE was sent and the account exists."""
-        name = node_pool.spec.account_ref.name
-        if entry is None or name not in self._tools.registry.accounts:
+        """Return when the entry of a release is written: surely where a DELETE was sent and the account exists."""
+        name, entries = node_pool.spec.account_ref.name, self._tools.entries
+        account = self._tools.registry.accounts.get(name)
+        if entry is None or account is None:
             return
-        written = self._accounts.enter(name, entry)
+        # A release that the API server refuses is tried again, and costs the account no further write.
+        entry = as_first_said(entries.find(account, entry.uid), entry)
+        if entries.is_written(account, entry):
+            return
+        written = entries.finish(name, entry)
         if entry.sent_time is not None:
             await written
             return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from modelarts_nodepool.decide.decision import Send
 from modelarts_nodepool.decide.deleting import build_write_ahead
 from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.decide.ledger import build_sent
 from modelarts_nodepool.decide.observed import AccountView, DeletionObserved
 from modelarts_nodepool.decide.record import accept, fail
 from modelarts_nodepool.engine import audit, looks
@@ -133,6 +134,7 @@ class Sender:
             facts.written(record)
             facts.record = record
             ongoing.note(node_pool, identity, record)
+            self._enter(facts, node_pool, identity)
         finally:
             ongoing.reserve(facts.uid, is_reserved=False)
 
@@ -157,7 +159,21 @@ class Sender:
             # Whatever happens, cancellation too: no look from before this moment proves anything.
             facts.send_finished = self._tools.clock.monotonic()
         self._take(facts, attempt, answer, finished_before)
+        self._enter(facts, attempt.observed.node_pool, attempt.identity)
         self._audit(facts, attempt, answer)
+
+    def _enter(self, facts: Facts, node_pool: NodePool, identity: Identity) -> None:
+        """What is known of the DELETE now, for the account's recentDeletions. Nobody waits for that to be written.
+
+        From the write-ahead on: an object that somebody strips while its DELETE is under way is entered already.
+        """
+        account, now = node_pool.spec.account_ref.name, self._tools.clock.now()
+        entry = build_sent(node_pool, identity, facts.record, now)
+        facts.entered = facts.record.sent_time
+        if entry is None:
+            self._tools.entries.take_back(account, facts.uid)
+        else:
+            self._tools.entries.enter(account, entry)
 
     def _take(
         self, facts: Facts, attempt: Attempt, answer: Accepted | CloudError, finished_before: float | None

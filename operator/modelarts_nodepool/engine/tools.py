@@ -8,6 +8,7 @@ from datetime import timedelta
 from modelarts_nodepool import metrics
 from modelarts_nodepool.decide.observed import AccountView
 from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.engine.entries import Entries
 from modelarts_nodepool.engine.ongoing import Ongoing
 from modelarts_nodepool.engine.places import Places
 from modelarts_nodepool.engine.pollers import Pollers
@@ -30,7 +31,8 @@ logger = logging.getLogger(__name__)
 class Tools:
     """Everything a worker of the engine needs, joined in app.py.
 
-    `turns`: one hand-over at a time per node pool; `places`: who may prepare a DELETE; `shared`: looks of many.
+    `turns`: one hand-over at a time per node pool; `places`: who may prepare a DELETE; `shared`: looks of many;
+    `entries`: what is still to be written of the accounts' recentDeletions.
     """
 
     registry: Registry
@@ -43,6 +45,11 @@ class Tools:
     turns: Turns = field(default_factory=Turns)
     places: Places = field(default_factory=Places)
     shared: Shared = field(default_factory=Shared)
+    entries: Entries = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The entries keep time by the same clock."""
+        object.__setattr__(self, "entries", Entries(self.clock))
 
     def moment(self) -> Moment:
         """Both clocks, read at once."""

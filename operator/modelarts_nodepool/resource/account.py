@@ -161,7 +161,7 @@ class AccountSpec(WireModel):
 
 
 class RecentDeletion(WireModel):
-    """One DELETE or release; outlives its object."""
+    """One DELETE from the moment it was sent, or one release; outlives its object."""
 
     uid: Annotated[str, Field(description="The object's uid.")]
     namespace: Annotated[str, Field(description="The object's namespace.")]
@@ -169,9 +169,20 @@ class RecentDeletion(WireModel):
     pool_name: Annotated[str, Field(description="The resource pool.")]
     node_pool_name: Annotated[str, Field(description="The node pool.")]
     request_id: Annotated[str | None, Field(description="The cloud's request ID of the DELETE.")] = None
-    sent_time: Annotated[Timestamp | None, Field(description="When the DELETE was sent.")] = None
-    finished_time: Annotated[Timestamp | None, Field(description="When the object was released.")] = None
-    outcome: Annotated[str, Field(description="The reason of the release.")]
+    sent_time: Annotated[
+        Timestamp | None,
+        Field(description="When the DELETE was sent; none where it had no effect."),
+    ] = None
+    finished_time: Annotated[
+        Timestamp | None, Field(description="When the object was released, or its DELETE refused.")
+    ] = None
+    outcome: Annotated[
+        str,
+        Field(
+            description="What came of it: Unknown, Accepted or Refused, as far as it was answered; once the object is "
+            "gone, the reason of its release."
+        ),
+    ]
     confirmed: Annotated[bool, Field(description="Whether the object carried a matching confirm-delete.")] = False
 
 
@@ -192,8 +203,8 @@ class AccountStatus(WireModel):
     recent_deletions: Annotated[
         tuple[RecentDeletion, ...],
         Field(
-            description="The newest 100 deletions, one per object: the audit trail that outlives the objects, "
-            "and the memory of the deletion budget.",
+            description="The newest 100 deletions, one per object, each from the moment its DELETE is sent: the audit "
+            "trail that outlives the objects, and the memory of the deletion budget.",
             max_length=100,
             json_schema_extra=keyed_by("uid"),
         ),

@@ -63,60 +63,6 @@ def test_of_the_last_two_deleted_together_one_goes_and_one_is_held(tenant: Tenan
 
 
 @side_by_side
-def test_no_more_is_deleted_than_the_budget_allows(tenant: Tenant) -> None:
-    tenant.change_account(deletionBudget={"unlimited": None, "max": 2, "window": "1h"})
-    names = [f"training-{number}" for number in range(5)]
-    for name in names:
-        tenant.in_cloud(name)
-        tenant.create(name)
-    for name in names:
-        tenant.until_ready(name)
-    tenant.delete(*names)
-    tenant.until_true(lambda: sum(map(tenant.is_there, names)) == 3, "two gone")
-    held = [name for name in names if tenant.is_there(name)]
-    for name in held:
-        tenant.until_blocked(name, "DeletionBudgetExhausted")
-    tenant.wait_for_looks(3)
-    assert tenant.deletes() == ["accepted", "accepted"]
-    assert sorted(entry["name"] for entry in entries(tenant)) == sorted(set(names) - set(held))
-    tenant.change_account(deletionBudget={"max": 4})
-    tenant.until_true(lambda: sum(map(tenant.is_there, names)) == 1, "two more gone")
-    assert tenant.deletes() == ["accepted"] * 4
-
-
-@side_by_side
-def test_the_budget_frees_by_itself_and_the_oldest_deletion_goes_first(tenant: Tenant) -> None:
-    tenant.change_account(deletionBudget={"unlimited": None, "max": 1, "window": "1m"})
-    names = ("training-a", "training-b", "training-c")
-    for name in names:
-        tenant.mirrored(name)
-    for name in names:
-        tenant.delete(name)
-        if name != "training-a":
-            time.sleep(A_SECOND)
-        else:
-            tenant.until_gone(name)
-    assert "the next slot frees at" in tenant.until_blocked("training-b", "DeletionBudgetExhausted")
-    tenant.until_blocked("training-c", "DeletionBudgetExhausted")
-    tenant.until_gone("training-b")
-    assert tenant.is_held("training-c")
-    assert tenant.deletes() == ["accepted", "accepted"]
-
-
-def test_the_budget_is_remembered_by_the_account_across_restarts(tenant: Tenant) -> None:
-    tenant.change_account(deletionBudget={"unlimited": None, "max": 1, "window": "1h"})
-    tenant.mirrored("training-a")
-    tenant.mirrored("training-b")
-    tenant.delete("training-a")
-    tenant.until_gone("training-a")
-    tenant.operator.kill()
-    tenant.operator.start()
-    tenant.delete("training-b")
-    tenant.until_blocked("training-b", "DeletionBudgetExhausted")
-    assert tenant.deletes() == ["accepted"]
-
-
-@side_by_side
 def test_a_released_object_stands_in_the_account_s_trail(tenant: Tenant) -> None:
     uid = tenant.mirrored("training-a")["metadata"]["uid"]
     tenant.delete("training-a")

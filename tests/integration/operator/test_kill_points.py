@@ -220,6 +220,7 @@ def test_killed_while_it_writes_ahead_it_sends_one_delete_and_looks_first_where_
     if when == "after":
         scene.tenant.wait_for_looks(3)
         assert not scene.tenant.deletes(), "it may have been sent: that is looked at for two minutes"
+        scene.tenant.until_true(lambda: scene.entries() == ["Unknown"], "entered by the next process")
     scene.goes_only_with_its_node_pool()
 
 
@@ -237,18 +238,35 @@ def test_killed_while_it_writes_what_was_answered_it_sends_no_second(scene: Scen
 
 
 @kill_points(WHEN)
+def test_killed_while_it_enters_the_delete_into_the_account_it_enters_it_when_it_is_back(
+    scene: Scene, when: str
+) -> Iterator[None]:
+    scene.mirrored()
+    yield
+    uid = scene.tenant.get(NAME)["metadata"]["uid"]
+    arrives = scene.hold_at_door("PATCH", f"{ACCOUNTS}/{scene.tenant.name}/status", uid, when=when)
+    scene.delete()
+    arrives()
+    assert scene.tenant.deletes() == ["accepted"], "no DELETE waits for its entry"
+    assert scene.entries() == (["Accepted"] if when == "after" else [])
+    yield
+    scene.tenant.until_true(lambda: scene.entries() in (["Unknown"], ["Accepted"]), "the DELETE on record")
+    scene.goes_only_with_its_node_pool()
+
+
+@kill_points(WHEN)
 def test_killed_while_it_enters_the_release_into_the_account_it_enters_it_once(
     scene: Scene, when: str
 ) -> Iterator[None]:
     scene.mirrored()
     scene.delete_until_nodes_go()
+    scene.tenant.until_true(lambda: scene.entries() == ["Accepted"], "the DELETE on record")
     yield
-    uid = scene.tenant.get(NAME)["metadata"]["uid"]
-    arrives = scene.hold_at_door("PATCH", f"{ACCOUNTS}/{scene.tenant.name}/status", uid, when=when)
+    arrives = scene.hold_at_door("PATCH", f"{ACCOUNTS}/{scene.tenant.name}/status", '"Gone"', when=when)
     scene.finish()
     arrives()
     assert scene.tenant.is_held(NAME), "the entry stands before the finalizer goes"
-    assert scene.entries() == (["Gone"] if when == "after" else [])
+    assert scene.entries() == (["Gone"] if when == "after" else ["Accepted"])
     yield
     scene.is_gone_by_one_delete()
 

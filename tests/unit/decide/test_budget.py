@@ -6,7 +6,7 @@ import pytest
 
 from modelarts_nodepool.decide.budget import BudgetView, Place, Waiting, view_budget
 from modelarts_nodepool.decide.decision import Release
-from modelarts_nodepool.decide.ledger import MOST, build_entry, left_lately, merge_recent
+from modelarts_nodepool.decide.ledger import MOST, build_entry, keep_newest, left_lately
 from modelarts_nodepool.resource.account import AccountStatus, RecentDeletion
 from modelarts_nodepool.resource.objects import Account
 from modelarts_nodepool.resource.reasons import Reason
@@ -107,22 +107,17 @@ def test_unlimited_is_never_used_up() -> None:
     assert view_budget(account, MINE, {"a": NOON}, in_line((NOON, "b")), NOON) == BudgetView(limit=None)
 
 
-def test_an_entry_replaces_the_older_word_for_the_same_object() -> None:
-    merged = merge_recent([an_entry("a", None, NOON - HOUR)], [an_entry("a", NOON)], HOUR, NOON)
-    assert [entry.sent_time for entry in merged] == [NOON]
-
-
 def test_the_newest_stand_first_and_a_hundred_are_kept() -> None:
     many = [an_entry(f"uid-{number:03}", NOON - timedelta(seconds=number)) for number in range(150)]
-    merged = merge_recent(many[75:], many[:75], HOUR, NOON)
+    merged = keep_newest([*many[75:], *many[:75]], HOUR, NOON)
     assert [entry.uid for entry in merged] == [f"uid-{number:03}" for number in range(MOST)]
 
 
 @pytest.mark.parametrize("useless", [an_entry("x", None, NOON), an_entry("x", NOON - 2 * HOUR, NOON)])
 def test_what_the_budget_does_not_need_is_evicted_first(useless: RecentDeletion) -> None:
     needed = [an_entry(f"uid-{number:03}", NOON - timedelta(minutes=30)) for number in range(MOST)]
-    assert useless not in merge_recent(needed, [useless], HOUR, NOON)
-    assert useless in merge_recent(needed[1:], [useless], HOUR, NOON)
+    assert useless not in keep_newest([*needed, useless], HOUR, NOON)
+    assert useless in keep_newest([*needed[1:], useless], HOUR, NOON)
 
 
 @pytest.mark.parametrize(("confirmation", "is_confirmed"), [("training-a", True), ("another", False)])

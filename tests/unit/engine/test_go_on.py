@@ -9,7 +9,6 @@ from typing import Self
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.engine.accounts import Accounts
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.send import Sender
@@ -71,7 +70,7 @@ class Begun:
         registry.take_account({"metadata": dict(account.metadata), "spec": dict(account.spec)})
         registry.take_node_pool(cluster.body)
         uid = cluster.body["metadata"]["uid"]
-        self.deletion = Deletion(uid, tools, Sender(tools, may_send=lambda: True), Ledger(tools, Accounts(tools)))
+        self.deletion = Deletion(uid, tools, Sender(tools, may_send=lambda: True), Ledger(tools))
         self.task = asyncio.create_task(self.deletion.run())
         return self
 

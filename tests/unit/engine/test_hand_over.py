@@ -98,7 +98,7 @@ class Stage:
         self.is_leading = True
         registry.take_account(ACCOUNT_BODY)
         self.accounts = Accounts(self.tools)
-        self.ledger = Ledger(self.tools, self.accounts)
+        self.ledger = Ledger(self.tools)
         registry.on_node_pool = self.on_node_pool
 
     def really_is(self, *bodies: Body) -> None:

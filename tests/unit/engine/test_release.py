@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from modelarts_nodepool.engine.accounts import Accounts
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.pollers import Pollers
@@ -60,7 +59,7 @@ def a_deletion(cluster: ScriptedCluster) -> tuple[Tools, Deletion]:
         registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=EventRecorder(cluster)
     )
     registry.take_node_pool(RETAINED)
-    return tools, Deletion(UID, tools, Sender(tools, may_send=lambda: True), Ledger(tools, Accounts(tools)))
+    return tools, Deletion(UID, tools, Sender(tools, may_send=lambda: True), Ledger(tools))
 
 
 def without_finalizers(body: Body) -> Body:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from modelarts_nodepool.decide.record import SETTLE
-from modelarts_nodepool.engine.accounts import Accounts
 from modelarts_nodepool.engine.deletion import Deletion
 from modelarts_nodepool.engine.ledger import Ledger
 from modelarts_nodepool.engine.outages import FAILURES_IN_A_ROW
@@ -144,7 +143,7 @@ class Stage:
     async def play(self, seconds: float) -> None:
         """Let the deletion run for so long."""
         sender = Sender(self.tools, may_send=lambda: True)
-        deletion = Deletion(UID, self.tools, sender, Ledger(self.tools, Accounts(self.tools)))
+        deletion = Deletion(UID, self.tools, sender, Ledger(self.tools))
         task = asyncio.create_task(deletion.run())
         await asyncio.sleep(seconds)
         task.cancel()

@@ -126,7 +126,7 @@ def released(planned: ObjectPlan, moment: float) -> Write:
 
 
 def entered(*objects: ObjectPlan) -> dict[str, Any]:
-    entries = [{"uid": f"uid-{one.name}"} for one in objects]
+    entries = [{"uid": f"uid-{one.name}", "finishedTime": "2026-01-02T03:04:05Z"} for one in objects]
     return {"plain": {"status": {"recentDeletions": entries}}}
 
 
@@ -151,6 +151,12 @@ def test_an_object_that_goes_before_its_node_pool_is_found(calls: list[Call], mo
 
 def test_a_release_that_no_account_remembers_is_found() -> None:
     storm = a_storm(PLAIN, calls=[a_call(1, 101)], writes=[released(PLAIN, 105)], last=Snapshot({}, entered(), {}))
+    assert rules(judge_releasing(storm)) == ["every release is on record"]
+
+
+def test_a_delete_on_record_is_no_release_on_record() -> None:
+    sent: dict[str, Any] = {"plain": {"status": {"recentDeletions": [{"uid": "uid-plain", "outcome": "Accepted"}]}}}
+    storm = a_storm(PLAIN, calls=[a_call(1, 101)], writes=[released(PLAIN, 105)], last=Snapshot({}, sent, {}))
     assert rules(judge_releasing(storm)) == ["every release is on record"]
 
 
