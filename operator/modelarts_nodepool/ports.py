@@ -167,6 +167,9 @@ class Cluster(Protocol):
     async def get(self, path: str) -> Mapping[str, Any]:
         """One object; errors.ObjectGone on 404."""
 
+    async def get_metadata(self, path: str) -> Mapping[str, Any]:
+        """One object with nothing but `metadata` that counts; errors.ObjectGone on 404."""
+
     async def json_patch(self, path: str, patch: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Apply a JSON Patch; the object after it. errors.ObjectChanged on 409 and 422, ObjectGone on 404."""
 

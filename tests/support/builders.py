@@ -83,6 +83,13 @@ class NodePoolBuilder:
         """With an override of these guards, of this very object unless another uid is given."""
         return self.annotated(OVERRIDE_ANNOTATION, f"{','.join(reasons)}@{uid or self.metadata['uid']}")
 
+    def owned_by(
+        self, kind: str = "Claim", name: str = "claim-a", *, api_version: str = "example.com/v1", uid: str | None = None
+    ) -> "NodePoolBuilder":
+        """With an owner more."""
+        owner = {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid or f"uid-of-{name}"}
+        return self._with_metadata(ownerReferences=[*self.metadata.get("ownerReferences", []), owner])
+
     def retained(self) -> "NodePoolBuilder":
         """With the policy Retain."""
         return self._with_spec(deletionPolicy="Retain")

@@ -41,6 +41,9 @@ class SecretKeeper:
         data = {name: base64.b64encode(b"of-a-test").decode() for name in ("accessKey", "secretKey")}
         return {"metadata": {"labels": {CREDENTIALS_LABEL: "true"}}, "data": data}
 
+    async def get_metadata(self, path: str) -> Body:
+        raise NotImplementedError
+
     async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
         raise NotImplementedError
 

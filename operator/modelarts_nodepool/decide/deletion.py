@@ -19,6 +19,7 @@ from modelarts_nodepool.decide.guards import (
     definition_terminating,
     last_node_pool,
     namespace_terminating,
+    owned,
 )
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.decide.progress import decide_in_effect, decide_reverted, decide_send_failed
@@ -176,6 +177,7 @@ ROWS: tuple[tuple[str, Row], ...] = (
     ("11", other_finalizers),
     ("12", definition_terminating),
     ("13", namespace_terminating),
+    ("13a", owned),
     ("14", confirmation_required),
     ("15", decide_billing),
     ("16", last_node_pool),

@@ -1,4 +1,4 @@
-"""Rows 12, 13, 14, 16 and 17: accidents that are bigger than one object, and limits that admins set.
+"""Rows 12, 13, 13a, 14, 16 and 17: accidents that are bigger than one object, and limits that admins set.
 
 Each holds with what lifts it: a confirmation (naming the node pool), an override (naming the object's uid), time.
 """
@@ -10,8 +10,9 @@ from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.annotations import ineffective_override, quoted
 from modelarts_nodepool.decide.decision import Decision, Hold, Look
 from modelarts_nodepool.decide.failures import hold_for
-from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
+from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact, FoundOwner, OwnerState
 from modelarts_nodepool.decide.proof import Missing, weigh_failure
+from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import CloudNodePool, Moment
 from modelarts_nodepool.resource.model import to_timestamp
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
@@ -21,6 +22,10 @@ from modelarts_nodepool.resource.reasons import Reason
 # The CRD and the namespace are read by GET, never taken from a watch, and no older than this.
 FRESH = timedelta(seconds=60)
 HELD = timedelta(minutes=1)
+# The owners only change the words of a hold that a person ends.
+OWNERS_LAST = timedelta(minutes=5)
+OWNERS_NAMED = 5
+_SHOWN = 100
 
 
 def definition_terminating(observed: DeletionObserved, moment: Moment) -> Decision | None:
@@ -33,6 +38,36 @@ def namespace_terminating(observed: DeletionObserved, moment: Moment) -> Decisio
     """Row 13: the namespace is being deleted, and with it every object in it."""
     what = f"namespace {observed.node_pool.metadata.namespace}"
     return _doomed(observed, observed.namespace, Fact.NAMESPACE, Reason.NAMESPACE_TERMINATING, what, moment)
+
+
+def owned(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Row 13a: the garbage collector deletes an object none of whose owners exists, and nobody meant it.
+
+    Who sent the delete cannot be seen, so every object that has owners is held; what is known of them only says how
+    likely that is.
+    """
+    owners, evidence = observed.node_pool.metadata.owners, observed.owners
+    if not owners or is_confirmed(observed):
+        return None
+    if evidence is None or evidence.begun < observed.deletion_seen or moment.age_of(evidence.begun) >= OWNERS_LAST:
+        return Look(frozenset({Fact.OWNERS}))
+    found = evidence.value or tuple(FoundOwner(owner, OwnerState.UNKNOWN) for owner in owners[:OWNERS_NAMED])
+    is_gone = any(each.state is OwnerState.GONE for each in found)
+    if is_gone:
+        what = "an owner of the object is not in this cluster, so the garbage collector may have deleted it"
+    else:
+        what = "the object has owners, so the garbage collector may have deleted it because of them"
+    more = len(owners) - len(found)
+    named = ", ".join(_owner(each) for each in found) + (f", and {more} more" if more > 0 else "")
+    return Hold(
+        Reason.OWNER_GONE if is_gone else Reason.OWNED_OBJECT, _confirmable(observed, f"{what} ({named})"), HELD
+    )
+
+
+def _owner(found: FoundOwner) -> str:
+    owner = found.owner
+    kind, name, version = (clean(part, _SHOWN) for part in (owner.kind, owner.name, owner.api_version))
+    return f"{kind} {name} of {version} {found.state}" + (f": {found.why}" if found.why else "")
 
 
 def confirmation_required(observed: DeletionObserved, _: Moment) -> Decision | None:

@@ -14,7 +14,7 @@ from modelarts_nodepool.errors import CloudError, CredentialsUnavailable
 from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
 from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
-from modelarts_nodepool.resource.objects import Account, NodePool
+from modelarts_nodepool.resource.objects import Account, NodePool, Owner
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -34,6 +34,7 @@ class Fact(StrEnum):
     NODES = "list_node_pool_nodes"
     DEFINITION = "the CustomResourceDefinition"
     NAMESPACE = "the namespace"
+    OWNERS = "the owners"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,24 @@ class Container:
 
     created: datetime | None
     deleted: datetime | None = None
+
+
+class OwnerState(StrEnum):
+    """Whether an owner is in this cluster, in words. Only what the API server says itself is Gone."""
+
+    EXISTS = "exists"
+    DELETING = "is being deleted"
+    GONE = "does not exist"
+    UNKNOWN = "could not be looked up"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOwner:
+    """An owner of the object, as the API server shows it. `why` is short and stays the same: it ends in a status."""
+
+    owner: Owner
+    state: OwnerState
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +123,7 @@ class DeletionObserved:
     - `unreadable_twin`: another that names it and cannot be read by this version.
     - `leaving`: node pools of the same resource pool whose DELETE may be in effect.
     - `definition`, `namespace`: the CRD and the namespace, read by GET.
+    - `owners`: those of its ownerReferences that were looked up, each read by GET.
     - `budget`: the account's, as this deletion sees it; None without an account.
     """
 
@@ -130,6 +150,7 @@ class DeletionObserved:
     leaving: frozenset[str] = frozenset()
     definition: Evidence[Container] | None = None
     namespace: Evidence[Container] | None = None
+    owners: Evidence[tuple[FoundOwner, ...]] | None = None
     budget: BudgetView | None = None
 
     @property

@@ -82,6 +82,7 @@ class Facts:
             nodes=self.found.get(Fact.NODES),
             definition=self.found.get(Fact.DEFINITION),
             namespace=self.found.get(Fact.NAMESPACE),
+            owners=self.found.get(Fact.OWNERS),
         )
         self._remember_absence(observed)
         self.record = note_progress(self.record, shown_counts(observed), self.tools.clock.now())

@@ -12,6 +12,7 @@ from typing import Any
 
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.engine.facts import Facts
+from modelarts_nodepool.engine.owners import find_owners
 from modelarts_nodepool.engine.poller import PollKey
 from modelarts_nodepool.engine.shared import KEPT_SECONDS
 from modelarts_nodepool.engine.tools import Tools
@@ -53,6 +54,8 @@ async def look(facts: Facts, observed: DeletionObserved, wanted: frozenset[Fact]
             for fact in wanted:
                 if fact is Fact.LISTING:
                     group.create_task(_list(facts, observed))
+                elif fact is Fact.OWNERS:
+                    group.create_task(_find_owners(facts, observed.node_pool))
                 elif fact in _CONTAINERS:
                     group.create_task(_read_container(facts, fact, observed.node_pool))
                 else:
@@ -103,6 +106,10 @@ async def _read_container(facts: Facts, fact: Fact, node_pool: NodePool) -> None
     facts.found[fact] = await facts.tools.shared.look(
         (path,), _good_from(facts, fact), lambda: _read(facts.tools, path)
     )
+
+
+async def _find_owners(facts: Facts, node_pool: NodePool) -> None:
+    facts.found[Fact.OWNERS] = await find_owners(facts.tools, node_pool)
 
 
 async def _ask(facts: Facts, fact: Fact, account: Account, identity: Identity) -> None:

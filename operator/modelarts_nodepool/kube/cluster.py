@@ -24,6 +24,7 @@ Body = Mapping[str, Any]
 
 _JSON = "application/json"
 _JSON_PATCH = "application/json-patch+json"
+_METADATA = f"application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,{_JSON}"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _NO_SUCCESS = 300
 
@@ -41,6 +42,10 @@ class KubeCluster:
     async def get(self, path: str) -> Body:
         """One object. Also /version and the like."""
         return await self._read(path, {}, _JSON)
+
+    async def get_metadata(self, path: str) -> Body:
+        """The same with nothing but `metadata`, where the API server can: nobody needs what a Secret holds."""
+        return await self._read(path, {}, _METADATA)
 
     async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
         """All items, without managedFields, as of one moment not before the call.

@@ -89,6 +89,24 @@ def lease(namespace: str, name: str) -> str:
     return f"{leases(namespace)}/{_segment(name)}"
 
 
+def api(api_version: str) -> str:
+    """Where the resources of an apiVersion are, and what they are called: `v1` or `<group>/<version>`."""
+    group, slash, version = api_version.rpartition("/")
+    return f"/apis/{_segment(group)}/{_segment(version)}" if slash else f"/api/{_segment(version)}"
+
+
+def api_group(api_version: str) -> str:
+    """Where the versions of its group are listed; the core group has only one."""
+    group, slash, _ = api_version.rpartition("/")
+    return f"/apis/{_segment(group)}" if slash else "/api"
+
+
+def thing_of(api_version: str, plural: str, namespace: str, name: str) -> str:
+    """One object of any kind; `namespace` "" where the kind has none."""
+    place = f"/namespaces/{_segment(namespace)}" if namespace else ""
+    return f"{api(api_version)}{place}/{_segment(plural)}/{_segment(name)}"
+
+
 def _segment(name: str) -> str:
     """A name as one segment of a path. Names come from the API server; a settings typo must not move the path."""
     if name in {"", ".", ".."}:

@@ -45,7 +45,7 @@ People set these. The operator never writes an annotation.
 | Annotation | Meaning |
 |---|---|
 | `{CONFIRM_ANNOTATION}: <node pool name>` | Confirms a deletion that asks for it: the account requires \
-confirmation, or the namespace or the CRD is being deleted. |
+confirmation, the namespace or the CRD is being deleted, or the object has owners (`metadata.ownerReferences`). |
 | `{OVERRIDE_ANNOTATION}: <Reason>[,<Reason>...]@<uid>` | Overrides a hold that may be overridden. The uid is the \
 object's, so that the text cannot be left in Git or in a backup by mistake. |
 | `{PAUSED_ANNOTATION}: "true"` | No DELETE is sent. The counts are still kept up to date. Every value but \

@@ -24,6 +24,21 @@ from modelarts_nodepool.resource.origin import find_origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """One of metadata.ownerReferences: the garbage collector deletes an object when none of its owners exists."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+
+    @classmethod
+    def from_body(cls, raw: Mapping[str, Any]) -> "Owner":
+        """From an entry of the list."""
+        return cls(api_version=raw["apiVersion"], kind=raw["kind"], name=raw["name"], uid=raw["uid"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
     """What we need of metadata. `annotations` holds those of our own group only; `origin`: resource/origin.py."""
 
@@ -35,6 +50,7 @@ class Metadata:
     created: datetime
     deleted: datetime | None = None
     finalizers: tuple[str, ...] = ()
+    owners: tuple[Owner, ...] = ()
     annotations: Mapping[str, str]
     origin: str = ""
 
@@ -53,6 +69,7 @@ class Metadata:
             created=datetime.fromisoformat(raw["creationTimestamp"]),
             deleted=datetime.fromisoformat(deleted) if deleted else None,
             finalizers=tuple(raw.get("finalizers") or ()),
+            owners=tuple(Owner.from_body(owner) for owner in raw.get("ownerReferences") or ()),
             annotations={key: value for key, value in annotations.items() if key.startswith(f"{GROUP}/")},
             # Interned: thousands of objects come from one place.
             origin=intern(find_origin(raw.get("labels") or {}, annotations)),

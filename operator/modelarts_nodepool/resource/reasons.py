@@ -45,6 +45,8 @@ class Reason(StrEnum):
     OTHER_FINALIZERS = "OtherFinalizers"
     CRD_TERMINATING = "CustomResourceDefinitionTerminating"
     NAMESPACE_TERMINATING = "NamespaceTerminating"
+    OWNER_GONE = "OwnerGone"
+    OWNED_OBJECT = "OwnedObject"
     CONFIRMATION_REQUIRED = "ConfirmationRequired"
     YEARLY_MONTHLY_BILLING = "YearlyMonthlyBilling"
     NODE_LOCKED = "NodeLocked"
@@ -67,4 +69,12 @@ class Reason(StrEnum):
 
 
 OVERRIDABLE = frozenset({Reason.OTHER_FINALIZERS, Reason.BILLING_UNKNOWN, Reason.LAST_NODE_POOL})
-CONFIRMABLE = frozenset({Reason.CRD_TERMINATING, Reason.NAMESPACE_TERMINATING, Reason.CONFIRMATION_REQUIRED})
+CONFIRMABLE = frozenset(
+    {
+        Reason.CRD_TERMINATING,
+        Reason.NAMESPACE_TERMINATING,
+        Reason.OWNER_GONE,
+        Reason.OWNED_OBJECT,
+        Reason.CONFIRMATION_REQUIRED,
+    }
+)

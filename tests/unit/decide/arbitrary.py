@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from modelarts_nodepool import errors
 from modelarts_nodepool.decide.budget import BudgetView
-from modelarts_nodepool.decide.observed import AccountView, Container, DeletionObserved, Evidence, LiveObserved
+from modelarts_nodepool.decide.observed import (
+    AccountView,
+    Container,
+    DeletionObserved,
+    Evidence,
+    FoundOwner,
+    LiveObserved,
+    OwnerState,
+)
 from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.resource.model import WireModel
@@ -23,7 +31,7 @@ from modelarts_nodepool.resource.node_pool import (
     NodePoolStatus,
     SendOutcome,
 )
-from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.resource.objects import NodePool, Owner
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, PROJECT, RESOURCE_POOL, a_node_pool, an_account
 from tests.support.misfits import a_misfit
@@ -186,6 +194,9 @@ def node_pools(draw: st.DrawFn, *, deleted: bool) -> NodePool:
         builder = builder.annotated(RECONCILE_ANNOTATION, "now")
     if draw(st.booleans()):
         builder = builder.annotated(CONFIRM_ANNOTATION, draw(confirmations))
+    if draw(st.integers(0, 4)) == 0:
+        for number in range(draw(st.integers(1, 7))):
+            builder = builder.owned_by(name=f"claim-{number}")
     if draw(st.integers(0, 9)) == 0:
         builder = builder.retained()
     built = builder.created(draw(moments)).build()
@@ -220,6 +231,15 @@ def _twins(draw: st.DrawFn) -> NodePool:
 
 
 twins = _twins()
+found_owners = st.lists(
+    st.builds(
+        FoundOwner,
+        st.builds(Owner, api_version=st.just("example.com/v1"), kind=st.just("Claim"), name=st.text(), uid=st.text()),
+        st.sampled_from(OwnerState),
+        st.sampled_from(["", "the operator may not read it"]),
+    ),
+    max_size=5,
+).map(tuple)
 budgets = st.builds(
     BudgetView,
     limit=st.sampled_from([None, 1, 3]),
@@ -248,6 +268,7 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "nodes": looks(nodes),
     "definition": looks(containers),
     "namespace": looks(containers),
+    "owners": looks(found_owners),
     "twins": st.lists(twins, max_size=2, unique_by=lambda twin: twin.metadata.uid).map(tuple),
     "unplaced_twin": st.none() | twins,
     "unreadable_twin": st.sampled_from([None, a_misfit("renamed", deletionPolicy="Archive")]),

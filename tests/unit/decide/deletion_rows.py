@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send, Wait
-from modelarts_nodepool.decide.observed import DeletionObserved
+from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, FoundOwner, OwnerState
 from modelarts_nodepool.errors import EndpointUnknown, NotFound, ServerFailure
 from modelarts_nodepool.ports import Billing, CloudNode
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
-from modelarts_nodepool.resource.names import OVERRIDE_ANNOTATION
+from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION, OVERRIDE_ANNOTATION
+from modelarts_nodepool.resource.objects import Owner
 from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_listing, a_node_pool, an_account, an_unreadable_node_pool
 from tests.support.misfits import a_misfit
@@ -24,6 +25,7 @@ from tests.unit.decide.situations import (
     not_listed,
     refused,
     sent,
+    terminating,
 )
 
 RETAIN = (
@@ -66,6 +68,17 @@ ONCE_HELD = DELETED.saying(blocked(ConditionStatus.FALSE))
 UNREADABLE = looked(a_listing(an_unreadable_node_pool()))
 PREPAID = nodes(CloudNode("node-1", None), CloudNode("node-2", Billing.YEARLY_MONTHLY))
 FOREIGN = DELETED.with_finalizer("foregroundDeletion")
+OWNED = DELETED.owned_by()
+MANY_OWNERS = DELETED
+for number in range(7):
+    MANY_OWNERS = MANY_OWNERS.owned_by(name=f"claim-{number}")
+
+
+def owners(*states: OwnerState, ago: float = 1.0) -> Evidence[tuple[FoundOwner, ...]]:
+    """What was found of claim-a, claim-b and so on."""
+    names = (Owner(api_version="example.com/v1", kind="Claim", name=f"claim-{c}", uid=c) for c in "abcdefg")
+    return looked(tuple(FoundOwner(owner, state) for owner, state in zip(names, states, strict=False)), ago)
+
 
 # id: (observation, kind of decision, reason, words of the message)
 TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = {
@@ -238,6 +251,58 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         Reason.OTHER_FINALIZERS,
         "or before: kubectl",
     ),
+    "13a-owner-gone": (
+        a_deletion(OWNED, owners=owners(OwnerState.GONE)),
+        Hold,
+        Reason.OWNER_GONE,
+        "so the garbage collector may have deleted it (Claim claim-a of example.com/v1 does not exist); confirm the",
+    ),
+    "13a-owner-gone-way-out": (a_deletion(OWNED, owners=owners(OwnerState.GONE)), Hold, Reason.OWNER_GONE, RETAIN),
+    "13a-one-of-two-gone": (
+        a_deletion(OWNED.owned_by(name="claim-b"), owners=owners(OwnerState.EXISTS, OwnerState.GONE)),
+        Hold,
+        Reason.OWNER_GONE,
+        "(Claim claim-a of example.com/v1 exists, Claim claim-b of example.com/v1 does not exist); confirm",
+    ),
+    **{
+        f"13a-owner-{state.name.lower()}": (
+            a_deletion(OWNED, owners=owners(state)),
+            Hold,
+            Reason.OWNED_OBJECT,
+            f"may have deleted it because of them (Claim claim-a of example.com/v1 {state}); confirm the del",
+        )
+        for state in (OwnerState.EXISTS, OwnerState.DELETING, OwnerState.UNKNOWN)
+    },
+    "13a-owners-looked-up": (a_deletion(OWNED), Look, None, ""),
+    "13a-owners-looked-up-again": (a_deletion(OWNED, owners=owners(OwnerState.EXISTS, ago=300)), Look, None, ""),
+    "13a-owners-before-the-deletion": (a_deletion(OWNED, owners=owners(OwnerState.EXISTS, ago=7200)), Look, None, ""),
+    "13a-owners-not-found-out": (a_deletion(OWNED, owners=looked(None)), Hold, Reason.OWNED_OBJECT, "could not be"),
+    "13a-many-owners": (
+        a_deletion(MANY_OWNERS, owners=looked(None)),
+        Hold,
+        Reason.OWNED_OBJECT,
+        "Claim claim-4 of example.com/v1 could not be looked up, and 2 more); confirm",
+    ),
+    "13a-confirmed": (a_deletion(OWNED.annotated(CONFIRM_ANNOTATION, "training-a")), Send, None, ""),
+    "13a-confirmed-by-another-name": (
+        a_deletion(OWNED.annotated(CONFIRM_ANNOTATION, "claim-a"), owners=owners(OwnerState.EXISTS)),
+        Hold,
+        Reason.OWNED_OBJECT,
+        'confirm-delete names "claim-a", the node pool is "training-a")',
+    ),
+    "13a-not-overridable": (
+        a_deletion(OWNED.annotated(OVERRIDE_ANNOTATION, "OwnerGone@uid-of-training-a"), owners=owners(OwnerState.GONE)),
+        Hold,
+        Reason.OWNER_GONE,
+        "the annotation modelarts.huaweicloud.com/override names OwnerGone, which no override lifts; an owner",
+    ),
+    "13a-behind-13": (
+        a_deletion(OWNED, namespace=terminating(NOON - HOUR)),
+        Hold,
+        Reason.NAMESPACE_TERMINATING,
+        "",
+    ),
+    "13a-gone-in-the-cloud": (a_deletion(OWNED, **ABSENT), Release, Reason.ALREADY_GONE, ""),
     "15-billing-asked-last": (a_deletion(DELETED.paused(), nodes=PREPAID), Hold, Reason.PAUSED, ""),
     "15-prepaid": (a_deletion(nodes=PREPAID), Hold, Reason.YEARLY_MONTHLY_BILLING, RETAIN),
     "15-prepaid-resource-pool": (

@@ -193,6 +193,7 @@ def may_send(observed: DeletionObserved) -> bool:
         and is_the_container_in_order(observed.definition, observed)
         and is_the_container_in_order(observed.namespace, observed)
         and (is_confirmed(observed) or not is_confirmation_asked_for(observed))
+        and (is_confirmed(observed) or not node_pool.metadata.owners)
         and (is_another_node_pool_left(observed) or is_overridden(observed, "LastNodePool"))
         and is_a_slot_free(observed)
         and observed.unreadable_twin is None

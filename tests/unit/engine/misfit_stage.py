@@ -59,6 +59,9 @@ class OneObject:
             raise self.refusals.pop(0)
         return copy.deepcopy(self.body)
 
+    async def get_metadata(self, path: str) -> Body:
+        raise NotImplementedError
+
     async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
         raise NotImplementedError
 

@@ -71,6 +71,9 @@ class ServerWithTwins:
             raise ObjectGone(f"404 to GET {path}")
         return found
 
+    async def get_metadata(self, path: str) -> Body:
+        raise NotImplementedError
+
     async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
         raise NotImplementedError
 

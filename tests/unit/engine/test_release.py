@@ -43,6 +43,9 @@ class ScriptedCluster:
     async def get(self, path: str) -> Body:
         raise ObjectGone(f"404 to GET {path}")
 
+    async def get_metadata(self, path: str) -> Body:
+        raise NotImplementedError
+
     async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
         raise NotImplementedError
 

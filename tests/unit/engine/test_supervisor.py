@@ -45,6 +45,9 @@ class HandCluster:
             return {"resources": [{"name": name, "verbs": VERBS} for name in served]}
         return {"metadata": {}, "status": {"conditions": [{"type": "Established", "status": "True"}]}}
 
+    async def get_metadata(self, path: str) -> Body:
+        raise NotImplementedError
+
     async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
         if path != paths.NODE_POOLS:
             return []

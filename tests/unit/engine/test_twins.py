@@ -27,6 +27,9 @@ class NoCluster:
     async def get(self, path: str) -> Body:
         raise NotImplementedError
 
+    async def get_metadata(self, path: str) -> Body:
+        raise NotImplementedError
+
     async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
         raise NotImplementedError
 

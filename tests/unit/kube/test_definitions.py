@@ -44,6 +44,9 @@ class ReadOnlyCluster:
             raise answer
         return answer
 
+    async def get_metadata(self, path: str) -> Mapping[str, Any]:
+        raise NotImplementedError
+
     async def list_as(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T]:
         raise NotImplementedError(path, convert)
 

@@ -41,6 +41,9 @@ class RecordingCluster:
     async def get(self, path: str) -> Mapping[str, Any]:
         raise NotImplementedError(path)
 
+    async def get_metadata(self, path: str) -> Mapping[str, Any]:
+        raise NotImplementedError
+
     async def list_as(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T]:
         raise NotImplementedError(path, convert)
 
