@@ -208,7 +208,7 @@ class Operator:
         times = WatchTimes(stream=settings.watch_timeout, sweep=settings.sweep_interval)
         watch = Watch(registry, self._connect, clock, times)
         supervisor = Supervisor(self._cluster, registry, controller, clock, watch, times)
-        self._probes.lead(supervisor, Gauges(registry, tools.pollers, supervisor))
+        self._probes.lead(supervisor, Gauges(registry, tools.pollers, supervisor, tools.writes))
         tasks = [
             asyncio.create_task(controller.run(), name="controller"),
             asyncio.create_task(recorder.run(), name="events"),

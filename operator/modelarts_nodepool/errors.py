@@ -29,6 +29,8 @@ docs/operations/troubleshooting.md):
         ├── ObjectChanged        409, or 422 of a JSON Patch test: decide again
         ├── ObjectGone           404
         └── ClusterUnavailable   everything else
+            ├── RefusedByAPIServer   403, 422 with causes, a webhook that cannot be asked: a person has to act
+            └── WriteHeldBack        not sent: writes of this object failed before and are tried once a minute
 """
 
 from datetime import timedelta
@@ -201,10 +203,11 @@ class ClusterError(OperatorError):
 
     reason = "ClusterError"
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        """Keep the HTTP status, None where there was no answer."""
+    def __init__(self, message: str, *, status: int | None = None, retry_after: timedelta | None = None) -> None:
+        """Keep the HTTP status, None where there was no answer, and the pause that the API server asked for."""
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class ObjectChanged(ClusterError):
@@ -220,6 +223,18 @@ class ObjectGone(ClusterError):
 
 
 class ClusterUnavailable(ClusterError):
-    """No answer, 429, 5xx, or a refusal such as 403 that only an administrator can lift."""
+    """No answer, 429, 5xx, or what the subclasses say."""
 
     reason = "ClusterUnavailable"
+
+
+class RefusedByAPIServer(ClusterUnavailable):
+    """Understood and not done: missing permission, admission policy, webhook, schema. Only a person can lift it."""
+
+    reason = "RefusedByAPIServer"
+
+
+class WriteHeldBack(ClusterUnavailable):
+    """Not sent: writes of this object failed lately. `retry_after` says how long none of this sort is tried."""
+
+    reason = "WriteHeldBack"

@@ -58,6 +58,13 @@ CLOUD_DELAYED = Counter(
 STATUS_WRITES = Counter(
     "status_writes_total", "Status writes to node pool objects.", namespace=_PREFIX, registry=REGISTRY
 )
+WRITES_REFUSED = Counter(
+    "writes_refused_total",
+    "Writes to node pool objects and accounts that the API server did not do, by why.",
+    ("reason",),
+    namespace=_PREFIX,
+    registry=REGISTRY,
+)
 DELETIONS = Counter(
     "deletions_total",
     "Objects released, by the reason of the release.",
@@ -114,6 +121,11 @@ DELETION_BLOCKED = AtScrape("deletion_blocked", "Objects whose deletion is held,
 ACCOUNT_READY = AtScrape(
     "account_ready", "1 where the account's Ready condition is True, 0 where it is False.", ("account",)
 )
+OBJECTS_UNWRITABLE = AtScrape(
+    "objects_unwritable",
+    "Objects of which a write was not done and is tried again: their status may be old.",
+    ("kind",),
+)
 STANDING_CONFIRMATIONS = AtScrape(
     "standing_confirmations", "Objects that live and carry a confirmation of their own deletion."
 )
@@ -138,6 +150,7 @@ class Scraped(Collector):
         UNREADABLE_NODE_POOLS,
         DELETION_BLOCKED,
         ACCOUNT_READY,
+        OBJECTS_UNWRITABLE,
         STANDING_CONFIRMATIONS,
         POLL_LAG,
         WATCH_AGE,

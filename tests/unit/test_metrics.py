@@ -30,6 +30,8 @@ DESIGNED = {
     "orphans_total": (),
     "account_ready": ("account",),
     "standing_confirmations": (),
+    "objects_unwritable": ("kind",),
+    "writes_refused_total": ("reason",),
     "leader": (),
     "watch_last_event_age_seconds": (),
     "sweep_repairs_total": ("kind",),

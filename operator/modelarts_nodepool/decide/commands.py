@@ -198,6 +198,12 @@ def list_namespaces() -> str:
     return "kubectl get namespaces"
 
 
+def show_admission() -> str:
+    """Show the webhooks and policies that may refuse a write."""
+    kinds = "validatingwebhookconfigurations,mutatingwebhookconfigurations,validatingadmissionpolicies"
+    return f"kubectl get {kinds}"
+
+
 def show_namespace(name: str) -> str:
     """Show a namespace with its labels, which grants may ask for."""
     return f"kubectl get namespace {shlex.quote(name)} --show-labels"

@@ -60,7 +60,10 @@ def retained(observed: DeletionObserved, _: Moment) -> Decision | None:
         words = f"a DELETE of node pool {name} was sent before the policy became Retain: look at it in the cloud"
         return Release(Reason.RETAINED_AFTER_SEND, words, is_orphan=True)
     blocked = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
-    was_blocked = blocked is not None and blocked.status is ConditionStatus.TRUE
+    # A release that the API server refuses was decided before: it does not make an orphan of what was retained.
+    was_blocked = (
+        blocked is not None and blocked.status is ConditionStatus.TRUE and blocked.reason != Reason.RELEASE_REFUSED
+    )
     if was_blocked or observed.record.attempt > 0:
         words = f"node pool {name} stays in the cloud and no object stands for it; its deletion was held"
         return Release(Reason.ORPHANED, words, is_orphan=True)

@@ -3,6 +3,7 @@
 Only five classes of failure need a person; everything else is the cloud being out of reach, whatever it said.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -43,6 +44,9 @@ _STEADY = frozenset(
         Reason.OBSERVATION_STALE,
     }
 )
+# Their words quote the API server, which may name ports and times.
+_BY_API_SERVER = frozenset({Reason.NOT_PROTECTED, Reason.REFUSED_BY_API_SERVER, Reason.RELEASE_REFUSED})
+_DIGITS = re.compile(r"\d+")
 
 
 class FailureClass(StrEnum):
@@ -104,6 +108,8 @@ def steady_words(reason: str, last: str, new: str) -> str:
     if reason in _STEADY:
         return last
     if reason == Reason.PERMISSION_DENIED and _head(last) == _head(new):
+        return last
+    if reason in _BY_API_SERVER and _DIGITS.sub("", last) == _DIGITS.sub("", new):
         return last
     return new
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from modelarts_nodepool.decide.budget import BudgetView
-from modelarts_nodepool.errors import CloudError, CredentialsUnavailable
+from modelarts_nodepool.errors import CloudError, ClusterError, CredentialsUnavailable
 from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
 from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
@@ -195,10 +195,13 @@ class LiveObserved:
       the last one with readable counts began; where there is none, how long looking has been tried.
     - `older_twin`: title of an older object that stands for the same node pool.
     - `reconcile_at`: the newest reconcile-at value that a look has followed.
+    - `finalizer_refused`: why the API server does not take our finalizer, once that has lasted; None while it is on
+      the object, or not refused for long.
     """
 
     node_pool: NodePool
     account: AccountView | None
+    finalizer_refused: ClusterError | None = None
     failure: Failure | None = None
     seen: NodePoolListing | None = None
     seen_age: timedelta = timedelta()

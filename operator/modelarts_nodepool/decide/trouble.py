@@ -1,4 +1,4 @@
-"""Row 3 of the status table: what is wrong with an object that lives, if anything, and who can mend it."""
+"""Rows 2b and 3 of the status table: what is wrong with an object that lives, if anything, and who can mend it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.failures import needs_a_person, reason_of
 from modelarts_nodepool.decide.observed import LiveObserved
+from modelarts_nodepool.decide.refused import not_protected
 from modelarts_nodepool.errors import NotFound
 from modelarts_nodepool.resource.names import is_valid_node_pool_name, is_valid_resource_pool_name
 from modelarts_nodepool.resource.reasons import Reason
@@ -25,12 +26,19 @@ class Trouble:
 def find_trouble(observed: LiveObserved) -> Trouble | None:
     """The first that applies, None where nothing is wrong or the cloud is only out of reach."""
     return (
-        _account_trouble(observed)
+        _protection_trouble(observed)
+        or _account_trouble(observed)
         or _identity_trouble(observed)
         or _name_trouble(observed)
         or _failure_trouble(observed)
         or _absence_trouble(observed)
     )
+
+
+def _protection_trouble(observed: LiveObserved) -> Trouble | None:
+    if observed.finalizer_refused is None:
+        return None
+    return Trouble(Reason.NOT_PROTECTED, not_protected(observed.finalizer_refused))
 
 
 def _account_trouble(observed: LiveObserved) -> Trouble | None:

@@ -14,6 +14,7 @@ from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.engine.entries import BATCH, Pending, apply
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.engine.workqueue import KeyedQueue
+from modelarts_nodepool.engine.writes import FIRST_PAUSE, Write
 from modelarts_nodepool.errors import ClusterError, CredentialsUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER
@@ -21,7 +22,8 @@ from modelarts_nodepool.resource.objects import Account
 
 logger = logging.getLogger(__name__)
 
-RETRY_AFTER = timedelta(seconds=2)
+SOON = timedelta(milliseconds=100)
+AFTER_A_FAULT = timedelta(seconds=30)
 # An account whose write is not answered must not hold up the releases of the others.
 WORKERS = 4
 
@@ -69,19 +71,45 @@ class Accounts:
                 await self._forget(name)
             else:
                 await self._bring_up_to_date(account)
-        except ClusterError as error:
-            logger.warning("the status of account %s was not written; tried again: %s", name, error)
-            self.queue.add_after(name, RETRY_AFTER)
+        except ClusterError:
+            if account is not None:
+                # engine/writes.py logs it, for all objects together.
+                self.queue.add_after(name, self._retry_after(account))
         except Exception:
             logger.exception("the status of account %s could not be decided; tried again", name)
-            self.queue.add_after(name, RETRY_AFTER * 15)
+            self.queue.add_after(name, AFTER_A_FAULT)
 
     async def _bring_up_to_date(self, account: Account) -> None:
         try:
-            if not await self._keep_finalizer(account):
-                await self._write(account)
+            is_written, refused = await self._keep_finalizer(account), None
         except (ObjectChanged, ObjectGone):
             await self._refresh(account)
+            return
+        except ClusterError as error:
+            # A finalizer that is refused stands in the way of no entry: deletions wait for theirs.
+            is_written, refused = False, error
+            self._tools.tell_unwritten(account, Write.FINALIZER)
+        if not is_written:
+            await self._write_or_refresh(account)
+        if refused is not None:
+            raise refused
+
+    def _retry_after(self, account: Account) -> timedelta:
+        """Entries wait for nothing but their own write."""
+        name, uid = account.metadata.name, account.metadata.uid
+        pause = self._tools.writes.pause(uid)
+        if self._tools.entries.due_in(name) is None or self._tools.writes.wait(uid, Write.STATUS) > timedelta():
+            return pause
+        return min(pause, max(self._until_due(name), SOON))
+
+    async def _write_or_refresh(self, account: Account) -> None:
+        try:
+            await self._write(account)
+        except (ObjectChanged, ObjectGone):
+            await self._refresh(account)
+        except ClusterError:
+            self._tools.tell_unwritten(account)
+            raise
 
     async def _forget(self, name: str) -> None:
         """The account is gone, and with it what was kept of it; nobody waits for an entry any more."""
@@ -101,7 +129,7 @@ class Accounts:
             patch = patches.build_finalizer_removed(account)
         else:
             return False
-        body = await self._tools.cluster.json_patch(paths.path_of(account), patch)
+        body = await self._tools.writes.patch(account, Write.FINALIZER, paths.path_of(account), patch)
         taken = self._tools.registry.take_account(body)
         if taken is not None and not taken.is_terminating:
             self.queue.add(account.metadata.name)
@@ -122,7 +150,7 @@ class Accounts:
             self._entered_at[name] = self._tools.clock.monotonic()
         if status != account.status:
             patch = patches.build_status(account, status)
-            body = await self._tools.cluster.json_patch(paths.status_path_of(account), patch)
+            body = await self._tools.writes.patch(account, Write.STATUS, paths.status_path_of(account), patch)
             self._tools.registry.take_account(body)
         self._tools.entries.settle(name, entries)
 
@@ -141,11 +169,12 @@ class Accounts:
         except ObjectGone:
             self._tools.registry.drop_account(name, account.metadata.uid)
             return
-        except ClusterError:
-            logger.warning("account %s could not be read again; tried again", name)
+        except ClusterError as error:
+            self._tools.writes.warn(account, error)
+            self.queue.add_after(name, FIRST_PAUSE)
         else:
             self._tools.registry.take_account(body)
-        self.queue.add_after(name, RETRY_AFTER / 20)
+            self.queue.add_after(name, SOON)
 
 
 def _same(one: Failure | None, other: Failure | None) -> bool:

@@ -100,6 +100,7 @@ class Controller:
             self._misfits.queue.add(uid)
         elif node_pool is None:
             self._tools.ongoing.forget(uid)
+            self._tools.writes.forget(uid)
         if node_pool is None or (node_pool.metadata.deleted is not None and not node_pool.is_protected):
             # Gone, not to be read, or out of our hands: released, or never protected.
             self._end_deletion(uid)
@@ -166,6 +167,8 @@ class Controller:
         before = self._terms.pop(name, None)
         if account is not None:
             self._terms[name] = (account.metadata.uid, account.metadata.deleted, account.spec)
+        if before is not None and (account is None or account.metadata.uid != before[0]):
+            self._tools.writes.forget(before[0])
         if account is not None and self._terms[name] == before:
             # Only its status: written every second while objects are deleted, and news to nobody but the budget.
             uids = self._tools.ongoing.waiting(name)

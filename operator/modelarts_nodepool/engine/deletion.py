@@ -13,13 +13,14 @@ from modelarts_nodepool.decide.deleting import GRACE, TRANSIENT_GRACE, decide_de
 from modelarts_nodepool.decide.deletion import decide_deletion
 from modelarts_nodepool.decide.ledger import build_entry
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
-from modelarts_nodepool.engine import looks, telling
+from modelarts_nodepool.engine import looks, refused, telling
 from modelarts_nodepool.engine.counting import counted
 from modelarts_nodepool.engine.facts import Facts
-from modelarts_nodepool.engine.homeless import is_homeless
-from modelarts_nodepool.engine.ledger import Ledger
+from modelarts_nodepool.engine.homeless import warn_of_homeless
+from modelarts_nodepool.engine.ledger import PATIENCE, EntryNotWritten, Ledger
 from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools, log_fields, seconds
+from modelarts_nodepool.engine.writes import Write
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
 from modelarts_nodepool.resource.node_pool import Identity
@@ -30,10 +31,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=1)
-# A deletion needs three looks at most before it is decided.
-LOOKS_IN_A_ROW = 10
-# So many refused writes in a row are followed at once by a new decision; after that there are pauses.
-CHANGES_IN_A_ROW = 5
+LOOKS_IN_A_ROW = 10  # A deletion needs three at most before it is decided.
 SEE_THROUGH_SECONDS = 1.0
 # Whoever stands in line is woken when it is their turn; after so long it is shown, and a wake that was lost is no harm.
 IN_LINE = TRANSIENT_GRACE
@@ -56,7 +54,7 @@ class Deletion:
         self._in_line_since: float | None = None
         self._backoff = FIRST_BACKOFF
         self._looks = 0
-        self._changes = 0
+        self._tried: refused.Tried | None = None
         self._is_calm = False
 
     @property
@@ -86,17 +84,15 @@ class Deletion:
                 return
             self._has_news = False
             try:
+                self._tried = None
                 with counted():
                     pause = await self._step(node_pool)
-            except ObjectChanged:
+            except (ObjectChanged, ObjectGone) as error:
                 pause = await self._refresh(node_pool)
-            except ObjectGone:
-                pause = await self._refresh(node_pool)
-                if await is_homeless(self._tools, node_pool):
-                    pause = self._back_off()
+                if isinstance(error, ObjectGone):
+                    await warn_of_homeless(self._tools, node_pool)
             except ClusterError as error:
-                logger.warning("a write was not done; tried again: %s", error, extra=log_fields(node_pool))
-                pause = self._back_off()
+                pause = await self._tell_refused(node_pool, error)
             except Exception:
                 # Nobody foresaw it: the object stays as it is, and the table is asked again.
                 logger.exception("a deletion failed and is tried again", extra=log_fields(node_pool))
@@ -113,15 +109,16 @@ class Deletion:
         is_preparing = isinstance(decision, Send) or (
             isinstance(decision, Look) and looks.is_preparing(observed, decision.facts)
         )
-        if not is_preparing:
-            self._tools.places.leave(self._uid)
-            self._in_line_since = None
+        self._begin(observed, is_preparing=is_preparing)
         self._is_calm = isinstance(decision, Wait)
         pause = timedelta()
         match decision:
             case Look(facts):
                 return await self._look(observed, facts, is_preparing=is_preparing)
             case Release():
+                self._tried = refused.Tried(observed, Write.FINALIZER, decision)
+                # Before the audit entry: a release that has to wait costs the account no write.
+                self._tools.writes.check(self._uid, Write.FINALIZER)
                 await self._release(observed, decision)
             case Send():
                 self._held = None
@@ -137,8 +134,17 @@ class Deletion:
                 await self._show(observed, decision, timedelta())
                 pause = decision.retry_after
         # A look is no success: what it leads to may be the write that fails again and again.
-        self._backoff, self._changes = FIRST_BACKOFF, 0
+        self._backoff = FIRST_BACKOFF
         return pause
+
+    def _begin(self, observed: DeletionObserved, *, is_preparing: bool) -> None:
+        """Nothing is looked up for a DELETE that could not be written ahead. Raises errors.WriteHeldBack."""
+        if is_preparing:
+            self._tried = refused.Tried(observed, Write.WRITE_AHEAD)
+            self._tools.writes.check(self._uid, Write.WRITE_AHEAD)
+        else:
+            self._tools.places.leave(self._uid)
+            self._in_line_since = None
 
     async def _look(self, observed: DeletionObserved, facts: frozenset[Fact], *, is_preparing: bool) -> timedelta:
         """Look, if it is our turn and cannot wait for the next poll."""
@@ -185,16 +191,8 @@ class Deletion:
             for task in late:
                 task.cancel()
             for task in done:
-                self._note_unread(task, observed.node_pool)
+                refused.log_unread(task, observed.node_pool)
             raise
-
-    @staticmethod
-    def _note_unread(release: asyncio.Task[None], node_pool: NodePool) -> None:
-        """Nobody is left to act on how it ended: an object that is gone or changed is decided on by others."""
-        error = None if release.cancelled() else release.exception()
-        if error is None or isinstance(error, ObjectChanged | ObjectGone):
-            return
-        logger.warning("a release was not seen through: %s", error, extra=log_fields(node_pool))
 
     async def _let_go_in_turn(self, observed: DeletionObserved, decision: Release) -> None:
         """Two objects of one node pool must not be handed over to each other: each for itself could be right."""
@@ -209,7 +207,9 @@ class Deletion:
                 return
             again = self._facts.observe(node_pool)
             confirmed = decide_deletion(again, self._tools.moment())
-            if isinstance(confirmed, Release) and _is_same(confirmed.heir, decision.heir):
+            heir = confirmed.heir if isinstance(confirmed, Release) else None
+            is_same = heir is None or heir.metadata.uid == decision.heir.metadata.uid
+            if isinstance(confirmed, Release) and is_same:
                 await self._let_go(again, confirmed)
 
     async def _let_go(self, observed: DeletionObserved, decision: Release) -> None:
@@ -223,7 +223,7 @@ class Deletion:
         was_unanswered = self._tools.ongoing.is_releasing(self._uid)
         self._tools.ongoing.release(self._uid, is_releasing=True)
         try:
-            body = await self._tools.cluster.json_patch(paths.path_of(node_pool), patch)
+            body = await self._tools.writes.patch(node_pool, Write.FINALIZER, paths.path_of(node_pool), patch)
         except ObjectChanged:
             # Refused for certain: whoever removes the finalizer now, it is not us.
             self._tools.ongoing.release(self._uid, is_releasing=False)
@@ -259,11 +259,21 @@ class Deletion:
         try:
             await self._tools.refresh(node_pool)
         except ClusterError as error:
-            logger.warning("the object could not be read again: %s", error, extra=log_fields(node_pool))
+            self._tools.writes.warn(node_pool, error)
             return self._back_off()
-        # Somebody who changes it all the time, or a store that was put back, must not make this spin.
-        self._changes += 1
-        return timedelta() if self._changes <= CHANGES_IN_A_ROW else self._back_off()
+        return timedelta()  # Nothing spins where it changes all the time: the next write has its backoff.
+
+    async def _tell_refused(self, node_pool: NodePool, error: ClusterError) -> timedelta:
+        """Say what the API server does not take; how long to wait then."""
+        self._tools.places.leave(self._uid)
+        await refused.tell(self._tools, self._facts, node_pool, self._tried, error)
+        if isinstance(error, EntryNotWritten):
+            return PATIENCE
+        if self._tools.writes.is_failing(self._uid):
+            return self._tools.writes.pause(self._uid)
+        # No write of this object: a look at another one, or the Lease.
+        self._tools.writes.warn(node_pool, error)
+        return self._back_off()
 
     def _back_off(self) -> timedelta:
         self._tools.places.leave(self._uid)
@@ -273,8 +283,7 @@ class Deletion:
 
     async def _wait(self, pause: timedelta) -> None:
         if pause <= timedelta():
-            # Others get their turn, even if a decision keeps asking.
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # Others get their turn, even if a decision keeps asking.
             return
         if self._has_news:
             return
@@ -290,8 +299,3 @@ class Deletion:
     def _end_wait(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-
-
-def _is_same(one: NodePool | None, other: NodePool) -> bool:
-    """Whether this is the heir that was just read."""
-    return one is None or one.metadata.uid == other.metadata.uid

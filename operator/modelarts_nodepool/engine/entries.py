@@ -58,6 +58,10 @@ class Entries:
 
     def finish(self, account: str, entry: RecentDeletion) -> "asyncio.Future[None]":
         """A release: written as soon as may be; done when it is written, or the account is gone."""
+        before = self._pending.get(account, {}).get(entry.uid)
+        if before is not None and before.entry == entry and before.waiters and not before.waiters[-1].done():
+            # A release that is tried again waits for the same write.
+            return before.waiters[-1]
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._put(account, entry.uid, Pending(entry, self._clock.monotonic(), waiters=[written]))
         return written

@@ -12,9 +12,11 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.supervisor import Speaking
+from modelarts_nodepool.engine.writes import Writes
 from modelarts_nodepool.metrics import Sample
 from modelarts_nodepool.resource.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.resource.misfit import Misfit
+from modelarts_nodepool.resource.names import ACCOUNT_KIND, NODE_POOL_KIND
 from modelarts_nodepool.resource.node_pool import Counts
 from modelarts_nodepool.resource.objects import Account, NodePool
 from modelarts_nodepool.resource.reasons import Reason
@@ -41,11 +43,16 @@ class ObjectState(StrEnum):
 class Gauges:
     """The samples of one leadership: what it leads goes with it."""
 
-    def __init__(self, registry: Registry, pollers: Pollers, watch: Speaking) -> None:
+    def __init__(self, registry: Registry, pollers: Pollers, watch: Speaking, writes: Writes) -> None:
         """Only read, never written to."""
         self._registry = registry
+        self._writes = writes
         self._pollers = pollers
         self._watch = watch
+
+    def unwritable(self) -> str:
+        """What /readyz says of objects that cannot be written, "" where that are few."""
+        return self._writes.problem(len(self._registry.node_pools) + len(self._registry.misfits))
 
     def samples(self) -> Iterator[Sample]:
         """All of them."""
@@ -54,6 +61,9 @@ class Gauges:
         yield from _samples_of_objects(node_pools, misfits, tuple(self._registry.namespaces))
         yield from _samples_of_nodes(node_pools)
         yield from _samples_of_accounts(tuple(self._registry.accounts.values()))
+        unwritable = self._writes.unwritable()
+        for kind in (NODE_POOL_KIND, ACCOUNT_KIND):
+            yield metrics.OBJECTS_UNWRITABLE, (kind,), unwritable[kind]
         for where, count in self._pollers.unreadable().items():
             yield metrics.UNREADABLE_NODE_POOLS, where, count
         yield metrics.POLL_LAG, (), self._pollers.lag().total_seconds()

@@ -14,14 +14,19 @@ from modelarts_nodepool.resource.objects import NodePool
 logger = logging.getLogger(__name__)
 
 
-async def is_homeless(tools: Tools, node_pool: NodePool) -> bool:
-    """Whether that is why a write found nothing; then it is said. To be asked once the object was read again."""
+async def warn_of_homeless(tools: Tools, node_pool: NodePool) -> None:
+    """Log it, once a minute for each namespace, where that is why a write found nothing.
+
+    To be called once the object was read again.
+    """
     if node_pool.metadata.uid not in tools.registry.node_pools:
-        return False
+        return
     name = node_pool.metadata.namespace
     try:
         await tools.cluster.get(paths.namespace(name))
     except ObjectGone:
+        if not tools.writes.may_say(f"namespace {name}"):
+            return
         logger.warning(
             "namespace %s is gone and the object is still there: the API server takes no write to it, so it is "
             "neither mirrored, nor is its node pool deleted, nor is it released; create the namespace again: "
@@ -30,7 +35,5 @@ async def is_homeless(tools: Tools, node_pool: NodePool) -> bool:
             commands.create_namespace(name),
             extra=log_fields(node_pool),
         )
-        return True
     except ClusterError:
         pass
-    return False

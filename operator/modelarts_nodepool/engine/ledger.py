@@ -12,6 +12,8 @@ from modelarts_nodepool.decide.ledger import as_first_said, build_sent, is_told_
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.tools import Tools, log_fields
+from modelarts_nodepool.engine.writes import Write
+from modelarts_nodepool.errors import ClusterError, ClusterUnavailable
 from modelarts_nodepool.resource.account import RecentDeletion
 from modelarts_nodepool.resource.objects import NodePool
 
@@ -19,6 +21,18 @@ logger = logging.getLogger(__name__)
 
 # Where no DELETE was sent, log and Event stand for the entry if the account cannot be written.
 BEST_EFFORT = timedelta(seconds=10)
+# The account has a backoff of its own: to ask whether it was written costs nothing.
+PATIENCE = timedelta(seconds=5)
+
+
+class EntryNotWritten(ClusterUnavailable):
+    """The account cannot be written, so the object cannot go yet: why, and for how long that lasts."""
+
+    def __init__(self, error: ClusterError, lasts: timedelta) -> None:
+        """Keep both."""
+        super().__init__(str(error), status=error.status)
+        self.error = error
+        self.lasts = lasts
 
 
 class Ledger:
@@ -45,7 +59,10 @@ class Ledger:
             self._tools.entries.enter_if_missing(name, entry)
 
     async def enter(self, node_pool: NodePool, entry: RecentDeletion | None) -> None:
-        """Return when the entry of a release is written: surely where a DELETE was sent and the account exists."""
+        """Return when the entry of a release is written: surely where a DELETE was sent and the account exists.
+
+        Raises EntryNotWritten where the account cannot be written; engine/accounts.py goes on trying.
+        """
         name, entries = node_pool.spec.account_ref.name, self._tools.entries
         account = self._tools.registry.accounts.get(name)
         if entry is None or account is None:
@@ -55,11 +72,13 @@ class Ledger:
         if entries.is_written(account, entry):
             return
         written = entries.finish(name, entry)
-        if entry.sent_time is not None:
-            await written
+        if entry.sent_time is None:
+            await asyncio.wait({written}, timeout=BEST_EFFORT.total_seconds())
+            if not written.done() and self._tools.writes.may_say("entries"):
+                logger.warning("the release is not in the account's recentDeletions", extra=log_fields(node_pool))
             return
-        try:
-            async with asyncio.timeout(BEST_EFFORT.total_seconds()):
-                await written
-        except TimeoutError:
-            logger.warning("the release is not in the account's recentDeletions", extra=log_fields(node_pool))
+        while not written.done():
+            await asyncio.wait({written}, timeout=PATIENCE.total_seconds())
+            lasting = self._tools.writes.lasting(account.metadata.uid, Write.STATUS)
+            if lasting is not None and not written.done():
+                raise EntryNotWritten(*lasting)

@@ -11,10 +11,11 @@ from modelarts_nodepool.decide import commands
 from modelarts_nodepool.decide.observed import AccountView, LiveObserved
 from modelarts_nodepool.decide.status import LiveVerdict, decide_status
 from modelarts_nodepool.engine.counting import counted
-from modelarts_nodepool.engine.homeless import is_homeless
+from modelarts_nodepool.engine.homeless import warn_of_homeless
 from modelarts_nodepool.engine.poller import Poller
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.engine.workqueue import KeyedQueue
+from modelarts_nodepool.engine.writes import FIRST_PAUSE, Write
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.resource.conditions import ConditionType, find_condition
@@ -25,7 +26,8 @@ from modelarts_nodepool.resource.reasons import Reason
 logger = logging.getLogger(__name__)
 
 WORKERS = 8
-RETRY_AFTER = timedelta(seconds=2)
+SOON = timedelta(milliseconds=100)
+AFTER_A_FAULT = timedelta(seconds=30)
 
 
 class Mirror:
@@ -59,26 +61,28 @@ class Mirror:
             await self._refresh(node_pool)
         except ObjectGone:
             await self._refresh(node_pool)
-            if await is_homeless(self._tools, node_pool):
-                self.queue.add_after(uid, RETRY_AFTER * 15)
-        except ClusterError as error:
-            logger.warning("a write was not done; tried again: %s", error, extra=log_fields(node_pool))
-            self.queue.add_after(uid, RETRY_AFTER)
+            await warn_of_homeless(self._tools, node_pool)
+        except ClusterError:
+            # engine/writes.py logs it, for all objects together.
+            self.queue.add_after(uid, self._tools.writes.pause(uid))
         except Exception:
             logger.exception("mirroring failed; tried again", extra=log_fields(node_pool))
-            self.queue.add_after(uid, RETRY_AFTER * 15)
+            self.queue.add_after(uid, AFTER_A_FAULT)
 
     async def _refresh(self, node_pool: NodePool) -> None:
+        uid = node_pool.metadata.uid
         try:
             await self._tools.refresh(node_pool)
-        except ClusterError:
-            logger.warning("the object could not be read again; tried again", extra=log_fields(node_pool))
-        self.queue.add_after(node_pool.metadata.uid, RETRY_AFTER / 20)
+        except ClusterError as error:
+            self._tools.writes.warn(node_pool, error)
+            self.queue.add_after(uid, max(self._tools.writes.pause(uid), FIRST_PAUSE))
+        else:
+            self.queue.add_after(uid, SOON)
 
     async def _bring_up_to_date(self, node_pool: NodePool) -> None:
         current = node_pool
         if not node_pool.is_protected:
-            written = await self._tools.add_finalizer(node_pool)
+            written = await self._protect(node_pool)
             if written is None or written.metadata.deleted is not None:
                 return
             current = written
@@ -91,8 +95,47 @@ class Mirror:
         else:
             self.queue.cancel_timer(current.metadata.uid)
         if verdict.status != current.status:
-            await self._tools.write_status(current, verdict.status)
+            try:
+                await self._tools.write_status(current, verdict.status)
+            except (ObjectChanged, ObjectGone):
+                raise
+            except ClusterError:
+                self._tools.tell_unwritten(current)
+                raise
             self._report(current, verdict.status)
+
+    async def _protect(self, node_pool: NodePool) -> NodePool | None:
+        """Add the finalizer. Raises errors.ClusterError, once the object says that it is not protected.
+
+        The one status that is written without our finalizer, and no other PATCH can cross it: this worker alone
+        writes to the object, and tries the finalizer again only with the version that this write leads to.
+        """
+        try:
+            return await self._tools.add_finalizer(node_pool)
+        except (ObjectChanged, ObjectGone):
+            raise
+        except ClusterError:
+            await self._say_not_protected(node_pool)
+            raise
+
+    async def _say_not_protected(self, node_pool: NodePool) -> None:
+        tools, uid = self._tools, node_pool.metadata.uid
+        lasting = tools.writes.lasting(uid, Write.FINALIZER)
+        if lasting is None:
+            return
+        observed = LiveObserved(
+            node_pool=node_pool,
+            account=tools.account_view(node_pool),
+            finalizer_refused=lasting[0],
+            reconcile_at=node_pool.status.last_handled_reconcile_at,
+        )
+        verdict = decide_status(observed, tools.clock.now())
+        ready = find_condition(verdict.status.conditions, ConditionType.READY)
+        is_told = _says_not_protected(node_pool.status)
+        if tools.writes.tell_once(uid, Write.FINALIZER) and ready is not None and not is_told:
+            tools.recorder.record(node_pool, EventType.WARNING, Reason.NOT_PROTECTED, ready.message)
+        if verdict.status != node_pool.status:
+            await tools.write_status(node_pool, verdict.status)
 
     def _decide(self, node_pool: NodePool) -> LiveVerdict | None:
         """None where a look at the cloud has to come first; that one puts the uid into the queue again."""
@@ -166,8 +209,8 @@ class Mirror:
         return timedelta(seconds=self._tools.clock.monotonic() - since)
 
     def _report_restored(self, node_pool: NodePool) -> None:
-        """Only an object that was protected before has a status."""
-        if node_pool.status.observed_generation < 0:
+        """Only an object that was protected before has a status, or one that says that it could not be protected."""
+        if node_pool.status.observed_generation < 0 or _says_not_protected(node_pool.status):
             return
         words = (
             "somebody removed this operator's finalizer, without which deleting the object loses sight of its node "
@@ -182,3 +225,8 @@ class Mirror:
         if new is None or new.reason != Reason.NODES_ABNORMAL or (old is not None and old.reason == new.reason):
             return
         self._tools.recorder.record(before, EventType.WARNING, Reason.NODES_ABNORMAL, new.message)
+
+
+def _says_not_protected(status: NodePoolStatus) -> bool:
+    ready = find_condition(status.conditions, ConditionType.READY)
+    return ready is not None and ready.reason == Reason.NOT_PROTECTED

@@ -12,6 +12,7 @@ from modelarts_nodepool.decide.misfit import decide_misfit_conditions
 from modelarts_nodepool.engine.counting import counted
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.engine.workqueue import KeyedQueue
+from modelarts_nodepool.engine.writes import Write
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
 from modelarts_nodepool.kube.events import EventType
@@ -23,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 WORKERS = 2
 SOON = timedelta(milliseconds=100)
-# Nobody waits for these words by the second, and a refusal of the API server does not pass by itself.
 RETRY_AFTER = timedelta(seconds=15)
 
 
@@ -45,9 +45,9 @@ class Misfits:
                 await self._tell(misfit)
         except (ObjectChanged, ObjectGone):
             await self._refresh(misfit)
-        except ClusterError as error:
-            logger.warning("%s could not be told what is amiss; tried again: %s", misfit.title, error)
-            self.queue.add_after(uid, RETRY_AFTER)
+        except ClusterError:
+            self._tools.tell_unwritten(misfit)
+            self.queue.add_after(uid, self._tools.writes.pause(uid))
         except Exception:
             logger.exception("telling what is amiss with %s failed; tried again", misfit.title)
             self.queue.add_after(uid, RETRY_AFTER)
@@ -57,7 +57,7 @@ class Misfits:
         if (misfit.conditions, misfit.observed_generation) == (conditions, misfit.metadata.generation):
             return
         patch = patches.build_conditions(misfit, conditions)
-        body = await self._tools.cluster.json_patch(paths.status_path_of(misfit), patch)
+        body = await self._tools.writes.patch(misfit, Write.STATUS, paths.status_path_of(misfit), patch)
         metrics.STATUS_WRITES.inc()
         self._tools.registry.take_node_pool(body)
         self._report(misfit, conditions)
@@ -67,7 +67,7 @@ class Misfits:
         try:
             await self._tools.refresh(misfit)
         except ClusterError as error:
-            logger.warning("%s could not be read again; tried again: %s", misfit.title, error)
+            self._tools.writes.warn(misfit, error)
             self.queue.add_after(misfit.metadata.uid, RETRY_AFTER)
         else:
             self.queue.add_after(misfit.metadata.uid, SOON)

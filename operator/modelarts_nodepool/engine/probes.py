@@ -73,7 +73,8 @@ class Probes:
             return Health("standby", (*((self._failed,) if self._failed else ()), *lease))
         if not self._may_act():
             return Health("leader", ("the Lease is not held any more, and the work is being ended",))
-        return leading[0].readyz()
+        health, unwritable = leading[0].readyz(), leading[1].unwritable()
+        return Health(health.role, (*health.problems, *((unwritable,) if unwritable else ())))
 
     def samples(self) -> Iterator[Sample]:
         """What a former leader remembers is another's to tell: it shows nothing but that it does not lead."""

@@ -18,6 +18,7 @@ from modelarts_nodepool.engine import audit, looks
 from modelarts_nodepool.engine.facts import Facts
 from modelarts_nodepool.engine.tools import Tools, log_fields
 from modelarts_nodepool.engine.turns import Turns
+from modelarts_nodepool.engine.writes import Write
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
 from modelarts_nodepool.kube.events import EventType
 from modelarts_nodepool.modelarts.limits import Slot
@@ -129,7 +130,7 @@ class Sender:
         status = build_write_ahead(observed, self._tools.clock.now())
         ongoing.reserve(facts.uid, is_reserved=True)
         try:
-            await self._tools.write_status(node_pool, status)
+            await self._tools.write_status(node_pool, status, Write.WRITE_AHEAD)
             record = status.deletion or DeletionRecord()
             facts.written(record)
             facts.record = record

@@ -3,7 +3,7 @@
 Called by engine/deletion.py after the write that it tells of.
 """
 
-from modelarts_nodepool.decide.decision import Release
+from modelarts_nodepool.decide.decision import Hold, Release
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.engine import audit
 from modelarts_nodepool.engine.counting import count_release
@@ -34,3 +34,11 @@ def tell_blocked(tools: Tools, before: NodePool, after: NodePoolStatus) -> None:
     new = find_condition(after.conditions, ConditionType.DELETION_BLOCKED)
     if new is not None and (old is None or old.reason != new.reason):
         tools.recorder.record(before, EventType.WARNING, "DeletionBlocked", f"{new.reason}: {new.message}")
+
+
+def tell_held(tools: Tools, node_pool: NodePool, hold: Hold) -> None:
+    """One Event for a hold that the status may not be able to show; none where it shows it already."""
+    shown = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
+    if shown is None or shown.reason != hold.reason:
+        words = f"{hold.reason}: {hold.message}"
+        tools.recorder.record(node_pool, EventType.WARNING, Reason.DELETION_BLOCKED, words)

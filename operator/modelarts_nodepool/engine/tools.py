@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from modelarts_nodepool import metrics
 from modelarts_nodepool.decide.observed import AccountView
+from modelarts_nodepool.decide.refused import write_refused
 from modelarts_nodepool.engine.clouds import Clouds
 from modelarts_nodepool.engine.entries import Entries
 from modelarts_nodepool.engine.ongoing import Ongoing
@@ -15,14 +16,16 @@ from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.shared import Shared
 from modelarts_nodepool.engine.turns import Turns
+from modelarts_nodepool.engine.writes import Write, Writes
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube import patches, paths
-from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.kube.events import EventRecorder, EventType
 from modelarts_nodepool.ports import Clock, Cluster, Moment
 from modelarts_nodepool.resource.account import AccountSpec
 from modelarts_nodepool.resource.misfit import Misfit
 from modelarts_nodepool.resource.node_pool import Identity, NodePoolStatus
 from modelarts_nodepool.resource.objects import Account, NodePool
+from modelarts_nodepool.resource.reasons import Reason
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,8 @@ class Tools:
     """Everything a worker of the engine needs, joined in app.py.
 
     `turns`: one hand-over at a time per node pool; `places`: who may prepare a DELETE; `shared`: looks of many;
-    `entries`: what is still to be written of the accounts' recentDeletions.
+    `entries`: what is still to be written of the accounts' recentDeletions; `writes`: patches of objects, and which
+    of them fail.
     """
 
     registry: Registry
@@ -46,10 +50,12 @@ class Tools:
     places: Places = field(default_factory=Places)
     shared: Shared = field(default_factory=Shared)
     entries: Entries = field(init=False)
+    writes: Writes = field(init=False)
 
     def __post_init__(self) -> None:
-        """The entries keep time by the same clock."""
+        """By the same clock; whoever writes shares one memory of what fails."""
         object.__setattr__(self, "entries", Entries(self.clock))
+        object.__setattr__(self, "writes", Writes(self.cluster, self.clock))
 
     def moment(self) -> Moment:
         """Both clocks, read at once."""
@@ -120,19 +126,29 @@ class Tools:
                 if twin.metadata.uid != node_pool.metadata.uid:
                     yield twin
 
-    async def write_status(self, node_pool: NodePool, status: NodePoolStatus) -> NodePool | None:
+    async def write_status(
+        self, node_pool: NodePool, status: NodePoolStatus, write: Write = Write.STATUS
+    ) -> NodePool | None:
         """Replace the whole status of exactly this version. Raises errors.ClusterError."""
         patch = patches.build_status(node_pool, status)
-        body = await self.cluster.json_patch(paths.status_path_of(node_pool), patch)
+        body = await self.writes.patch(node_pool, write, paths.status_path_of(node_pool), patch)
         metrics.STATUS_WRITES.inc()
         return self.registry.take_node_pool(body)
 
     async def add_finalizer(self, node_pool: NodePool) -> NodePool | None:
         """Protect exactly this version of the object. Raises errors.ClusterError."""
         patch = patches.build_finalizer_added(node_pool)
-        body = await self.cluster.json_patch(paths.path_of(node_pool), patch)
+        body = await self.writes.patch(node_pool, Write.FINALIZER, paths.path_of(node_pool), patch)
         logger.info("protected: the finalizer is on the object", extra=log_fields(node_pool))
         return self.registry.take_node_pool(body)
+
+    def tell_unwritten(self, thing: NodePool | Account | Misfit, write: Write = Write.STATUS) -> None:
+        """One Event, once such a write has failed for some time: the object itself cannot say it."""
+        lasting = self.writes.lasting(thing.metadata.uid, write)
+        if lasting is None or not self.writes.tell_once(thing.metadata.uid, write):
+            return
+        words = write_refused(lasting[0], is_status=write is Write.STATUS)
+        self.recorder.record(thing, EventType.WARNING, Reason.REFUSED_BY_API_SERVER, words)
 
     async def refresh(self, node_pool: NodePool | Misfit) -> None:
         """Read the object again after a refused write. Raises errors.ClusterError."""

@@ -2,30 +2,47 @@
 
 Pure; called by kube/cluster.py. Facts measured on kube-apiserver 1.36:
 a JSON Patch that cannot be applied (a failed `test`, a path that is not there) is answered 422 Invalid
-*without* details.causes; a schema, CEL or admission rule that says no gives 422 Invalid *with* causes.
+*without* details.causes; a schema or CEL rule that says no gives 422 Invalid *with* causes. An admission webhook or
+policy chooses the code of its refusal itself, 404 and 409 included: its words tell it from the API server's own.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
+from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone, RefusedByAPIServer
 from modelarts_nodepool.logs import clean
 
 # Text, not a Status object: so answers the API server for a group that it does not serve (any more).
 _UNKNOWN_PATH = b"404 page not found"
 _MAX_MESSAGE = 400
+# apiserver/pkg/admission/plugin: webhook/errors/statuserror.go, webhook/dispatcher.go, policy/validating/plugin.go.
+_BY_ADMISSION = re.compile(
+    r"admission webhook \".*\" denied the request|(Validating|Mutating)AdmissionPolicy '.*' with binding '.*' denied "
+    r"request|failed calling webhook|request is too large"
+)
+_REFUSALS = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
 
 
 def to_error(call: str, status: int, body: bytes) -> ClusterError:
     """The error for an answer that is no success. `call` is the method and path, for the message.
 
-    422 with causes is ClusterUnavailable: deciding again would change nothing, a person has to look.
+    422 with causes is RefusedByAPIServer: deciding again would change nothing, a person has to look.
     """
     answer = _to_status(body)
     said = clean(str(answer.get("message") or "no reason given"), _MAX_MESSAGE)
     message = f"The API server answered {status} to {call}: {said}"
+    if _BY_ADMISSION.search(str(answer.get("message"))):
+        return RefusedByAPIServer(message, status=status)
     if status == HTTPStatus.NOT_FOUND and (answer or body.strip() == _UNKNOWN_PATH):
         return ObjectGone(message, status=status)
     if status == HTTPStatus.CONFLICT and answer:
@@ -41,7 +58,8 @@ def to_error(call: str, status: int, body: bytes) -> ClusterError:
             f"The answer {status} to {call} is not the API server's: is there a proxy in between? "
             "Compare kubectl get --raw /version."
         )
-    return ClusterUnavailable(message, status=status)
+    kind = RefusedByAPIServer if answer and status in _REFUSALS else ClusterUnavailable
+    return kind(message, status=status)
 
 
 def has_causes(answer: Mapping[str, Any]) -> bool:

@@ -27,6 +27,7 @@ _JSON_PATCH = "application/json-patch+json"
 _METADATA = f"application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,{_JSON}"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _NO_SUCCESS = 300
+_ASKS_FOR_PATIENCE = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class KubeCluster:
@@ -110,8 +111,8 @@ class KubeCluster:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 status, body, retry_after = await self._exchange(method, url, options)
                 if status == HTTPStatus.TOO_MANY_REQUESTS and method == "GET":
-                    await asyncio.sleep(retry_after)
-                    status, body, _ = await self._exchange(method, url, options)
+                    await asyncio.sleep(min(retry_after, settings.KUBE_RETRY_AFTER_LIMIT.total_seconds()))
+                    status, body, retry_after = await self._exchange(method, url, options)
         except TimeoutError:
             seconds = self._timeout.total_seconds()
             raise ClusterUnavailable(f"No answer to {call} within {seconds:g} s.") from None
@@ -122,7 +123,9 @@ class KubeCluster:
                 "see kubectl cluster-info."
             ) from error
         if status >= _NO_SUCCESS:
-            raise to_error(call, status, body)
+            failure = to_error(call, status, body)
+            failure.retry_after = timedelta(seconds=retry_after) if status in _ASKS_FOR_PATIENCE else None
+            raise failure
         return to_object(call, body)
 
     async def _exchange(self, method: str, url: URL, options: Any) -> tuple[int, bytes, float]:  # noqa: ANN401 - aiohttp's
@@ -148,6 +151,5 @@ def _checked(path: str, items: Any) -> Sequence[Body]:  # noqa: ANN401 - whateve
 
 
 def _to_seconds(retry_after: str | None) -> float:
-    """The wait that a 429 asks for; one second where it does not say."""
-    longest = settings.KUBE_RETRY_AFTER_LIMIT.total_seconds()
-    return min(float(retry_after), longest) if retry_after and retry_after.isdigit() else 1.0
+    """The wait that a 429 or 503 asks for; one second where it does not say."""
+    return float(retry_after) if retry_after and retry_after.isdigit() else 1.0

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     NODE_POOL_NOT_FOUND = "NodePoolNotFound"
     RESOURCE_POOL_NOT_FOUND = "ResourcePoolNotFound"
     INVALID_OBJECT = "InvalidObject"
+    NOT_PROTECTED = "NotProtected"
     PAUSED = "Paused"
 
     # A deletion: why it is held, or what it waits for.
@@ -42,6 +43,8 @@ class Reason(StrEnum):
     DELETION_STUCK = "DeletionStuck"
     DELETION_REVERTED = "DeletionReverted"
     REFUSED_BY_MODELARTS = "RefusedByModelArts"
+    REFUSED_BY_API_SERVER = "RefusedByAPIServer"
+    RELEASE_REFUSED = "ReleaseRefused"
     OTHER_FINALIZERS = "OtherFinalizers"
     CRD_TERMINATING = "CustomResourceDefinitionTerminating"
     NAMESPACE_TERMINATING = "NamespaceTerminating"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from modelarts_nodepool.engine.deletion import CHANGES_IN_A_ROW
+from modelarts_nodepool.engine.writes import CONFLICTS_IN_A_ROW
 from modelarts_nodepool.errors import ObjectChanged
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
@@ -37,4 +37,4 @@ async def test_writes_that_are_refused_for_ever_are_tried_with_pauses() -> None:
     async with deleting(UID, tools):
         await asyncio.sleep(0.7)
     assert cloud.deletes == 0
-    assert cluster.writes == CHANGES_IN_A_ROW + 1
+    assert cluster.writes == CONFLICTS_IN_A_ROW + 1

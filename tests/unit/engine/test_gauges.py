@@ -11,6 +11,7 @@ from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.engine.gauges import Gauges, ObjectState, state_of
 from modelarts_nodepool.engine.pollers import Pollers
 from modelarts_nodepool.engine.registry import Registry
+from modelarts_nodepool.engine.writes import Writes
 from modelarts_nodepool.metrics import AtScrape
 from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
@@ -51,7 +52,7 @@ def registry() -> Registry:
 @pytest.fixture
 def gauges(registry: Registry) -> Gauges:
     clouds = None  # no poller is ever started here
-    return Gauges(registry, Pollers(registry, clouds, HandClock()), QuietWatch())  # type: ignore[arg-type]
+    return Gauges(registry, Pollers(registry, clouds, HandClock()), QuietWatch(), Writes(SecretKeeper(), HandClock()))  # type: ignore[arg-type]
 
 
 def conditions(*told: tuple[ConditionType, ConditionStatus], reason: str = "Paused") -> tuple[Condition, ...]:
@@ -204,7 +205,7 @@ async def test_node_pools_with_unreadable_counts_are_counted_by_resource_pool_un
     registry: Registry,
 ) -> None:
     pollers = Pollers(registry, a_clouds(SecretKeeper(), HandClock()), HandClock())
-    gauges = Gauges(registry, pollers, QuietWatch())
+    gauges = Gauges(registry, pollers, QuietWatch(), Writes(SecretKeeper(), HandClock()))
     poller = pollers.join("uid-1", an_account().build(), "pool-a", is_deleting=False)
     assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {}
     garbage = a_listing(an_unreadable_node_pool(), an_unreadable_node_pool("b"), a_cloud_node_pool("c", available=1))

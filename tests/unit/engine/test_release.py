@@ -14,9 +14,11 @@ from modelarts_nodepool.engine.send import Sender
 from modelarts_nodepool.engine.tools import Tools
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.ports import Clock
 from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
 from tests.support.clouds import a_clouds
+from tests.support.virtual_time import VirtualClock, run_at_once
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -53,8 +55,8 @@ class ScriptedCluster:
         raise NotImplementedError
 
 
-def a_deletion(cluster: ScriptedCluster) -> tuple[Tools, Deletion]:
-    clock = HandClock()
+def a_deletion(cluster: ScriptedCluster, clock: Clock | None = None) -> tuple[Tools, Deletion]:
+    clock = clock or HandClock()
     registry = Registry(clock)
     clouds = a_clouds(cluster, clock)
     pollers = Pollers(registry, clouds, clock)
@@ -96,14 +98,17 @@ async def test_a_release_that_ends_after_its_task_was_ended_leaves_no_error_behi
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_an_object_that_is_gone_after_a_lost_answer_is_our_own_doing() -> None:
-    cluster = ScriptedCluster(ClusterUnavailable("no answer"), ObjectGone("404 to PATCH"))
-    cluster.goes_on.set()
-    tools, deletion = a_deletion(cluster)
-    ours: list[bool] = []
-    tools.registry.on_vanished = lambda node_pool: ours.append(tools.ongoing.is_releasing(node_pool.metadata.uid))
-    await deletion.run()
-    assert ours == [True]
+def test_an_object_that_is_gone_after_a_lost_answer_is_our_own_doing() -> None:
+    async def main() -> None:
+        cluster = ScriptedCluster(ClusterUnavailable("no answer"), ObjectGone("404 to PATCH"))
+        cluster.goes_on.set()
+        tools, deletion = a_deletion(cluster, VirtualClock())
+        ours: list[bool] = []
+        tools.registry.on_vanished = lambda node_pool: ours.append(tools.ongoing.is_releasing(node_pool.metadata.uid))
+        await deletion.run()
+        assert ours == [True]
+
+    run_at_once(main)
 
 
 async def test_an_object_that_is_gone_at_the_first_patch_is_not_our_doing() -> None:

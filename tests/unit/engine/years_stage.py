@@ -104,8 +104,8 @@ class Cloud(NodePoolCloud):
 class World:
     """The engine of one process, and what it sees."""
 
-    def __init__(self, cloud: Cloud | None = None) -> None:
-        self.clock, self.cluster, self.cloud = VirtualClock(), Cluster(), cloud or Cloud()
+    def __init__(self, cloud: Cloud | None = None, cluster: Cluster | None = None) -> None:
+        self.clock, self.cluster, self.cloud = VirtualClock(), cluster or Cluster(), cloud or Cloud()
         self.clouds = a_clouds(self.cluster, self.clock, self.cloud)
         self.tools = build_tools(self.cluster, self.clock, self.clouds)
         self.registry, self.recorder = self.tools.registry, self.tools.recorder

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
+from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone, RefusedByAPIServer
 from modelarts_nodepool.kube.answers import to_error, to_object
 
 CALL = "PATCH /apis/modelarts.huaweicloud.com/v1alpha1/namespaces/ml/modelartsnodepools/a"
@@ -20,6 +20,15 @@ BROKEN_RULE = status(
     422, "Invalid", 'ModelArtsNodePool "a" is invalid: spec: x', causes=[{"reason": "FieldValueInvalid"}]
 )
 NOT_FOUND = status(404, "NotFound", 'modelartsnodepools "a" not found', name="a")
+POLICY = (
+    "modelartsnodepools.modelarts.huaweicloud.com \"a\" is forbidden: ValidatingAdmissionPolicy 'x' with binding 'x' "
+    "denied request: no"
+)
+WEBHOOK = 'admission webhook "policies.example.com" denied the request: no'
+DEAD_WEBHOOK = (
+    'Internal error occurred: failed calling webhook "policies.example.com": failed to call webhook: Post '
+    '"https://127.0.0.1:1/?timeout=10s": dial tcp 127.0.0.1:1: connect: connection refused'
+)
 PROXY_PAGE = b"<html><body>404 Not Found - nginx</body></html>"
 
 
@@ -34,10 +43,20 @@ PROXY_PAGE = b"<html><body>404 Not Found - nginx</body></html>"
         pytest.param(409, status(409, "AlreadyExists", "x"), ObjectChanged, id="name taken"),
         pytest.param(409, b"busy", ClusterUnavailable, id="a 409 that is not the API server's"),
         pytest.param(422, FAILED_TEST, ObjectChanged, id="a test in the patch failed"),
-        pytest.param(422, BROKEN_RULE, ClusterUnavailable, id="a rule of the schema says no"),
+        pytest.param(422, BROKEN_RULE, RefusedByAPIServer, id="a rule of the schema says no"),
         pytest.param(422, b"{}", ClusterUnavailable, id="a 422 that is not the API server's"),
         pytest.param(401, status(401, "Unauthorized", "Unauthorized"), ClusterUnavailable, id="bad token"),
-        pytest.param(403, status(403, "Forbidden", "no"), ClusterUnavailable, id="no permission"),
+        pytest.param(403, status(403, "Forbidden", "no"), RefusedByAPIServer, id="no permission"),
+        pytest.param(403, b"<html>", ClusterUnavailable, id="a 403 that is not the API server's"),
+        pytest.param(422, status(422, "Invalid", POLICY), RefusedByAPIServer, id="a policy"),
+        pytest.param(401, status(401, "Unauthorized", POLICY), RefusedByAPIServer, id="a policy, as Unauthorized"),
+        pytest.param(413, status(413, "RequestEntityTooLarge", "x"), RefusedByAPIServer, id="too large"),
+        pytest.param(500, status(500, "", "etcdserver: request is too large"), RefusedByAPIServer, id="for etcd"),
+        pytest.param(500, status(500, "InternalError", DEAD_WEBHOOK), RefusedByAPIServer, id="a webhook that is down"),
+        pytest.param(404, status(404, "NotFound", WEBHOOK), RefusedByAPIServer, id="a webhook, as not found"),
+        pytest.param(409, status(409, "Conflict", WEBHOOK), RefusedByAPIServer, id="a webhook, as a conflict"),
+        pytest.param(400, status(400, "BadRequest", WEBHOOK), RefusedByAPIServer, id="a webhook, as a bad request"),
+        pytest.param(503, status(503, "ServiceUnavailable", "x"), ClusterUnavailable, id="away"),
         pytest.param(410, status(410, "Expired", "too old"), ClusterUnavailable, id="expired"),
         pytest.param(500, b"etcd is away", ClusterUnavailable, id="failure"),
         pytest.param(302, b"", ClusterUnavailable, id="redirect"),
