@@ -143,6 +143,24 @@ def test_delete_deletes_this_object_and_waits(person: Person, build: str) -> Non
     assert person.api.get(PATH) is None
 
 
+def test_what_may_refuse_a_write_is_listed(person: Person) -> None:
+    policy = {
+        "failurePolicy": "Ignore",
+        "matchConstraints": {
+            "resourceRules": [
+                {"apiGroups": ["none"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["none"]}
+            ]
+        },
+        "validations": [{"expression": "true"}],
+    }
+    path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+    person.api.create(path, {"metadata": {"name": "theirs.example.com"}, "spec": policy})
+    try:
+        assert "theirs.example.com" in person.pastes(commands.show_admission())
+    finally:
+        person.api.delete(f"{path}/theirs.example.com")
+
+
 # Accounts and Secrets.
 
 

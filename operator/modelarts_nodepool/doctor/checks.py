@@ -11,6 +11,7 @@ from modelarts_nodepool.doctor.lease import check_lease
 from modelarts_nodepool.doctor.namespaces import check_namespaces
 from modelarts_nodepool.doctor.permissions import check_permissions
 from modelarts_nodepool.doctor.scene import AccountScene, ClusterScene
+from modelarts_nodepool.doctor.writes import check_writes
 from modelarts_nodepool.resource.crd import build_account_crd, build_node_pool_crd
 from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, NODE_POOL_PLURAL
 
@@ -23,6 +24,8 @@ OF_CLUSTER: tuple[Check[ClusterScene], ...] = (
     Check("permissions", check_permissions, needs=(API_SERVER,)),
     Check("Lease", check_lease, needs=(API_SERVER,)),
     Check("namespaces", check_namespaces, needs=(API_SERVER,)),
+    # Without an operator nothing is written, and the line above says so.
+    Check("object writes", check_writes, needs=(API_SERVER, "Lease")),
     Check("accounts", check_accounts, needs=(API_SERVER,)),
 )
 

@@ -5,6 +5,7 @@ and each attribute once.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -74,7 +75,7 @@ class Probes:
         if not self._may_act():
             return Health("leader", ("the Lease is not held any more, and the work is being ended",))
         health, unwritable = leading[0].readyz(), leading[1].unwritable()
-        return Health(health.role, (*health.problems, *((unwritable,) if unwritable else ())))
+        return replace(health, problems=(*health.problems, unwritable)) if unwritable else health
 
     def samples(self) -> Iterator[Sample]:
         """What a former leader remembers is another's to tell: it shows nothing but that it does not lead."""

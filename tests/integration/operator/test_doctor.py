@@ -23,7 +23,7 @@ from tests.support.tenant import Tenant
 
 OF_CLUSTER = [
     *("API server", "CRD modelartsnodepools", "CRD modelartsaccounts"),
-    *("permissions", "Lease", "namespaces", "accounts"),
+    *("permissions", "Lease", "namespaces", "object writes", "accounts"),
 ]
 OF_ACCOUNT = ["account", "credentials", "endpoint", "clock", "log-in", "project", "resource pools", "node pools"]
 OPERATORS_WORD = "operator's word"

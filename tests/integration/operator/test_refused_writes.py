@@ -1,0 +1,225 @@
+"""Policies and webhooks of other people that refuse the operator's writes, on the real API server."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from modelarts_nodepool.resource.names import GROUP, NODE_POOL_FINALIZER
+from tests.support.api import ACCOUNTS, node_pools_in
+from tests.support.commands import run
+from tests.support.conditions import condition_of, says
+from tests.support.kstatus import read
+from tests.support.tenant import Tenant
+
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+FINALIZERS = "has(object.metadata.finalizers) ? object.metadata.finalizers : []"
+NO_FINALIZER_IS_ADDED = f"!('{NODE_POOL_FINALIZER}' in ({FINALIZERS}))"
+NO_FINALIZER_IS_REMOVED = f"'{NODE_POOL_FINALIZER}' in ({FINALIZERS})"
+NO_DELETE_IS_SENT = "!has(object.status.deletion) || !has(object.status.deletion.sentTime)"
+WORDS = "finalizers and records are frozen here"
+A_MINUTE = 70.0
+
+
+@contextmanager
+def refused(tenant: Tenant, expression: str, resource: str = "modelartsnodepools") -> Iterator[None]:
+    """A policy of somebody else's, in this tenant's namespace alone, until the block ends."""
+    name = f"{tenant.name}.example.com"
+    rule = {"apiGroups": [GROUP], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": [resource]}
+    constraints: dict[str, Any] = {"resourceRules": [rule]}
+    if "account" in resource:
+        rule["resourceNames"] = [tenant.name]
+    else:
+        constraints["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": tenant.name}}
+    policy = {
+        "metadata": {"name": name},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": constraints,
+            "validations": [{"expression": expression, "message": WORDS, "reason": "Forbidden"}],
+        },
+    }
+    binding = {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}
+    try:
+        tenant.api.create(f"{ADMISSION}/validatingadmissionpolicies", policy)
+        tenant.api.create(f"{ADMISSION}/validatingadmissionpolicybindings", binding)
+        # It takes a moment until a policy is in force.
+        time.sleep(5)
+        yield
+    finally:
+        tenant.api.delete(f"{ADMISSION}/validatingadmissionpolicybindings/{name}")
+        tenant.api.delete(f"{ADMISSION}/validatingadmissionpolicies/{name}")
+
+
+@contextmanager
+def dead_webhook(tenant: Tenant) -> Iterator[None]:
+    """A webhook that nobody answers for: as when its Pods are gone, with the default failurePolicy Fail."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        path = f"{ADMISSION}/validatingwebhookconfigurations"
+        resources = ["modelartsnodepools", "modelartsnodepools/status"]
+        webhook = {
+            "name": f"{tenant.name}.example.com",
+            "clientConfig": {"url": f"https://127.0.0.1:{port}/"},
+            "rules": [{"apiGroups": [GROUP], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": resources}],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": tenant.name}},
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+            "timeoutSeconds": 2,
+        }
+        try:
+            tenant.api.create(path, {"metadata": {"name": tenant.name}, "webhooks": [webhook]})
+            time.sleep(2)
+            yield
+        finally:
+            tenant.api.delete(f"{path}/{tenant.name}")
+
+
+def refusals(tenant: Tenant, reason: str) -> float:
+    return tenant.operator.metrics().value("writes_refused_total", reason=reason)
+
+
+def unwritable(tenant: Tenant) -> float:
+    return tenant.operator.metrics().value("objects_unwritable")
+
+
+def complaints(tenant: Tenant) -> list[str]:
+    lines = [line for line in tenant.operator.lines() if line["level"] == "warning"]
+    return [line["message"] for line in lines if "cannot be written" in line["message"]]
+
+
+def doctors_finding(tenant: Tenant) -> dict[str, Any]:
+    place = f"{tenant.cloud.region}={tenant.cloud.endpoint}"
+    done = run("doctor", "--kubeconfig", str(tenant.plane.kubeconfig), "--endpoint", place, "-o", "json")
+    (found,) = [check for check in json.loads(done.stdout)["checks"] if check["check"] == "object writes"]
+    return dict(found)
+
+
+def entries(tenant: Tenant) -> list[str]:
+    found = tenant.api.get(f"{ACCOUNTS}/{tenant.name}")
+    assert found is not None
+    return [entry["outcome"] for entry in found["status"].get("recentDeletions", [])]
+
+
+def test_a_release_that_a_policy_refuses_is_shown_with_its_words_and_done_when_it_is_lifted(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    before = refusals(tenant, "Forbidden")
+    with refused(tenant, NO_FINALIZER_IS_REMOVED):
+        tenant.delete("training-a")
+        message = tenant.until_blocked("training-a", "ReleaseRefused")
+        assert WORDS in message
+        assert "node pool training-a is gone" in message
+        tenant.run_as_told(message, "get")
+        assert tenant.deletes() == ["accepted"]
+        account = tenant.api.get(f"{ACCOUNTS}/{tenant.name}")
+        time.sleep(20)
+        assert tenant.api.get(f"{ACCOUNTS}/{tenant.name}") == account, "the account is not written for each retry"
+        assert entries(tenant) == ["Gone"]
+        assert tenant.events("training-a").count("DeletionBlocked") == 1
+        assert 4 <= refusals(tenant, "Forbidden") - before <= 7
+        assert unwritable(tenant) == 1
+        finding = doctors_finding(tenant)
+        assert finding["result"] == "Failed"
+        assert f"{tenant.name}/training-a (ReleaseRefused)" in finding["message"]
+    tenant.until_gone("training-a", seconds=A_MINUTE)
+    assert entries(tenant) == ["Gone"]
+    assert tenant.deletes() == ["accepted"]
+    assert unwritable(tenant) == 0
+
+
+def test_an_object_whose_finalizer_a_policy_refuses_says_that_it_is_not_protected(tenant: Tenant) -> None:
+    tenant.in_cloud("training-a")
+    with refused(tenant, NO_FINALIZER_IS_ADDED):
+        tenant.create("training-a")
+        found = tenant.until_ready("training-a", "NotProtected", "False")
+        assert not tenant.is_held("training-a")
+        assert says(found, "Reconciling", "True", "NotProtected")
+        message = condition_of(found, "Ready")["message"]
+        assert WORDS in message
+        assert "would forget its node pool" in message
+        tenant.run_as_told(message, "get")
+        assert read(found) == "InProgress"
+        assert tenant.events("training-a") == ["NotProtected"]
+        finding = doctors_finding(tenant)
+        assert f"{tenant.name}/training-a (NotProtected)" in finding["message"]
+    tenant.until_ready("training-a", seconds=A_MINUTE)
+    assert tenant.is_held("training-a")
+    assert tenant.events("training-a") == ["NotProtected"]
+
+
+def test_nothing_is_sent_while_a_policy_refuses_the_record_that_goes_before_it(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    with refused(tenant, NO_DELETE_IS_SENT, "modelartsnodepools/status"):
+        tenant.delete("training-a")
+        message = tenant.until_blocked("training-a", "RefusedByAPIServer")
+        assert WORDS in message
+        assert not tenant.deletes()
+    tenant.until_gone("training-a", seconds=A_MINUTE)
+    assert tenant.deletes() == ["accepted"]
+
+
+def test_an_audit_entry_that_a_policy_refuses_holds_the_object_that_says_so(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    with refused(tenant, "false", "modelartsaccounts/status"):
+        tenant.delete("training-a")
+        message = tenant.until_blocked("training-a", "ReleaseRefused")
+        assert WORDS in message
+        assert f"modelartsaccounts/{tenant.name}/status" in message
+    tenant.until_gone("training-a", seconds=A_MINUTE)
+    assert entries(tenant) == ["Gone"]
+
+
+def test_a_status_that_cannot_be_written_is_told_by_event_metric_log_and_doctor(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    with refused(tenant, "false", "modelartsnodepools/status"):
+        tenant.cloud.put_node_pool(tenant.resource_pool, "training-a", states={"available": 1, "abnormal": 1})
+        tenant.until_event("training-a", "RefusedByAPIServer")
+        assert unwritable(tenant) == 1
+        assert any(WORDS in line for line in complaints(tenant))
+        assert says(tenant.get("training-a"), "NodesHealthy", "True"), "nothing on the object can show it"
+    tenant.until(
+        "training-a", lambda found: found["status"]["counts"]["abnormal"] == 1, "mirrored again", seconds=A_MINUTE
+    )
+
+
+@pytest.mark.parametrize("count", [30])
+def test_a_webhook_that_is_down_costs_one_attempt_a_minute_for_each_object_and_one_log_line(
+    tenant: Tenant, count: int
+) -> None:
+    names = [f"np-{number}" for number in range(count)]
+    tenant.change_account(activePollInterval="1s", pollInterval="1s")
+    for name in names:
+        tenant.in_cloud(name)
+        tenant.create(name)
+    for name in names:
+        tenant.until_ready(name)
+    lines = len(complaints(tenant))
+    begun = time.monotonic()
+    with dead_webhook(tenant):
+        for name in names[:10]:
+            tenant.delete(name)
+        for name in names[10:]:
+            tenant.cloud.put_node_pool(tenant.resource_pool, name, states={"available": 1, "abnormal": 1})
+        tenant.until_true(lambda: unwritable(tenant) == count, "all counted")
+        # Seven attempts are quick, within 70 seconds; then there is one a minute.
+        time.sleep(80)
+        before = refusals(tenant, "WebhookFailed")
+        time.sleep(60)
+        assert refusals(tenant, "WebhookFailed") - before <= count
+        assert len(complaints(tenant)) - lines <= 1 + (time.monotonic() - begun) / 60
+        status, body = tenant.operator.readiness()
+        assert status == 503
+        assert "node pool objects cannot be written" in body
+        assert not tenant.deletes()
+        assert f"{tenant.name}.example.com" in doctors_finding(tenant)["message"]
+    tenant.until_gone(*names[:10], seconds=2 * A_MINUTE)
+    assert tenant.deletes() == ["accepted"] * 10
+    for name in names[10:]:
+        tenant.until(name, lambda found: found["status"]["counts"]["abnormal"] == 1, "mirrored", seconds=A_MINUTE)
+    assert tenant.operator.readiness()[0] == 200
+    assert len(tenant.api.items(node_pools_in(tenant.name))) == count - 10
