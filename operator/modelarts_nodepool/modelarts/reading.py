@@ -119,9 +119,7 @@ def _object(call: Call, answer: Answer, kind: str) -> Mapping[str, Any]:
 
 
 def _check_kind(call: Call, answer: Answer, document: Mapping[str, Any], kind: str) -> None:
-    found = document.get("kind")
-    # In whatever capitals: it is the kind all the same. One that is missing is another matter.
-    if not isinstance(found, str) or found.casefold() != kind.casefold():
+    if document.get("kind") != kind:
         _refuse(call, answer, f"kind is {brief(document.get('kind'))} instead of {kind}")
 
 

@@ -47,7 +47,7 @@ async def test_case_39_node_pool_is_created_on_the_clock(sdk: OfficialSdk) -> No
         (a_node_pool(count=1, maxCount=2), "maxCount 2 above count 1 is not supported"),
         (a_node_pool(count="two"), "count: write a whole number"),
         (a_node_pool(flavor=""), "flavor"),
-        (a_node_pool(name="A"), "name"),
+        (a_node_pool(name=""), "name"),
         ({"metadata": {"name": "new"}, "spec": {"resources": {"flavor": "f"}}}, "spec.resources.count is required"),
     ],
     ids=["no node", "more at most than asked for", "no number", "no flavor", "bad name", "no count"],

@@ -222,14 +222,6 @@ def test_doubtful_list_is_malformed_as_a_whole(body: object) -> None:
         read_list(body)
 
 
-@pytest.mark.parametrize("kind", ["NodePoolList", "NodepoolList", "nodePoolList", "nodepoollist"])
-def test_a_kind_in_other_capitals_is_the_same_kind(kind: str) -> None:
-    assert list(read_list(a_list([a_node_pool()], kind=kind))) == ["nodepool-1"]
-    for other in ("", "NodePool", "Node PoolList", None, ["NodePoolList"]):
-        with pytest.raises(MalformedAnswer, match="kind is"):
-            read_list(a_list([], kind=other))
-
-
 @pytest.mark.parametrize("body", [b"", b"<html></html>", b'{"kind": "NodePoolList", "items": [', b"\xff", b"null"])
 def test_body_that_is_no_json_object_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedAnswer):
