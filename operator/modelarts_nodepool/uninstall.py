@@ -98,5 +98,5 @@ def with_cure(words: str, restore: str | None) -> str:
         f"{words}\n"
         "Nothing was removed and the operator works. Helm now calls the release uninstalling and refuses upgrades.\n"
         f"Bring back what was running, before any upgrade:\n  {restore}\n"
-        "Without that number, helm rollback goes to the revision before it."
+        "Without that number, helm rollback means the revision before it, and is refused."
     )

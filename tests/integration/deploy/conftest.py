@@ -9,7 +9,9 @@ from rich.console import Console
 
 from modelarts_nodepool.lab.controlplane import Binaries, ConsoleNarrator, ControlPlane
 from modelarts_nodepool.lab.toolbox import Prometheus, ensure_helm, ensure_prometheus
+from tests.support.api import Api
 from tests.support.helm import Helm
+from tests.support.release import Cluster, clean_up
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +43,12 @@ def plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="package")
 def helm(helm_binary: Path, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(helm_binary, tmp_path_factory.mktemp("helm"), plane)
+
+
+@pytest.fixture
+def cluster(plane: ControlPlane, helm: Helm, tmp_path: Path) -> Iterator[Cluster]:
+    with Api(plane) as api:
+        try:
+            yield Cluster(plane, helm, api, tmp_path)
+        finally:
+            clean_up(plane, helm, api)
