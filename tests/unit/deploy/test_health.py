@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import assume, given
 
 from modelarts_nodepool.decide.account import decide_account_status
@@ -17,17 +16,16 @@ from modelarts_nodepool.errors import CredentialsRejected, ServerFailure
 from modelarts_nodepool.resource.objects import NodePool
 from tests.support import argocd, kstatus
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool, an_account
-from tests.support.crds import REPOSITORY
+from tests.support.layouts import flux
 from tests.unit.decide.arbitrary import deletions, observations, usual
 from tests.unit.decide.deletion_rows import TABLE
 from tests.unit.decide.situations import HOUR, NOW, an_observation
 
 DELETED_AT = "2026-05-01T11:00:00Z"
-KUSTOMIZATIONS = list(yaml.safe_load_all((REPOSITORY / "deploy" / "flux" / "node-pools.yaml").read_text()))
 EXPRESSIONS = {
     exprs["kind"]: {name: exprs[name] for name in ("inProgress", "failed", "current") if name in exprs}
-    for kustomization in KUSTOMIZATIONS
-    for exprs in kustomization["spec"].get("healthCheckExprs", [])
+    for step in flux().steps.values()
+    for exprs in step.manifest["spec"].get("healthCheckExprs", [])
 }
 
 
