@@ -1,0 +1,103 @@
+"""The repository layouts for Flux and Argo CD, step by step into an empty cluster with a real API server.
+
+The tools themselves are not at hand here: kubectl builds and applies what a step holds, server-side and strictly.
+"""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
+from tests.support import argocd, kstatus
+from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
+from tests.support.layouts import Layout, Step, argo_cd, flux, plain_objects
+from tests.support.liveness import eventually
+from tests.support.manifests import Object, objects_in
+from tests.support.operator import NAMESPACE
+
+APPLY = ("apply", "--server-side", "--validate=strict", "--field-manager=gitops", "-f", "-")
+OURS = "manp,maacct"
+
+
+def built(plane: ControlPlane, step: Step) -> list[Object]:
+    """What the step applies."""
+    found: list[Object] = []
+    for folder in step.folders:
+        if (folder / "kustomization.yaml").exists():
+            found += objects_in(plane.kubectl.run("kustomize", str(folder)).stdout)
+        found += plain_objects(folder)
+    return found
+
+
+def apply(plane: ControlPlane, step: Step) -> None:
+    """Strictly: an unknown field or a warning fails the test."""
+    objects = built(plane, step)
+    assert plane.kubectl.run(*APPLY, stdin=yaml.safe_dump_all(objects)).stderr == ""
+    if any(item["kind"] == "CustomResourceDefinition" for item in objects):
+        plane.kubectl.run("wait", ESTABLISHED, f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
+        assert eventually(lambda: plane.kubectl.run("get", OURS, "-A", check=False).code == 0)
+
+
+@pytest.fixture(scope="module", params=[flux, argo_cd], ids=["Flux", "Argo CD"])
+def synced(request: pytest.FixtureRequest, plane: ControlPlane) -> Iterator[tuple[ControlPlane, Layout]]:
+    """All steps applied, in the order of the layout; gone afterwards."""
+    layout: Layout = request.param()
+    for step in layout.ordered():
+        apply(plane, step)
+    yield plane, layout
+    for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+        plane.kubectl.run("delete", kind, "--all")
+    # For a moment the policies are heeded still.
+    assert eventually(lambda: plane.kubectl.run("delete", OURS, "-A", "--all", check=False).code == 0)
+    production = REPOSITORY / "deploy" / "kustomize" / "overlays" / "production"
+    plane.kubectl.run("delete", "-k", str(production), "--ignore-not-found")
+    plane.kubectl.run("delete", "namespace", "ml")
+    assert eventually(lambda: plane.kubectl.run("delete", "crd", "--all", check=False).code == 0)
+
+
+def test_an_empty_cluster_takes_every_step_in_its_order(synced: tuple[ControlPlane, Layout]) -> None:
+    plane, layout = synced
+    expected = {
+        f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
+        for step in layout.steps.values()
+        for item in built(plane, step)
+        if item["kind"].startswith("ModelArts")
+    }
+    listed = json.loads(plane.kubectl.run("get", OURS, "-A", "-o", "json").stdout)["items"]
+    assert {f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}" for item in listed} == expected
+    assert plane.kubectl.run("get", "deployment", "-n", NAMESPACE, "-o", "name").stdout.strip()
+
+
+def test_nothing_differs_after_the_first_sync(synced: tuple[ControlPlane, Layout]) -> None:
+    """What the API server stores is what the layout says: a second sync writes nothing."""
+    plane, layout = synced
+    diff = ("diff", "--server-side", "--field-manager=gitops", "-f", "-")
+    for step in layout.ordered():
+        done = plane.kubectl.run(*diff, stdin=yaml.safe_dump_all(built(plane, step)), check=False)
+        assert (done.code, done.stdout) == (0, ""), f"{step.name}\n{done.stdout}"
+
+
+def test_nothing_is_called_healthy_before_the_operator_has_seen_it(synced: tuple[ControlPlane, Layout]) -> None:
+    plane, _ = synced
+    for item in json.loads(plane.kubectl.run("get", OURS, "-A", "-o", "json").stdout)["items"]:
+        assert (kstatus.read(item), argocd.health_of(item).status) == ("InProgress", "Progressing")
+
+
+def test_a_prune_of_a_node_pool_is_refused_until_it_is_confirmed(synced: tuple[ControlPlane, Layout]) -> None:
+    """Both layouts install the policy."""
+    plane, _ = synced
+    delete = ("delete", "-n", "ml", "manp", "training-a", "--dry-run=server")
+    assert eventually(lambda: "was not deleted" in plane.kubectl.run(*delete, check=False).stderr)
+
+
+def test_the_config_map_patches_of_the_options_are_taken(plane: ControlPlane) -> None:
+    """The patch for the health of Applications adds its one key and leaves everything else."""
+    where = ("-n", "default")
+    plane.kubectl.run(*where, "create", "configmap", "probe", "--from-literal=url=https://argocd.example.com")
+    patch = REPOSITORY / "deploy" / "argocd" / "options" / "application-health.yaml"
+    plane.kubectl.run(*where, "patch", "configmap", "probe", "--patch-file", str(patch))
+    data = json.loads(plane.kubectl.run(*where, "get", "configmap", "probe", "-o", "json").stdout)["data"]
+    assert data.keys() == {"url", "resource.customizations.health.argoproj.io_Application"}
+    plane.kubectl.run(*where, "delete", "configmap", "probe")
