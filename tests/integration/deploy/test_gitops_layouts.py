@@ -90,14 +90,3 @@ def test_a_prune_of_a_node_pool_is_refused_until_it_is_confirmed(synced: tuple[C
     plane, _ = synced
     delete = ("delete", "-n", "ml", "manp", "training-a", "--dry-run=server")
     assert eventually(lambda: "was not deleted" in plane.kubectl.run(*delete, check=False).stderr)
-
-
-def test_the_config_map_patches_of_the_options_are_taken(plane: ControlPlane) -> None:
-    """The patch for the health of Applications adds its one key and leaves everything else."""
-    where = ("-n", "default")
-    plane.kubectl.run(*where, "create", "configmap", "probe", "--from-literal=url=https://argocd.example.com")
-    patch = REPOSITORY / "deploy" / "argocd" / "options" / "application-health.yaml"
-    plane.kubectl.run(*where, "patch", "configmap", "probe", "--patch-file", str(patch))
-    data = json.loads(plane.kubectl.run(*where, "get", "configmap", "probe", "-o", "json").stdout)["data"]
-    assert data.keys() == {"url", "resource.customizations.health.argoproj.io_Application"}
-    plane.kubectl.run(*where, "delete", "configmap", "probe")

@@ -1,0 +1,37 @@
+"""The page about GitOps names every reason that can hold a deletion, and the files and flags that there are."""
+
+import re
+
+from modelarts_nodepool.decide.decision import Hold
+from modelarts_nodepool.resource.reasons import CONFIRMABLE, OVERRIDABLE, Reason
+from tests.support.crds import REPOSITORY
+from tests.unit.decide.deletion_rows import TABLE
+
+PAGE = (REPOSITORY / "docs" / "operations" / "gitops.md").read_text()
+HELD = {decision.reason for _, decision, *_ in TABLE.values() if isinstance(decision, Hold)}
+
+
+def way_out() -> dict[str, str]:
+    """What to commit, by reason."""
+    (section,) = re.findall(r"^## The way out through Git alone\n(.*?)^## ", PAGE, re.DOTALL | re.MULTILINE)
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][2:]
+    return {reason: commit for reasons, commit, *_ in rows for reason in reasons.split(", ")}
+
+
+def test_every_hold_has_a_way_out_through_git() -> None:
+    missing = (HELD | {Reason.DELETION_STUCK}) - way_out().keys()
+    assert not missing, missing
+
+
+def test_what_can_be_confirmed_or_overridden_is_so_in_git() -> None:
+    rows = way_out()
+    assert all("confirm-delete" in rows[reason] for reason in CONFIRMABLE)
+    assert all("override" in rows[reason] for reason in OVERRIDABLE)
+
+
+def test_every_path_of_the_page_is_there() -> None:
+    paths = re.findall(r"`((?:deploy|docs|crds)/[\w./-]*|options/[\w.-]+|clusters/[\w./-]+)`", PAGE)
+    assert paths
+    for path in paths:
+        roots = (REPOSITORY, REPOSITORY / "deploy" / "flux", REPOSITORY / "deploy" / "argocd")
+        assert any((root / path).exists() for root in roots), path
