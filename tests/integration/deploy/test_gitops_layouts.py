@@ -5,6 +5,8 @@ The tools themselves are not at hand here: kubectl builds and applies what a ste
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +14,8 @@ import yaml
 from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
 from tests.support import argocd, kstatus
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
-from tests.support.layouts import Layout, Step, argo_cd, flux, plain_objects
+from tests.support.helm import CHART, RELEASE, Helm
+from tests.support.layouts import Layout, Step, argo_cd, flux, plain_objects, sources_of
 from tests.support.liveness import eventually
 from tests.support.manifests import Object, objects_in
 from tests.support.operator import NAMESPACE
@@ -90,3 +93,41 @@ def test_a_prune_of_a_node_pool_is_refused_until_it_is_confirmed(synced: tuple[C
     plane, _ = synced
     delete = ("delete", "-n", "ml", "manp", "training-a", "--dry-run=server")
     assert eventually(lambda: "was not deleted" in plane.kubectl.run(*delete, check=False).stderr)
+
+
+def chart_values(step: Step) -> tuple[list[str], dict[str, Any]]:
+    """The values files, as they stand in the chart's folder, and the values beside them."""
+    for item in (found for folder in step.folders for found in plain_objects(folder)):
+        if item["kind"] == "HelmRelease":
+            files = item["spec"]["chart"]["spec"]["valuesFiles"]
+            return [Path(name).name for name in files if Path(name).name != "values.yaml"], item["spec"]["values"]
+    (rendered,) = [source["helm"] for source in sources_of(step.manifest) if "helm" in source]
+    return rendered["valueFiles"], rendered["valuesObject"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "name"),
+    [(flux(with_chart=True), "modelarts-accounts"), (argo_cd(with_chart=True), "modelarts-operator")],
+    ids=["HelmRelease", "Application"],
+)
+def test_the_chart_brings_operator_and_accounts_with_its_first_run(
+    plane: ControlPlane, helm: Helm, layout: Layout, name: str, tmp_path: Path
+) -> None:
+    step = layout.steps[name]
+    before = [item for item in built(plane, step) if item["kind"] in {"Namespace", "Secret"}]
+    plane.kubectl.run(*APPLY, stdin=yaml.safe_dump_all(before))
+    files, values = chart_values(step)
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    try:
+        helm.install(*(CHART / file for file in files), tmp_path / "values.yaml")
+        account = json.loads(plane.kubectl.run("get", "maacct", "default", "-o", "json").stdout)
+        assert account["spec"].items() >= values["accounts"]["default"].items()
+        deployment = plane.kubectl.run("get", "deployment", "-n", NAMESPACE, "-o", "yaml").stdout
+        assert values["image"]["repository"] in deployment
+    finally:
+        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+            plane.kubectl.run("delete", kind, "--all")
+        helm.run("uninstall", RELEASE, "-n", NAMESPACE, "--no-hooks", check=False)
+        plane.kubectl.run("delete", "namespace", NAMESPACE)
+        assert eventually(lambda: plane.kubectl.run("delete", OURS, "-A", "--all", check=False).code == 0)
+        assert eventually(lambda: plane.kubectl.run("delete", "crd", "--all", check=False).code == 0)
