@@ -221,9 +221,9 @@ class Writes:
             self._failing[uid, write] = replace(known, error=error, next_at=now, excused=known.excused + 1)
             return
         others = [other for other in Write if other is not write and self._has_failed(uid, other)]
-        # A sort of write that has just begun to fail gets no quick retries where another has failed for long.
-        most = max([known.failures, *(self._failing[uid, other].failures for other in others)])
-        pause = self._pause(most, error)
+        # All failures of the object count: no sort of write has quick retries of its own.
+        before = known.failures + sum(self._failing[uid, other].failures for other in others)
+        pause = self._pause(before, error)
         since = known.since if known.failures else now
         next_at = now + pause * (1 + len(others))
         failing = replace(known, error=error, since=since, next_at=next_at, failures=known.failures + 1)
