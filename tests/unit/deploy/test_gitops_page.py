@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from modelarts_nodepool.decide.decision import Hold
 from modelarts_nodepool.resource.reasons import CONFIRMABLE, OVERRIDABLE, Reason
 from tests.support.crds import REPOSITORY
@@ -36,3 +38,16 @@ def test_every_path_of_the_page_is_there() -> None:
     for path in paths:
         roots = (REPOSITORY, REPOSITORY / "deploy" / "flux", REPOSITORY / "deploy" / "argocd")
         assert any((root / path).exists() for root in roots), path
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        ("kustomize-controller before 1.9 (Flux before 2.9)", "never prunes it again", "confirm first there"),
+        ("pre-delete-finalizer.argocd.argoproj.io", "uninstall-check", "delete the failed Job"),
+    ],
+    ids=["a refused prune that old versions forget", "the uninstall check as a finalizer of an Application"],
+)
+def test_what_a_tool_does_by_itself_is_on_the_page_with_what_to_do(facts: tuple[str, ...]) -> None:
+    (line,) = [line for line in PAGE.splitlines() if facts[0] in line]
+    assert all(fact in line for fact in facts), line
