@@ -32,6 +32,7 @@ _LONGEST_MESSAGE = 1024
 _LONGEST_PREFIX = 200
 # Most of them are gone for good; one that is forgotten here and refuses again is reported again.
 _MOST_REFUSING = 1000
+_SAY_EVERY_SECONDS = 60.0
 
 _logger = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class EventRecorder:
         self._filled = asyncio.Event()
         self._refusing: dict[str, None] = {}
         self._instance = socket.gethostname()
+        self._said_at = float("-inf")
         self.dropped = 0
         self.posted = 0
 
@@ -125,8 +127,12 @@ class EventRecorder:
             if len(self._refusing) > _MOST_REFUSING:
                 del self._refusing[next(iter(self._refusing))]
             _logger.warning("namespace %s takes no Events, they are left out: %s", namespace, error)
-        else:
-            _logger.info("an Event in namespace %s is lost: %s", namespace, error)
+        elif time.monotonic() - self._said_at >= _SAY_EVERY_SECONDS:
+            # An API server in trouble loses ten a second.
+            self._said_at = time.monotonic()
+            _logger.warning(
+                "Events are lost, %d since the start; the last one in namespace %s: %s", self.dropped, namespace, error
+            )
 
 
 class _Allowance:

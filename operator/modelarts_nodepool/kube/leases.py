@@ -19,6 +19,7 @@ from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.ports import Clock
 
 LEASE_NAME = "modelarts-nodepool-operator"
+_SAY_EVERY_SECONDS = 60.0
 _MICRO = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Elector:
         self._renewed_at: float | None = None
         self._seen: tuple[str, str] | None = None
         self._seen_at = 0.0
+        self._said_at = float("-inf")
         self._lost_to = ""
         self._last: Mapping[str, Any] | None = None
         self.problem = ""
@@ -137,11 +139,15 @@ class Elector:
             return False
         except ClusterError as error:
             self.problem = str(error)
-            logger.warning("the Lease could not be written: %s", error)
+            if begun - self._said_at >= _SAY_EVERY_SECONDS:
+                # It is tried every second or two.
+                self._said_at = begun
+                logger.warning("the Lease could not be written; tried again: %s", error)
             return False
         # From before the write: others count from when it was made, which is later.
         self._renewed_at = begun
         self.problem = self._lost_to = ""
+        self._said_at = float("-inf")
         return True
 
     async def _take(self, *, is_renewal: bool) -> None:

@@ -152,4 +152,10 @@ async def test_an_unreachable_api_server_loses_events_and_nothing_else(
     caplog.set_level(logging.INFO)
     recorder = await post(RecordingCluster({"ml": None}), (NODE_POOL, "1"), (ACCOUNT, "2"))
     assert (recorder.posted, recorder.dropped) == (1, 1)
-    assert "is lost" in caplog.text
+    assert "Events are lost" in caplog.text
+
+
+async def test_events_that_are_lost_cost_one_log_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    recorder = await post(RecordingCluster({"ml": None}), *[(NODE_POOL, str(number)) for number in range(20)])
+    assert recorder.dropped == 20
+    assert len([record for record in caplog.records if "Events are lost" in record.getMessage()]) == 1
