@@ -11,6 +11,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -97,7 +98,12 @@ class Writes:
         self._jitter = jitter
         self._failing: dict[tuple[str, Write], Failing] = {}
         self._said_at: dict[str, float] = {}
+        self._tidied_at = clock.monotonic()
         self._has_complained = False
+
+    def __len__(self) -> int:
+        """How many failures are remembered, by object and sort of write."""
+        return len(self._failing)
 
     async def patch(self, thing: Thing, write: Write, path: str, patch: Sequence[Body]) -> Body:
         """The object after the patch. Raises errors.WriteHeldBack without an attempt, or another ClusterError."""
@@ -105,7 +111,8 @@ class Writes:
         try:
             body = await self._cluster.json_patch(path, patch)
         except ClusterError as error:
-            self._note_failure(thing, write, error)
+            # A copy has no traceback: that would keep the call, its patch and its answer for as long as it fails.
+            self._note_failure(thing, write, copy(error))
             raise
         self._note_success(thing.metadata.uid, write)
         return body
@@ -215,6 +222,7 @@ class Writes:
 
     def _note_failure(self, thing: Thing, write: Write, error: ClusterError) -> None:
         uid, now = thing.metadata.uid, self._clock.monotonic()
+        self._tidy_up(now)
         kind = ACCOUNT_KIND if isinstance(thing, Account) else NODE_POOL_KIND
         known = self._find(uid, write) or Failing(kind, error, now, now)
         if known.excused < _excused(error):
@@ -233,6 +241,15 @@ class Writes:
             self._failing[uid, other] = replace(one, next_at=max(one.next_at, now + pause))
         metrics.WRITES_REFUSED.labels(_refusal_of(error).value).inc()
         self.warn(thing, error)
+
+    def _tidy_up(self, now: float) -> None:
+        """Drop what is forgotten: of an object that went while its write was under way no more news comes."""
+        if now < self._tidied_at + FORGOTTEN.total_seconds():
+            return
+        self._tidied_at = now
+        self._failing = {
+            key: failing for key, failing in self._failing.items() if now < failing.next_at + FORGOTTEN.total_seconds()
+        }
 
     def _has_failed(self, uid: str, write: Write) -> bool:
         failing = self._find(uid, write)
