@@ -88,7 +88,7 @@ ORPHANS = Counter(
 )
 SWEEP_REPAIRS = Counter(
     "sweep_repairs_total",
-    "What the sweep found amiss and set right.",
+    "What the sweep found wrong and repaired.",
     ("kind",),
     namespace=_PREFIX,
     registry=REGISTRY,

@@ -65,7 +65,7 @@ def inventory(
         )
     if output != _YAML and (namespace is not None or deletion_policy is not None):
         flag = "--namespace" if namespace is not None else "--deletion-policy"
-        raise SettingsError(f"{flag} is for the manifests of -o yaml; the inventory itself is of all namespaces")
+        raise SettingsError(f"{flag} is for the manifests of -o yaml: add that, or leave {flag} out")
     if namespace is not None:
         options.check_namespace("--namespace", namespace)
     # What is wrong is said by the command; a library's warnings would stand in the middle of it.

@@ -39,7 +39,8 @@ def load_access(kubeconfig: str | None = None, context: str | None = None, *, po
     name = context or merged.current_context
     chosen = merged.contexts.get(name)
     if chosen is None and name:
-        raise SettingsError(f"The kubeconfig {merged.source} has no context {name[:80]!r}: {_CONTEXTS}.")
+        where = f"The kubeconfig {merged.source} has" if merged.source else "No kubeconfig exists, so there is"
+        raise SettingsError(f"{where} no context {name[:80]!r}: {_CONTEXTS}.")
     cluster, folder = merged.clusters.get(chosen.cluster if chosen else "", (None, Path()))
     if cluster is None or not cluster.server:
         return _without_server(merged, name, chosen, kubeconfig, pod_folder)

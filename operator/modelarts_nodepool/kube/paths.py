@@ -31,19 +31,9 @@ def node_pool(namespace: str, name: str) -> str:
     return f"{node_pools_in(namespace)}/{_segment(name)}"
 
 
-def node_pool_status(namespace: str, name: str) -> str:
-    """Its status subresource."""
-    return f"{node_pool(namespace, name)}/status"
-
-
 def account(name: str) -> str:
     """One account."""
     return f"{ACCOUNTS}/{_segment(name)}"
-
-
-def account_status(name: str) -> str:
-    """Its status subresource."""
-    return f"{account(name)}/status"
 
 
 def path_of(thing: NodePool | Misfit | Account) -> str:

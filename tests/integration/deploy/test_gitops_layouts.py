@@ -93,6 +93,9 @@ def test_a_prune_of_a_node_pool_is_refused_until_it_is_confirmed(synced: tuple[C
     plane, _ = synced
     delete = ("delete", "-n", "ml", "manp", "training-a", "--dry-run=server")
     assert eventually(lambda: "was not deleted" in plane.kubectl.run(*delete, check=False).stderr)
+    confirm = ("modelarts.huaweicloud.com/confirm-delete=training-a", "--field-manager=on-call")
+    plane.kubectl.run("annotate", "-n", "ml", "manp", "training-a", *confirm)
+    plane.kubectl.run(*delete)
 
 
 def chart_values(step: Step) -> tuple[list[str], dict[str, Any]]:

@@ -189,6 +189,12 @@ def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         load_access()
 
 
+def test_a_context_without_any_kubeconfig_says_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/does/not/exist")
+    with pytest.raises(SettingsError, match=r"^No kubeconfig exists, so there is no context 'x': see kubectl config"):
+        load_access(None, "x")
+
+
 def test_no_configuration_at_all_says_what_to_set() -> None:
     with pytest.raises(SettingsError, match=r"Set KUBECONFIG or --kubeconfig"):
         load_access()

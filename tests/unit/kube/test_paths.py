@@ -10,9 +10,7 @@ API = "/apis/modelarts.huaweicloud.com/v1alpha1"
 def test_objects_of_both_kinds_have_their_paths() -> None:
     assert paths.node_pools_in("ml") == f"{API}/namespaces/ml/modelartsnodepools"
     assert paths.node_pool("ml", "a") == f"{API}/namespaces/ml/modelartsnodepools/a"
-    assert paths.node_pool_status("ml", "a") == f"{API}/namespaces/ml/modelartsnodepools/a/status"
     assert paths.account("default") == f"{API}/modelartsaccounts/default"
-    assert paths.account_status("default") == f"{API}/modelartsaccounts/default/status"
 
 
 def test_other_kinds_have_their_paths() -> None:
