@@ -7,6 +7,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -160,7 +161,8 @@ async def _call(tools: Tools, account: Account, question: Callable[[ModelArts], 
     try:
         value = await tools.clouds.call(account, ask)
     except (CloudError, CredentialsUnavailable) as failure:
-        return Evidence(begun, failure=failure)
+        # A copy has no traceback: that would keep the call and its answer for as long as the evidence stands.
+        return Evidence(begun, failure=copy(failure))
     return Evidence(begun, value=value)
 
 

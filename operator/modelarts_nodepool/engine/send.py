@@ -6,6 +6,7 @@ Called by engine/deletion.py when the table says Send, and the only caller of de
 import asyncio
 import logging
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 from modelarts_nodepool.decide.decision import Send
@@ -202,7 +203,8 @@ class Sender:
             logger.warning("the DELETE was not sent: %s", answer or "stopped before", extra=log_fields(node_pool))
 
     def _note_failure(self, facts: Facts, failure: CloudError | CredentialsUnavailable) -> None:
-        facts.last_failure = failure
+        # Without its traceback, as in engine/looks.py.
+        facts.last_failure = copy(failure)
         facts.last_failure_at = self._tools.clock.monotonic()
 
 

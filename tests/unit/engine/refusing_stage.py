@@ -99,9 +99,9 @@ class RefusingCluster(Cluster):
 class Stage:
     """A world with an account, a namespace and objects."""
 
-    def __init__(self, *builders: NodePoolBuilder, poll_seconds: int = 10) -> None:
+    def __init__(self, *builders: NodePoolBuilder, poll_seconds: int = 10, cloud: Cloud | None = None) -> None:
         self.cluster = RefusingCluster()
-        self.world = World(Cloud(), self.cluster)
+        self.world = World(cloud, self.cluster)
         every = timedelta(seconds=poll_seconds)
         account = an_account().polling(every, every).limited(unlimited=True).body()
         self.world.registry.take_account(self.cluster.put(ACCOUNT, account))
