@@ -170,6 +170,13 @@ async def test_no_server_at_all_is_unavailable(unused_tcp_port: int) -> None:
             await KubeCluster(connection).get("/version")
 
 
+async def test_what_is_said_of_a_server_that_is_not_there_names_no_object_in_memory(unused_tcp_port: int) -> None:
+    async with Connection(an_access(f"https://127.0.0.1:{unused_tcp_port}"), "0") as connection:
+        with pytest.raises(ClusterUnavailable, match="Connect call failed") as unavailable:
+            await KubeCluster(connection).get("/version")
+    assert "0x" not in str(unavailable.value)
+
+
 async def test_a_closed_connection_is_unavailable(unused_tcp_port: int) -> None:
     connection = Connection(an_access(f"http://127.0.0.1:{unused_tcp_port}"), "0")
     await connection.close()

@@ -141,6 +141,9 @@ def _in_words(error: Exception) -> str:
         return f"the proxy before it answered {error.status} {clean(error.message)}".rstrip()
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return f"the proxy before it, {error.host}:{error.port}, cannot be reached: {clean(str(error.os_error))}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        # Its own words name an SSLContext by its address in memory, which no two processes have in common.
+        return f"{type(error).__name__}: {clean(str(error.os_error))}"
     return f"{type(error).__name__}: {clean(str(error))}" if str(error) else type(error).__name__
 
 
