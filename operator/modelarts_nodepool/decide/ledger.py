@@ -23,7 +23,8 @@ LEFT_LATELY = timedelta(minutes=3)
 def left_lately(accounts: Iterable[Account], identity: Identity, now: datetime) -> frozenset[str]:
     """Node pools of the same resource pool whose objects went so lately that a look may still show them whole.
 
-    By whatever account: two may name one project. Only after a DELETE; what was retained meanwhile leaves, too.
+    By whatever account: two may name one project. Only after a DELETE; what was retained meanwhile leaves, too. Without
+    a finishedTime it counts from the DELETE: its object may have gone while no leader was there to see it.
     """
     return frozenset(
         entry.node_pool_name
@@ -32,8 +33,7 @@ def left_lately(accounts: Iterable[Account], identity: Identity, now: datetime) 
         for entry in account.status.recent_deletions
         if entry.pool_name == identity.pool_name
         and entry.sent_time is not None
-        and entry.finished_time is not None
-        and now - entry.finished_time < LEFT_LATELY
+        and now - (entry.finished_time or entry.sent_time) < LEFT_LATELY
     )
 
 

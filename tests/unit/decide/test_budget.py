@@ -149,10 +149,11 @@ def an_account_that_remembers(*entries: RecentDeletion, region: str = "cn-north-
         (an_entry("gone", NOON - HOUR, NOON + MINUTE), True),
         (an_entry("gone", NOON - HOUR, NOON - 3 * MINUTE), False),
         (an_entry("gone", None, NOON - SECOND), False),
-        (an_entry("gone", NOON).model_copy(update={"finished_time": None}), False),
+        (an_entry("gone", NOON - 3 * MINUTE + SECOND).model_copy(update={"finished_time": None}), True),
+        (an_entry("gone", NOON - 3 * MINUTE).model_copy(update={"finished_time": None}), False),
         (an_entry("gone", NOON).model_copy(update={"pool_name": "pool-b"}), False),
     ],
-    ids=["lately", "by another clock", "long ago", "nothing sent", "not finished", "elsewhere"],
+    ids=["lately", "by another clock", "long ago", "nothing sent", "sent lately", "sent long ago", "elsewhere"],
 )
 def test_what_left_its_resource_pool_lately_is_remembered(entry: RecentDeletion, *, is_told: bool) -> None:
     identity = a_deletion().identity
