@@ -109,6 +109,9 @@ class Deletion:
         is_preparing = isinstance(decision, Send) or (
             isinstance(decision, Look) and looks.is_preparing(observed, decision.facts)
         )
+        if isinstance(decision, Send | Wait) or (isinstance(decision, Hold) and not decision.is_transient):
+            # It is not let go any more: whoever removes the finalizer after a release that was refused, it is not us.
+            self._tools.ongoing.release(self._uid, is_releasing=False)
         self._begin(observed, is_preparing=is_preparing)
         self._is_calm = isinstance(decision, Wait)
         pause = timedelta()

@@ -132,6 +132,11 @@ class Stage:
         self.cluster.put(path, body)
         self.world.registry.tell_node_pool(deepcopy(body))
 
+    def lose(self, path: str = PATH) -> None:
+        """Somebody strips the object of its finalizers, and the watch tells that it is gone."""
+        uid = self.cluster.bodies.pop(path)["metadata"]["uid"]
+        self.world.registry.drop_node_pool(uid)
+
     def retain(self, path: str = PATH) -> None:
         self.cluster.bodies[path]["spec"] = {**self.cluster.bodies[path]["spec"], "deletionPolicy": "Retain"}
         self.edit(path)

@@ -7,12 +7,15 @@ import asyncio
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from modelarts_nodepool.errors import ClusterError
+from modelarts_nodepool.ports import Accepted
 from modelarts_nodepool.resource.names import ACCOUNT_KIND
 from tests.support.builders import NOON, a_node_pool
 from tests.unit.engine.refusing_stage import (
     ACCOUNT,
+    OBJECTS,
     PATH,
     POLICY,
     WEBHOOK,
@@ -25,6 +28,7 @@ from tests.unit.engine.refusing_stage import (
     play,
     write_ahead,
 )
+from tests.unit.engine.years_stage import Cloud
 
 MINUTES = 30
 # 1, 2, 4, 8, 16 and 32 seconds, then a minute.
@@ -211,3 +215,30 @@ def test_the_finalizer_of_an_account_that_is_refused_stands_in_the_way_of_nothin
         assert stage.cluster.attempts(path=ACCOUNT)[ACCOUNT] <= QUICK + MINUTES + 10
 
     play(lambda: Stage(deleted()), scene)
+
+
+class StayingCloud(Cloud):
+    """Its node pool shows nothing of a DELETE."""
+
+    @override
+    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
+        self.deletes += 1
+        return Accepted(request_id="request-1")
+
+
+def test_an_object_that_is_stripped_after_its_heir_went_is_told_as_a_leak() -> None:
+    heir = a_node_pool("heir").standing_for("training-a").finalized()
+
+    async def scene(stage: Stage) -> None:
+        # The hand-over is refused, and then there is nothing to hand over to.
+        stage.cluster.refuse(finalizer)
+        await asyncio.sleep(30)
+        before = stage.world.cloud.deletes
+        stage.lose(f"{OBJECTS}/heir")
+        await asyncio.sleep(120)
+        assert (before, stage.world.cloud.deletes) == (0, 1)
+        stage.lose(PATH)
+        await asyncio.sleep(10)
+        assert len(stage.told("Orphaned")) == 1
+
+    play(lambda: Stage(deleted(), heir, cloud=StayingCloud()), scene)
