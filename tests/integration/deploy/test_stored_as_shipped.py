@@ -16,6 +16,7 @@ from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
 from tests.support.crds import REPOSITORY
 from tests.support.helm import CHART, RELEASE, VALUE_FILES, Helm
 from tests.support.kustomize import OVERLAYS, build
+from tests.support.liveness import eventually
 from tests.support.manifests import Object, objects_in
 from tests.support.operator import NAMESPACE
 
@@ -104,7 +105,7 @@ def shipped(
     yield objects
     remove(plane, objects)
     for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy", "crd"):
-        plane.kubectl.run("delete", kind, "--all")
+        until_deleted(plane, kind, "--all")
     plane.kubectl.run("delete", "namespace", NAMESPACE, "ml", "--ignore-not-found")
 
 
@@ -112,7 +113,12 @@ def remove(plane: ControlPlane, objects: Sequence[Object]) -> None:
     """Policies first: they would refuse to let the rest go."""
     plane.kubectl.run("delete", "validatingadmissionpolicybinding", "--all")
     for group in reversed(in_groups(objects)):
-        plane.kubectl.run("delete", "--ignore-not-found", "--wait", "-f", "-", stdin=yaml.safe_dump_all(group))
+        until_deleted(plane, "--ignore-not-found", "--wait", "-f", "-", stdin=yaml.safe_dump_all(group))
+
+
+def until_deleted(plane: ControlPlane, *args: str, stdin: str | None = None) -> None:
+    """For a moment policies are heeded that are gone already."""
+    assert eventually(lambda: plane.kubectl.run("delete", *args, stdin=stdin, check=False).code == 0)
 
 
 @pytest.mark.parametrize(
