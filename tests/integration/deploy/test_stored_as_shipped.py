@@ -101,7 +101,7 @@ def shipped(
         plane.kubectl.run("create", "namespace", namespace, check=False)
     if not any(item["kind"] == "CustomResourceDefinition" for item in objects):
         plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
-        plane.kubectl.run("wait", "--for=condition=Established", "crd", "--all")
+        until_served(plane)
     yield objects
     remove(plane, objects)
     for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy", "crd"):
@@ -114,6 +114,13 @@ def remove(plane: ControlPlane, objects: Sequence[Object]) -> None:
     plane.kubectl.run("delete", "validatingadmissionpolicybinding", "--all")
     for group in reversed(in_groups(objects)):
         until_deleted(plane, "--ignore-not-found", "--wait", "-f", "-", stdin=yaml.safe_dump_all(group))
+
+
+def until_served(plane: ControlPlane) -> None:
+    """A CRD has no conditions at first, and kubectl finds its kind a moment after they say Established."""
+    wait = ("wait", "--for=condition=Established", "crd", "--all")
+    assert eventually(lambda: plane.kubectl.run(*wait, check=False).code == 0)
+    assert eventually(lambda: plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
 
 
 def until_deleted(plane: ControlPlane, *args: str, stdin: str | None = None) -> None:
@@ -131,7 +138,7 @@ def test_no_tool_sees_a_difference_after_it_has_applied_what_is_shipped(
     for group in in_groups(shipped):
         plane.kubectl.run("apply", *way, "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(group))
         if any(item["kind"] == "CustomResourceDefinition" for item in group):
-            plane.kubectl.run("wait", "--for=condition=Established", "crd", "--all")
+            until_served(plane)
     found = []
     for item in objects:
         where = ("-n", item["metadata"].get("namespace", NAMESPACE))
