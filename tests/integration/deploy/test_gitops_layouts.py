@@ -43,6 +43,45 @@ def apply(plane: ControlPlane, step: Step) -> None:
         assert eventually(lambda: plane.kubectl.run("get", OURS, "-A", check=False).code == 0)
 
 
+# The chart's tests come first: what `synced` applies stays until the end of the module.
+def chart_values(step: Step) -> tuple[list[str], dict[str, Any]]:
+    """The values files, as they stand in the chart's folder, and the values beside them."""
+    for item in (found for folder in step.folders for found in plain_objects(folder)):
+        if item["kind"] == "HelmRelease":
+            files = item["spec"]["chart"]["spec"]["valuesFiles"]
+            return [Path(name).name for name in files if Path(name).name != "values.yaml"], item["spec"]["values"]
+    (rendered,) = [source["helm"] for source in sources_of(step.manifest) if "helm" in source]
+    return rendered["valueFiles"], rendered["valuesObject"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "name"),
+    [(flux(with_chart=True), "modelarts-accounts"), (argo_cd(with_chart=True), "modelarts-operator")],
+    ids=["HelmRelease", "Application"],
+)
+def test_the_chart_brings_operator_and_accounts_with_its_first_run(
+    plane: ControlPlane, helm: Helm, layout: Layout, name: str, tmp_path: Path
+) -> None:
+    step = layout.steps[name]
+    before = [item for item in built(plane, step) if item["kind"] in {"Namespace", "Secret"}]
+    plane.kubectl.run(*APPLY, stdin=yaml.safe_dump_all(before))
+    files, values = chart_values(step)
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    try:
+        helm.install(*(CHART / file for file in files), tmp_path / "values.yaml")
+        account = json.loads(plane.kubectl.run("get", "maacct", "default", "-o", "json").stdout)
+        assert account["spec"].items() >= values["accounts"]["default"].items()
+        deployment = plane.kubectl.run("get", "deployment", "-n", NAMESPACE, "-o", "yaml").stdout
+        assert values["image"]["repository"] in deployment
+    finally:
+        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+            plane.kubectl.run("delete", kind, "--all")
+        helm.run("uninstall", RELEASE, "-n", NAMESPACE, "--no-hooks", check=False)
+        plane.kubectl.run("delete", "namespace", NAMESPACE)
+        assert eventually(lambda: plane.kubectl.run("delete", OURS, "-A", "--all", check=False).code == 0)
+        assert eventually(lambda: plane.kubectl.run("delete", "crd", "--all", check=False).code == 0)
+
+
 @pytest.fixture(scope="module", params=[flux, argo_cd], ids=["Flux", "Argo CD"])
 def synced(request: pytest.FixtureRequest, plane: ControlPlane) -> Iterator[tuple[ControlPlane, Layout]]:
     """All steps applied, in the order of the layout; gone afterwards."""
@@ -96,41 +135,3 @@ def test_a_prune_of_a_node_pool_is_refused_until_it_is_confirmed(synced: tuple[C
     confirm = ("modelarts.huaweicloud.com/confirm-delete=training-a", "--field-manager=on-call")
     plane.kubectl.run("annotate", "-n", "ml", "manp", "training-a", *confirm)
     plane.kubectl.run(*delete)
-
-
-def chart_values(step: Step) -> tuple[list[str], dict[str, Any]]:
-    """The values files, as they stand in the chart's folder, and the values beside them."""
-    for item in (found for folder in step.folders for found in plain_objects(folder)):
-        if item["kind"] == "HelmRelease":
-            files = item["spec"]["chart"]["spec"]["valuesFiles"]
-            return [Path(name).name for name in files if Path(name).name != "values.yaml"], item["spec"]["values"]
-    (rendered,) = [source["helm"] for source in sources_of(step.manifest) if "helm" in source]
-    return rendered["valueFiles"], rendered["valuesObject"]
-
-
-@pytest.mark.parametrize(
-    ("layout", "name"),
-    [(flux(with_chart=True), "modelarts-accounts"), (argo_cd(with_chart=True), "modelarts-operator")],
-    ids=["HelmRelease", "Application"],
-)
-def test_the_chart_brings_operator_and_accounts_with_its_first_run(
-    plane: ControlPlane, helm: Helm, layout: Layout, name: str, tmp_path: Path
-) -> None:
-    step = layout.steps[name]
-    before = [item for item in built(plane, step) if item["kind"] in {"Namespace", "Secret"}]
-    plane.kubectl.run(*APPLY, stdin=yaml.safe_dump_all(before))
-    files, values = chart_values(step)
-    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
-    try:
-        helm.install(*(CHART / file for file in files), tmp_path / "values.yaml")
-        account = json.loads(plane.kubectl.run("get", "maacct", "default", "-o", "json").stdout)
-        assert account["spec"].items() >= values["accounts"]["default"].items()
-        deployment = plane.kubectl.run("get", "deployment", "-n", NAMESPACE, "-o", "yaml").stdout
-        assert values["image"]["repository"] in deployment
-    finally:
-        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
-            plane.kubectl.run("delete", kind, "--all")
-        helm.run("uninstall", RELEASE, "-n", NAMESPACE, "--no-hooks", check=False)
-        plane.kubectl.run("delete", "namespace", NAMESPACE)
-        assert eventually(lambda: plane.kubectl.run("delete", OURS, "-A", "--all", check=False).code == 0)
-        assert eventually(lambda: plane.kubectl.run("delete", "crd", "--all", check=False).code == 0)
