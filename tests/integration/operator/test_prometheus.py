@@ -29,7 +29,9 @@ def queries() -> list[str]:
     found = [
         target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel.get("targets", [])
     ]
-    return [query.replace("$__rate_interval", "10s").replace("$account", ".*") for query in found]
+    return [
+        query.replace("$__rate_interval", "10s").replace("$account", ".*").replace("$cluster", ".*") for query in found
+    ]
 
 
 def test_an_alert_fires_while_a_deletion_is_held_every_panel_shows_data_and_it_resolves(
