@@ -19,9 +19,7 @@ RUN --mount=type=secret,id=pip-conf --mount=type=secret,id=pip-ca \
  && python -m pip --python /opt/builder/bin/python install --no-deps --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
-# The lab (simulator, control plane, demo) has no place beside production credentials.
-RUN rm -rf operator/modelarts_nodepool/lab \
- && /opt/builder/bin/python -m hatchling build -t wheel -d /wheels \
+RUN /opt/builder/bin/python -m hatchling build -t wheel -d /wheels \
  && python -m pip --python /opt/operator/bin/python install --no-deps /wheels/*.whl
 
 FROM ${PYTHON}

@@ -28,7 +28,7 @@ help: ## List the targets
 setup: $(READY) ## Make .venv/ with the command modelarts-nodepool and all that development needs
 	@echo "Ready: $(BIN)/modelarts-nodepool"
 
-$(READY): requirements/dev.txt pyproject.toml $(MOVED)
+$(READY): requirements/dev.txt pyproject.toml lab/pyproject.toml $(MOVED)
 	@set -euo pipefail; \
 	chosen=""; seen=""; \
 	for python in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
@@ -56,7 +56,7 @@ $(READY): requirements/dev.txt pyproject.toml $(MOVED)
 	    else if (n % 10 == 0) print "  " n " of at most " total } \
 	  /^Installing collected/ { printf live ? "\r\033[K  unpacking" : "  unpacking\n" } \
 	  { fflush() } END { if (live) printf "\r\033[K" }'; \
-	$$pip install -q --no-deps --no-build-isolation -e .; \
+	$$pip install -q --no-deps --no-build-isolation -e . -e lab; \
 	$$pip check > /dev/null || { $$pip check; exit 1; }; \
 	echo "$(CURDIR)" > $(READY)
 
@@ -68,21 +68,21 @@ test: tools ## Run all tests, those on a real Kubernetes control plane included
 
 tools: $(READY) ## Get the control plane's binaries, helm and Prometheus into the cache
 	@echo "Making sure that the control plane's binaries are here"
-	@$(BIN)/python -m modelarts_nodepool.lab.controlplane binaries
+	@$(BIN)/python -m lab.controlplane binaries
 	@echo "Making sure that helm and Prometheus are here"
-	@$(BIN)/python -m modelarts_nodepool.lab.toolbox
+	@$(BIN)/python -m lab.toolbox
 
 test-unit: $(READY) ## Run the tests that need neither a socket nor a control plane
 	$(BIN)/pytest tests/unit $(ARGS)
 
 storm: $(READY) ## Delete under a seeded storm of faults: make storm SEED=7 MINUTES=5
-	@$(BIN)/python -m modelarts_nodepool.lab.storm $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+	@$(BIN)/python -m lab.storm $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 bench: $(READY) ## Measure time, writes, calls, CPU and memory: make bench SIZES=100,1000 (RECORD=1: commit them)
-	@$(BIN)/python -m bench run $(if $(SIZES),--sizes $(SIZES)) $(if $(POLL),--poll $(POLL)) $(if $(RECORD),--record)
+	@$(BIN)/python -m lab.bench run $(if $(SIZES),--sizes $(SIZES)) $(if $(POLL),--poll $(POLL)) $(if $(RECORD),--record)
 
 soak: $(READY) ## Churn with faults and see that nothing grows: make soak MINUTES=30
-	@$(BIN)/python -m bench soak $(if $(MINUTES),--minutes $(MINUTES))
+	@$(BIN)/python -m lab.bench soak $(if $(MINUTES),--minutes $(MINUTES))
 
 check: check-code check-deploy ## Check the code, and what is shipped
 	@echo "All checks passed."
@@ -116,10 +116,10 @@ format: $(READY) ## Lay out the code and fix what can be fixed without thought
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-lock: ## Pin the requirements anew from pyproject.toml (needs uv)
+lock: ## Pin the requirements anew from both pyproject.toml (needs uv)
 	@command -v uv > /dev/null || { echo "uv is needed: https://docs.astral.sh/uv/" >&2; exit 1; }
 	$(LOCK) pyproject.toml -o requirements/run.txt
-	$(LOCK) pyproject.toml --extra lab --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml lab/pyproject.toml --group dev --no-emit-package modelarts-nodepool-operator -o requirements/dev.txt
 	$(LOCK) --group build -o requirements/build.txt
 
 transcript: $(READY) ## Run the demo and record it as docs/demo.svg
@@ -135,4 +135,4 @@ image: ## Build the operator's container image (docs/image.md: mirrors, private 
 
 clean: ## Remove .venv/ and whatever tools left; the cache of control plane binaries stays
 	rm -rf .venv build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find operator tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find operator lab tests -name __pycache__ -type d -prune -exec rm -rf {} +

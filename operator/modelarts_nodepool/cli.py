@@ -4,15 +4,15 @@ Exit codes: 0 fine, 1 the work failed, 2 wrong usage or settings.
 """
 
 import asyncio
-import importlib.util
 import os
 import signal
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 
 import click
+from typing_extensions import override
 
 from modelarts_nodepool.credentials.sources import login_variables
 from modelarts_nodepool.doctor.command import doctor
@@ -33,13 +33,52 @@ from modelarts_nodepool.settings import (
 from modelarts_nodepool.terminal import options
 from modelarts_nodepool.terminal.options import PREFIX
 
+# Other packages add commands by entry points of this group. The lab does: lab/pyproject.toml.
+PLUGINS = "modelarts_nodepool.commands"
+LAB_COMMANDS = ("demo", "simulate")
+
+
+class Commands(click.Group):
+    """The commands of the operator, and those of the packages that are installed beside it.
+
+    A plug-in is loaded when its command is called or listed. It cannot replace a command of the operator.
+    """
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names that --help shows."""
+        return sorted({*super().list_commands(ctx), *entry_points(group=PLUGINS).names})
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The operator's own command, else the plug-in's."""
+        if (own := super().get_command(ctx, cmd_name)) is not None:
+            return own
+        for plugin in entry_points(group=PLUGINS, name=cmd_name):
+            command: click.Command = plugin.load()
+            return command
+        if cmd_name in LAB_COMMANDS:
+            raise click.UsageError(
+                f"`{cmd_name}` is a command of the lab, which is not installed here. "
+                "Clone the repository and run `make setup` there."
+            )
+        return None
+
+    @override
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names the demo where it is installed."""
+        if entry_points(group=PLUGINS, name="demo"):
+            self.epilog = "Without a cluster, everything at once on this machine: modelarts-nodepool demo"
+        super().format_epilog(ctx, formatter)
+
 
 @click.group(
+    cls=Commands,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": PREFIX,
         "max_content_width": 100,
-    }
+    },
 )
 @click.version_option(version("modelarts-nodepool-operator"), prog_name="modelarts-nodepool")
 def cli() -> None:
@@ -204,20 +243,9 @@ def uninstall_check(kubeconfig: str | None, restore: str | None) -> None:
     click.echo("No object carries a finalizer of the operator: it may be uninstalled.")
 
 
-def _add_lab() -> None:
-    """The lab is left out of the image: its commands are there only where it is."""
-    if importlib.util.find_spec("modelarts_nodepool.lab") is None:
-        return
-    from modelarts_nodepool.lab.commands import add_commands  # noqa: PLC0415 - see above
-
-    add_commands(cli)
-    cli.epilog = "Without a cluster, everything at once on this machine: modelarts-nodepool demo"
-
-
 def main() -> None:
     """Entry point of the console script."""
     try:
-        _add_lab()
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)

@@ -90,6 +90,28 @@ def test_help_is_printed_and_fits_the_screen(command: tuple[str, ...]) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
+def test_the_lab_adds_its_commands_where_it_is_installed() -> None:
+    words = run("--help").stdout
+    assert "\n  demo  " in words
+    assert "\n  simulate  " in words
+    assert "Without a cluster, everything at once on this machine" in words
+
+
+def test_a_plugin_adds_a_command_and_replaces_none_of_the_operators(tmp_path: Path) -> None:
+    (tmp_path / "another.py").write_text(
+        "import click\nhello = click.command('hello')(lambda: click.echo('plugged in'))\n"
+    )
+    metadata = tmp_path / "another-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: another\nVersion: 1\n")
+    points = "[modelarts_nodepool.commands]\nhello = another:hello\ndoctor = another:hello\n"
+    (metadata / "entry_points.txt").write_text(points)
+    path = {"PYTHONPATH": str(tmp_path)}
+    assert "\n  hello\n" in run("--help", **path).stdout
+    assert run("hello", **path).stdout == "plugged in\n"
+    assert run("doctor", "--help", **path).stdout == run("doctor", "--help").stdout
+
+
 def test_the_help_of_run_names_a_variable_for_each_of_its_flags() -> None:
     words = run("run", "--help").stdout
     flags = [

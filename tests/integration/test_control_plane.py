@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane, ControlPlaneError
-from modelarts_nodepool.lab.controlplane.failures import KubectlError, ServerStoppedError
-from modelarts_nodepool.lab.controlplane.ports import free_ports
-from modelarts_nodepool.lab.controlplane.servers import Servers
+from lab.controlplane import Binaries, ControlPlane, ControlPlaneError
+from lab.controlplane.failures import KubectlError, ServerStoppedError
+from lab.controlplane.ports import free_ports
+from lab.controlplane.servers import Servers
 from tests.support.liveness import eventually, is_alive, pids_naming
 
 PORT_TAKEN = "A port was taken in the meantime; trying others."
@@ -22,7 +22,7 @@ PORT_TAKEN = "A port was taken in the meantime; trying others."
 PARENT = """
 import sys, time
 from pathlib import Path
-from modelarts_nodepool.lab.controlplane import ControlPlane, ensure_binaries
+from lab.controlplane import ControlPlane, ensure_binaries
 with ControlPlane.start(Path(sys.argv[1]), ensure_binaries()) as plane:
     print(*plane.pids.values(), flush=True)
     time.sleep(600)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION, GROUP, NODE_POOL_FINALIZER
 from modelarts_nodepool.resource.reference import walk
 from tests.support.crds import ACCOUNT_SPEC, ACCOUNTS, NODE_POOL_SPEC, NODE_POOLS, Cluster

@@ -12,8 +12,8 @@ from typing import IO
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import Binaries
-from modelarts_nodepool.lab.controlplane.cache import cache_root
+from lab.controlplane import Binaries
+from lab.controlplane.cache import cache_root
 from tests.support.liveness import eventually, is_alive, pids_naming
 
 OWN_CONTEXTS = "apiVersion: v1\nkind: Config\ncurrent-context: mine\n"

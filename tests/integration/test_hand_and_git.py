@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.decide import commands
-from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import (
     CONFIRM_ANNOTATION,
     OVERRIDE_ANNOTATION,

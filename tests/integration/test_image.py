@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,9 +153,21 @@ def test_help_offers_only_what_is_there(built: Path) -> None:
 
 
 def test_the_lab_is_not_in_it(built: Path) -> None:
-    assert not list(built.rglob("modelarts_nodepool/lab"))
-    assert said(built, "simulate").returncode == 2
-    assert said(built, "demo").returncode == 2
+    assert python(built, "import importlib.util as u; print([n for n in ('lab', 'bench') if u.find_spec(n)])") == "[]\n"
+    for command in ("simulate", "demo"):
+        refused = said(built, command)
+        assert refused.returncode == 2
+        assert refused.stderr == (
+            f"Error: `{command}` is a command of the lab, which is not installed here. "
+            "Clone the repository and run `make setup` there.\n"
+        )
+
+
+def test_the_wheel_holds_the_operator_alone(built: Path) -> None:
+    (wheel,) = (built.parents[1] / "wheels").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        folders = {name.partition("/")[0] for name in archive.namelist()}
+    assert {name for name in folders if not name.endswith(".dist-info")} == {"modelarts_nodepool"}
 
 
 def test_every_module_imports_with_the_locked_packages_alone(built: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.errors import ClusterUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.cluster import KubeCluster
@@ -16,7 +17,6 @@ from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.definitions import find_missing
 from modelarts_nodepool.kube.events import EventRecorder, EventType, Reference
 from modelarts_nodepool.kube.patches import build_finalizer_added, build_finalizer_removed, build_status
-from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.ports import Cluster
 from modelarts_nodepool.resource.node_pool import Counts, NodePoolStatus
 from modelarts_nodepool.resource.objects import NodePool

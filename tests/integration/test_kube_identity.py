@@ -11,11 +11,11 @@ import kopf
 import pytest
 import yaml
 
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.errors import ClusterUnavailable, SettingsError
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
-from modelarts_nodepool.lab.controlplane import ControlPlane
 from tests.support.limits import HANGING_SECONDS
 
 SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
 from tests.support.liveness import eventually
 

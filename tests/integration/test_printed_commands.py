@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.controlplane import Binaries, ControlPlane
 from modelarts_nodepool.decide import commands
-from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
 from modelarts_nodepool.resource.names import (
     ACCOUNT_FINALIZER,
     CONFIRM_ANNOTATION,

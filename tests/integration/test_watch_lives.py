@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.engine.registry import Registry
 from modelarts_nodepool.engine.supervisor import WatchTimes
 from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.connection import Connection
-from modelarts_nodepool.lab.controlplane import ControlPlane
 from tests.support.limits import HANGING_SECONDS
 
 LIVES = 50

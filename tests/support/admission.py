@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import Any
 
-from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane import ESTABLISHED, ControlPlane
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
 from modelarts_nodepool.resource.objects import NodePool
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY, Cluster

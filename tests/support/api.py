@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION
 from tests.support.limits import HANGING_SECONDS
 from tests.support.per_thread import PerThread

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from modelarts_nodepool.lab.controlplane.cache import Cache
-from modelarts_nodepool.lab.controlplane.failures import DownloadError
-from modelarts_nodepool.lab.controlplane.narration import Narrator, Step
+from lab.controlplane.cache import Cache
+from lab.controlplane.failures import DownloadError
+from lab.controlplane.narration import Narrator, Step
 
 
 class Listener:

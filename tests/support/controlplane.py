@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from modelarts_nodepool.lab.controlplane import Binaries, ConsoleNarrator, ControlPlane, ensure_binaries
+from lab.controlplane import Binaries, ConsoleNarrator, ControlPlane, ensure_binaries
 
 
 @pytest.fixture(scope="session")

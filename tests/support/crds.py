@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane import ESTABLISHED, ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION, GROUP
 from tests.support.liveness import eventually
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.crds import REPOSITORY
 from tests.support.operator import OperatorProcess
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from modelarts_nodepool.lab.controlplane import ControlPlane, KubectlResult
+from lab.controlplane import ControlPlane, KubectlResult
 from tests.support.crds import REPOSITORY
 from tests.support.limits import HANGING_SECONDS
 from tests.support.manifests import Object, objects_in

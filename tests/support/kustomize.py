@@ -2,7 +2,7 @@
 
 import subprocess
 
-from modelarts_nodepool.lab.controlplane import Binaries
+from lab.controlplane import Binaries
 from tests.support.crds import REPOSITORY
 from tests.support.limits import HANGING_SECONDS
 from tests.support.manifests import Object, objects_in

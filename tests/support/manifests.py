@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 
 Object = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 import json
 
-from modelarts_nodepool.lab.controlplane import AuditLog, ControlPlane
+from lab.controlplane import AuditLog, ControlPlane
 from tests.support.operator import NAME, NAMESPACE
 
 

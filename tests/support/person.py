@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane import ESTABLISHED, ControlPlane
 from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
 from modelarts_nodepool.resource.objects import NodePool
 from tests.support.api import ACCOUNTS, Api, Object, node_pools_in

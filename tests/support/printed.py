@@ -49,7 +49,7 @@ def rows() -> list[dict[str, Any]]:
 
 def _texts() -> Iterator[tuple[str, str]]:
     for path in sorted(PACKAGE.rglob("*.py")):
-        if "lab" not in path.relative_to(PACKAGE).parts and path != PACKAGE / "decide" / "commands.py":
+        if path != PACKAGE / "decide" / "commands.py":
             yield from ((_where(path), text) for text in _strings(path))
     for pattern in _DEPLOYED:
         yield from ((_where(path), path.read_text()) for path in sorted((REPOSITORY / "deploy").glob(pattern)))

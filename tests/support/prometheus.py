@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import yaml
 
-from modelarts_nodepool.lab.controlplane.ports import LOOPBACK, free_ports
-from modelarts_nodepool.lab.toolbox import Prometheus
+from lab.controlplane.ports import LOOPBACK, free_ports
+from lab.toolbox import Prometheus
 from tests.support.crds import REPOSITORY
 from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY
 from tests.support.limits import HANGING_SECONDS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER
 from tests.support.api import ACCOUNTS, Api
 from tests.support.crds import REPOSITORY

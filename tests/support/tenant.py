@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION, CREDENTIALS_LABEL, GROUP, NODE_POOL_FINALIZER
 from tests.support.api import ACCOUNTS, NAMESPACES, Api, Object, node_pools_in, secrets_in
 from tests.support.cloud import Cloud

@@ -1,4 +1,4 @@
-"""The stand-in cloud of bench/ is a ModelArts to the operator's own client."""
+"""The stand-in cloud of lab/bench/ is a ModelArts to the operator's own client."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp.test_utils import TestServer
 
-from bench.calls import CloudLog
-from bench.cloud import Cloud
-from bench.scale import SPARE, Scale
+from lab.bench.calls import CloudLog
+from lab.bench.cloud import Cloud
+from lab.bench.scale import SPARE, Scale
 from modelarts_nodepool.errors import CloudError, NotFound, ResourcePoolNotFound
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.ports import Billing

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from modelarts_nodepool.lab.simulator.server import Simulator
+from lab.simulator.server import Simulator
 from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import parse_endpoint
 from modelarts_nodepool.modelarts.transport import Bounds

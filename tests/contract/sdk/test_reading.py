@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.lab.simulator.server import Simulator
+from lab.simulator.server import Simulator
 from tests.contract.client.raw_server import a_reply, raw_server
 from tests.contract.sdk.official import PROJECT, OfficialSdk
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.lab.simulator.server import Simulator
+from lab.simulator.server import Simulator
 from tests.contract.sdk.official import OfficialSdk, Outcome
 
 NP = {"pool_name": "pool-a", "nodepool_name": "training-a"}

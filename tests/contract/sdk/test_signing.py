@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from lab.simulator.server import Simulator
+from lab.simulator.signatures import SignedRequest, expected_signature, parse_authorization
 from modelarts_nodepool.credentials.signing import sign
-from modelarts_nodepool.lab.simulator.server import Simulator
-from modelarts_nodepool.lab.simulator.signatures import SignedRequest, expected_signature, parse_authorization
 from modelarts_nodepool.ports import AccessKey
 from tests.contract.sdk.official import OfficialSdk
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.simulator.server import Simulator
+from lab.simulator.server import Simulator
 from tests.contract.sdk.official import OfficialSdk
 
 TOKEN = "the-token-of-the-pod"

@@ -5,9 +5,9 @@ from typing import Any, TypedDict, Unpack
 
 import httpx
 
-from modelarts_nodepool.lab.simulator.clock import HandClock
-from modelarts_nodepool.lab.simulator.scenario import PROJECT_ID
-from modelarts_nodepool.lab.simulator.server import Simulator
+from lab.simulator.clock import HandClock
+from lab.simulator.scenario import PROJECT_ID
+from lab.simulator.server import Simulator
 from tests.support.raw_signer import sdk_date, signed_headers
 
 POOLS = f"/v2/{PROJECT_ID}/pools"

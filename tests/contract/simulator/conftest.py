@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from modelarts_nodepool.lab.simulator.clock import HandClock
-from modelarts_nodepool.lab.simulator.server import Simulator
+from lab.simulator.clock import HandClock
+from lab.simulator.server import Simulator
 from tests.contract.simulator.caller import Caller, a_world
 from tests.support.limits import HANGING_SECONDS
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from modelarts_nodepool.lab.simulator.scenario import PROJECT_ID
+from lab.simulator.scenario import PROJECT_ID
 from tests.contract.simulator.caller import NODE_POOLS, POOLS, TRAINING, Caller, Sending
 from tests.support.raw_signer import sdk_date, signature_of
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.limits import HANGING_SECONDS
 
-PROGRAM = "from modelarts_nodepool.lab.simulator.command import simulate; simulate()"
+PROGRAM = "from lab.simulator.command import simulate; simulate()"
 SCENARIO = """\
 region: ap-southeast-3
 accessKey: AKFILE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
+from lab.controlplane import Binaries, ControlPlane
 from tests.support.admission import Guarded, in_force
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.admission import CONFIRM_DELETE, POLICIES, Guarded, policies
 from tests.support.liveness import eventually
 

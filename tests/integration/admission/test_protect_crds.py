@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ESTABLISHED
+from lab.controlplane import ESTABLISHED
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
 from tests.support.admission import CONFIRM_DELETE, HELD, PROTECT_CRDS, Guarded, in_force
 from tests.support.crds import ACCOUNTS, NODE_POOLS

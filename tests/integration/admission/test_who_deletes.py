@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.decide import commands
 from modelarts_nodepool.kube.patches import Patch, build_finalizer_added, build_finalizer_removed, build_status
-from modelarts_nodepool.lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import NODE_POOL_PLURAL
 from tests.support.admission import CONFIRM_DELETE, Guarded
 from tests.support.liveness import eventually

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from modelarts_nodepool.lab.controlplane import Binaries, ConsoleNarrator, ControlPlane
-from modelarts_nodepool.lab.toolbox import Prometheus, ensure_helm, ensure_prometheus
+from lab.controlplane import Binaries, ConsoleNarrator, ControlPlane
+from lab.toolbox import Prometheus, ensure_helm, ensure_prometheus
 from tests.support.api import Api
 from tests.support.helm import Helm
 from tests.support.release import Cluster, clean_up

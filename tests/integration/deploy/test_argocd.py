@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.crds import REPOSITORY
 
 PREFIX = "resource.customizations.health."

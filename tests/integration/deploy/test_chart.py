@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.controlplane import Binaries
 from modelarts_nodepool.kube.leases import LEASE_NAME
-from modelarts_nodepool.lab.controlplane import Binaries
 from tests.support.crds import REPOSITORY
 from tests.support.helm import CHART, RELEASE, VALUE_FILES, Helm, rendered
 from tests.support.kustomize import build

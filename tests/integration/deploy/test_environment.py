@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
+from lab.controlplane import Binaries, ControlPlane
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY

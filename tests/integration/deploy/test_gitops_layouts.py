@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane import ESTABLISHED, ControlPlane
 from tests.support import argocd, kstatus
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
 from tests.support.helm import CHART, RELEASE, Helm

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane import ESTABLISHED, ControlPlane
 from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
 from tests.support.cloud import Cloud
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY

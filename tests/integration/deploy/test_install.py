@@ -14,8 +14,8 @@ import httpx
 import pytest
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
-from modelarts_nodepool.lab.controlplane.ports import free_ports
+from lab.controlplane import ControlPlane
+from lab.controlplane.ports import free_ports
 from tests.support.api import ACCOUNTS, Api
 from tests.support.cloud import Cloud
 from tests.support.crds import NODE_POOLS

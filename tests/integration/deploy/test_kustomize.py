@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.crds import NODE_POOLS, REPOSITORY
 from tests.support.manifests import Object, admitted, names, objects_in, only, pod_of
 from tests.support.operator import NAMESPACE

@@ -4,7 +4,7 @@ import subprocess
 
 import yaml
 
-from modelarts_nodepool.lab.toolbox import Prometheus
+from lab.toolbox import Prometheus
 from tests.support.crds import REPOSITORY
 from tests.support.limits import HANGING_SECONDS
 

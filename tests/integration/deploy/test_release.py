@@ -9,7 +9,7 @@ import shlex
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.api import ACCOUNTS
 from tests.support.crds import NODE_POOLS, REPOSITORY
 from tests.support.helm import RELEASE

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 import yaml
 
-from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
+from lab.controlplane import Binaries, ControlPlane
 from tests.support.crds import REPOSITORY
 from tests.support.helm import CHART, RELEASE, VALUE_FILES, Helm
 from tests.support.kustomize import OVERLAYS, build

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.controlplane import Binaries
 from modelarts_nodepool.errors import ClusterError, SettingsError
 from modelarts_nodepool.kube.cluster import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
-from modelarts_nodepool.lab.controlplane import Binaries
 from tests.support.certificates import Authority
 from tests.support.limits import HANGING_SECONDS
 from tests.support.recording import Recorder, Seen, a_recorder, make_authority

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.simulator.issuers import SECRET_MARK, TOKEN_MARK
+from lab.simulator.issuers import SECRET_MARK, TOKEN_MARK
 from tests.support.api import ACCOUNTS, Object, events_in, secrets_in
 from tests.support.cloud import SCENARIO, Cloud
 from tests.support.conditions import condition_of, says

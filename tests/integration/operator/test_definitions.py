@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
+from lab.controlplane import Binaries, ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION
 from tests.support.api import Api
 from tests.support.cloud import Cloud

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import Binaries, ControlPlane
+from lab.controlplane import Binaries, ControlPlane
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY

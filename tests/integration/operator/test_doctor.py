@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 from tests.support.api import ACCOUNTS, secrets_in
 from tests.support.cloud import Cloud

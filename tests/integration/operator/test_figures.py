@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-from modelarts_nodepool.lab.controlplane import AuditLog
+from lab.controlplane import AuditLog
 from tests.support.operator import USER, OperatorProcess
 from tests.support.tenant import SLOW, Tenant
 

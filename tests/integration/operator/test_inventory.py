@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.commands import Done, run

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.api import ACCOUNTS, NAMESPACES
 from tests.support.cloud import Cloud
 from tests.support.door import Door

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.cloud import Cloud
 from tests.support.door import Door
 from tests.support.liveness import eventually

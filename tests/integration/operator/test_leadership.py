@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.cloud import Cloud
 from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually

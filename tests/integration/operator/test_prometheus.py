@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from modelarts_nodepool.lab.toolbox import ensure_prometheus
+from lab.toolbox import ensure_prometheus
 from tests.support.crds import REPOSITORY
 from tests.support.operator import OperatorProcess
 from tests.support.prometheus import Scraper

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from modelarts_nodepool.lab.controlplane import ControlPlane
+from lab.controlplane import ControlPlane
 from tests.integration.operator.conftest import living
 from tests.support.api import Api
 from tests.support.cloud import Cloud

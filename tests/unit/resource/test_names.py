@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lab.simulator.routes import find_route
 from modelarts_nodepool.credentials.signing import canonical_path
 from modelarts_nodepool.errors import InvalidName
-from modelarts_nodepool.lab.simulator.routes import find_route
 from modelarts_nodepool.modelarts.operations import Call, Operation
 from modelarts_nodepool.resource.grants import Grant
 from modelarts_nodepool.resource.names import (

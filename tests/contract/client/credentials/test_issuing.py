@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from lab.simulator.server import Simulator
 from modelarts_nodepool.credentials.keeper import Keeper
 from modelarts_nodepool.errors import CredentialsRejected, CredentialsUnavailable
-from modelarts_nodepool.lab.simulator.server import Simulator
 from tests.contract.client.clients import PROJECT, a_client
 from tests.contract.client.credentials.desks import (
     ID_TOKEN,

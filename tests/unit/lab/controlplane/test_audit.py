@@ -2,7 +2,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from modelarts_nodepool.lab.controlplane.audit import AuditReader
+from lab.controlplane.audit import AuditReader
 
 
 def an_event(verb: str = "patch", stage: str = "ResponseComplete", second: int = 0, **target: str) -> str:

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import pins
-from modelarts_nodepool.lab.controlplane.binaries import Binaries, ensure_binaries
-from modelarts_nodepool.lab.controlplane.failures import BinariesUnavailableError
+from lab.controlplane import pins
+from lab.controlplane.binaries import Binaries, ensure_binaries
+from lab.controlplane.failures import BinariesUnavailableError
 from tests.support.binary_doubles import Bringing, Listener, a_kubectl, a_program
 
 ALL = list(pins.PACKAGES)

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane.cache import Cache, cache_root
-from modelarts_nodepool.lab.controlplane.narration import SilentNarrator
+from lab.controlplane.cache import Cache, cache_root
+from lab.controlplane.narration import SilentNarrator
 from tests.support.binary_doubles import Listener, a_program
 from tests.support.limits import HANGING_SECONDS
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import commands
-from modelarts_nodepool.lab.controlplane.commands import Layout
+from lab.controlplane import commands
+from lab.controlplane.commands import Layout
 
 LAYOUT = Layout(Path("/lab"), 1001, 1002, 1003, "lab")
 BINARY = Path("/bin/server")

@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from modelarts_nodepool.lab.controlplane import pins
-from modelarts_nodepool.lab.controlplane.cache import Cache
-from modelarts_nodepool.lab.controlplane.download import Download, Release, fetch, official_releases
-from modelarts_nodepool.lab.controlplane.failures import DownloadError
-from modelarts_nodepool.lab.controlplane.narration import Step
+from lab.controlplane import pins
+from lab.controlplane.cache import Cache
+from lab.controlplane.download import Download, Release, fetch, official_releases
+from lab.controlplane.failures import DownloadError
+from lab.controlplane.narration import Step
 from tests.support.binary_doubles import Listener
 
 CONTENT = b"\x7fELF and so on"

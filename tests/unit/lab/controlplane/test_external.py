@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane.external import run_streaming
+from lab.controlplane.external import run_streaming
 from tests.support.liveness import eventually, is_alive
 
 # A compiler started by a build: it must not outlive it.

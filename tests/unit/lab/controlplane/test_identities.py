@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from modelarts_nodepool.lab.controlplane import identities
+from lab.controlplane import identities
 
 
 def mode(path: Path) -> int:

@@ -3,7 +3,7 @@ import threading
 
 from rich.console import Console
 
-from modelarts_nodepool.lab.controlplane.narration import ConsoleNarrator, Step, clock
+from lab.controlplane.narration import ConsoleNarrator, Step, clock
 
 
 def test_away_from_a_terminal_progress_comes_as_plain_lines() -> None:

@@ -2,7 +2,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from modelarts_nodepool.lab.controlplane import pins
+from lab.controlplane import pins
 
 HERE = pins.Platform("linux", "amd64")
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.demo.failures import DemoError
-from modelarts_nodepool.lab.demo.folders import (
+from lab.demo.failures import DemoError
+from lab.demo.folders import (
     SHIPPED,
     fill_work_folder,
     find_shipped,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.demo.leftovers import find_leftovers, user_kubeconfigs
+from lab.demo.leftovers import find_leftovers, user_kubeconfigs
 
 SERVER = "https://127.0.0.1:34567"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from modelarts_nodepool.lab.demo.recording import CELL_WIDTH, make_recording_console, to_svg, write_svg
+from lab.demo.recording import CELL_WIDTH, make_recording_console, to_svg, write_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 XML = "http://www.w3.org/2000/svg"

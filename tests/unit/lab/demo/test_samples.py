@@ -2,14 +2,14 @@ from typing import Any
 
 import yaml
 
-from modelarts_nodepool.lab.demo.samples import (
+from lab.demo.samples import (
     NODES,
     OPERATOR_ACCOUNT,
     OPERATOR_NAMESPACE,
     build_manifests,
     build_scenario,
 )
-from modelarts_nodepool.lab.simulator.reading import to_scenario
+from lab.simulator.reading import to_scenario
 from tests.support.crds import REPOSITORY
 
 

@@ -2,8 +2,8 @@ import io
 
 from rich.console import Console
 
-from modelarts_nodepool.lab.demo.recording import make_recording_console
-from modelarts_nodepool.lab.demo.screen import WIDTH, Screen
+from lab.demo.recording import make_recording_console
+from lab.demo.screen import WIDTH, Screen
 
 LONG = "#" * (WIDTH + 60)
 

@@ -3,13 +3,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane import AuditEvent
-from modelarts_nodepool.lab.demo.cloud import HEADER, LIST_NODE_POOLS, SHOW_NODE_POOL, Call
-from modelarts_nodepool.lab.demo.failures import DemoError
-from modelarts_nodepool.lab.demo.objects import Seen, count_words
-from modelarts_nodepool.lab.demo.samples import DELETED, RESOURCE_POOL, YEARLY_RESOURCE_POOL
-from modelarts_nodepool.lab.demo.story.closing import count_calls, count_writes
-from modelarts_nodepool.lab.demo.story.deletion import find_proof
+from lab.controlplane import AuditEvent
+from lab.demo.cloud import HEADER, LIST_NODE_POOLS, SHOW_NODE_POOL, Call
+from lab.demo.failures import DemoError
+from lab.demo.objects import Seen, count_words
+from lab.demo.samples import DELETED, RESOURCE_POOL, YEARLY_RESOURCE_POOL
+from lab.demo.story.closing import count_calls, count_writes
+from lab.demo.story.deletion import find_proof
 
 LIST = Call(1, "2026-01-02T03:04:05.678901+00:00", LIST_NODE_POOLS, RESOURCE_POOL, "", 200, "none", "valid", "id-1")
 GET = replace(LIST, number=3, operation=SHOW_NODE_POOL, node_pool=DELETED, status=404)

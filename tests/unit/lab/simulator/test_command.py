@@ -4,7 +4,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from modelarts_nodepool.lab.simulator.command import simulate
+from lab.simulator.command import simulate
 
 
 def run(*arguments: str) -> Result:

@@ -1,4 +1,4 @@
-from modelarts_nodepool.lab.simulator.requestlog import RequestLog
+from lab.simulator.requestlog import RequestLog
 
 
 def a_log(max_entries: int, requests: int) -> RequestLog:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.simulator.describing import describe_scenario
-from modelarts_nodepool.lab.simulator.problems import ScenarioError, model_within
-from modelarts_nodepool.lab.simulator.reading import parse_scenario, read_scenario
-from modelarts_nodepool.lab.simulator.scenario import Scenario, default_scenario
+from lab.simulator.describing import describe_scenario
+from lab.simulator.problems import ScenarioError, model_within
+from lab.simulator.reading import parse_scenario, read_scenario
+from lab.simulator.scenario import Scenario, default_scenario
 
 COMPLETE = """\
 region: cn-north-4

@@ -2,8 +2,8 @@
 
 import pytest
 
-from modelarts_nodepool.lab.simulator.problems import ScenarioError
-from modelarts_nodepool.lab.simulator.server import Simulator, is_loopback
+from lab.simulator.problems import ScenarioError
+from lab.simulator.server import Simulator, is_loopback
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from modelarts_nodepool.lab.simulator.signatures import (
+from lab.simulator.signatures import (
     UNSIGNED,
     SignedRequest,
     canonical_path,

@@ -2,11 +2,11 @@
 
 import pytest
 
-from modelarts_nodepool.lab.simulator.clock import HandClock
-from modelarts_nodepool.lab.simulator.refusals import RefusedError
-from modelarts_nodepool.lab.simulator.scenario import PROJECT_ID, Scenario
-from modelarts_nodepool.lab.simulator.scenario_pools import NodePool, States
-from modelarts_nodepool.lab.simulator.world import LiveNodePool, NodeCounts, World
+from lab.simulator.clock import HandClock
+from lab.simulator.refusals import RefusedError
+from lab.simulator.scenario import PROJECT_ID, Scenario
+from lab.simulator.scenario_pools import NodePool, States
+from lab.simulator.world import LiveNodePool, NodeCounts, World
 
 
 def a_world(*node_pools: NodePool, **keys: object) -> tuple[World, HandClock]:

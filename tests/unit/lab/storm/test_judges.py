@@ -3,17 +3,17 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.lab.storm.cases import Case
-from modelarts_nodepool.lab.storm.cloud import Call, State
-from modelarts_nodepool.lab.storm.ending import judge_ending
-from modelarts_nodepool.lab.storm.evidence import Evidence, Snapshot, Write
-from modelarts_nodepool.lab.storm.ground import ACCOUNTS, ObjectPlan, Plan
-from modelarts_nodepool.lab.storm.journal import Journal
-from modelarts_nodepool.lab.storm.mending import needs_a_person
-from modelarts_nodepool.lab.storm.releasing import judge_releasing
-from modelarts_nodepool.lab.storm.sending import judge_sending
-from modelarts_nodepool.lab.storm.telling import timeline
-from modelarts_nodepool.lab.storm.tidiness import judge_tidiness
+from lab.storm.cases import Case
+from lab.storm.cloud import Call, State
+from lab.storm.ending import judge_ending
+from lab.storm.evidence import Evidence, Snapshot, Write
+from lab.storm.ground import ACCOUNTS, ObjectPlan, Plan
+from lab.storm.journal import Journal
+from lab.storm.mending import needs_a_person
+from lab.storm.releasing import judge_releasing
+from lab.storm.sending import judge_sending
+from lab.storm.telling import timeline
+from lab.storm.tidiness import judge_tidiness
 from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
 
 PLAIN = ObjectPlan("plain-00", "ml", Case.PLAIN, "rp-a", "np-00")

@@ -2,14 +2,14 @@ from collections import Counter
 
 import pytest
 
+from lab.simulator.reading import to_scenario
+from lab.simulator.scenario_faults import Fault
+from lab.storm.cases import EXPECTED, Case, Ending, rows_of
+from lab.storm.draw_objects import LIVES
+from lab.storm.ground import DOOMED_NAMESPACE, LAST_RESOURCE_POOL, SPARE, Plan, Verb
+from lab.storm.manifests import build_account, build_object, build_scenario
+from lab.storm.plan import build_plan
 from modelarts_nodepool.decide.deletion import ROWS
-from modelarts_nodepool.lab.simulator.reading import to_scenario
-from modelarts_nodepool.lab.simulator.scenario_faults import Fault
-from modelarts_nodepool.lab.storm.cases import EXPECTED, Case, Ending, rows_of
-from modelarts_nodepool.lab.storm.draw_objects import LIVES
-from modelarts_nodepool.lab.storm.ground import DOOMED_NAMESPACE, LAST_RESOURCE_POOL, SPARE, Plan, Verb
-from modelarts_nodepool.lab.storm.manifests import build_account, build_object, build_scenario
-from modelarts_nodepool.lab.storm.plan import build_plan
 from modelarts_nodepool.resource.objects import Account, NodePool
 
 ALL_ROWS = frozenset(range(1, 19))

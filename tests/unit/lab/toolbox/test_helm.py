@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.toolbox.helm import HELM, HELM_VERSION, MODULE, ensure_helm
+from lab.toolbox.helm import HELM, HELM_VERSION, MODULE, ensure_helm
 from tests.support.binary_doubles import Bringing, a_program
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.lab.controlplane.failures import BinariesUnavailableError
-from modelarts_nodepool.lab.toolbox.prometheus import NAMES, ensure_prometheus
+from lab.controlplane.failures import BinariesUnavailableError
+from lab.toolbox.prometheus import NAMES, ensure_prometheus
 from tests.support.binary_doubles import Bringing, a_program
 
 # Refuses a download until it has been told to update lists that it may write.

@@ -1,0 +1,58 @@
+"""Results as JSON files, one for each size: written by a run, read for comparison, table and plot."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lab.bench.figures import Figures
+from lab.bench.scale import Scale
+from lab.bench.stage import Pace
+
+CHECKOUT = Path(__file__).parents[2]
+COMMITTED = Path(__file__).with_name("results")
+# Not committed; `make bench RECORD=1` writes to the other.
+LATEST = CHECKOUT / "build" / "bench"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One run. `measured` is the day, in UTC."""
+
+    objects: int
+    figures: Figures
+    pace: Mapping[str, Any]
+    machine: Mapping[str, Any]
+    measured: str
+
+    @property
+    def scale(self) -> Scale:
+        """How large it was."""
+        return Scale(self.objects)
+
+
+def new_result(scale: Scale, figures: Figures, pace: Pace, machine: Mapping[str, Any]) -> Result:
+    """Of a run that has just ended."""
+    rounded = {key: float(f"{value:.4g}") if value < 1_000 else round(value) for key, value in figures.items()}
+    return Result(scale.objects, rounded, asdict(pace), machine, datetime.now(UTC).date().isoformat())
+
+
+def write(result: Result, folder: Path) -> Path:
+    """The file of its size, replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{result.objects}.json"
+    path.write_text(json.dumps({"format": FORMAT, **asdict(result)}, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def read(folder: Path) -> dict[int, Result]:
+    """All that are there and have this format, by size."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw.pop("format") == FORMAT:
+            found[raw["objects"]] = Result(**raw)
+    return dict(sorted(found.items()))

@@ -1,0 +1,124 @@
+"""What stands while a storm rages, and how it is set up: all objects mirrored before the first fault."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane.child import Child
+from lab.demo.failures import DemoError
+from lab.demo.samples import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
+from lab.storm.api import ACCOUNTS as ACCOUNT_PATH
+from lab.storm.api import NAMESPACES as NAMESPACE_PATH
+from lab.storm.api import Api, node_pool_path
+from lab.storm.cloud import CloudControl
+from lab.storm.ground import ACCOUNTS, DOOMED_NAMESPACE, NAMESPACES, Plan
+from lab.storm.journal import Journal
+from lab.storm.manifests import build_account, build_object, build_scenario, build_secret
+from lab.storm.programs import Operator, start_simulator
+from lab.storm.watching import Watching
+from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
+
+READY_SECONDS = 90.0
+LOOK_SECONDS = 0.5
+GRACE_SECONDS = 3.0
+
+
+class Setting:
+    """Everything that runs."""
+
+    api: Api
+    cloud: CloudControl
+    watching: Watching
+
+    def __init__(self, plan: Plan, folder: Path, plane: ControlPlane, shipped: dict[str, Path]) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.plane = plane
+        self.shipped = shipped
+        self.journal = Journal()
+        self.operators: list[Operator] = []
+        self.simulator: Child | None = None
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes that run now."""
+        ours = {operator.name: operator.child.pid for operator in self.operators if operator.child is not None}
+        simulator = {"the simulator": self.simulator.pid} if self.simulator else {}
+        return {**self.plane.pids, **simulator, **ours}
+
+    def stop(self) -> None:
+        """End operators and simulator; blocks."""
+        for operator in self.operators:
+            operator.stop()
+        if self.simulator is not None:
+            self.simulator.stop(GRACE_SECONDS)
+
+
+async def set_up(setting: Setting, stack: AsyncExitStack) -> None:
+    """The simulator, what is shipped, accounts, operators, objects; until every object is mirrored."""
+    plan, plane = setting.plan, setting.plane
+    setting.simulator, hello = await start_simulator(setting.folder, build_scenario(plan))
+    setting.cloud = await stack.enter_async_context(CloudControl(hello["endpoint"]))
+    setting.api = await stack.enter_async_context(Api(plane))
+    for path, flag in ((setting.shipped["crds"], "-f"), (setting.shipped["deploy/kustomize/base"], "-k")):
+        await plane.kubectl("apply", "--server-side", flag, str(path))
+    await plane.kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=60s")
+    await _create_ground(setting, hello)
+    kubeconfig = await plane.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+    endpoint = f"{hello['region']}={hello['endpoint']}"
+    for number in range(1, plan.operators + 1):
+        operator = Operator(number, setting.folder, kubeconfig, endpoint, setting.journal)
+        setting.operators.append(operator)
+        await asyncio.to_thread(operator.start)
+    setting.watching = Watching(plan, setting.api, setting.cloud, setting.operators, setting.journal)
+    await asyncio.gather(
+        *(
+            setting.api.create(node_pool_path(planned.namespace), build_object(planned))
+            for planned in plan.objects
+            if not planned.is_late
+        )
+    )
+    await _until_mirrored(setting)
+
+
+async def _create_ground(setting: Setting, hello: dict[str, str]) -> None:
+    api = setting.api
+    for namespace in (*NAMESPACES, DOOMED_NAMESPACE):
+        await api.create(NAMESPACE_PATH, {"metadata": {"name": namespace}})
+    for account in ACCOUNTS:
+        secret = build_secret(account.name, setting.plan.secrets[account.name][0])
+        await api.create(f"{NAMESPACE_PATH}/{OPERATOR_NAMESPACE}/secrets", secret)
+        await api.create(ACCOUNT_PATH, build_account(account, hello["region"], hello["projectId"]))
+
+
+async def _until_mirrored(setting: Setting) -> None:
+    """An object that was never seen protects nothing: the storm begins when all are protected and mirrored."""
+    began = time.monotonic()
+    waiting: list[str] = []
+    while time.monotonic() - began < READY_SECONDS:
+        for operator in setting.operators:
+            operator.check()
+        objects = (await setting.watching.look()).objects
+        waiting = [
+            planned.title
+            for planned in setting.plan.objects
+            if not planned.is_late and not _is_mirrored(objects.get(planned.title))
+        ]
+        if not waiting:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+    raise DemoError(
+        f"Not mirrored within {READY_SECONDS:g} s, before any fault: {', '.join(waiting[:5])}"
+        f"{' …' if len(waiting) > 5 else ''}"  # noqa: PLR2004 - enough to recognise them
+    )
+
+
+def _is_mirrored(body: Mapping[str, Any] | None) -> bool:
+    if body is None:
+        return False
+    is_protected = NODE_POOL_FINALIZER in body["metadata"].get("finalizers", [])
+    return is_protected and bool(body.get("status", {}).get("conditions"))
