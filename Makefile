@@ -105,9 +105,8 @@ SHIPPED := $(addprefix tests/integration/,test_samples.py deploy/test_chart.py d
 check-deploy: tools ## Lint the chart, try the alerts with promtool and every manifest on a real API server
 	$(BIN)/pytest -q $(SHIPPED)
 
-generate: $(READY) ## Write what is generated: crds/, docs/spec/, tests, copies in deploy/
-	$(BIN)/python -m modelarts_nodepool.resource.generate
-	$(BIN)/python -m tests.support.conformance
+generate: $(READY) ## Write what is generated: crds/, docs/spec/, copies in deploy/
+	$(BIN)/python -m tools.generate
 
 format: $(READY) ## Lay out the code and fix what can be fixed without thought
 	$(BIN)/ruff check --fix
@@ -135,4 +134,4 @@ image: ## Build the operator's container image (docs/image.md: mirrors, private 
 
 clean: ## Remove .venv/ and whatever tools left; the cache of control plane binaries stays
 	rm -rf .venv build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find operator lab tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find operator lab tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,9 +9,9 @@ import pytest
 
 from lab.controlplane import ControlPlane
 from modelarts_nodepool.resource.names import API_VERSION, GROUP, NODE_POOL_FINALIZER
-from modelarts_nodepool.resource.reference import walk
 from tests.support.crds import ACCOUNT_SPEC, ACCOUNTS, NODE_POOL_SPEC, NODE_POOLS, Cluster
 from tests.support.liveness import eventually
+from tools.reference import walk
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""The commands that people are shown outside of decide/commands.py: by the package, policies, alerts, notes, samples.
+"""The commands that the package, generated files, policies, alerts, notes and samples show to people.
+
+Those of decide/commands.py are left out.
 
 tests/unit/test_printed_commands.py holds that each has a row in tests/data/printed_commands.yaml,
 tests/integration/test_printed_commands.py runs the rows.
@@ -48,7 +50,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted([*PACKAGE.rglob("*.py"), *REPOSITORY.glob("tools/*.py")]):
         if path != PACKAGE / "decide" / "commands.py":
             yield from ((_where(path), text) for text in _strings(path))
     for pattern in _DEPLOYED:

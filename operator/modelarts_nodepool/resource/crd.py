@@ -1,7 +1,7 @@
 """The two CustomResourceDefinitions, built from the models.
 
-Called by resource/generate.py, which writes them to crds/, and by tests. The models are the only source of
-fields; what belongs to the kind as a whole (names, columns, root rules) stands here.
+tools/generate.py writes them to crds/. doctor compares them with those in the cluster. The models are the only
+source of fields; what belongs to the kind as a whole (names, columns, root rules) stands here.
 """
 
 from typing import Any

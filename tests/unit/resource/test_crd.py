@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelarts_nodepool.resource.crd import build_account_crd, build_node_pool_crd
-from modelarts_nodepool.resource.reference import walk
+from tools.reference import walk
 
 NODE_POOL, ACCOUNT = build_node_pool_crd(), build_account_crd()
 BOTH = pytest.mark.parametrize("crd", [NODE_POOL, ACCOUNT], ids=["node pool", "account"])

@@ -1,6 +1,6 @@
 """What deploy/ holds twice, made from the place where it is written: the chart's files/, the PrometheusRule, argocd-cm.
 
-The chart can read files of its own folder only. Called by resource/generate.py; needs a checkout.
+The chart can read files of its own folder only. Called by tools/generate.py; needs a checkout.
 """
 
 from collections.abc import Mapping

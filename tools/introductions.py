@@ -1,6 +1,6 @@
 """What a person wrote for the two pages in docs/spec/: the parts that no schema can say.
 
-Called by resource/reference.py. The examples are sent to a real API server by a test.
+Called by tools/reference.py. The examples are sent to a real API server by a test.
 """
 
 from modelarts_nodepool.resource.names import (
