@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from modelarts_nodepool.resource.crd import build_account_crd, build_node_pool_crd
+from modelarts_nodepool.api.crd import build_account_crd, build_node_pool_crd
 from tools.conformance import build_conformance
 from tools.reference import build_reference
 from tools.shipped import build_shipped

@@ -3,7 +3,7 @@
 Called by tools/reference.py. The examples are sent to a real API server by a test.
 """
 
-from modelarts_nodepool.resource.names import (
+from modelarts_nodepool.api.names import (
     ACCOUNT_KIND,
     CONFIRM_ANNOTATION,
     CREDENTIALS_LABEL,

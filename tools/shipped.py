@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from modelarts_nodepool.resource.names import ACCOUNT_KIND, GROUP, NODE_POOL_KIND
+from modelarts_nodepool.api.names import ACCOUNT_KIND, GROUP, NODE_POOL_KIND
 
 CHART = "deploy/helm/modelarts-nodepool-operator"
 RULES, PROMETHEUS_RULE = "deploy/monitoring/rules.yaml", "deploy/monitoring/prometheusrule.yaml"

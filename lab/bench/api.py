@@ -15,7 +15,7 @@ import yaml
 from lab.bench.scale import Place
 from lab.controlplane import ControlPlane
 from lab.demo.failures import DemoError
-from modelarts_nodepool.resource.names import (
+from modelarts_nodepool.api.names import (
     ACCOUNT_PLURAL,
     API_VERSION,
     NODE_POOL_KIND,

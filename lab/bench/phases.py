@@ -16,7 +16,7 @@ from lab.bench.stage import Stage
 from lab.bench.tally import Tally
 from lab.bench.waiting import until_all, until_calm
 from lab.demo.failures import DemoError
-from modelarts_nodepool.resource.names import NODE_POOL_PLURAL
+from modelarts_nodepool.api.names import NODE_POOL_PLURAL
 
 CALM_SECONDS = 5.0
 CALM_WITHIN_SECONDS = 120.0

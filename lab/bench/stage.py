@@ -24,7 +24,7 @@ from lab.demo.folders import find_shipped, remove_folder
 from lab.demo.interrupts import Interrupts
 from lab.demo.leftovers import find_leftovers
 from lab.demo.samples import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
-from modelarts_nodepool.resource.names import ACCOUNT_KIND, API_VERSION, CREDENTIALS_LABEL
+from modelarts_nodepool.api.names import ACCOUNT_KIND, API_VERSION, CREDENTIALS_LABEL
 
 PREFIX = "modelarts-nodepool-bench-"
 GRACE_SECONDS = 3.0

@@ -5,7 +5,7 @@ Pure. stage.py writes the files, the story names the objects.
 
 from typing import Any
 
-from modelarts_nodepool.resource.names import API_VERSION, CREDENTIALS_LABEL
+from modelarts_nodepool.api.names import API_VERSION, CREDENTIALS_LABEL
 
 # As in deploy/kustomize/base: the operator runs with the permissions that are shipped.
 OPERATOR_NAMESPACE = OPERATOR_ACCOUNT = "modelarts-nodepool-operator"

@@ -17,7 +17,7 @@ from lab.storm.ground import Plan
 from lab.storm.performance import SETTLE_SECONDS, perform
 from lab.storm.plan import build_plan
 from lab.storm.telling import Teller, plan_words
-from modelarts_nodepool.decide.deletion import ROWS
+from modelarts_nodepool.decide.deletion.table import ROWS
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 WIDTH = 160

@@ -16,7 +16,7 @@ from lab.storm.ground import Happening, ObjectPlan, Plan, Verb
 from lab.storm.journal import Journal
 from lab.storm.manifests import build_object, encode_key
 from lab.storm.programs import Operator
-from modelarts_nodepool.resource.names import (
+from modelarts_nodepool.api.names import (
     NODE_POOL_FINALIZER,
     OVERRIDE_ANNOTATION,
     PAUSED_ANNOTATION,

@@ -17,7 +17,7 @@ import yaml
 
 from lab.controlplane import ControlPlane
 from lab.demo.failures import DemoError
-from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, API_VERSION, NODE_POOL_PLURAL
+from modelarts_nodepool.api.names import ACCOUNT_PLURAL, API_VERSION, NODE_POOL_PLURAL
 
 Body = dict[str, Any]
 GROUP_PATH = f"/apis/{API_VERSION}"

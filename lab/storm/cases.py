@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.reasons import Reason
 
 
 class Ending(StrEnum):
@@ -90,7 +90,7 @@ EXPECTED: dict[Case, Expectation] = {
 
 
 def rows_of(names: Iterable[str]) -> frozenset[int]:
-    """The numbers in the names of rows, as decide/deletion.py has them: "4, 6, 7" are three."""
+    """The numbers in the names of rows, as decide/deletion/table.py has them: "4, 6, 7" are three."""
     return frozenset(int(number) for name in names for number in re.findall(r"\d+", name))
 
 

@@ -13,7 +13,7 @@ from lab.storm.ground import (
     THRIFTY,
     ObjectPlan,
 )
-from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION, PAUSED_ANNOTATION
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, PAUSED_ANNOTATION
 
 OBJECTS = 60
 DELETED = 30

@@ -9,7 +9,7 @@ from typing import Any
 from lab.storm.cases import EXPECTED, Case, Ending
 from lab.storm.evidence import Snapshot, Violation
 from lab.storm.ground import ACCOUNTS, ObjectPlan, Plan
-from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
+from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 
 RULE = "everything settles once the faults have stopped"
 Body = Mapping[str, Any]

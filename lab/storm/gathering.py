@@ -13,7 +13,7 @@ from lab.storm.evidence import Evidence, Snapshot, Write
 from lab.storm.ground import Plan
 from lab.storm.journal import Journal
 from lab.storm.programs import Operator
-from modelarts_nodepool.resource.names import NODE_POOL_PLURAL
+from modelarts_nodepool.api.names import NODE_POOL_PLURAL
 
 
 async def gather(

@@ -16,7 +16,7 @@ from lab.storm.ground import (
     ObjectPlan,
     Plan,
 )
-from modelarts_nodepool.resource.names import ACCOUNT_KIND, API_VERSION, CREDENTIALS_LABEL, NODE_POOL_KIND
+from modelarts_nodepool.api.names import ACCOUNT_KIND, API_VERSION, CREDENTIALS_LABEL, NODE_POOL_KIND
 
 Body = dict[str, Any]
 FOREIGN_FINALIZER = "storm.example.com/slow"

@@ -13,7 +13,7 @@ from lab.storm.evidence import Snapshot
 from lab.storm.ground import Plan
 from lab.storm.journal import Journal
 from lab.storm.releasing import ENDINGS
-from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER, RECONCILE_ANNOTATION
+from modelarts_nodepool.api.names import NODE_POOL_FINALIZER, RECONCILE_ANNOTATION
 
 # From the third attempt on the pause before the next one is longer than a storm settles for.
 PATIENT_ATTEMPTS = 3

@@ -17,7 +17,7 @@ from lab.storm.ground import (
     Plan,
     Verb,
 )
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.reasons import Reason
 
 # One of each so often, on average.
 FAULT_EVERY, TOUCH_EVERY, NODES_EVERY, ACCOUNT_EVERY = 1.2, 2.0, 6.0, 5.0

@@ -20,7 +20,7 @@ from lab.storm.journal import Journal
 from lab.storm.manifests import build_account, build_object, build_scenario, build_secret
 from lab.storm.programs import Operator, start_simulator
 from lab.storm.watching import Watching
-from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
+from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 
 READY_SECONDS = 90.0
 LOOK_SECONDS = 0.5

@@ -17,32 +17,32 @@ from importlib.metadata import version
 from pathlib import Path
 
 from modelarts_nodepool import metrics
+from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.sessions import nobody
+from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.clock import SystemClock
-from modelarts_nodepool.credentials.sources import Sources
-from modelarts_nodepool.engine.clouds import Clouds
-from modelarts_nodepool.engine.controller import Controller
-from modelarts_nodepool.engine.counting import count_call
-from modelarts_nodepool.engine.gauges import Gauges
-from modelarts_nodepool.engine.health import HealthServer, Heartbeat
-from modelarts_nodepool.engine.leadership import Leadership
-from modelarts_nodepool.engine.logins import nobody
-from modelarts_nodepool.engine.pollers import Pollers
-from modelarts_nodepool.engine.probes import Probes
-from modelarts_nodepool.engine.registry import Registry
-from modelarts_nodepool.engine.send import Sender
-from modelarts_nodepool.engine.supervisor import CannotWorkError, Supervisor, WatchTimes
-from modelarts_nodepool.engine.tools import Tools
-from modelarts_nodepool.handlers.watching import Watch
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.controllers.counting import count_call
+from modelarts_nodepool.controllers.deletion.send import Sender
+from modelarts_nodepool.controllers.manager import Controller
+from modelarts_nodepool.controllers.tools import Tools
+from modelarts_nodepool.credentials.providers import Sources
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.kube.kubeconfig import load_access
 from modelarts_nodepool.kube.leader_election import LeaderElection
+from modelarts_nodepool.kube.leadership import Leadership
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of, parse_endpoint
-from modelarts_nodepool.modelarts.trust import build_trust
-from modelarts_nodepool.resource.objects import Account
+from modelarts_nodepool.modelarts.tls import build_trust
+from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.server.gauges import Gauges
+from modelarts_nodepool.server.http import HealthServer, Heartbeat
+from modelarts_nodepool.server.probes import Probes
 from modelarts_nodepool.settings import Settings
+from modelarts_nodepool.watch.kopf_runner import Watch
+from modelarts_nodepool.watch.supervisor import CannotWorkError, Supervisor, WatchTimes
 
 logger = logging.getLogger(__name__)
 

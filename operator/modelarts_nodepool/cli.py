@@ -14,10 +14,12 @@ from importlib.metadata import entry_points, version
 import click
 from typing_extensions import override
 
-from modelarts_nodepool.credentials.sources import login_variables
-from modelarts_nodepool.doctor.command import doctor
+from modelarts_nodepool.commands import options
+from modelarts_nodepool.commands.doctor.command import doctor
+from modelarts_nodepool.commands.inventory.command import inventory
+from modelarts_nodepool.commands.options import PREFIX
+from modelarts_nodepool.credentials.providers import login_variables
 from modelarts_nodepool.errors import ClusterError, SettingsError
-from modelarts_nodepool.inventory.command import inventory
 from modelarts_nodepool.logs import set_up_logging
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.settings import (
@@ -30,8 +32,6 @@ from modelarts_nodepool.settings import (
     LogLevel,
     Settings,
 )
-from modelarts_nodepool.terminal import options
-from modelarts_nodepool.terminal.options import PREFIX
 
 # Other packages add commands by entry points of this group. The lab does: lab/pyproject.toml.
 PLUGINS = "modelarts_nodepool.commands"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from modelarts_nodepool.resource.node_pool import Counts, NodePoolShape
+from modelarts_nodepool.api.node_pool import Counts, NodePoolShape
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.modelarts.trust import build_trust
+from modelarts_nodepool.modelarts.tls import build_trust
 
 # 2001:db8::/32 and .invalid lead nowhere: only a proxy can say where they are.
 NAMES = "IP:127.0.0.1,IP:2001:db8::1,DNS:modelarts.invalid"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.resource.names import API_VERSION, GROUP, NODE_POOL_FINALIZER
+from modelarts_nodepool.api.names import API_VERSION, GROUP, NODE_POOL_FINALIZER
 from tests.support.crds import ACCOUNT_SPEC, ACCOUNTS, NODE_POOL_SPEC, NODE_POOLS, Cluster
 from tests.support.liveness import eventually
 from tools.reference import walk

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.decide import commands
-from modelarts_nodepool.resource.names import (
+from modelarts_nodepool.api.names import (
     CONFIRM_ANNOTATION,
     OVERRIDE_ANNOTATION,
     PAUSED_ANNOTATION,
     RECONCILE_ANNOTATION,
 )
-from modelarts_nodepool.resource.objects import NodePool
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.objects import NodePool
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide import remedies
 from tests.support.api import Api, Object, node_pools_in
 from tests.support.crds import Cluster
 from tests.support.flux import Flux
@@ -76,14 +76,14 @@ def annotation(name: str) -> Callable[[NodePool], object]:
 
 
 def override(node_pool: NodePool) -> str:
-    return commands.override(node_pool, Reason.LAST_NODE_POOL)
+    return remedies.override(node_pool, Reason.LAST_NODE_POOL)
 
 
 PRINTED = [
-    pytest.param(commands.retain, policy_of, id="retain"),
-    pytest.param(commands.confirm, annotation(CONFIRM_ANNOTATION), id="confirm"),
+    pytest.param(remedies.retain, policy_of, id="retain"),
+    pytest.param(remedies.confirm, annotation(CONFIRM_ANNOTATION), id="confirm"),
     pytest.param(override, annotation(OVERRIDE_ANNOTATION), id="override"),
-    pytest.param(commands.look_again, annotation(RECONCILE_ANNOTATION), id="look again"),
+    pytest.param(remedies.look_again, annotation(RECONCILE_ANNOTATION), id="look again"),
 ]
 
 
@@ -112,17 +112,17 @@ def test_the_same_with_kubectl_s_own_manager_is_taken_back(
 
 
 def test_a_pause_by_hand_outlives_syncs_and_the_printed_command_ends_it(in_git: InGit) -> None:
-    in_git.by_hand(commands.unpause(in_git.now()).replace("paused-", "paused=true"))
+    in_git.by_hand(remedies.unpause(in_git.now()).replace("paused-", "paused=true"))
     in_git.sync()
     assert in_git.now().is_paused
-    in_git.by_hand(commands.unpause(in_git.now()))
+    in_git.by_hand(remedies.unpause(in_git.now()))
     in_git.sync()
     assert not in_git.now().is_paused
 
 
 def test_what_kubectl_s_own_manager_set_is_not_kept_by_repeating_it_under_another_name(in_git: InGit) -> None:
     """Nothing changes the second time, so the second manager owns nothing: the page about deleting says so."""
-    command = commands.retain(in_git.now())
+    command = remedies.retain(in_git.now())
     in_git.by_hand(command.replace(" --field-manager=on-call", ""))
     in_git.by_hand(command)
     in_git.sync()
@@ -137,7 +137,7 @@ def test_where_git_itself_says_otherwise_git_wins(in_git: InGit, setting: str) -
     in_git.spec["deletionPolicy"] = "Delete"
     in_git.annotations[PAUSED_ANNOTATION] = "true"
     in_git.sync()
-    in_git.by_hand(commands.retain(in_git.now()) if setting == "policy" else commands.unpause(in_git.now()))
+    in_git.by_hand(remedies.retain(in_git.now()) if setting == "policy" else remedies.unpause(in_git.now()))
     by_hand = in_git.now()
     assert by_hand.spec.deletion_policy == ("Retain" if setting == "policy" else "Delete")
     assert by_hand.is_paused is (setting == "policy")

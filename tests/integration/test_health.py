@@ -13,8 +13,8 @@ import aiohttp
 import httpx
 import pytest
 
-from modelarts_nodepool.engine.health import STUCK_SECONDS, Health, HealthServer, Heartbeat, listen_on_any_address
 from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.server.http import STUCK_SECONDS, Health, HealthServer, Heartbeat, listen_on_any_address
 from modelarts_nodepool.settings import DEFAULT_HTTP_HOST
 from tests.support.clocks import HandClock
 from tests.support.limits import HANGING_SECONDS

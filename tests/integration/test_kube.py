@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from lab.controlplane import ControlPlane
+from modelarts_nodepool.api.node_pool import Counts, NodePoolStatus
+from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.errors import ClusterUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
-from modelarts_nodepool.kube.definitions import find_missing
+from modelarts_nodepool.kube.crds import find_missing
 from modelarts_nodepool.kube.events import EventRecorder, EventType, Reference
 from modelarts_nodepool.kube.patches import build_finalizer_added, build_finalizer_removed, build_status
 from modelarts_nodepool.ports import Cluster
-from modelarts_nodepool.resource.node_pool import Counts, NodePoolStatus
-from modelarts_nodepool.resource.objects import NodePool
 from tests.support.limits import HANGING_SECONDS
 
 CRDS = Path(__file__).parents[2] / "crds"

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube.access import Access, Login
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

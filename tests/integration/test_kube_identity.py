@@ -14,7 +14,7 @@ import yaml
 from lab.controlplane import ControlPlane
 from modelarts_nodepool.errors import ClusterUnavailable, SettingsError
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from tests.support.limits import HANGING_SECONDS
 

@@ -13,7 +13,7 @@ from yarl import URL
 from lab.controlplane import ControlPlane
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.leases import LEASE_NAME, Elector, LeaseTimes
 from tests.support.limits import HANGING_SECONDS

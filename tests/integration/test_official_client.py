@@ -4,7 +4,7 @@ from typing import Any
 
 from kubernetes import client, config
 
-from modelarts_nodepool.resource.names import API_VERSION, GROUP, NODE_POOL_PLURAL, VERSION
+from modelarts_nodepool.api.names import API_VERSION, GROUP, NODE_POOL_PLURAL, VERSION
 from tests.support.crds import NODE_POOL_SPEC, Cluster
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.clock import SystemClock
-from modelarts_nodepool.engine.registry import Registry
-from modelarts_nodepool.engine.supervisor import WatchTimes
 from modelarts_nodepool.errors import ClusterUnavailable
-from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.connection import Connection
+from modelarts_nodepool.watch.kopf_runner import Watch
+from modelarts_nodepool.watch.supervisor import WatchTimes
 from tests.support.builders import a_node_pool
 from tests.support.limits import HANGING_SECONDS
 from tests.support.watched_api import WatchedApi

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from lab.controlplane import ControlPlane
+from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.clock import SystemClock
-from modelarts_nodepool.engine.registry import Registry
-from modelarts_nodepool.engine.supervisor import WatchTimes
-from modelarts_nodepool.handlers.watching import Watch
 from modelarts_nodepool.kube.connection import Connection
+from modelarts_nodepool.watch.kopf_runner import Watch
+from modelarts_nodepool.watch.supervisor import WatchTimes
 from tests.support.limits import HANGING_SECONDS
 
 LIVES = 50

@@ -9,8 +9,8 @@ import shlex
 from typing import Any
 
 from lab.controlplane import ESTABLISHED, ControlPlane
-from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
-from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
+from modelarts_nodepool.api.objects import NodePool
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY, Cluster
 from tests.support.liveness import eventually
 

@@ -10,7 +10,7 @@ import httpx
 import yaml
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.resource.names import API_VERSION
+from modelarts_nodepool.api.names import API_VERSION
 from tests.support.limits import HANGING_SECONDS
 from tests.support.per_thread import PerThread
 

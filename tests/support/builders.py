@@ -8,12 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from modelarts_nodepool.decide.observed import AccountView
-from modelarts_nodepool.ports import CloudNodePool, NodePoolListing
-from modelarts_nodepool.resource.conditions import Condition
-from modelarts_nodepool.resource.durations import to_text
-from modelarts_nodepool.resource.model import to_timestamp
-from modelarts_nodepool.resource.names import (
+from modelarts_nodepool.api.conditions import Condition
+from modelarts_nodepool.api.durations import to_text
+from modelarts_nodepool.api.model import to_timestamp
+from modelarts_nodepool.api.names import (
     API_VERSION,
     NODE_POOL_FINALIZER,
     NODE_POOL_KIND,
@@ -21,9 +19,11 @@ from modelarts_nodepool.resource.names import (
     PAUSED_ANNOTATION,
     RECONCILE_ANNOTATION,
 )
-from modelarts_nodepool.resource.node_pool import Counts, DeletionRecord, Identity, NodePoolShape, NodePoolStatus
-from modelarts_nodepool.resource.objects import Account, NodePool
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.node_pool import Counts, DeletionRecord, Identity, NodePoolShape, NodePoolStatus
+from modelarts_nodepool.api.objects import Account, NodePool
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.observed import AccountView
+from modelarts_nodepool.ports import CloudNodePool, NodePoolListing
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 RESOURCE_POOL = "pool-a"

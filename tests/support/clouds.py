@@ -1,4 +1,4 @@
-"""engine/clouds.py with a cloud and a cluster of the test's own behind it."""
+"""access/gateway.py with a cloud and a cluster of the test's own behind it."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from modelarts_nodepool.credentials.sources import Sources
-from modelarts_nodepool.engine.clouds import Clouds
+from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.api.names import CREDENTIALS_LABEL
+from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.credentials.providers import Sources
 from modelarts_nodepool.errors import CloudError
 from modelarts_nodepool.ports import (
     Accepted,
@@ -22,8 +24,6 @@ from modelarts_nodepool.ports import (
     ModelArts,
     NodePoolListing,
 )
-from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
-from modelarts_nodepool.resource.objects import Account
 from modelarts_nodepool.settings import CloudLimits
 from tests.support.builders import a_cloud_node_pool, a_listing
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lab.controlplane import ESTABLISHED, ControlPlane
-from modelarts_nodepool.resource.names import API_VERSION, GROUP
+from modelarts_nodepool.api.names import API_VERSION, GROUP
 from tests.support.liveness import eventually
 
 REPOSITORY = Path(__file__).parents[2]

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from modelarts_nodepool.engine.clouds import Clouds
-from modelarts_nodepool.engine.deletion import Deletion
-from modelarts_nodepool.engine.ledger import Ledger
-from modelarts_nodepool.engine.pollers import Pollers
-from modelarts_nodepool.engine.registry import Registry
-from modelarts_nodepool.engine.send import Sender
-from modelarts_nodepool.engine.tools import Tools
+from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.controllers.deletion.ledger import Ledger
+from modelarts_nodepool.controllers.deletion.reconciler import Deletion
+from modelarts_nodepool.controllers.deletion.send import Sender
+from modelarts_nodepool.controllers.tools import Tools
 from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.ports import Clock, Cluster
 from tests.support.limits import HANGING_SECONDS
 

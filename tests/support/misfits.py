@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from modelarts_nodepool.resource.misfit import Misfit
-from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.api.objects import NodePool
+from modelarts_nodepool.api.unreadable import Misfit
 from tests.support.builders import NodePoolBuilder, a_node_pool
 
 

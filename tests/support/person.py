@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.controlplane import ESTABLISHED, ControlPlane
-from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
-from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
+from modelarts_nodepool.api.objects import NodePool
 from tests.support.api import ACCOUNTS, Api, Object, node_pools_in
 from tests.support.crds import ACCOUNT_SPEC, REPOSITORY, to_json
 from tests.support.crds import ACCOUNTS as ACCOUNT_CRD

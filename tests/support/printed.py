@@ -1,6 +1,6 @@
 """The commands that the package, generated files, policies, alerts, notes and samples show to people.
 
-Those of decide/commands.py are left out.
+Those of decide/remedies.py are left out.
 
 tests/unit/test_printed_commands.py holds that each has a row in tests/data/printed_commands.yaml,
 tests/integration/test_printed_commands.py runs the rows.

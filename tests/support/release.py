@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER
+from modelarts_nodepool.api.names import ACCOUNT_FINALIZER
 from tests.support.api import ACCOUNTS, Api
 from tests.support.crds import REPOSITORY
 from tests.support.helm import CHART, RELEASE, Helm

@@ -6,7 +6,7 @@ Everything is named as on the pages: the namespace ml, the account default, the 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from modelarts_nodepool.resource.names import API_VERSION, CONFIRM_ANNOTATION
+from modelarts_nodepool.api.names import API_VERSION, CONFIRM_ANNOTATION
 from tests.support.api import ACCOUNTS, Api, Object, node_pools_in, secrets_in
 from tests.support.cloud import Cloud
 from tests.support.conditions import says

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.resource.names import API_VERSION, CREDENTIALS_LABEL, GROUP, NODE_POOL_FINALIZER
+from modelarts_nodepool.api.names import API_VERSION, CREDENTIALS_LABEL, GROUP, NODE_POOL_FINALIZER
 from tests.support.api import ACCOUNTS, NAMESPACES, Api, Object, node_pools_in, secrets_in
 from tests.support.cloud import Cloud
 from tests.support.conditions import condition_of, says

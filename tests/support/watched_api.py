@@ -14,9 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
+from modelarts_nodepool.api.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL, VERSION
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.access import Access
-from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL, VERSION
 
 VERBS = ["get", "list", "watch", "patch"]
 Body = Mapping[str, Any]

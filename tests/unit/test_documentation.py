@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])

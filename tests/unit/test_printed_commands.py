@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide import remedies
 from tests.support.crds import REPOSITORY
 from tests.support.pages import PAGES
 from tests.support.printed import commands_in, find_printed, rows
@@ -19,7 +19,7 @@ LISTED = {row["command"] for row in rows()}
 
 def test_every_function_that_builds_a_command_is_run_by_a_test() -> None:
     built = {name for name, _ in inspect.getmembers(commands, inspect.isfunction) if not name.startswith("_")}
-    ours = {name for name in built if getattr(commands, name).__module__ == commands.__name__}
+    ours = {name for name in built if getattr(commands, name).__module__ == remedies.__name__}
     not_run = {name for name in ours - NO_COMMANDS if re.search(rf"commands\.{name}\b", RUN_BY) is None}
     assert not not_run, f"run it in tests/integration/test_printed_commands.py: {not_run}"
 
@@ -27,7 +27,7 @@ def test_every_function_that_builds_a_command_is_run_by_a_test() -> None:
 def test_every_command_that_stands_elsewhere_has_a_row() -> None:
     missing = {command: where for command, where in find_printed().items() if command not in LISTED}
     assert not missing, (
-        f"build it in decide/commands.py, or give it a row in tests/data/printed_commands.yaml: {missing}"
+        f"build it in decide/remedies.py, or give it a row in tests/data/printed_commands.yaml: {missing}"
     )
 
 

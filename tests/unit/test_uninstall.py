@@ -1,4 +1,4 @@
-from modelarts_nodepool.uninstall import SHOWN, Held, explain, with_cure
+from modelarts_nodepool.commands.uninstall_check import SHOWN, Held, explain, with_cure
 
 
 def test_each_object_is_named_as_kubectl_is_asked_for_it() -> None:

@@ -9,7 +9,7 @@ from lab.demo.failures import DemoError
 from lab.demo.objects import Seen, count_words
 from lab.demo.samples import DELETED, NODES, OPERATOR_USER, RETAINED, YEARLY
 from lab.demo.stage import Stage
-from modelarts_nodepool.resource.names import NODE_POOL_PLURAL
+from modelarts_nodepool.api.names import NODE_POOL_PLURAL
 
 CONFLICT = 409
 WHAT_WAS_DONE = {DELETED: "kubectl delete", RETAINED: "kubectl delete (Retain)", YEARLY: "kubectl delete"}

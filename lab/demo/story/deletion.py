@@ -15,7 +15,7 @@ from lab.demo.failures import DemoError, NotYetError
 from lab.demo.objects import Seen
 from lab.demo.samples import DELETE_SECONDS, DELETED, NAMESPACE, NODES, OPERATOR_USER, RESOURCE_POOL
 from lab.demo.stage import Stage
-from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER, NODE_POOL_PLURAL
+from modelarts_nodepool.api.names import NODE_POOL_FINALIZER, NODE_POOL_PLURAL
 
 OK, NOT_FOUND = 200, 404
 FATE = '{.metadata.deletionTimestamp}{"  "}{.metadata.finalizers}{"\\n"}'

@@ -3,7 +3,7 @@
 from lab.demo.failures import NotYetError
 from lab.demo.samples import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
 from lab.demo.stage import Stage
-from modelarts_nodepool.resource.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL
+from modelarts_nodepool.api.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL
 
 
 async def install_the_operator(stage: Stage) -> None:

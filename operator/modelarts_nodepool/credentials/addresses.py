@@ -7,8 +7,8 @@ an agent on the node. No message quotes a URL: it might hold a password.
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from modelarts_nodepool.api.regions import KNOWN_REGIONS
 from modelarts_nodepool.errors import CredentialsUnavailable, SettingsError
-from modelarts_nodepool.resource.regions import KNOWN_REGIONS
 
 # The address of the instance metadata service of ECS, fixed by the cloud.
 METADATA_URL = "http://169.254.169.254"

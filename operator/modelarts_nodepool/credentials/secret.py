@@ -8,10 +8,10 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from modelarts_nodepool.decide import commands
+from modelarts_nodepool.api.names import CREDENTIALS_LABEL
+from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.ports import AccessKey
-from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
 
 ACCESS_KEY = "accessKey"
 SECRET_KEY = "secretKey"  # noqa: S105 - the name of a key in the Secret
@@ -30,7 +30,7 @@ def access_key_from_secret(body: Mapping[str, Any], secret_name: str) -> AccessK
     if _map(metadata, "labels").get(CREDENTIALS_LABEL) != _NEEDED_VALUE:
         raise CredentialsUnavailable(
             f"Secret {namespace}/{secret_name} is not labelled as holding ModelArts credentials; run: "
-            f"{commands.label_secret(namespace, secret_name)}"
+            f"{remedies.label_secret(namespace, secret_name)}"
         )
     data = _map(body, "data")
     access, secret, token = (
@@ -68,7 +68,7 @@ def _decode(encoded: object) -> str | None:
 def _missing(key: str, namespace: str, secret_name: str) -> CredentialsUnavailable:
     return CredentialsUnavailable(
         f"Secret {namespace}/{secret_name} has no value for key {key}; see which keys it has with: "
-        f"{commands.describe_secret(namespace, secret_name)}"
+        f"{remedies.describe_secret(namespace, secret_name)}"
     )
 
 

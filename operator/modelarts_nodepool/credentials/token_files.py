@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modelarts_nodepool.credentials.issued import is_fit_for_a_header
+from modelarts_nodepool.credentials.temporary_key import is_fit_for_a_header
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.logs import redact
 

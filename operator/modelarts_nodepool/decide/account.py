@@ -1,24 +1,24 @@
 """What an account's status says: whether its credentials worked the last time they were used. Pure.
 
-Called by engine/accounts.py after each look at the cloud and each change of the account.
+Called by controllers/account.py after each look at the cloud and each change of the account.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from modelarts_nodepool.decide.failures import keep_steady, needs_a_person, reason_of
-from modelarts_nodepool.decide.last import say_as_last
-from modelarts_nodepool.decide.observed import Failure
-from modelarts_nodepool.errors import CloudError, SecretNotFound
-from modelarts_nodepool.resource.account import AccountStatus
-from modelarts_nodepool.resource.conditions import (
+from modelarts_nodepool.api.account import AccountStatus
+from modelarts_nodepool.api.conditions import (
     ConditionStatus,
     ConditionType,
     Said,
     set_conditions,
 )
-from modelarts_nodepool.resource.objects import Account
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.failures import keep_steady, needs_a_person, reason_of
+from modelarts_nodepool.decide.observed import Failure
+from modelarts_nodepool.decide.status.last import say_as_last
+from modelarts_nodepool.errors import CloudError, SecretNotFound
 
 
 def decide_account_status(account: Account, *, was_used: bool, failure: Failure | None, now: datetime) -> AccountStatus:

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 
-from modelarts_nodepool.decide import commands
-from modelarts_nodepool.decide.decision import Hold
+from modelarts_nodepool.api.conditions import Condition, ConditionType, Said
+from modelarts_nodepool.api.objects import NodePool
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide import remedies
+from modelarts_nodepool.decide.deletion.decision import Hold
 from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.errors import CircuitOpen, CloudError, Conflict, Throttled
-from modelarts_nodepool.resource.conditions import Condition, ConditionType, Said
-from modelarts_nodepool.resource.objects import NodePool
-from modelarts_nodepool.resource.reasons import Reason
 
 # A failed look is repeated after this, or after what the server asked for. Rejected keys are not hammered by
-# it: the breaker in engine/breakers.py answers instead of the cloud.
+# it: the breaker in access/circuit_breaker.py answers instead of the cloud.
 RETRY_AFTER = timedelta(seconds=10)
 SHORTEST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=5)
@@ -86,16 +86,16 @@ def hold_for(node_pool: NodePool, failure: Failure, what: str, retry_after: time
 
     `also`: another thing that a person can do, with its command.
     """
-    way_out = f"{also}; {commands.way_out(node_pool)}" if also else commands.way_out(node_pool)
+    way_out = f"{also}; {remedies.way_out(node_pool)}" if also else remedies.way_out(node_pool)
     said = str(failure).rstrip(". ")
     reason = reason_of(failure)
     if not needs_a_person(failure):
         when = "goes on by itself" if class_of(failure) is FailureClass.WAITING else "tried again by itself"
-        words = f"{what}: {said}; {when}; details: {commands.describe(node_pool)}; {way_out}"
+        words = f"{what}: {said}; {when}; details: {remedies.describe(node_pool)}; {way_out}"
         return Hold(reason, words, retry_after, is_transient=True)
     words = (
         f"{what}: {said}; it goes on by itself once that is repaired; see the account: "
-        f"{commands.describe_account(node_pool.spec.account_ref.name)}; {way_out}"
+        f"{remedies.describe_account(node_pool.spec.account_ref.name)}; {way_out}"
     )
     return Hold(reason, words, retry_after)
 

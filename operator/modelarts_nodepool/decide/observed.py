@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from modelarts_nodepool.decide.budget import BudgetView
+from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
+from modelarts_nodepool.api.objects import Account, NodePool, Owner
+from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.decide.deletion.budget import BudgetView
 from modelarts_nodepool.errors import CloudError, ClusterError, CredentialsUnavailable
 from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
-from modelarts_nodepool.resource.misfit import Misfit
-from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
-from modelarts_nodepool.resource.objects import Account, NodePool, Owner
 
 T_co = TypeVar("T_co", covariant=True)
 

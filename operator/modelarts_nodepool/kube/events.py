@@ -17,13 +17,13 @@ from http import HTTPStatus
 from typing import Any
 
 from modelarts_nodepool import settings
+from modelarts_nodepool.api.names import ACCOUNT_KIND, API_VERSION, NODE_POOL_KIND
+from modelarts_nodepool.api.objects import Account, NodePool
+from modelarts_nodepool.api.unreadable import Misfit
 from modelarts_nodepool.errors import ClusterError
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Cluster
-from modelarts_nodepool.resource.misfit import Misfit
-from modelarts_nodepool.resource.names import ACCOUNT_KIND, API_VERSION, NODE_POOL_KIND
-from modelarts_nodepool.resource.objects import Account, NodePool
 
 COMPONENT = "modelarts-nodepool-operator"
 # What kubectl describe looks through for an object without a namespace.

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.leases import Elector, LeaseTimes
 from modelarts_nodepool.ports import Clock

@@ -15,7 +15,7 @@ from typing import Any
 
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.ports import Clock
 
 LEASE_NAME = "modelarts-nodepool-operator"

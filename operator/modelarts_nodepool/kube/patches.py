@@ -8,12 +8,12 @@ Nothing but status and our own finalizer is ever touched.
 from collections.abc import Iterable
 from typing import Any
 
-from modelarts_nodepool.resource.account import AccountStatus
-from modelarts_nodepool.resource.conditions import Condition
-from modelarts_nodepool.resource.misfit import Misfit
-from modelarts_nodepool.resource.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
-from modelarts_nodepool.resource.node_pool import NodePoolStatus
-from modelarts_nodepool.resource.objects import Account, Metadata, NodePool
+from modelarts_nodepool.api.account import AccountStatus
+from modelarts_nodepool.api.conditions import Condition
+from modelarts_nodepool.api.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
+from modelarts_nodepool.api.node_pool import NodePoolStatus
+from modelarts_nodepool.api.objects import Account, Metadata, NodePool
+from modelarts_nodepool.api.unreadable import Misfit
 
 Operation = dict[str, Any]
 Patch = list[Operation]

@@ -2,15 +2,15 @@
 
 from urllib.parse import quote
 
-from modelarts_nodepool.resource.misfit import Misfit
-from modelarts_nodepool.resource.names import (
+from modelarts_nodepool.api.names import (
     ACCOUNT_PLURAL,
     API_VERSION,
     CREDENTIALS_LABEL,
     GROUP,
     NODE_POOL_PLURAL,
 )
-from modelarts_nodepool.resource.objects import Account, NodePool
+from modelarts_nodepool.api.objects import Account, NodePool
+from modelarts_nodepool.api.unreadable import Misfit
 
 API = f"/apis/{API_VERSION}"
 NODE_POOLS = f"{API}/{NODE_POOL_PLURAL}"

@@ -1,4 +1,4 @@
-"""Who pays how, and what is locked, as annotations say. Used by modelarts/reading.py.
+"""Who pays how, and what is locked, as annotations say. Used by modelarts/parse.py.
 
 Source: the annotations that the official SDK and the Terraform provider of Huawei Cloud read.
 """

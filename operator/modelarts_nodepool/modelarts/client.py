@@ -12,12 +12,12 @@ from ssl import SSLContext
 from typing import TypeVar
 
 from modelarts_nodepool.errors import CloudError, MalformedAnswer
-from modelarts_nodepool.modelarts import reading
-from modelarts_nodepool.modelarts.answers import Answer
+from modelarts_nodepool.modelarts import parse as reading
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.faults import fault_of
 from modelarts_nodepool.modelarts.operations import Call, Operation, check_workspace
 from modelarts_nodepool.modelarts.recent import Recent
+from modelarts_nodepool.modelarts.response import Answer
 from modelarts_nodepool.modelarts.transport import Bounds, Transport
 from modelarts_nodepool.ports import (
     Accepted,

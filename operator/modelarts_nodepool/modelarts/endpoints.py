@@ -1,6 +1,6 @@
 """Where the ModelArts API of a region is. Called by app.py with the `--endpoint` settings.
 
-The endpoint comes from the table of regions (resource/regions.py) or from the operator's own settings, never from an
+The endpoint comes from the table of regions (api/regions.py) or from the operator's own settings, never from an
 object: whoever may write an object must not be able to send signed requests elsewhere. A region that neither knows has
 no endpoint, and nothing is sent.
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from urllib.parse import SplitResult, urlsplit
 
+from modelarts_nodepool.api.names import REGION_PATTERN
+from modelarts_nodepool.api.regions import KNOWN_REGIONS
 from modelarts_nodepool.credentials.addresses import is_loopback
 from modelarts_nodepool.errors import EndpointUnknown, SettingsError
-from modelarts_nodepool.resource.names import REGION_PATTERN
-from modelarts_nodepool.resource.regions import KNOWN_REGIONS
 
 # Their hosts all follow this pattern in those tables, but for one: they give ap-southeast-1 the domain
 # myhuaweicloud.cn, where every other published configuration has .com, and so have we; whoever finds the other one

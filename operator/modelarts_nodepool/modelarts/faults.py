@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from modelarts_nodepool import errors
-from modelarts_nodepool.decide import commands
+from modelarts_nodepool.api.model import to_timestamp
+from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.logs import masked
 from modelarts_nodepool.modelarts import codes
-from modelarts_nodepool.modelarts.answers import Answer, ErrorBody, parse_http_date, read_error
 from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.words import plain_words
-from modelarts_nodepool.resource.model import to_timestamp
+from modelarts_nodepool.modelarts.response import Answer, ErrorBody, parse_http_date, read_error
+from modelarts_nodepool.modelarts.sanitize import plain_words
 
 # The gateway refuses signatures that are further off (API Request Signing Guide).
 LARGEST_CLOCK_SKEW = timedelta(minutes=15)
@@ -40,10 +40,10 @@ ABSENT_NODE_POOL_SENTENCES = frozenset(
         "node pool name {name} is invalid",
     }
 )
-# What fits a status field of ours (resource/node_pool.py, CloudErrorRecord).
+# What fits a status field of ours (api/node_pool.py, CloudErrorRecord).
 _LONGEST_MESSAGE = 1000
 
-_ACCOUNTS = f"see: {commands.list_accounts()}"
+_ACCOUNTS = f"see: {remedies.list_accounts()}"
 
 
 @dataclass(frozen=True, slots=True)

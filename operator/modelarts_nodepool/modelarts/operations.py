@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
-from modelarts_nodepool.errors import InvalidName
-from modelarts_nodepool.resource.names import (
+from modelarts_nodepool.api.names import (
     NODE_POOL_NAME_PATTERN,
     PROJECT_PATTERN,
     RESOURCE_POOL_NAME_PATTERN,
     is_valid_node_pool_name,
     is_valid_resource_pool_name,
 )
+from modelarts_nodepool.errors import InvalidName
 
 _PROJECT = re.compile(PROJECT_PATTERN.removeprefix("^").removesuffix("$"))
 

@@ -1,6 +1,6 @@
 """Memory that is bounded in a process that runs for years: what nobody has asked for in a while is forgotten.
 
-Used for what is known of access keys (modelarts/limits.py, engine/breakers.py) and of resource pools
+Used for what is known of access keys (access/rate_limiter.py, access/circuit_breaker.py) and of resource pools
 (modelarts/client.py): both come and go, and nothing tells when one has gone for good.
 """
 

@@ -1,4 +1,4 @@
-"""A node pool's numbers out of its wire model. Pure; used by modelarts/reading.py.
+"""A node pool's numbers out of its wire model. Pure; used by modelarts/parse.py.
 
 A number that decisions rest on (nodes by state, nodes asked for) and cannot be read spoils this node pool's
 counts and is named in `problem`. Where `count` is left out it is what the zones add up to, else maxCount, as far as
@@ -9,6 +9,8 @@ zones are only shown: unreadable ones are left out.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from modelarts_nodepool.api.node_pool import Counts, NodePoolShape, ZoneCount
+from modelarts_nodepool.modelarts.sanitize import plain_words
 from modelarts_nodepool.modelarts.wire.loose import Unreadable
 from modelarts_nodepool.modelarts.wire.node_pool import (
     NodePoolBody,
@@ -17,9 +19,7 @@ from modelarts_nodepool.modelarts.wire.node_pool import (
     PoolResourceFlavorCount,
     StateResources,
 )
-from modelarts_nodepool.modelarts.words import plain_words
 from modelarts_nodepool.ports import CloudNodePool
-from modelarts_nodepool.resource.node_pool import Counts, NodePoolShape, ZoneCount
 
 _STATES = ("creating", "available", "abnormal", "deleting")
 # status fields are int32 in the CRD.

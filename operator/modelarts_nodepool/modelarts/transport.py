@@ -15,12 +15,12 @@ from importlib.metadata import version
 import httpx
 
 from modelarts_nodepool.credentials.signing import sign
-from modelarts_nodepool.decide import commands
+from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import InvalidName, MalformedAnswer, NoAnswer, SettingsError, Unreachable
-from modelarts_nodepool.modelarts.answers import Answer
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.operations import Call
-from modelarts_nodepool.modelarts.words import brief, plain_words
+from modelarts_nodepool.modelarts.response import Answer
+from modelarts_nodepool.modelarts.sanitize import brief, plain_words
 from modelarts_nodepool.ports import AccessKey
 
 _OK = 200
@@ -138,7 +138,7 @@ class Transport:
             return NoAnswer(f"{call.title} {outcome}", outcome=outcome)
         outcome = (
             f"was not sent: {host} cannot be reached: {cause}. Check DNS, egress rules, HTTPS_PROXY and --endpoint; "
-            f"see: {commands.list_accounts()}"
+            f"see: {remedies.list_accounts()}"
         )
         return Unreachable(f"{call.title} {outcome}", outcome=outcome)
 

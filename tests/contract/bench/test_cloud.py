@@ -10,10 +10,10 @@ from aiohttp.test_utils import TestServer
 from lab.bench.calls import CloudLog
 from lab.bench.cloud import Cloud
 from lab.bench.scale import SPARE, Scale
+from modelarts_nodepool.api.node_pool import Counts
 from modelarts_nodepool.errors import CloudError, NotFound, ResourcePoolNotFound
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.ports import Billing
-from modelarts_nodepool.resource.node_pool import Counts
 from tests.contract.client.clients import a_client
 
 POOL, NAME = "pool-0000", "np-000000"

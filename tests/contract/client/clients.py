@@ -12,8 +12,8 @@ from typing import Any
 from lab.simulator.server import Simulator
 from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import parse_endpoint
+from modelarts_nodepool.modelarts.tls import build_trust
 from modelarts_nodepool.modelarts.transport import Bounds
-from modelarts_nodepool.modelarts.trust import build_trust
 from modelarts_nodepool.ports import AccessKey, Clock
 
 PROJECT = "0123456789abcdef0123456789abcdef"

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 import pytest
 
 from modelarts_nodepool.clock import SystemClock
+from modelarts_nodepool.commands.doctor.reachability import Knock, Obstacle, knock
 from modelarts_nodepool.errors import CredentialsRejected, WrongEndpoint
 from modelarts_nodepool.modelarts.endpoints import parse_endpoint
-from modelarts_nodepool.modelarts.knocking import Knock, Obstacle, knock
 from modelarts_nodepool.modelarts.operations import Call, Operation
 from modelarts_nodepool.modelarts.transport import Bounds
 from tests.contract.client.clients import PROJECT, SHORT, usual_trust

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from modelarts_nodepool.api.node_pool import Counts, ZoneCount
 from modelarts_nodepool.errors import Conflict, NoAnswer, NotFound, RefusedByModelArts, ResourcePoolNotFound
 from modelarts_nodepool.ports import AccessKey, Billing
-from modelarts_nodepool.resource.node_pool import Counts, ZoneCount
 from tests.contract.client.clients import PROJECT, Reports, a_client, a_cloud
 
 WORLD: dict[str, Any] = {

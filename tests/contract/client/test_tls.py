@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelarts_nodepool.errors import SettingsError, Unreachable
-from modelarts_nodepool.modelarts.trust import build_trust
+from modelarts_nodepool.modelarts.tls import build_trust
 from tests.contract.client.clients import a_client
 from tests.contract.client.raw_server import a_reply, raw_server
 

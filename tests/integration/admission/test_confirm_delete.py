@@ -5,8 +5,8 @@ import shlex
 
 import pytest
 
-from modelarts_nodepool.decide import commands
-from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION, NODE_POOL_FINALIZER
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, NODE_POOL_FINALIZER
+from modelarts_nodepool.decide import remedies
 from tests.support.admission import CONFIRM_DELETE, HELD, Guarded
 from tests.support.crds import NODE_POOLS, REPOSITORY
 from tests.support.liveness import eventually
@@ -19,8 +19,8 @@ def test_an_unconfirmed_delete_is_refused_with_the_commands_that_help(guarded: G
     assert f"ModelArtsNodePool {guarded.namespace}/training-a was not deleted" in message
     assert "node pool training-a of resource pool pool-a in the cloud, for good" in message
     assert f'{CONFIRM_ANNOTATION} is not set and must name "training-a"' in message
-    assert commands.confirm(node_pool) in message
-    assert message.endswith(commands.retain(node_pool))
+    assert remedies.confirm(node_pool) in message
+    assert message.endswith(remedies.retain(node_pool))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_confirmation_that_names_something_else_confirms_nothing(guarded: Guar
     message = guarded.denied(CONFIRM_DELETE, *guarded.deleting())
     assert guarded.is_untouched(node_pool)
     assert f'{CONFIRM_ANNOTATION} {shown} and must name "training-a"' in message
-    assert commands.confirm(node_pool) in message
+    assert remedies.confirm(node_pool) in message
 
 
 def test_the_command_that_is_shown_confirms(guarded: Guarded) -> None:
@@ -58,7 +58,7 @@ def test_the_confirmation_names_the_node_pool_and_not_the_object(guarded: Guarde
     node_pool = guarded.add("renamed", confirm="renamed", nodePoolName="training-a")
     message = guarded.denied(CONFIRM_DELETE, *guarded.deleting("renamed"))
     assert 'names "renamed" and must name "training-a"' in message
-    assert commands.confirm(node_pool) in message
+    assert remedies.confirm(node_pool) in message
     guarded.confirm("renamed", "training-a")
     guarded.run(*guarded.deleting("renamed"))
     assert guarded.names() == []
@@ -116,7 +116,7 @@ def test_a_deletecollection_spares_what_is_not_confirmed(guarded: Guarded) -> No
     stays = [guarded.add("two"), guarded.add("three", confirm="two")]
     path = f"/apis/modelarts.huaweicloud.com/v1alpha1/namespaces/{guarded.namespace}/modelartsnodepools"
     message = guarded.denied(CONFIRM_DELETE, "delete", "--raw", path)
-    assert any(commands.confirm(node_pool) in message for node_pool in stays)
+    assert any(remedies.confirm(node_pool) in message for node_pool in stays)
     assert all(guarded.is_untouched(node_pool) for node_pool in stays)
 
 
@@ -136,7 +136,7 @@ def test_where_a_tool_sets_the_policy_git_is_named_before_the_command(guarded: G
     body = guarded.node_pool({"poolName": "pool-a", "deletionPolicy": "Delete"})
     guarded.run("apply", "--server-side", "--field-manager", manager, "-f", "-", stdin=body)
     message = guarded.denied(CONFIRM_DELETE, *guarded.deleting())
-    git, command = f"write deletionPolicy: Retain in Git, because {manager} takes back", commands.retain(guarded.now())
+    git, command = f"write deletionPolicy: Retain in Git, because {manager} takes back", remedies.retain(guarded.now())
     assert 0 < message.index(git) < message.index(command)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
-from modelarts_nodepool.resource.node_pool import DeletionPolicy
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
+from modelarts_nodepool.api.node_pool import DeletionPolicy
 from tests.support.admission import HELD, NO_RETAIN_TO_DELETE, Guarded
 
 DELETE, RETAIN = ({"spec": {"deletionPolicy": policy}} for policy in ("Delete", "Retain"))

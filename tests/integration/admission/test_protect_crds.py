@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lab.controlplane import ESTABLISHED
-from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
 from tests.support.admission import CONFIRM_DELETE, HELD, PROTECT_CRDS, Guarded, in_force
 from tests.support.crds import ACCOUNTS, NODE_POOLS
 from tests.support.liveness import eventually

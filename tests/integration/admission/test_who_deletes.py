@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.decide import commands
+from modelarts_nodepool.api.names import NODE_POOL_PLURAL
+from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.kube.patches import Patch, build_finalizer_added, build_finalizer_removed, build_status
-from modelarts_nodepool.resource.names import NODE_POOL_PLURAL
 from tests.support.admission import CONFIRM_DELETE, Guarded
 from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE
@@ -64,12 +64,12 @@ def test_a_namespace_that_is_deleted_waits_for_its_node_pools_and_says_so(guarde
         conditions = namespace["status"].get("conditions", [])
         return " ".join(item["message"] for item in conditions if item["type"] == "NamespaceDeletionContentFailure")
 
-    assert eventually(lambda: commands.confirm(confirmed) in said() or commands.confirm(retained) in said()), said()
+    assert eventually(lambda: remedies.confirm(confirmed) in said() or remedies.confirm(retained) in said()), said()
     assert refusals_of(guarded, NAMESPACES) > 0
     assert guarded.is_untouched(confirmed)
     assert guarded.is_untouched(retained)
-    guarded.run_shown(commands.confirm(confirmed), "annotate")
-    guarded.run_shown(commands.retain(retained), "patch")
+    guarded.run_shown(remedies.confirm(confirmed), "annotate")
+    guarded.run_shown(remedies.retain(retained), "patch")
     gone = ("get", "namespace", guarded.namespace)
     assert eventually(lambda: guarded.plane.kubectl.run(*gone, check=False).code != 0, 90), said()
 

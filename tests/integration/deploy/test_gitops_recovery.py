@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from lab.controlplane import ESTABLISHED, ControlPlane
-from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
 from tests.support.cloud import Cloud
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
 from tests.support.layouts import NODE_POOLS as LAST_STEP

@@ -14,7 +14,7 @@ import yaml
 
 from lab.controlplane import Binaries
 from modelarts_nodepool.errors import ClusterError, SettingsError
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from tests.support.certificates import Authority
 from tests.support.limits import HANGING_SECONDS

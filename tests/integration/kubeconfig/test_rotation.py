@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from modelarts_nodepool.errors import ClusterUnavailable
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.kubeconfig import load_access
 from tests.integration.kubeconfig.conftest import Bench

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
+from modelarts_nodepool.api.names import CREDENTIALS_LABEL
 from tests.support import kstatus
 from tests.support.api import ACCOUNTS, secrets_in
 from tests.support.conditions import condition_of, says

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lab.controlplane import Binaries, ControlPlane
-from modelarts_nodepool.resource.names import API_VERSION
+from modelarts_nodepool.api.names import API_VERSION
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.commands import run

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelarts_nodepool.resource.names import (
+from modelarts_nodepool.api.names import (
     API_VERSION,
     CONFIRM_ANNOTATION,
     NODE_POOL_FINALIZER,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.resource.names import CREDENTIALS_LABEL
+from modelarts_nodepool.api.names import CREDENTIALS_LABEL
 from tests.support.api import ACCOUNTS, secrets_in
 from tests.support.cloud import Cloud
 from tests.support.commands import Done, interrupted, run

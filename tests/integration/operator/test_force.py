@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from modelarts_nodepool.resource.names import API_VERSION
+from modelarts_nodepool.api.names import API_VERSION
 from tests.support.conditions import condition_of
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import Tenant

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from modelarts_nodepool.engine.gauges import ObjectState
+from modelarts_nodepool.server.gauges import ObjectState
 from tests.support.cloud import Cloud
 from tests.support.operator import USER, OperatorProcess
 from tests.support.tenant import SLOW, Tenant

@@ -5,7 +5,7 @@ The collector of the control plane does it here; it knows of CRDs only some time
 
 from typing import Any
 
-from modelarts_nodepool.resource.names import API_VERSION
+from modelarts_nodepool.api.names import API_VERSION
 from tests.support.api import ACCOUNTS, NAMESPACES, Object
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import Tenant

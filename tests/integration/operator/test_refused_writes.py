@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.resource.names import GROUP, NODE_POOL_FINALIZER
+from modelarts_nodepool.api.names import GROUP, NODE_POOL_FINALIZER
 from tests.support.api import ACCOUNTS, node_pools_in
 from tests.support.commands import run
 from tests.support.conditions import condition_of, says

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.decide import commands
-from modelarts_nodepool.resource.names import API_VERSION
-from modelarts_nodepool.resource.objects import NodePool
+from modelarts_nodepool.api.names import API_VERSION
+from modelarts_nodepool.api.objects import NodePool
+from modelarts_nodepool.decide import remedies
 from tests.support.flux import Flux
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import Tenant
@@ -35,7 +35,7 @@ def synced(tenant: Tenant, **spec: Any) -> Flux:  # noqa: ANN401 - JSON
 @pytest.mark.parametrize("by_hand", ["as printed", "with kubectl's own manager"])
 def test_retain_by_hand_keeps_the_node_pool_through_syncs_and_prune(tenant: Tenant, by_hand: str) -> None:
     flux = synced(tenant)
-    command = commands.retain(NodePool.from_body(tenant.get("training-a")))
+    command = remedies.retain(NodePool.from_body(tenant.get("training-a")))
     is_printed = by_hand == "as printed"
     tenant.run_as_told(command if is_printed else command.replace(" --field-manager=on-call", ""), "patch")
     for _ in range(2):

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from modelarts_nodepool.credentials.keeper import Keeper
+from modelarts_nodepool.credentials.refresher import Keeper
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.ports import AccessKey
 from tests.support.clocks import HandClock

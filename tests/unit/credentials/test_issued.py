@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from modelarts_nodepool.credentials.issued import read_issued_key, read_refusal
+from modelarts_nodepool.credentials.temporary_key import read_issued_key, read_refusal
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.ports import AccessKey
 from tests.support.builders import NOON

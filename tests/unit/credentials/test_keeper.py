@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.credentials.keeper import RENEW_PAUSE
+from modelarts_nodepool.credentials.refresher import RENEW_PAUSE
 from modelarts_nodepool.errors import CredentialsUnavailable
 from tests.unit.credentials.issuing import HOUR, Desk, turns
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from modelarts_nodepool.credentials.sources import Sources, login_variables
+from modelarts_nodepool.api.account import CredentialsSource
+from modelarts_nodepool.credentials.providers import Sources, login_variables
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.resource.account import CredentialsSource
 from tests.support.clocks import HandClock
 
 ISSUED = [source for source in CredentialsSource if source is not CredentialsSource.SECRET]

@@ -8,7 +8,21 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from modelarts_nodepool import errors
-from modelarts_nodepool.decide.budget import BudgetView
+from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType
+from modelarts_nodepool.api.model import WireModel
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, OVERRIDE_ANNOTATION, RECONCILE_ANNOTATION
+from modelarts_nodepool.api.node_pool import (
+    CloudErrorRecord,
+    Counts,
+    DeletionRecord,
+    Identity,
+    NodePoolShape,
+    NodePoolStatus,
+    SendOutcome,
+)
+from modelarts_nodepool.api.objects import NodePool, Owner
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.budget import BudgetView
 from modelarts_nodepool.decide.observed import (
     AccountView,
     Container,
@@ -19,20 +33,6 @@ from modelarts_nodepool.decide.observed import (
     OwnerState,
 )
 from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
-from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
-from modelarts_nodepool.resource.model import WireModel
-from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION, OVERRIDE_ANNOTATION, RECONCILE_ANNOTATION
-from modelarts_nodepool.resource.node_pool import (
-    CloudErrorRecord,
-    Counts,
-    DeletionRecord,
-    Identity,
-    NodePoolShape,
-    NodePoolStatus,
-    SendOutcome,
-)
-from modelarts_nodepool.resource.objects import NodePool, Owner
-from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, PROJECT, RESOURCE_POOL, a_node_pool, an_account
 from tests.support.misfits import a_misfit
 from tests.unit.decide.situations import MONOTONIC, a_deleted_object, a_deletion, an_observation

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send, Wait
+from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, OVERRIDE_ANNOTATION
+from modelarts_nodepool.api.objects import Owner
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, FoundOwner, OwnerState
 from modelarts_nodepool.errors import EndpointUnknown, NotFound, ServerFailure
 from modelarts_nodepool.ports import Billing, CloudNode
-from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType
-from modelarts_nodepool.resource.names import CONFIRM_ANNOTATION, OVERRIDE_ANNOTATION
-from modelarts_nodepool.resource.objects import Owner
-from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_listing, a_node_pool, an_account, an_unreadable_node_pool
 from tests.support.misfits import a_misfit
 from tests.unit.decide.situations import (

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from modelarts_nodepool import errors
+from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
-from modelarts_nodepool.resource.objects import NodePool
 from tests.support.builders import NOON
 from tests.unit.decide.situations import MONOTONIC
 

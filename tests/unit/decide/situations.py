@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from modelarts_nodepool.api.node_pool import CloudErrorRecord, DeletionRecord, SendOutcome
+from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Failure, LiveObserved
 from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool, Moment, NodePoolListing
-from modelarts_nodepool.resource.node_pool import CloudErrorRecord, DeletionRecord, SendOutcome
-from modelarts_nodepool.resource.objects import NodePool
 from tests.support.builders import (
     NOON,
     RESOURCE_POOL,

@@ -2,6 +2,8 @@
 
 import pytest
 
+from modelarts_nodepool.api.account import AccountStatus
+from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.decide.account import decide_account_status
 from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.errors import (
@@ -14,8 +16,6 @@ from modelarts_nodepool.errors import (
     SecretNotFound,
     ServerFailure,
 )
-from modelarts_nodepool.resource.account import AccountStatus
-from modelarts_nodepool.resource.objects import Account
 from tests.support.builders import NOON, an_account
 from tests.unit.decide.situations import HOUR
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Decision, Hold, Look, Send
-from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Send
+from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
 from modelarts_nodepool.errors import NotFound, PermissionDenied, ServerFailure
 from modelarts_nodepool.ports import Billing, CloudNode
-from modelarts_nodepool.resource.reasons import Reason
 from tests.unit.decide.situations import (
     MONOTONIC,
     NOW,

@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.budget import BudgetView, Place, Waiting, view_budget
-from modelarts_nodepool.decide.decision import Release
-from modelarts_nodepool.decide.ledger import MOST, build_entry, keep_newest, left_lately
-from modelarts_nodepool.resource.account import AccountStatus, RecentDeletion
-from modelarts_nodepool.resource.objects import Account
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.account import AccountStatus, RecentDeletion
+from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.audit_entry import MOST, build_entry, keep_newest, left_lately
+from modelarts_nodepool.decide.deletion.budget import BudgetView, Place, Waiting, view_budget
+from modelarts_nodepool.decide.deletion.decision import Release
 from tests.support.builders import NOON, a_node_pool, an_account
 from tests.unit.decide.situations import HOUR, MINUTE, SECOND, a_deleted_object, a_deletion, sent
 

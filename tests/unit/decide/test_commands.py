@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from modelarts_nodepool.decide import commands
-from modelarts_nodepool.resource.names import OVERRIDE_ANNOTATION
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.names import OVERRIDE_ANNOTATION
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide import remedies
 from tests.support.builders import a_node_pool
 
 NODE_POOL = a_node_pool().standing_for("in-the-cloud").using("prod")
@@ -18,21 +18,21 @@ GROUP = "modelarts.huaweicloud.com"
 
 def test_each_command_is_what_a_shell_reads() -> None:
     built = NODE_POOL.build()
-    assert shlex.split(commands.unpause(built)) == [
+    assert shlex.split(remedies.unpause(built)) == [
         "kubectl", "annotate", *TARGET, f"{GROUP}/paused-", "--field-manager=on-call",
     ]  # fmt: skip
-    assert shlex.split(commands.confirm(built)) == [
+    assert shlex.split(remedies.confirm(built)) == [
         "kubectl", "annotate", *TARGET, f"{GROUP}/confirm-delete=in-the-cloud", "--overwrite",
         "--field-manager=on-call",
     ]  # fmt: skip
-    assert shlex.split(commands.look_again(built))[6] == f"{GROUP}/reconcile-at=$(date +%s)"
-    assert shlex.split(commands.describe(built)) == ["kubectl", "describe", *TARGET]
-    assert shlex.split(commands.delete(built)) == ["kubectl", "delete", *TARGET]
-    assert shlex.split(commands.describe_account("prod")) == ["kubectl", "describe", "maacct", "prod"]
-    assert shlex.split(commands.edit_account("prod")) == [
+    assert shlex.split(remedies.look_again(built))[6] == f"{GROUP}/reconcile-at=$(date +%s)"
+    assert shlex.split(remedies.describe(built)) == ["kubectl", "describe", *TARGET]
+    assert shlex.split(remedies.delete(built)) == ["kubectl", "delete", *TARGET]
+    assert shlex.split(remedies.describe_account("prod")) == ["kubectl", "describe", "maacct", "prod"]
+    assert shlex.split(remedies.edit_account("prod")) == [
         "kubectl", "edit", "maacct", "prod", "--field-manager=on-call",
     ]  # fmt: skip
-    retain = shlex.split(commands.retain(built))
+    retain = shlex.split(remedies.retain(built))
     assert retain[:7] == ["kubectl", "patch", *TARGET, "--type=merge"]
     assert json.loads(retain[8]) == {"spec": {"deletionPolicy": "Retain"}}
     assert retain[9:] == ["--field-manager=on-call"]
@@ -53,15 +53,15 @@ def test_each_command_is_what_a_shell_reads() -> None:
     ],
 )
 def test_an_override_lifts_what_may_be_lifted_and_only_of_its_own_object(text: str, given: set[Reason]) -> None:
-    assert commands.given_overrides(a_node_pool().annotated(OVERRIDE_ANNOTATION, text).build()) == given
+    assert remedies.given_overrides(a_node_pool().annotated(OVERRIDE_ANNOTATION, text).build()) == given
 
 
 def test_an_override_keeps_those_given_already() -> None:
     node_pool = NODE_POOL.overriding(Reason.LAST_NODE_POOL).build()
-    command = shlex.split(commands.override(node_pool, Reason.BILLING_UNKNOWN))
+    command = shlex.split(remedies.override(node_pool, Reason.BILLING_UNKNOWN))
     assert command[6] == f"{GROUP}/override=BillingUnknown,LastNodePool@uid-of-training-a"
     once_more = a_node_pool().annotated(*command[6].split("=", 1)).build()
-    assert commands.given_overrides(once_more) == {Reason.BILLING_UNKNOWN, Reason.LAST_NODE_POOL}
+    assert remedies.given_overrides(once_more) == {Reason.BILLING_UNKNOWN, Reason.LAST_NODE_POOL}
 
 
 HOSTILE = "a'; touch /tmp/pwned; '$(id)`id` b"
@@ -73,27 +73,27 @@ def test_no_name_ever_becomes_more_than_one_word_of_the_shell() -> None:
     evil = replace(hostile, metadata=replace(hostile.metadata, uid=HOSTILE))
     evil = replace(evil, spec=evil.spec.model_copy(update={"node_pool_name": HOSTILE}))
     for command in (
-        commands.retain(evil),
-        commands.confirm(evil),
-        commands.override(evil, Reason.LAST_NODE_POOL),
-        commands.unpause(evil),
-        commands.show(evil),
-        commands.describe(evil),
-        commands.edit(evil),
-        commands.delete(evil),
-        commands.list_of_account(HOSTILE),
-        commands.describe_account(HOSTILE),
-        commands.edit_account(HOSTILE),
-        commands.delete_account(HOSTILE),
-        commands.create_secret(HOSTILE, HOSTILE),
-        commands.label_secret(HOSTILE, HOSTILE),
-        commands.describe_secret(HOSTILE, HOSTILE),
-        commands.edit_secret(HOSTILE, HOSTILE),
-        commands.show_namespace(HOSTILE),
-        commands.create_namespace(HOSTILE),
-        commands.list_pods(HOSTILE),
-        commands.show_log(HOSTILE),
-        commands.run_doctor_in_pod(HOSTILE),
+        remedies.retain(evil),
+        remedies.confirm(evil),
+        remedies.override(evil, Reason.LAST_NODE_POOL),
+        remedies.unpause(evil),
+        remedies.show(evil),
+        remedies.describe(evil),
+        remedies.edit(evil),
+        remedies.delete(evil),
+        remedies.list_of_account(HOSTILE),
+        remedies.describe_account(HOSTILE),
+        remedies.edit_account(HOSTILE),
+        remedies.delete_account(HOSTILE),
+        remedies.create_secret(HOSTILE, HOSTILE),
+        remedies.label_secret(HOSTILE, HOSTILE),
+        remedies.describe_secret(HOSTILE, HOSTILE),
+        remedies.edit_secret(HOSTILE, HOSTILE),
+        remedies.show_namespace(HOSTILE),
+        remedies.create_namespace(HOSTILE),
+        remedies.list_pods(HOSTILE),
+        remedies.show_log(HOSTILE),
+        remedies.run_doctor_in_pod(HOSTILE),
     ):
         named = [word for word in shlex.split(command) if HOSTILE in word]
         assert named, command
@@ -106,4 +106,4 @@ def test_no_name_ever_becomes_more_than_one_word_of_the_shell() -> None:
 def test_the_cloud_s_own_names_need_no_quotes(name: str) -> None:
     node_pool = a_node_pool().build()
     named = replace(node_pool, spec=node_pool.spec.model_copy(update={"node_pool_name": name}))
-    assert f"confirm-delete={name} --overwrite" in commands.confirm(named)
+    assert f"confirm-delete={name} --overwrite" in remedies.confirm(named)

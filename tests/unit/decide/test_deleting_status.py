@@ -5,12 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send, Wait
-from modelarts_nodepool.decide.deleting import build_write_ahead, decide_deleting_status, is_worth_a_write, queued
+from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.node_pool import Counts, DeletionRecord, NodePoolStatus, SendOutcome
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Send, Wait
+from modelarts_nodepool.decide.deletion.status import (
+    build_write_ahead,
+    decide_deleting_status,
+    is_worth_a_write,
+    queued,
+)
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
-from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType, find_condition
-from modelarts_nodepool.resource.node_pool import Counts, DeletionRecord, NodePoolStatus, SendOutcome
-from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_listing, a_node_pool, an_account, an_unreadable_node_pool
 from tests.unit.decide.situations import (
     HOUR,

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Wait
-from modelarts_nodepool.decide.deletion import ROWS, absence, decide_deletion, identity_differs
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Wait
+from modelarts_nodepool.decide.deletion.in_flight import shown_counts
+from modelarts_nodepool.decide.deletion.table import ROWS, absence, decide_deletion, identity_differs
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
-from modelarts_nodepool.decide.progress import shown_counts
-from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import a_listing, an_unreadable_node_pool
 from tests.unit.decide.deletion_rows import ABSENT, DELETED, FOREIGN, PREPAID, RETAIN, TABLE, UNSEEN
 from tests.unit.decide.situations import HOUR, MINUTE, NOW, a_deletion, listed, looked, refused, sent

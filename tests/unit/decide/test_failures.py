@@ -3,8 +3,8 @@
 import pytest
 
 from modelarts_nodepool import errors
+from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.failures import FailureClass, class_of, reason_of
-from modelarts_nodepool.resource.reasons import Reason
 
 CLASSES = {
     errors.CredentialsRejected: (FailureClass.STALLED, Reason.CREDENTIALS_REJECTED),

@@ -4,11 +4,11 @@ from datetime import datetime
 
 import pytest
 
-from modelarts_nodepool.decide.status import decide_status
+from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.node_pool import DeletionRecord
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.status.table import decide_status
 from modelarts_nodepool.errors import ServerFailure
-from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType, find_condition
-from modelarts_nodepool.resource.node_pool import DeletionRecord
-from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_node_pool
 from tests.unit.decide.situations import an_observation
 

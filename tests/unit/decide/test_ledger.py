@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.ledger import as_first_said, build_sent, build_stripped, is_told_by
-from modelarts_nodepool.decide.record import accept, fail, write_ahead
+from modelarts_nodepool.api.account import RecentDeletion
+from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
+from modelarts_nodepool.decide.deletion.audit_entry import as_first_said, build_sent, build_stripped, is_told_by
+from modelarts_nodepool.decide.deletion.record import accept, fail, write_ahead
 from modelarts_nodepool.errors import (
     CloudError,
     Conflict,
@@ -14,8 +16,6 @@ from modelarts_nodepool.errors import (
     ServerFailure,
     Throttled,
 )
-from modelarts_nodepool.resource.account import RecentDeletion
-from modelarts_nodepool.resource.node_pool import DeletionRecord, Identity
 from tests.support.builders import NOON
 from tests.unit.decide.situations import HOUR, MINUTE, a_deleted_object, refused, sent
 

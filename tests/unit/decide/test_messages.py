@@ -11,13 +11,16 @@ from dataclasses import replace
 
 import pytest
 
-from modelarts_nodepool.decide import commands
-from modelarts_nodepool.decide.decision import Hold, Wait
-from modelarts_nodepool.decide.deleting import decide_deleting_status
-from modelarts_nodepool.decide.deletion import decide_deletion
-from modelarts_nodepool.decide.misfit import decide_misfit_conditions
+from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.objects import Metadata
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide import remedies
+from modelarts_nodepool.decide.deletion.decision import Hold, Wait
+from modelarts_nodepool.decide.deletion.status import decide_deleting_status
+from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, LiveObserved
-from modelarts_nodepool.decide.status import decide_status
+from modelarts_nodepool.decide.status.table import decide_status
+from modelarts_nodepool.decide.unreadable import decide_misfit_conditions
 from modelarts_nodepool.errors import (
     ClockSkew,
     CredentialsRejected,
@@ -26,9 +29,6 @@ from modelarts_nodepool.errors import (
     ServerFailure,
 )
 from modelarts_nodepool.ports import Billing, CloudNode
-from modelarts_nodepool.resource.conditions import Condition, ConditionStatus, ConditionType, find_condition
-from modelarts_nodepool.resource.objects import Metadata
-from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool
 from tests.support.misfits import a_misfit
 from tests.unit.decide.deletion_rows import DELETED, TABLE, UNSEEN
@@ -170,7 +170,7 @@ def test_every_reason_to_hold_is_in_the_list() -> None:
 def test_every_hold_ends_with_the_way_out_and_proposes_no_deletion(
     reason: Reason, message: str, observed: DeletionObserved
 ) -> None:
-    assert message.endswith(commands.retain(observed.node_pool)), reason
+    assert message.endswith(remedies.retain(observed.node_pool)), reason
     assert "kubectl delete" not in message
 
 

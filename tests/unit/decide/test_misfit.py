@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Hold, Release, Send
-from modelarts_nodepool.decide.deletion import decide_deletion
-from modelarts_nodepool.decide.misfit import decide_misfit_conditions
-from modelarts_nodepool.resource.misfit import Misfit
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.decide.deletion.decision import Hold, Release, Send
+from modelarts_nodepool.decide.deletion.table import decide_deletion
+from modelarts_nodepool.decide.unreadable import decide_misfit_conditions
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool
 from tests.support.misfits import a_misfit, a_misfit_body, read
 from tests.unit.decide.deletion_rows import ABSENT, DELETED, RETAIN

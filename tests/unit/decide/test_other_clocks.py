@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Decision, Hold, Send, Wait
-from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.api.node_pool import DeletionRecord, SendOutcome
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Send, Wait
+from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved
-from modelarts_nodepool.resource.node_pool import DeletionRecord, SendOutcome
-from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON
 from tests.unit.decide.situations import HOUR, MINUTE, MONOTONIC, NOW, SECOND, a_deletion, refused, sent
 

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Decision, Hold, Send, Wait
-from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.api.node_pool import DeletionRecord
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Send, Wait
+from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Failure
 from modelarts_nodepool.errors import (
     ClockSkew,
@@ -17,8 +19,6 @@ from modelarts_nodepool.errors import (
     Throttled,
     Unreachable,
 )
-from modelarts_nodepool.resource.node_pool import DeletionRecord
-from modelarts_nodepool.resource.reasons import Reason
 from tests.unit.decide.situations import HOUR, MINUTE, MONOTONIC, NOW, SECOND, a_deletion, listed, refused, sent
 
 LOOK_AGAIN = "modelarts.huaweicloud.com/reconcile-at="

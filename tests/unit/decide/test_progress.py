@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Decision, Hold, Look, Send, Wait
-from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.api.node_pool import DeletionRecord, SendOutcome
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Send, Wait
+from modelarts_nodepool.decide.deletion.in_flight import decide_in_effect, decide_reverted
+from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved
-from modelarts_nodepool.decide.progress import decide_in_effect, decide_reverted
-from modelarts_nodepool.resource.node_pool import DeletionRecord, SendOutcome
-from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import NOON, a_node_pool, an_account
 from tests.unit.decide.situations import HOUR, MINUTE, MONOTONIC, NOW, SECOND, a_deletion, listed, refused, sent
 

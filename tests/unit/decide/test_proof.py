@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Decision, Hold, Look, Release, Send, Wait
-from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.api.node_pool import DeletionRecord
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Send, Wait
+from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact, Failure
 from modelarts_nodepool.errors import (
     ClockSkew,
@@ -23,8 +25,6 @@ from modelarts_nodepool.errors import (
     WrongEndpoint,
 )
 from modelarts_nodepool.ports import Billing, CloudNodePool, NodePoolListing
-from modelarts_nodepool.resource.node_pool import DeletionRecord
-from modelarts_nodepool.resource.reasons import Reason
 from tests.support.builders import a_cloud_node_pool, an_account
 from tests.unit.decide.situations import (
     HOUR,

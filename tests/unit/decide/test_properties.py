@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.decide.decision import Hold, Look, Release, Send, Wait
-from modelarts_nodepool.decide.deletion import decide_deletion
+from modelarts_nodepool.decide.deletion.decision import Hold, Look, Release, Send, Wait
+from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
 from tests.support.builders import NOON, a_node_pool
 from tests.unit.decide.arbitrary import PARTS, deletions, thorough, usual
@@ -105,7 +105,7 @@ def test_time_alone_ends_every_pause(observed: DeletionObserved) -> None:
         if (evidence := getattr(observed, name)) is not None
     }
     if observed.record.nothing_deleting_since is None:
-        # engine/facts.py would have noted it long ago.
+        # controllers/deletion/gather.py would have noted it long ago.
         renewed["record"] = observed.record.model_copy(update={"nothing_deleting_since": NOON})
     decision = decide_deletion(replace(observed, **renewed), later)
     if isinstance(decision, Hold):

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.record import accept, cap_future, fail, note_progress, record_of, write_ahead
+from modelarts_nodepool.api.node_pool import CloudErrorRecord, Counts, DeletionRecord, SendOutcome
+from modelarts_nodepool.decide.deletion.record import accept, cap_future, fail, note_progress, record_of, write_ahead
 from modelarts_nodepool.errors import (
     ClockSkew,
     CloudError,
@@ -20,7 +21,6 @@ from modelarts_nodepool.errors import (
     Unreachable,
     WrongEndpoint,
 )
-from modelarts_nodepool.resource.node_pool import CloudErrorRecord, Counts, DeletionRecord, SendOutcome
 from tests.support.builders import NOON, a_node_pool
 from tests.unit.decide.situations import HOUR, MINUTE, SECOND, sent
 

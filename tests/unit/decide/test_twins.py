@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Decision, Hold, Release, Send
-from modelarts_nodepool.decide.deletion import decide_deletion
-from modelarts_nodepool.resource.objects import NodePool
-from modelarts_nodepool.resource.reasons import Reason
+from modelarts_nodepool.api.objects import NodePool
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Release, Send
+from modelarts_nodepool.decide.deletion.table import decide_deletion
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool
 from tests.unit.decide.situations import HOUR, MINUTE, NOW, a_deleted_object, a_deletion, sent
 

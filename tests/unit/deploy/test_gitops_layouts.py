@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.resource.names import ACCOUNT_KIND, NODE_POOL_KIND
+from modelarts_nodepool.api.names import ACCOUNT_KIND, NODE_POOL_KIND
 from tests.support.crds import REPOSITORY
 from tests.support.layouts import (
     ARGO_CD,

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from modelarts_nodepool.decide.decision import Hold
-from modelarts_nodepool.resource.reasons import CONFIRMABLE, OVERRIDABLE, Reason
+from modelarts_nodepool.api.reasons import CONFIRMABLE, OVERRIDABLE, Reason
+from modelarts_nodepool.decide.deletion.decision import Hold
 from tests.support.crds import REPOSITORY
 from tests.unit.decide.deletion_rows import TABLE
 

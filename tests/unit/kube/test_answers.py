@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone, RefusedByAPIServer
-from modelarts_nodepool.kube.answers import to_error, to_object
+from modelarts_nodepool.kube.response import to_error, to_object
 
 CALL = "PATCH /apis/modelarts.huaweicloud.com/v1alpha1/namespaces/ml/modelartsnodepools/a"
 

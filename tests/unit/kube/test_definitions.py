@@ -7,7 +7,7 @@ import pytest
 
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.definitions import Missing, find_missing
+from modelarts_nodepool.kube.crds import Missing, find_missing
 
 T = TypeVar("T")
 

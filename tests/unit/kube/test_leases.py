@@ -10,7 +10,7 @@ import pytest
 from typing_extensions import override
 
 from modelarts_nodepool.errors import ClusterUnavailable
-from modelarts_nodepool.kube.cluster import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.leases import Elector
 from tests.support.virtual_time import VirtualClock, run_at_once
 

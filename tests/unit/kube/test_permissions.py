@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from modelarts_nodepool.kube.permissions import Question, build_review, to_questions
+from modelarts_nodepool.kube.rbac import Question, build_review, to_questions
 
 BASE = Path(__file__).parents[3] / "deploy" / "kustomize" / "base"
 NAMESPACE = "modelarts-nodepool-operator"

@@ -5,9 +5,9 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
+from modelarts_nodepool.access.bucket import Bucket
+from modelarts_nodepool.access.rate_limiter import Lane, Limiter, Slot, Urgency
 from modelarts_nodepool.errors import Throttled
-from modelarts_nodepool.modelarts.bucket import Bucket
-from modelarts_nodepool.modelarts.limits import Lane, Limiter, Slot, Urgency
 from tests.support.virtual_time import VirtualClock, run_at_once
 
 Scene = Callable[["Stage"], Coroutine[Any, Any, None]]

@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modelarts_nodepool.errors import CloudError, MalformedAnswer, NotFound
-from modelarts_nodepool.modelarts import reading
-from modelarts_nodepool.modelarts.answers import Answer, read_error
+from modelarts_nodepool.modelarts import parse as reading
 from modelarts_nodepool.modelarts.faults import fault_of
 from modelarts_nodepool.modelarts.operations import Call, Operation
+from modelarts_nodepool.modelarts.response import Answer, read_error
 from tests.support.bodies import BODIES
 
 T = TypeVar("T")

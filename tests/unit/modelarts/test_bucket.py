@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.modelarts.bucket import RECOVERS_IN_SECONDS, SLOWEST_PART, Bucket
+from modelarts_nodepool.access.bucket import RECOVERS_IN_SECONDS, SLOWEST_PART, Bucket
 
 
 def taken(bucket: Bucket, now: float, *, leaving_reserve: bool = False, at_most: int = 10_000) -> int:

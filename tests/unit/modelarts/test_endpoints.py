@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelarts_nodepool.api.names import REGION_PATTERN
+from modelarts_nodepool.api.regions import KNOWN_REGIONS
 from modelarts_nodepool.errors import EndpointUnknown, SettingsError
 from modelarts_nodepool.modelarts.endpoints import endpoint_of, parse_endpoint, parse_endpoints
-from modelarts_nodepool.resource.names import REGION_PATTERN
-from modelarts_nodepool.resource.regions import KNOWN_REGIONS
 
 
 def test_endpoint_follows_from_the_region() -> None:

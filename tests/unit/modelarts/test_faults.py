@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_nodepool import errors
-from modelarts_nodepool.modelarts.answers import Answer
 from modelarts_nodepool.modelarts.faults import fault_of, parse_retry_after
 from modelarts_nodepool.modelarts.operations import Call, Operation
+from modelarts_nodepool.modelarts.response import Answer
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DELETE = Call(Operation.DELETE_NODE_POOL, "P", "pool-a", "training-a")

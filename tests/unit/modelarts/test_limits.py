@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from modelarts_nodepool.access.rate_limiter import LONGEST_PAUSE, POLL_TURN, Lane, Limiters, Urgency
 from modelarts_nodepool.errors import Throttled
-from modelarts_nodepool.modelarts.limits import LONGEST_PAUSE, POLL_TURN, Lane, Limiters, Urgency
 from modelarts_nodepool.ports import AccessKey
 from tests.support.virtual_time import VirtualClock, run_at_once
 from tests.unit.modelarts.limiter_stage import MINUTE, Stage, staged, turns

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.resource.node_pool import Counts
+from modelarts_nodepool.api.node_pool import Counts
 from tests.unit.modelarts.test_node_pools import TWO, a_list, a_node_pool, read, read_list
 
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelarts_nodepool.api.node_pool import Counts, ZoneCount
 from modelarts_nodepool.errors import MalformedAnswer
-from modelarts_nodepool.modelarts.answers import Answer
 from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.reading import ReadItems, read_node_pool, read_node_pools
+from modelarts_nodepool.modelarts.parse import ReadItems, read_node_pool, read_node_pools
+from modelarts_nodepool.modelarts.response import Answer
 from modelarts_nodepool.modelarts.wire.loose import Wire
 from modelarts_nodepool.modelarts.wire.node_pool import NodePoolBody
 from modelarts_nodepool.ports import CloudNodePool
-from modelarts_nodepool.resource.node_pool import Counts, ZoneCount
 
 LIST = Call(Operation.LIST_NODE_POOLS, "P", "pool-a")
 SHOW = Call(Operation.SHOW_NODE_POOL, "P", "pool-a", "nodepool-1")

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from modelarts_nodepool.access.rate_limiter import POLL_TURN, Lane
 from modelarts_nodepool.errors import Throttled
-from modelarts_nodepool.modelarts.limits import POLL_TURN, Lane
 from tests.unit.modelarts.limiter_stage import MINUTE, Stage, staged
 
 

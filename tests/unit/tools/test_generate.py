@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from modelarts_nodepool.resource.account import AccountSpec
-from modelarts_nodepool.resource.model import WireModel
-from modelarts_nodepool.resource.node_pool import NodePoolSpec
+from modelarts_nodepool.api.account import AccountSpec
+from modelarts_nodepool.api.model import WireModel
+from modelarts_nodepool.api.node_pool import NodePoolSpec
 from tools.generate import build_files, main
 
 REPOSITORY = Path(__file__).parents[3]

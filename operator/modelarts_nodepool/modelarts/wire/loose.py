@@ -2,7 +2,7 @@
 
 Huawei's own pages, examples and SDKs disagree on whether some fields are objects or lists, so all of null,
 missing, `{}`, an object, `[]`, a list of one and of several are read. What cannot be read becomes
-`Unreadable` with the value as it came; modelarts/reading.py decides where that matters.
+`Unreadable` with the value as it came; modelarts/parse.py decides where that matters.
 """
 
 import math
@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
-from modelarts_nodepool.modelarts.words import brief
+from modelarts_nodepool.modelarts.sanitize import brief
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0{1,18})?")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lab.simulator.server import Simulator
-from modelarts_nodepool.credentials.keeper import Keeper
+from modelarts_nodepool.credentials.refresher import Keeper
 from modelarts_nodepool.errors import CredentialsRejected, CredentialsUnavailable
 from tests.contract.client.clients import PROJECT, a_client
 from tests.contract.client.credentials.desks import (

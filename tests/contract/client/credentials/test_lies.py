@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.credentials.keeper import Keeper
 from modelarts_nodepool.credentials.oidc import OidcSource
+from modelarts_nodepool.credentials.refresher import Keeper
 from modelarts_nodepool.errors import CredentialsUnavailable
 from tests.contract.client.credentials.desks import ID_TOKEN, SHORT, SOURCES, a_source, environment
 from tests.contract.client.raw_server import Reply, Writer, a_reply, raw_server, reset, wait_for_ever

@@ -14,7 +14,7 @@ from lab.storm.releasing import judge_releasing
 from lab.storm.sending import judge_sending
 from lab.storm.telling import timeline
 from lab.storm.tidiness import judge_tidiness
-from modelarts_nodepool.resource.names import NODE_POOL_FINALIZER
+from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 
 PLAIN = ObjectPlan("plain-00", "ml", Case.PLAIN, "rp-a", "np-00")
 LIVING = ObjectPlan("living-00", "ml", Case.LIVING, "rp-a", "living-00")

@@ -9,8 +9,8 @@ from lab.storm.draw_objects import LIVES
 from lab.storm.ground import DOOMED_NAMESPACE, LAST_RESOURCE_POOL, SPARE, Plan, Verb
 from lab.storm.manifests import build_account, build_object, build_scenario
 from lab.storm.plan import build_plan
-from modelarts_nodepool.decide.deletion import ROWS
-from modelarts_nodepool.resource.objects import Account, NodePool
+from modelarts_nodepool.api.objects import Account, NodePool
+from modelarts_nodepool.decide.deletion.table import ROWS
 
 ALL_ROWS = frozenset(range(1, 19))
 SEEDS = range(40)

@@ -1,0 +1,1 @@
+"""Calls to ModelArts as an account, for controllers and commands."""

@@ -1,0 +1,173 @@
+"""The two CustomResourceDefinitions, built from the models.
+
+tools/generate.py writes them to crds/. doctor compares them with those in the cluster. The models are the only
+source of fields; what belongs to the kind as a whole (names, columns, root rules) stands here.
+"""
+
+from typing import Any
+
+from modelarts_nodepool.api import names
+from modelarts_nodepool.api.account import AccountSpec, AccountStatus
+from modelarts_nodepool.api.cel import rule
+from modelarts_nodepool.api.model import WireModel
+from modelarts_nodepool.api.node_pool import NodePoolSpec, NodePoolStatus
+from modelarts_nodepool.api.structural import to_structural
+
+_EFFECTIVE = "(has({0}.spec.nodePoolName) ? {0}.spec.nodePoolName : {0}.metadata.name)"
+
+# There from the first version, see api/cel.py. The first is a transition rule; the second can never
+# turn false later, because metadata.name never changes and the first keeps the effective name.
+_NODE_POOL_ROOT_RULES = [
+    rule(
+        f"{_EFFECTIVE.format('self')} == {_EFFECTIVE.format('oldSelf')}",
+        "nodePoolName is immutable: this object stands for one node pool in the cloud for good. Create "
+        "another object for the other one; to drop this object and keep its node pool, set deletionPolicy: "
+        "Retain and then delete the object.",
+        field_path=".spec.nodePoolName",
+    ),
+    rule(
+        f"has(self.spec.nodePoolName) || self.metadata.name.matches('{names.NODE_POOL_NAME_PATTERN}')",
+        f"metadata.name is too long for the name of a node pool, which has at most {names.LONGEST_NODE_POOL_NAME} "
+        "characters. Set spec.nodePoolName to the name in the cloud.",
+        cause="FieldValueRequired",
+        field_path=".spec.nodePoolName",
+    ),
+]
+
+_ANNOTATIONS = {
+    # Deleting a CRD deletes every object of its kind. Only a person should ever ask for that.
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    "helm.sh/resource-policy": "keep",
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+}
+
+
+def build_node_pool_crd() -> dict[str, Any]:
+    """The CustomResourceDefinition of ModelArtsNodePool."""
+    schema = _object_schema(
+        "A node pool of a ModelArts resource pool. Its status shows the nodes by state. Deleting the object "
+        "deletes the node pool in the cloud, for good, unless spec.deletionPolicy is Retain.",
+        NodePoolSpec,
+        NodePoolStatus,
+    )
+    schema["x-kubernetes-validations"] = _NODE_POOL_ROOT_RULES
+    return _definition(
+        scope="Namespaced",
+        kind=names.NODE_POOL_KIND,
+        plural=names.NODE_POOL_PLURAL,
+        short=names.NODE_POOL_SHORT,
+        version={
+            "selectableFields": [{"jsonPath": ".spec.poolName"}, {"jsonPath": ".spec.accountRef.name"}],
+            "additionalPrinterColumns": _node_pool_columns(),
+            "schema": {"openAPIV3Schema": schema},
+        },
+    )
+
+
+def build_account_crd() -> dict[str, Any]:
+    """The CustomResourceDefinition of ModelArtsAccount."""
+    schema = _object_schema(
+        "A cloud project: how the operator logs in to it, who may use it for which resource pools, and how "
+        "many node pools may be deleted in how much time.",
+        AccountSpec,
+        AccountStatus,
+    )
+    return _definition(
+        scope="Cluster",
+        kind=names.ACCOUNT_KIND,
+        plural=names.ACCOUNT_PLURAL,
+        short=names.ACCOUNT_SHORT,
+        version={
+            "additionalPrinterColumns": _account_columns(),
+            "schema": {"openAPIV3Schema": schema},
+        },
+    )
+
+
+def _definition(*, scope: str, kind: str, plural: str, short: str, version: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{names.GROUP}", "annotations": dict(_ANNOTATIONS)},
+        "spec": {
+            "group": names.GROUP,
+            "scope": scope,
+            "names": {
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": [short],
+                "categories": [names.CATEGORY],
+            },
+            "versions": [
+                {
+                    "name": names.VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    **version,
+                }
+            ],
+        },
+    }
+
+
+def _object_schema(description: str, spec: type[WireModel], status: type[WireModel]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": f"{names.API_VERSION}."},
+            "kind": {"type": "string", "description": "The kind of this object."},
+            # The API server knows metadata itself and takes no description of it.
+            "metadata": {"type": "object"},
+            "spec": to_structural(spec),
+            # Without it kstatus takes an object that nobody has looked at yet for done.
+            "status": {**to_structural(status, keep_defaults=False), "default": {"observedGeneration": -1}},
+        },
+    }
+
+
+def _node_pool_columns() -> list[dict[str, Any]]:
+    return [
+        _column("Pool", ".status.identity.poolName", "The resource pool."),
+        _column("NodePool", ".status.identity.nodePoolName", "The node pool in the cloud."),
+        _column("Ready", _condition("Ready", "status"), "Whether the node pool can run jobs."),
+        _column("Reason", _condition("Ready", "reason"), "Why."),
+        *(
+            _column(state.capitalize(), f".status.counts.{state}", f"Nodes {state}.", kind="integer")
+            for state in ("creating", "available", "abnormal", "deleting")
+        ),
+        _column("Age", ".metadata.creationTimestamp", "Since the object exists.", kind="date"),
+        _column("Account", ".spec.accountRef.name", "The ModelArtsAccount.", wide=True),
+        _column("Flavor", ".status.nodePool.flavor", "What kind of nodes.", wide=True),
+        _column("Policy", ".spec.deletionPolicy", "What deleting the object does.", wide=True),
+        _column("Healthy", _condition("NodesHealthy", "status"), "Whether no node is abnormal.", wide=True),
+        _column("Blocked", _condition("DeletionBlocked", "reason"), "Why the deletion is held.", wide=True),
+        _column("Message", _condition("Ready", "message"), "What is the case and what to do.", wide=True),
+    ]
+
+
+def _account_columns() -> list[dict[str, Any]]:
+    return [
+        _column("Region", ".spec.region", "The region."),
+        _column("Project", ".spec.projectId", "The project ID."),
+        _column("Ready", _condition("Ready", "status"), "Whether the operator can work with it."),
+        _column("Reason", _condition("Ready", "reason"), "Why."),
+        _column("Age", ".metadata.creationTimestamp", "Since the account exists.", kind="date"),
+        _column("Workspace", ".spec.workspace", "The ModelArts workspace ID.", wide=True),
+        _column("Source", ".spec.credentials.source", "Where the credentials come from.", wide=True),
+        _column("Message", _condition("Ready", "message"), "What is the case and what to do.", wide=True),
+    ]
+
+
+def _condition(kind: str, field: str) -> str:
+    return f'.status.conditions[?(@.type=="{kind}")].{field}'
+
+
+def _column(name: str, path: str, description: str, *, kind: str = "string", wide: bool = False) -> dict[str, Any]:
+    column: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path, "description": description}
+    # The API server drops a priority of 0; Argo CD would show the CRD as OutOfSync for ever.
+    return column | ({"priority": 1} if wide else {})

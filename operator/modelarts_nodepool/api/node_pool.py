@@ -1,0 +1,210 @@
+"""ModelArtsNodePool: what users write in spec and read in status.
+
+The only source of the CRD (api/crd.py); the descriptions are what `kubectl explain` prints.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from modelarts_nodepool.api.cel import ATOMIC, INT32, INT64, checked, immutable, keyed_by, rule
+from modelarts_nodepool.api.conditions import Conditions
+from modelarts_nodepool.api.model import Timestamp, WireModel
+from modelarts_nodepool.api.names import (
+    LONGEST_NODE_POOL_NAME,
+    LONGEST_RESOURCE_POOL_NAME,
+    NODE_POOL_NAME_PATTERN,
+    RESOURCE_POOL_NAME_PATTERN,
+)
+
+NodePoolName = Annotated[str, Field(pattern=NODE_POOL_NAME_PATTERN, min_length=1, max_length=LONGEST_NODE_POOL_NAME)]
+ResourcePoolName = Annotated[
+    str, Field(pattern=RESOURCE_POOL_NAME_PATTERN, min_length=1, max_length=LONGEST_RESOURCE_POOL_NAME)
+]
+Count = Annotated[int, Field(ge=0, json_schema_extra=INT32)]
+
+_CREATE_ANOTHER = (
+    "Create another object for it; to drop this object and keep its node pool, set deletionPolicy: Retain "
+    "and then delete the object."
+)
+
+
+class DeletionPolicy(StrEnum):
+    """What deleting the object does to the node pool."""
+
+    DELETE = "Delete"
+    RETAIN = "Retain"
+
+
+class AccountRef(WireModel):
+    """Names a ModelArtsAccount."""
+
+    name: Annotated[
+        str,
+        Field(
+            description="The ModelArtsAccount whose credentials, region and project are used.",
+            pattern=r"^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$",
+            min_length=1,
+            max_length=253,
+        ),
+    ] = "default"
+
+
+class NodePoolSpec(WireModel):
+    """Which node pool in the cloud this object stands for, and what deleting the object does to it."""
+
+    account_ref: Annotated[
+        AccountRef,
+        Field(
+            description="The account to use. Immutable.",
+            json_schema_extra=checked(
+                rule(
+                    "self.name == oldSelf.name",
+                    "accountRef is immutable: another account is another node pool. " + _CREATE_ANOTHER,
+                    field_path=".name",
+                )
+            ),
+        ),
+    ] = AccountRef()
+    pool_name: Annotated[
+        ResourcePoolName,
+        Field(
+            description="The resource pool's metadata.name, which is its ID and not its display name. Immutable.",
+            json_schema_extra=immutable(
+                "poolName is immutable: another resource pool is another node pool. " + _CREATE_ANOTHER
+            ),
+        ),
+    ]
+    node_pool_name: Annotated[
+        NodePoolName | None,
+        Field(
+            description="The node pool's name in the cloud, as ModelArts shows it: up to 128 letters, digits, dots, "
+            "underscores and hyphens, a letter or digit first and last. A node pool without a name of its own is "
+            "called <flavor>-default. Default: the object's own name. "
+            "The effective name is immutable; writing the same name out later is fine."
+        ),
+    ] = None
+    deletion_policy: Annotated[
+        DeletionPolicy,
+        Field(
+            description="Delete: deleting this object deletes the node pool in the cloud, for good. "
+            "Retain: the node pool stays and only the object goes. May be changed while the object lives."
+        ),
+    ] = DeletionPolicy.DELETE
+
+
+class Counts(WireModel):
+    """How many nodes are in each state, as ModelArts counts them."""
+
+    creating: Annotated[Count, Field(description="Nodes being created.")] = 0
+    available: Annotated[Count, Field(description="Nodes that can run jobs.")] = 0
+    abnormal: Annotated[Count, Field(description="Nodes that are faulty.")] = 0
+    deleting: Annotated[Count, Field(description="Nodes being deleted.")] = 0
+
+    @property
+    def total(self) -> int:
+        """All nodes that ModelArts shows, in whatever state."""
+        return self.creating + self.available + self.abnormal + self.deleting
+
+
+class ZoneCount(WireModel):
+    """How many nodes were asked for in one availability zone."""
+
+    az: Annotated[str, Field(description="The availability zone.")]
+    count: Annotated[Count, Field(description="Nodes asked for in it.")] = 0
+
+
+class NodePoolShape(WireModel):
+    """What the cloud says was asked for. Of several resources: flavors joined and sorted, numbers summed."""
+
+    flavor: Annotated[str, Field(description="The resource flavor, for example modelarts.vm.gpu.t4u8.")] = ""
+    count: Annotated[Count, Field(description="Nodes asked for.")] = 0
+    max_count: Annotated[Count, Field(description="Nodes it may grow to; the same as count in a physical pool.")] = 0
+    azs: Annotated[
+        tuple[ZoneCount, ...],
+        Field(description="Nodes asked for by availability zone.", json_schema_extra=ATOMIC),
+    ] = ()
+
+
+class Identity(WireModel):
+    """The one node pool in the cloud that this object stands for. Pinned once seen."""
+
+    region: Annotated[str, Field(description="The region, for example cn-north-4.")]
+    project_id: Annotated[str, Field(description="The project ID in the URL of every call.")]
+    workspace: Annotated[str, Field(description="The ModelArts workspace ID.")] = "0"
+    pool_name: Annotated[str, Field(description="The resource pool's metadata.name.")]
+    node_pool_name: Annotated[str, Field(description="The node pool's name.")]
+
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """What the URL of a call says, which is what a DELETE hits: the workspace is no part of it."""
+        return (self.region, self.project_id, self.pool_name, self.node_pool_name)
+
+
+class SendOutcome(StrEnum):
+    """What is known of the last DELETE."""
+
+    UNKNOWN = "Unknown"
+    ACCEPTED = "Accepted"
+    REFUSED = "Refused"
+
+
+class CloudErrorRecord(WireModel):
+    """An answer of ModelArts that is worth keeping."""
+
+    code: Annotated[str | None, Field(description="The cloud's error code, for example ModelArts.50004000.")] = None
+    message: Annotated[str, Field(description="The cloud's words, sanitised.", max_length=1024)]
+    request_id: Annotated[str | None, Field(description="The cloud's request ID, for a support ticket.")] = None
+    time: Annotated[Timestamp, Field(description="When it was answered.")]
+
+
+class DeletionRecord(WireModel):
+    """What was done about this deletion. Written before each DELETE is sent, so that none is forgotten."""
+
+    attempt: Annotated[Count, Field(description="How many DELETEs were about to be sent, this one included.")] = 0
+    sent_time: Annotated[
+        Timestamp | None,
+        Field(description="When the last DELETE was about to be sent. Without an answer its outcome is unknown."),
+    ] = None
+    accepted_time: Annotated[Timestamp | None, Field(description="When ModelArts accepted it.")] = None
+    nothing_deleting_since: Annotated[
+        Timestamp | None,
+        Field(description="Since when no node is being deleted although the DELETE was accepted."),
+    ] = None
+    request_id: Annotated[str | None, Field(description="The cloud's request ID of the last DELETE.")] = None
+    outcome: Annotated[SendOutcome | None, Field(description="Unknown, Accepted or Refused.")] = None
+    last_error: Annotated[CloudErrorRecord | None, Field(description="The last refusal or failure of a DELETE.")] = None
+
+
+class NodePoolStatus(WireModel):
+    """What the operator saw, and what it says about it."""
+
+    observed_generation: Annotated[
+        int,
+        Field(
+            description="The metadata.generation this status was computed from; -1 until the operator has "
+            "written it. An object that still shows -1 protects nothing.",
+            json_schema_extra=INT64,
+        ),
+    ] = -1
+    counts: Annotated[Counts | None, Field(description="Nodes by state, from the last good answer.")] = None
+    node_pool: Annotated[NodePoolShape | None, Field(description="What was asked for, as the cloud says.")] = None
+    identity: Annotated[
+        Identity | None,
+        Field(
+            description="The one node pool in the cloud that this object stands for. Pinned when ModelArts "
+            "first shows it; deletion uses this and nothing else."
+        ),
+    ] = None
+    deletion: Annotated[DeletionRecord | None, Field(description="The record of this object's deletion.")] = None
+    last_handled_reconcile_at: Annotated[
+        str | None, Field(description="The last value of the reconcile-at annotation that was acted on.")
+    ] = None
+    conditions: Annotated[
+        Conditions,
+        Field(
+            description="Stalled, Reconciling, Ready, NodesHealthy, DeletionBlocked, Paused, in this order.",
+            json_schema_extra=keyed_by("type"),
+        ),
+    ] = ()

@@ -1,0 +1,185 @@
+"""One object of each kind as the operator keeps it: slim, typed, frozen.
+
+Built from what the API server sends (`from_body`). Whole bodies are never kept: managedFields alone would
+cost more memory than everything else at 10,000 objects.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from sys import intern
+from typing import Any
+
+from modelarts_nodepool.api.account import AccountSpec, AccountStatus
+from modelarts_nodepool.api.names import (
+    CONFIRM_ANNOTATION,
+    GROUP,
+    NODE_POOL_FINALIZER,
+    OVERRIDE_ANNOTATION,
+    PAUSED_ANNOTATION,
+    RECONCILE_ANNOTATION,
+)
+from modelarts_nodepool.api.node_pool import NodePoolSpec, NodePoolStatus
+from modelarts_nodepool.api.origin import find_origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """One of metadata.ownerReferences: the garbage collector deletes an object when none of its owners exists."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+
+    @classmethod
+    def from_body(cls, raw: Mapping[str, Any]) -> "Owner":
+        """From an entry of the list."""
+        return cls(api_version=raw["apiVersion"], kind=raw["kind"], name=raw["name"], uid=raw["uid"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """What we need of metadata. `annotations` holds those of our own group only; `origin`: api/origin.py."""
+
+    uid: str
+    name: str
+    namespace: str = ""
+    generation: int = 1
+    resource_version: str = ""
+    created: datetime
+    deleted: datetime | None = None
+    finalizers: tuple[str, ...] = ()
+    owners: tuple[Owner, ...] = ()
+    annotations: Mapping[str, str]
+    origin: str = ""
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> "Metadata":
+        """From `metadata` of any object that the API server sends."""
+        raw = body["metadata"]
+        deleted = raw.get("deletionTimestamp")
+        annotations = raw.get("annotations") or {}
+        return cls(
+            uid=raw["uid"],
+            name=raw["name"],
+            namespace=raw.get("namespace") or "",
+            generation=raw.get("generation") or 1,
+            resource_version=raw["resourceVersion"],
+            created=datetime.fromisoformat(raw["creationTimestamp"]),
+            deleted=datetime.fromisoformat(deleted) if deleted else None,
+            finalizers=tuple(raw.get("finalizers") or ()),
+            owners=tuple(Owner.from_body(owner) for owner in raw.get("ownerReferences") or ()),
+            annotations={key: value for key, value in annotations.items() if key.startswith(f"{GROUP}/")},
+            # Interned: thousands of objects come from one place.
+            origin=intern(find_origin(raw.get("labels") or {}, annotations)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePool:
+    """A ModelArtsNodePool."""
+
+    metadata: Metadata
+    spec: NodePoolSpec
+    status: NodePoolStatus
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> "NodePool":
+        """Raises pydantic.ValidationError where spec or status is not of our schema."""
+        return cls(
+            metadata=Metadata.from_body(body),
+            spec=NodePoolSpec.model_validate(body.get("spec") or {}),
+            status=NodePoolStatus.model_validate(body.get("status") or {}),
+        )
+
+    @property
+    def node_pool_name(self) -> str:
+        """The effective name in the cloud."""
+        return self.spec.node_pool_name or self.metadata.name
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether our finalizer is on the object."""
+        return NODE_POOL_FINALIZER in self.metadata.finalizers
+
+    @property
+    def other_finalizers(self) -> tuple[str, ...]:
+        """Finalizers that are not ours."""
+        return tuple(name for name in self.metadata.finalizers if name != NODE_POOL_FINALIZER)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether people asked for no cloud writes: by every value but exactly "false", the empty one too.
+
+        "True", "yes", "1" and " false" all come from people who typed something in a hurry. A deletion that is held
+        by mistake says so and can go on; one that goes on by mistake cannot be taken back.
+        """
+        return self.metadata.annotations.get(PAUSED_ANNOTATION, "false") != "false"
+
+    @property
+    def confirmation(self) -> str | None:
+        """The node pool name given in confirm-delete."""
+        return self.metadata.annotations.get(CONFIRM_ANNOTATION)
+
+    @property
+    def override(self) -> str:
+        """The text of the override annotation."""
+        return self.metadata.annotations.get(OVERRIDE_ANNOTATION, "")
+
+    @property
+    def reconcile_at(self) -> str | None:
+        """The text of the reconcile-at annotation; None where it is empty, which asks for nothing."""
+        return self.metadata.annotations.get(RECONCILE_ANNOTATION) or None
+
+    @property
+    def title(self) -> str:
+        """`namespace/name`, as logs and messages name the object."""
+        return f"{self.metadata.namespace}/{self.metadata.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A ModelArtsAccount."""
+
+    metadata: Metadata
+    spec: AccountSpec
+    status: AccountStatus
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> "Account":
+        """Raises pydantic.ValidationError where spec or status is not of our schema."""
+        return cls(
+            metadata=Metadata.from_body(body),
+            spec=AccountSpec.model_validate(body.get("spec") or {}),
+            status=AccountStatus.model_validate(body.get("status") or {}),
+        )
+
+    @property
+    def is_terminating(self) -> bool:
+        """Whether the account itself is being deleted."""
+        return self.metadata.deleted is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """What grants and guards need of a namespace."""
+
+    name: str
+    uid: str = ""
+    resource_version: str = ""
+    labels: Mapping[str, str]
+    deleted: datetime | None = None
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> "Namespace":
+        """From a core/v1 Namespace."""
+        raw = body["metadata"]
+        deleted = raw.get("deletionTimestamp")
+        return cls(
+            name=raw["name"],
+            uid=raw.get("uid") or "",
+            resource_version=raw.get("resourceVersion") or "",
+            labels=dict(raw.get("labels") or {}),
+            deleted=datetime.fromisoformat(deleted) if deleted else None,
+        )

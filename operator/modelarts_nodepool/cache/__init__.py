@@ -1,0 +1,1 @@
+"""What the watches saw, with indexes, and the deletions in flight."""

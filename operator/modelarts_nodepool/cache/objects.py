@@ -1,0 +1,269 @@
+"""What the cluster holds, slim and typed, fed by the watches, our own LISTs and the answers to our own writes.
+
+The one memory that engine/ decides from. It sends nothing; whoever wants to know of changes registers for them.
+An older version of an object never replaces a newer one, and one that is gone never comes back: answers to writes
+and watch events cross, and a watch that was cut off tells again what is long over.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelarts_nodepool.api.node_pool import DeletionPolicy
+from modelarts_nodepool.api.objects import Account, Namespace, NodePool
+from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.cache.index import Index
+from modelarts_nodepool.ports import Clock
+
+logger = logging.getLogger(__name__)
+
+# So many uids of what is gone are remembered, the newest: far more than a watch can lag behind.
+GONE_REMEMBERED = 10_000
+
+
+class Registry:
+    """Node pool objects by uid, accounts and namespaces by name.
+
+    `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid. `deletion_told`
+    are those whose deletion was told in order, by a watch or a complete LIST: every object that was there before it
+    is known, too. What an answer to a write of ours tells may be ahead of all others. `misfits` are objects and
+    accounts that cannot be read, by uid: an object is there or in `node_pools`, never in both.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Empty; feed it with the `take_*` methods."""
+        self._clock = clock
+        self.node_pools: dict[str, NodePool] = {}
+        self.accounts: dict[str, Account] = {}
+        self.namespaces: dict[str, Namespace] = {}
+        self.first_seen: dict[str, float] = {}
+        self.account_seen: dict[str, float] = {}
+        self.namespace_seen: dict[str, float] = {}
+        self.deletion_seen: dict[str, float] = {}
+        self.reconcile_seen: dict[str, tuple[str, float]] = {}
+        self.retain_seen: set[str] = set()
+        self.deletion_told: set[str] = set()
+        self.misfits: dict[str, Misfit] = {}
+        self._gone: dict[str, None] = {}
+        self.of_account: Index[str] = Index()
+        self.of_node_pool: Index[tuple[str, str, str]] = Index()
+        self.on_node_pool: Callable[[str], None] = lambda _uid: None
+        self.on_vanished: Callable[[NodePool], None] = lambda _node_pool: None
+        self.on_account: Callable[[str], None] = lambda _name: None
+        self.on_namespace: Callable[[str], None] = lambda _name: None
+
+    def tell_node_pool(self, body: Mapping[str, Any]) -> None:
+        """Take a version of an object that comes in order, after all that was there before."""
+        uid, is_deleted = str(body["metadata"]["uid"]), bool(body["metadata"].get("deletionTimestamp"))
+        is_news = is_deleted and uid not in self.deletion_told and uid not in self._gone
+        if is_news:
+            self.deletion_told.add(uid)
+        before = self.node_pools.get(uid)
+        self.take_node_pool(body)
+        if is_news and before is not None and self.node_pools.get(uid) is before:
+            self.on_node_pool(uid)
+
+    def tell_deletion(self, uid: str) -> None:
+        """A complete LIST shows the object deleted, and everything that was there before it is taken."""
+        node_pool = self.node_pools.get(uid)
+        if node_pool is not None and node_pool.metadata.deleted is not None and uid not in self.deletion_told:
+            self.deletion_told.add(uid)
+            self.on_node_pool(uid)
+
+    def take_node_pool(self, body: Mapping[str, Any]) -> NodePool | None:
+        """Take a version of an object; None where it does not have our schema, or is gone already.
+
+        A ghost would be worse than a gap: other objects of its node pool would be handed over to it.
+        """
+        raw = body.get("metadata") or {}
+        uid, version = str(raw.get("uid")), str(raw.get("resourceVersion"))
+        if uid in self._gone:
+            return None
+        known = self.node_pools.get(uid)
+        newest = known or self.misfits.get(uid)
+        if newest is not None and _is_not_newer(version, newest.metadata.resource_version):
+            # Every write of ours comes back twice, and reading it costs more than all else that is done with it.
+            return known
+        try:
+            node_pool = NodePool.from_body(body)
+        except (ValidationError, KeyError, ValueError) as error:
+            self._take_misfit(body, error)
+            return None
+        self.misfits.pop(uid, None)
+        self._note(node_pool)
+        if known is None or known != node_pool:
+            self.node_pools[uid] = node_pool
+            self.on_node_pool(uid)
+        return node_pool
+
+    def drop_node_pool(self, uid: str) -> None:
+        """The object is gone from the cluster, for good: no uid is given twice."""
+        self._note_gone(uid)
+        # One that cannot be read at all may have been told to be deleted all the same.
+        self.deletion_told.discard(uid)
+        misfit, node_pool = self.misfits.pop(uid, None), self._take_out(uid)
+        if misfit is None and node_pool is None:
+            return
+        for memory in (self.first_seen, self.deletion_seen, self.reconcile_seen):
+            memory.pop(uid, None)
+        if node_pool is not None:
+            self.on_vanished(node_pool)
+        self.retain_seen.discard(uid)
+        self.on_node_pool(uid)
+
+    def is_gone(self, uid: str) -> bool:
+        """Whether something of this uid was there and went, not too long ago."""
+        return uid in self._gone
+
+    def take_account(self, body: Mapping[str, Any]) -> Account | None:
+        """Take a version of an account; None where it does not have our schema, or is gone already.
+
+        A ghost would go on lending its credentials, to DELETEs as well.
+        """
+        if self.is_gone(str((body.get("metadata") or {}).get("uid"))):
+            return None
+        try:
+            account = Account.from_body(body)
+        except (ValidationError, KeyError, ValueError) as error:
+            self._take_misfit(body, error)
+            return None
+        name = account.metadata.name
+        known = self.accounts.get(name)
+        same = known is not None and known.metadata.uid == account.metadata.uid
+        if known is not None and same and is_older(account.metadata.resource_version, known.metadata.resource_version):
+            return known
+        self.misfits.pop(account.metadata.uid, None)
+        if known != account:
+            if not same:
+                self.account_seen[name] = self._clock.monotonic()
+            self.accounts[name] = account
+            self.on_account(name)
+        return account
+
+    def drop_account(self, name: str, uid: str) -> None:
+        """The account of that uid is gone; one created again under the name stays."""
+        self._note_gone(uid)
+        self.misfits.pop(uid, None)
+        known = self.accounts.get(name)
+        if known is not None and known.metadata.uid == uid:
+            del self.accounts[name]
+            self.account_seen.pop(name, None)
+            self.on_account(name)
+
+    def drop_account_of(self, uid: str) -> None:
+        """The same by its uid alone."""
+        names = (name for name, account in self.accounts.items() if account.metadata.uid == uid)
+        self.drop_account(next(names, ""), uid)
+
+    def take_namespace(self, body: Mapping[str, Any]) -> None:
+        """Take a version of a namespace; its metadata is enough."""
+        namespace = Namespace.from_body(body)
+        if self.is_gone(namespace.uid):
+            return
+        known = self.namespaces.get(namespace.name)
+        same = known is not None and known.uid == namespace.uid
+        if known is not None and same and is_older(namespace.resource_version, known.resource_version):
+            return
+        if known != namespace:
+            if not same:
+                self.namespace_seen[namespace.name] = self._clock.monotonic()
+            self.namespaces[namespace.name] = namespace
+            self.on_namespace(namespace.name)
+
+    def drop_namespace(self, name: str, uid: str) -> None:
+        """The namespace of that uid is gone; one created again under the name stays."""
+        self._note_gone(uid)
+        known = self.namespaces.get(name)
+        if known is not None and known.uid == uid:
+            del self.namespaces[name]
+            self.namespace_seen.pop(name, None)
+            self.on_namespace(name)
+
+    def drop_namespace_of(self, uid: str) -> None:
+        """The same by its uid alone."""
+        names = (name for name, namespace in self.namespaces.items() if namespace.uid == uid)
+        self.drop_namespace(next(names, ""), uid)
+
+    def naming(self, account: str, resource_pool: str, node_pool: str) -> list[NodePool]:
+        """The objects that name this node pool by this account."""
+        return [self.node_pools[uid] for uid in self.of_node_pool.of((account, resource_pool, node_pool))]
+
+    def is_used(self, account: str) -> bool:
+        """Whether an object names the account, be it one that cannot be read."""
+        return account in self.of_account or any(
+            misfit.is_node_pool and misfit.account == account for misfit in self.misfits.values()
+        )
+
+    def _take_out(self, uid: str) -> NodePool | None:
+        node_pool = self.node_pools.pop(uid, None)
+        if node_pool is not None:
+            self.of_account.remove(node_pool.spec.account_ref.name, uid)
+            self.of_node_pool.remove(twin_key(node_pool), uid)
+        return node_pool
+
+    def _note_gone(self, uid: str) -> None:
+        self._gone[uid] = None
+        if len(self._gone) > GONE_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
+
+    def _note(self, node_pool: NodePool) -> None:
+        metadata = node_pool.metadata
+        now = self._clock.monotonic()
+        self.first_seen.setdefault(metadata.uid, now)
+        self.of_account.add(node_pool.spec.account_ref.name, metadata.uid)
+        self.of_node_pool.add(twin_key(node_pool), metadata.uid)
+        if metadata.deleted is not None:
+            self.deletion_seen.setdefault(metadata.uid, now)
+            if node_pool.spec.deletion_policy is DeletionPolicy.RETAIN:
+                self.retain_seen.add(metadata.uid)
+        asked = node_pool.reconcile_at
+        if asked is not None and self.reconcile_seen.get(metadata.uid, ("", 0.0))[0] != asked:
+            self.reconcile_seen[metadata.uid] = (asked, now)
+
+    def _take_misfit(self, body: Mapping[str, Any], error: Exception) -> None:
+        """Put aside: what was known of it before is no longer so."""
+        try:
+            misfit = Misfit.from_body(body, error, self._clock.monotonic())
+        except (KeyError, ValueError):
+            logger.exception("an object whose metadata cannot be read is left alone")
+            return
+        uid, version = misfit.metadata.uid, misfit.metadata.resource_version
+        before = self.misfits.get(uid)
+        if uid in self._gone or (before is not None and is_older(version, before.metadata.resource_version)):
+            return
+        self.misfits[uid] = misfit
+        if before is None or before.problem != misfit.problem:
+            _complain(misfit)
+        if misfit.is_node_pool:
+            self._take_out(uid)
+            self.on_node_pool(uid)
+
+
+def _complain(misfit: Misfit) -> None:
+    names = misfit.pool_name is not None and misfit.node_pool_name is not None
+    logger.error(
+        "an object cannot be read by this version of the operator and is left alone%s: %s; "
+        "compare the versions: modelarts-nodepool doctor",
+        "" if names or not misfit.is_node_pool else "; not even which node pool it names, so it holds no other",
+        misfit.problem,
+        extra={"object": misfit.title, "uid": misfit.metadata.uid},
+    )
+
+
+def _is_not_newer(one: str, other: str) -> bool:
+    return one == other or is_older(one, other)
+
+
+def is_older(one: str, other: str) -> bool:
+    """Whether a resourceVersion is older; False where they cannot be compared (then the newcomer is taken)."""
+    try:
+        return int(one) < int(other)
+    except ValueError:
+        return False
+
+
+def twin_key(node_pool: NodePool) -> tuple[str, str, str]:
+    """What two objects share that stand for the same node pool."""
+    return (node_pool.spec.account_ref.name, node_pool.spec.pool_name, node_pool.node_pool_name)

@@ -1,0 +1,109 @@
+"""Reads the cluster and the clouds: one list_pools a workspace, one list_node_pools a resource pool, nothing else."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from modelarts_nodepool.api.objects import Account, Namespace, NodePool
+from modelarts_nodepool.commands.inventory.model import SeenCluster, SeenPool, SeenWorkspace, Workspace, workspace_of
+from modelarts_nodepool.commands.session import Session
+from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.logs import clean
+from modelarts_nodepool.ports import CloudResourcePool
+
+T = TypeVar("T")
+
+_AT_ONCE = 4
+
+
+async def see_cluster(session: Session, problems: list[str]) -> SeenCluster:
+    """Three LISTs. What is not of our schema is a problem and is left out. Raises errors.ClusterError."""
+
+    def take_account(body: Mapping[str, Any]) -> Account | None:
+        return _taken(Account.from_body, "ModelArtsAccount", body, problems)
+
+    def take_node_pool(body: Mapping[str, Any]) -> NodePool | None:
+        return _taken(NodePool.from_body, "ModelArtsNodePool", body, problems)
+
+    accounts = await session.cluster.list_as(paths.ACCOUNTS, take_account)
+    node_pools = await session.cluster.list_as(paths.NODE_POOLS, take_node_pool)
+    namespaces = await session.cluster.list_as(paths.NAMESPACES, Namespace.from_body)
+    return SeenCluster(
+        node_pools=tuple(node_pool for node_pool in node_pools if node_pool),
+        accounts={account.metadata.name: account for account in accounts if account},
+        namespaces={namespace.name: namespace.labels for namespace in namespaces},
+    )
+
+
+def _taken(read: Callable[[Mapping[str, Any]], T], kind: str, body: Mapping[str, Any], problems: list[str]) -> T | None:
+    try:
+        return read(body)
+    except ValidationError:
+        metadata = body["metadata"]
+        name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+        problems.append(f"{kind} {name} is not of the schema and is left out; see: modelarts-nodepool doctor")
+        return None
+
+
+async def see_clouds(
+    session: Session,
+    accounts: Mapping[str, Account],
+    chosen: Collection[str],
+    pools: Collection[str],
+    tell: Callable[[str], None],
+) -> list[SeenWorkspace]:
+    """Each workspace of the chosen accounts (all where empty); of each the chosen resource pools (likewise)."""
+    places: defaultdict[Workspace, list[Account]] = defaultdict(list)
+    for account in sorted(accounts.values(), key=lambda each: (each.metadata.name not in chosen, each.metadata.name)):
+        places[workspace_of(account)].append(account)
+    return [
+        await _see_workspace(session, place, tuple(named), chosen, pools, tell)
+        for place, named in sorted(places.items(), key=lambda item: item[1][0].metadata.name)
+        if not chosen or named[0].metadata.name in chosen
+    ]
+
+
+async def _see_workspace(
+    session: Session,
+    place: Workspace,
+    accounts: tuple[Account, ...],
+    chosen: Collection[str],
+    pools: Collection[str],
+    tell: Callable[[str], None],
+) -> SeenWorkspace:
+    """The first account whose credentials work is asked; those that were not chosen are not."""
+    problems = []
+    for account in accounts:
+        if chosen and account.metadata.name not in chosen:
+            continue
+        tell(f"account {account.metadata.name}: listing resource pools")
+        try:
+            found = await session.log_in(account, lambda cloud: cloud.list_pools(place.workspace))
+        except (CloudError, CredentialsUnavailable, InvalidName) as error:
+            problems.append(f"account {account.metadata.name}: {error.reason}: {clean(str(error))}")
+            continue
+        wanted = [pool for name, pool in sorted(found.items()) if not pools or name in pools]
+        seen = await _see_pools(session, account, wanted, tell)
+        return SeenWorkspace(place, accounts, {pool.resource_pool.name: pool for pool in seen}, known=tuple(found))
+    return SeenWorkspace(place, accounts, None, "; ".join(problems))
+
+
+async def _see_pools(
+    session: Session, account: Account, pools: Iterable[CloudResourcePool], tell: Callable[[str], None]
+) -> list[SeenPool]:
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def see(pool: CloudResourcePool) -> SeenPool:
+        async with limit:
+            tell(f"account {account.metadata.name}: listing node pools of {pool.name}")
+            try:
+                listing = await session.ask(account, lambda cloud: cloud.list_node_pools(pool.name))
+            except (CloudError, CredentialsUnavailable, InvalidName) as error:
+                return SeenPool(pool, None, f"resource pool {clean(pool.name)}: {error.reason}: {clean(str(error))}")
+            return SeenPool(pool, listing.node_pools)
+
+    return list(await asyncio.gather(*map(see, pools)))

@@ -1,0 +1,51 @@
+"""Results on standard output, everything else on standard error, so that a pipe gets nothing but manifests or JSON."""
+
+import click
+
+from modelarts_nodepool.api.node_pool import DeletionPolicy
+from modelarts_nodepool.commands.inventory.collect import Inventory
+from modelarts_nodepool.commands.inventory.manifests import adopt, to_yaml
+from modelarts_nodepool.commands.inventory.report import to_json, to_text
+from modelarts_nodepool.decide import remedies
+
+
+def print_report(found: Inventory, output: str) -> None:
+    """table, wide or json."""
+    if output == "json":
+        click.echo(to_json(found.rows, found.workspaces, found.problems))
+        return
+    if not found.cluster.accounts:
+        click.echo(
+            "There is no ModelArtsAccount, so there is no cloud to look at; see: modelarts-nodepool doctor", err=True
+        )
+    click.echo(to_text(found.rows, found.workspaces, wide=output == "wide"))
+
+
+def print_manifests(found: Inventory, namespace: str, policy: DeletionPolicy) -> None:
+    """One document for each node pool that is Unmanaged."""
+    adoption = adopt(found.rows, found.cluster, namespace, policy)
+    # What is missing from the manifests is said in them as well: they are what people keep.
+    left_out = [*adoption.left_out, *found.problems]
+    if not adoption.manifests:
+        others = "" if left_out else ": every node pool that could be seen has an object"
+        click.echo(f"# Nothing to adopt{others}.")
+    click.echo(to_yaml(adoption.manifests, left_out), nl=False)
+    for words in adoption.left_out:
+        _say(f"left out: {words}")
+    for words in sorted({manifest.grant_needed for manifest in adoption.manifests} - {""}):
+        account = found.cluster.accounts[words.split()[1]].metadata
+        _say(f"not granted yet: {words}{remedies.by_hand(account, remedies.edit_account(account.name))}")
+    if adoption.manifests and namespace not in found.cluster.namespaces:
+        _say(f"namespace {namespace} does not exist yet: {remedies.create_namespace(namespace)}")
+    if adoption.manifests and policy is DeletionPolicy.DELETE:
+        _say("deletionPolicy is Delete: deleting one of these objects deletes its node pool in the cloud, for good")
+
+
+def print_problems(found: Inventory) -> None:
+    """What could not be read."""
+    for words in found.problems:
+        _say(words)
+
+
+def _say(words: str) -> None:
+    click.echo(f"modelarts-nodepool: {words}", err=True)

@@ -1,0 +1,190 @@
+"""The flags that several commands have, each written once: name, variable, help and check.
+
+Used as decorators by cli.py and by the commands in doctor/ and inventory/. A flag that `run` has too reads the same
+variable, so that a command in the operator's Pod is set up as the operator is.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from modelarts_nodepool.credentials.addresses import METADATA_URL, check_metadata_endpoint, check_sts_endpoint
+from modelarts_nodepool.decide import remedies
+from modelarts_nodepool.errors import SettingsError
+from modelarts_nodepool.modelarts.endpoints import Endpoint, parse_endpoints
+from modelarts_nodepool.settings import DEFAULT_NAMESPACE, DEFAULT_SWEEP_INTERVAL, DEFAULT_WATCH_TIMEOUT
+
+PREFIX = "MODELARTS_NODEPOOL"
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def check_namespace(flag: str, name: str) -> str:
+    """The name, if a namespace can bear it. Raises errors.SettingsError."""
+    if _NAMESPACE.fullmatch(name) is None:
+        raise SettingsError(
+            f"{flag} is {name[:80]!r}, which is no namespace's name: it has lower-case letters, digits and hyphens; "
+            f"see: {remedies.list_namespaces()}"
+        )
+    return name
+
+
+def _check_operator_namespace(_context: click.Context, _flag: click.Parameter, value: str) -> str:
+    return check_namespace("--operator-namespace", value)
+
+
+def _endpoints(_context: click.Context, _flag: click.Parameter, value: tuple[str, ...]) -> dict[str, Endpoint]:
+    return parse_endpoints(value)
+
+
+def _span(_context: click.Context, _flag: click.Parameter, value: float) -> timedelta:
+    return timedelta(seconds=value)
+
+
+def _advanced_span(flag: str, default: timedelta, help_text: str) -> Callable[[F], F]:
+    """A span in seconds that nobody has to know: it is left out of --help."""
+    return click.option(
+        f"--{flag}",
+        default=default.total_seconds(),
+        type=click.FloatRange(1, 3600),
+        envvar=f"{PREFIX}_{flag.upper().replace('-', '_')}",
+        callback=_span,
+        hidden=True,
+        help=help_text,
+    )
+
+
+watch_timeout = _advanced_span(
+    "watch-timeout", DEFAULT_WATCH_TIMEOUT, "Seconds after which the API server ends each stream of the watch."
+)
+sweep_interval = _advanced_span("sweep-interval", DEFAULT_SWEEP_INTERVAL, "Seconds between two sweeps.")
+
+operator_namespace = click.option(
+    "--operator-namespace",
+    default=DEFAULT_NAMESPACE,
+    show_default=True,
+    envvar=f"{PREFIX}_OPERATOR_NAMESPACE",
+    show_envvar=True,
+    callback=_check_operator_namespace,
+    help="The namespace that holds the credentials Secrets of the accounts.",
+)
+
+endpoints = click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="REGION=URL",
+    envvar=f"{PREFIX}_ENDPOINT",
+    show_envvar=True,
+    callback=_endpoints,
+    help="Where the ModelArts API of a region is, instead of its public address. http:// only for loopback. "
+    "May be given several times; in the environment separated by spaces.",
+)
+
+ca_bundle = click.option(
+    "--ca-bundle",
+    metavar="FILE",
+    envvar=f"{PREFIX}_CA_BUNDLE",
+    show_envvar=True,
+    help="PEM certificates of authorities to believe besides the public ones, for a private endpoint or a proxy that "
+    "opens TLS. SSL_CERT_FILE replaces the public ones. Nothing turns the check off.",
+)
+
+
+def _sts_endpoint(_context: click.Context, _flag: click.Parameter, value: str | None) -> str | None:
+    return check_sts_endpoint(value) if value else None
+
+
+def _metadata_endpoint(_context: click.Context, _flag: click.Parameter, value: str | None) -> str | None:
+    return check_metadata_endpoint(value) if value else None
+
+
+sts_endpoint = click.option(
+    "--sts-endpoint",
+    metavar="URL",
+    envvar=f"{PREFIX}_STS_ENDPOINT",
+    show_envvar=True,
+    callback=_sts_endpoint,
+    help="The security token service for credentials of source OIDC, for example a private endpoint. Default: "
+    "https://sts.REGION.myhuaweicloud.com, where REGION is the account's. http:// only for loopback.",
+)
+
+metadata_endpoint = click.option(
+    "--metadata-endpoint",
+    metavar="URL",
+    envvar=f"{PREFIX}_METADATA_ENDPOINT",
+    show_envvar=True,
+    callback=_metadata_endpoint,
+    help=f"For tests: a stand-in on loopback for the instance metadata service at {METADATA_URL}.",
+)
+
+kubeconfig = click.option(
+    "--kubeconfig",
+    metavar="FILE",
+    envvar=f"{PREFIX}_KUBECONFIG",
+    show_envvar=True,
+    help="Default: KUBECONFIG, ~/.kube/config, the Pod's ServiceAccount, as kubectl does.",
+)
+
+context = click.option(
+    "--context",
+    metavar="NAME",
+    help="The kubeconfig's context to use. Default: its current one, as kubectl does.",
+)
+
+
+accounts = click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="NAME",
+    help="Only this ModelArtsAccount. May be given several times. Default: all.",
+)
+
+
+def output(*formats: str, words: str) -> Callable[[F], F]:
+    """-o, with these formats, the first of which is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help=words,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which cluster, and where the operator and the clouds are, as the flags say."""
+
+    kubeconfig: str | None
+    context: str | None
+    operator_namespace: str
+    endpoints: Mapping[str, Endpoint]
+    ca_bundle: str | None
+    sts_endpoint: str | None
+    metadata_endpoint: str | None
+
+
+_TO_GO = (kubeconfig, context, operator_namespace, endpoints, ca_bundle, sts_endpoint, metadata_endpoint)
+
+
+def reaching_a_cluster(command: Callable[..., None]) -> Callable[..., None]:
+    """The flags that say where to go; the command gets them as its first argument, a Place."""
+
+    @wraps(command)
+    def with_place(**flags: Any) -> None:  # noqa: ANN401 - click's
+        named = {field.name: flags.pop(field.name) for field in fields(Place)}
+        command(Place(**named), **flags)
+
+    decorated: Callable[..., None] = with_place
+    for flag in reversed(_TO_GO):
+        decorated = flag(decorated)
+    return decorated

@@ -1,0 +1,124 @@
+"""The way to cluster and cloud for commands that look and change nothing: what they are handed can only read.
+
+Opened by doctor/ and inventory/ from their flags. The credentials are read and guarded as the operator does it: a
+rejected key is not used a second time.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.sessions import nobody
+from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.clock import SystemClock
+from modelarts_nodepool.commands.options import Place
+from modelarts_nodepool.credentials.providers import Sources, login_variables
+from modelarts_nodepool.kube.access import FROM_POD
+from modelarts_nodepool.kube.client import KubeCluster
+from modelarts_nodepool.kube.connection import Connection
+from modelarts_nodepool.modelarts.client import ModelArtsClient
+from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of
+from modelarts_nodepool.modelarts.tls import build_trust
+from modelarts_nodepool.modelarts.transport import Bounds
+from modelarts_nodepool.ports import Clock, CloudResourcePool, NodePoolListing
+from modelarts_nodepool.settings import DISTRIBUTION
+
+T = TypeVar("T")
+
+KUBE_TIMEOUT = timedelta(seconds=10)
+CLOUD_BOUNDS = Bounds(connecting=timedelta(seconds=5), reading=timedelta(seconds=15))
+
+
+class ClusterReader(Protocol):
+    """What is read of the cluster. See ports.Cluster for the promises."""
+
+    async def get(self, path: str) -> Mapping[str, Any]:
+        """One object."""
+
+    async def list_as(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T]:
+        """All items of a collection."""
+
+
+class CloudReader(Protocol):
+    """What is read of ModelArts. See ports.ModelArts for the promises."""
+
+    async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
+        """All resource pools of a workspace."""
+
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
+        """All node pools of a resource pool."""
+
+
+class Session:
+    """An open way. `cluster` reads; `ask` calls ModelArts with an account's credentials."""
+
+    def __init__(self, place: Place, connection: Connection) -> None:
+        """Made by `open_session`."""
+        self.place = place
+        self.server = connection.server
+        self.source = connection.source
+        self.is_in_pod = connection.source == FROM_POD
+        self.trust = build_trust(Path(place.ca_bundle) if place.ca_bundle else None)
+        self.clock: Clock = SystemClock()
+        self._kube = KubeCluster(connection, KUBE_TIMEOUT)
+        self.cluster: ClusterReader = self._kube
+        sources = Sources(
+            self.clock,
+            login_variables(os.environ),
+            metadata_endpoint=place.metadata_endpoint,
+            sts_endpoint=place.sts_endpoint,
+        )
+        self._clouds = Clouds(self._kube, self.clock, place.operator_namespace, self._connect, sources)
+        self._first_use = asyncio.Lock()
+
+    async def ask(self, account: Account, operation: Callable[[CloudReader], Awaitable[T]]) -> T:
+        """One call. Raises errors.CloudError or CredentialsUnavailable."""
+        return await self._clouds.call(account, operation)
+
+    async def log_in(self, account: Account, operation: Callable[[CloudReader], Awaitable[T]]) -> T:
+        """The first call of an account, one account after the other: of a key that is rejected, one call is sent."""
+        async with self._first_use:
+            return await self._clouds.call(account, operation)
+
+    async def review(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask the API server about permissions or identity: a POST that stores nothing."""
+        if not path.rpartition("/")[2].endswith("reviews"):
+            raise ValueError(f"{path} is no review; this command writes nothing")
+        return await self._kube.create(path, body)
+
+    def endpoint(self, region: str) -> Endpoint:
+        """Where the API of a region is."""
+        return endpoint_of(region, self.place.endpoints)
+
+    async def aclose(self) -> None:
+        """Close the connections to clouds."""
+        await self._clouds.aclose()
+
+    def _connect(self, account: Account) -> ModelArtsClient:
+        return ModelArtsClient(
+            endpoint=self.endpoint(account.spec.region),
+            project_id=account.spec.project_id,
+            key=nobody,
+            clock=self.clock,
+            trust=self.trust,
+            bounds=CLOUD_BOUNDS,
+        )
+
+
+@asynccontextmanager
+async def open_session(place: Place) -> AsyncIterator[Session]:
+    """Nothing is sent yet. Raises errors.SettingsError where there is no way to a cluster."""
+    async with await Connection.open(
+        version=version(DISTRIBUTION), kubeconfig=place.kubeconfig, context=place.context
+    ) as connection:
+        session = Session(place, connection)
+        try:
+            yield session
+        finally:
+            await session.aclose()

@@ -1,0 +1,1 @@
+"""How a deletion is done; what should happen is decided in decide/deletion/."""

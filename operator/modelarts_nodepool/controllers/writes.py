@@ -1,0 +1,299 @@
+"""Writes to our objects: the one way to the API server for a PATCH, with one backoff for each object.
+
+Nothing bypasses it: whatever wakes a worker (a poll, a watch event, the sweep, reconcile-at), a write that failed is
+tried again after 1, 2, 4 … seconds and then once a minute. An object has up to three sorts of writes, each with a
+backoff of its own, so that a status can say what happened to a finalizer; where several fail they share one attempt a
+minute. Used by controllers/tools.py, accounts.py, misfits.py and deletion.py; read by gauges.py from another thread, so a
+`Failing` is replaced, never changed.
+"""
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+from modelarts_nodepool import metrics
+from modelarts_nodepool.api.names import ACCOUNT_KIND, NODE_POOL_KIND
+from modelarts_nodepool.api.objects import Account, NodePool
+from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.decide.deletion.status import GRACE, TRANSIENT_GRACE
+from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone, RefusedByAPIServer, WriteHeldBack
+from modelarts_nodepool.ports import Clock, Cluster
+
+logger = logging.getLogger(__name__)
+
+Thing = NodePool | Account | Misfit
+Body = Mapping[str, Any]
+
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=1)
+# Objects that failed together must not be tried again together. Upwards only: once a minute is the most.
+JITTER = 0.1
+# An ordinary conflict is followed at once by a new decision; somebody who changes the object all the time is not.
+CONFLICTS_IN_A_ROW = 5
+# A write that was not wanted again for so long does not count as failing any more, and later is forgotten.
+NOT_WANTED = timedelta(minutes=4)
+FORGOTTEN = timedelta(minutes=10)
+LOG_EVERY = timedelta(minutes=1)
+# /readyz: most objects, and for so long.
+MOST_FOR = timedelta(minutes=1)
+MOST_AT_LEAST = 2
+
+
+class Write(StrEnum):
+    """The sorts of writes to one object."""
+
+    FINALIZER = "finalizer"
+    WRITE_AHEAD = "write-ahead"
+    STATUS = "status"
+
+
+class Refusal(StrEnum):
+    """Why a write was not done; the label `reason` of writes_refused_total."""
+
+    FORBIDDEN = "Forbidden"
+    INVALID = "Invalid"
+    TOO_LARGE = "TooLarge"
+    WEBHOOK_FAILED = "WebhookFailed"
+    THROTTLED = "Throttled"
+    CONFLICT = "Conflict"
+    NOT_FOUND = "NotFound"
+    NO_ANSWER = "NoAnswer"
+    UNAVAILABLE = "Unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A sort of write that was not done. `since`, `next_at`: monotonic seconds; `is_told`: whether an Event was made.
+
+    `excused` are conflicts that were answered by a new decision at once, `failures` all others in a row.
+    """
+
+    kind: str
+    error: ClusterError
+    since: float
+    next_at: float
+    failures: int = 0
+    excused: int = 0
+    is_told: bool = False
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether only a person can end it, as far as the answer says."""
+        return isinstance(self.error, RefusedByAPIServer)
+
+
+class Writes:
+    """Sends patches, and remembers which objects cannot be written."""
+
+    def __init__(self, cluster: Cluster, clock: Clock, jitter: Callable[[], float] = random.random) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._jitter = jitter
+        self._failing: dict[tuple[str, Write], Failing] = {}
+        self._said_at: dict[str, float] = {}
+        self._tidied_at = clock.monotonic()
+        self._has_complained = False
+
+    def __len__(self) -> int:
+        """How many failures are remembered, by object and sort of write."""
+        return len(self._failing)
+
+    async def patch(self, thing: Thing, write: Write, path: str, patch: Sequence[Body]) -> Body:
+        """The object after the patch. Raises errors.WriteHeldBack without an attempt, or another ClusterError."""
+        self.check(thing.metadata.uid, write)
+        try:
+            body = await self._cluster.json_patch(path, patch)
+        except ClusterError as error:
+            # A copy has no traceback: that would keep the call, its patch and its answer for as long as it fails.
+            self._note_failure(thing, write, copy(error))
+            raise
+        self._note_success(thing.metadata.uid, write)
+        return body
+
+    def check(self, uid: str, write: Write) -> None:
+        """Raises errors.WriteHeldBack where it is too early to try such a write again."""
+        left = self.wait(uid, write)
+        failing = self._failing.get((uid, write))
+        if left > timedelta() and failing is not None:
+            raise WriteHeldBack(f"not tried again yet: {failing.error}", retry_after=left)
+
+    def wait(self, uid: str, write: Write) -> timedelta:
+        """How long such a write may not be tried; nothing where it may."""
+        failing = self._find(uid, write)
+        left = failing.next_at - self._clock.monotonic() if failing else 0.0
+        return timedelta(seconds=max(left, 0.0))
+
+    def pause(self, uid: str) -> timedelta:
+        """Until the first write of this object that is held back may be tried again."""
+        waits = [wait for write in Write if (wait := self.wait(uid, write)) > timedelta()]
+        return min(waits, default=FIRST_PAUSE)
+
+    def is_failing(self, uid: str) -> bool:
+        """Whether the last write of some sort to this object was not done."""
+        return any(self._find(uid, write) for write in Write)
+
+    def lasting(self, uid: str, write: Write) -> tuple[ClusterError, timedelta] | None:
+        """What fails and for how long, once that is worth a word: at once things that pass by themselves are not."""
+        failing = self._find(uid, write)
+        if failing is None or not failing.failures:
+            return None
+        age = timedelta(seconds=self._clock.monotonic() - failing.since)
+        return (failing.error, age) if age >= (GRACE if failing.is_refused else TRANSIENT_GRACE) else None
+
+    def tell_once(self, uid: str, write: Write) -> bool:
+        """Whether people are still to be told of it; from now on they are."""
+        failing = self._failing.get((uid, write))
+        if failing is None or failing.is_told:
+            return False
+        self._failing[uid, write] = replace(failing, is_told=True)
+        return True
+
+    def warn(self, thing: Thing, error: ClusterError) -> None:
+        """One line a minute for all objects together that cannot be written, or read again for that."""
+        if not self.may_say("objects"):
+            return
+        self._has_complained = True
+        count = max(self.unwritable().total(), 1)
+        logger.warning(
+            "%d %s cannot be written; each is tried again, at last once a minute; the last one: %s",
+            count,
+            "object" if count == 1 else "objects",
+            error,
+            extra={"object": _title(thing), "uid": thing.metadata.uid},
+        )
+
+    def forget(self, uid: str) -> None:
+        """The object is gone."""
+        for write in Write:
+            self._failing.pop((uid, write), None)
+
+    def may_say(self, what: str) -> bool:
+        """Whether a line about this may be logged: once a minute for each thing that is said."""
+        now = self._clock.monotonic()
+        if now - self._said_at.get(what, float("-inf")) < LOG_EVERY.total_seconds():
+            return False
+        self._said_at = {
+            known: moment for known, moment in self._said_at.items() if now - moment < LOG_EVERY.total_seconds()
+        }
+        self._said_at[what] = now
+        return True
+
+    def unwritable(self, at_least: timedelta = timedelta()) -> Counter[str]:
+        """How many objects cannot be written, by kind, for so long at least; from any thread."""
+        now = self._clock.monotonic()
+        found = {
+            (failing.kind, uid)
+            for (uid, _), failing in tuple(self._failing.items())
+            if failing.failures
+            and now < failing.next_at + NOT_WANTED.total_seconds()
+            and now - failing.since >= at_least.total_seconds()
+        }
+        return Counter(kind for kind, _ in found)
+
+    def problem(self, objects: int) -> str:
+        """What /readyz says where more than half of so many node pool objects cannot be written; from any thread."""
+        count = self.unwritable(MOST_FOR)[NODE_POOL_KIND]
+        if count < MOST_AT_LEAST or count * 2 <= objects:
+            return ""
+        failing = next((one for one in tuple(self._failing.values()) if one.failures), None)
+        words = f": {failing.error}" if failing else ""
+        return f"{count} of {objects} node pool objects cannot be written{words}"
+
+    def _find(self, uid: str, write: Write) -> Failing | None:
+        failing = self._failing.get((uid, write))
+        if failing is not None and self._clock.monotonic() >= failing.next_at + FORGOTTEN.total_seconds():
+            del self._failing[uid, write]
+            return None
+        return failing
+
+    def _note_success(self, uid: str, write: Write) -> None:
+        if self._failing.pop((uid, write), None) is None or not self._has_complained:
+            return
+        if not any(failing.failures for failing in self._failing.values()):
+            self._has_complained = False
+            logger.info("all objects can be written again")
+
+    def _note_failure(self, thing: Thing, write: Write, error: ClusterError) -> None:
+        uid, now = thing.metadata.uid, self._clock.monotonic()
+        self._tidy_up(now)
+        kind = ACCOUNT_KIND if isinstance(thing, Account) else NODE_POOL_KIND
+        known = self._find(uid, write) or Failing(kind, error, now, now)
+        if known.excused < _excused(error):
+            self._failing[uid, write] = replace(known, error=error, next_at=now, excused=known.excused + 1)
+            return
+        others = [other for other in Write if other is not write and self._has_failed(uid, other)]
+        # All failures of the object count: no sort of write has quick retries of its own.
+        before = known.failures + sum(self._failing[uid, other].failures for other in others)
+        pause = self._pause(before, error)
+        since = known.since if known.failures else now
+        next_at = now + pause * (1 + len(others))
+        failing = replace(known, error=error, since=since, next_at=next_at, failures=known.failures + 1)
+        self._failing[uid, write] = failing
+        for other in others:
+            one = self._failing[uid, other]
+            self._failing[uid, other] = replace(one, next_at=max(one.next_at, now + pause))
+        metrics.WRITES_REFUSED.labels(_refusal_of(error).value).inc()
+        self.warn(thing, error)
+
+    def _tidy_up(self, now: float) -> None:
+        """Drop what is forgotten: of an object that went while its write was under way no more news comes."""
+        if now < self._tidied_at + FORGOTTEN.total_seconds():
+            return
+        self._tidied_at = now
+        self._failing = {
+            key: failing for key, failing in self._failing.items() if now < failing.next_at + FORGOTTEN.total_seconds()
+        }
+
+    def _has_failed(self, uid: str, write: Write) -> bool:
+        failing = self._find(uid, write)
+        return failing is not None and failing.failures > 0
+
+    def _pause(self, failures: int, error: ClusterError) -> float:
+        """Seconds. What the API server asked for counts, but not beyond the longest pause."""
+        usual = FIRST_PAUSE * (1 << min(failures, 16))
+        pause = min(max(usual, error.retry_after or timedelta()), LONGEST_PAUSE)
+        return pause.total_seconds() * (1 + JITTER * self._jitter())
+
+
+def _title(thing: Thing) -> str:
+    return thing.metadata.name if isinstance(thing, Account) else thing.title
+
+
+def _excused(error: ClusterError) -> int:
+    """So many in a row may be answered by a new decision at once."""
+    if isinstance(error, ObjectChanged):
+        return CONFLICTS_IN_A_ROW
+    # The object is gone, as a rule.
+    return 1 if isinstance(error, ObjectGone) else 0
+
+
+_BY_STATUS: dict[int | None, Refusal] = {
+    HTTPStatus.FORBIDDEN: Refusal.FORBIDDEN,
+    HTTPStatus.UNAUTHORIZED: Refusal.FORBIDDEN,
+    HTTPStatus.BAD_REQUEST: Refusal.INVALID,
+    HTTPStatus.UNPROCESSABLE_ENTITY: Refusal.INVALID,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Refusal.TOO_LARGE,
+    HTTPStatus.TOO_MANY_REQUESTS: Refusal.THROTTLED,
+    None: Refusal.NO_ANSWER,
+}
+
+
+def _refusal_of(error: ClusterError) -> Refusal:
+    if isinstance(error, ObjectChanged):
+        return Refusal.CONFLICT
+    if isinstance(error, ObjectGone):
+        return Refusal.NOT_FOUND
+    if isinstance(error, RefusedByAPIServer) and "failed calling webhook" in str(error):
+        return Refusal.WEBHOOK_FAILED
+    if isinstance(error, RefusedByAPIServer) and "too large" in str(error):
+        return Refusal.TOO_LARGE
+    # A webhook may refuse with any code.
+    fallback = Refusal.FORBIDDEN if isinstance(error, RefusedByAPIServer) else Refusal.UNAVAILABLE
+    return _BY_STATUS.get(error.status, fallback)

@@ -1,0 +1,1 @@
+"""What should happen to an object that is being deleted. Pure."""

@@ -1,0 +1,49 @@
+"""Ready and NodesHealthy from the counts: rows 6 to 10 of the status table. Pure words about numbers."""
+
+from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, Said
+from modelarts_nodepool.api.node_pool import Counts, NodePoolShape
+from modelarts_nodepool.api.reasons import Reason
+
+
+def say_ready(name: str, counts: Counts, shape: NodePoolShape) -> dict[ConditionType, Said]:
+    """Ready, with Reconciling beside it while nodes come or go and none is available."""
+    # Nodes that are there count, whatever was asked for: `1 of 0 nodes` would help nobody.
+    total = max(shape.count, counts.total)
+    if counts.available > 0:
+        words = f"{counts.available} of {total} nodes of node pool {name} are available"
+        return {ConditionType.READY: _said(ConditionStatus.TRUE, Reason.NODES_AVAILABLE, words)}
+    if shape.count == 0 and counts.total == 0:
+        words = f"node pool {name} is there and has no nodes, as was asked for"
+        return {ConditionType.READY: _said(ConditionStatus.TRUE, Reason.NODE_POOL_EMPTY, words)}
+    if counts.creating > 0:
+        words = f"{counts.creating} of {total} nodes of node pool {name} are being created, none is available"
+        return _in_progress(Reason.NODES_CREATING, words)
+    if counts.deleting > 0:
+        words = f"{counts.deleting} nodes of node pool {name} are being deleted in the cloud, none is available"
+        return _in_progress(Reason.NODES_DELETING, words)
+    words = f"none of the {total} nodes of node pool {name} is available; look at it in the ModelArts console"
+    return {ConditionType.READY: _said(ConditionStatus.FALSE, Reason.NO_NODES_AVAILABLE, words)}
+
+
+def say_healthy(name: str, counts: Counts, shape: NodePoolShape) -> Said:
+    """NodesHealthy: read by Argo CD, not by kstatus, so that one bad node in a hundred fails no sync."""
+    if counts.abnormal > 0:
+        words = (
+            f"{counts.abnormal} of {counts.total} nodes of node pool {name} are abnormal; look in the ModelArts console"
+        )
+        return _said(ConditionStatus.FALSE, Reason.NODES_ABNORMAL, words)
+    if counts.total < shape.count and counts.creating == 0 and counts.deleting == 0:
+        words = f"node pool {name} has {counts.total} of {shape.count} nodes and none is being created"
+        return _said(ConditionStatus.FALSE, Reason.NODES_MISSING, words)
+    return _said(ConditionStatus.TRUE, Reason.ALL_NODES_HEALTHY, f"no node of node pool {name} is abnormal or missing")
+
+
+def _in_progress(reason: Reason, words: str) -> dict[ConditionType, Said]:
+    return {
+        ConditionType.RECONCILING: _said(ConditionStatus.TRUE, reason, words),
+        ConditionType.READY: _said(ConditionStatus.FALSE, reason, words),
+    }
+
+
+def _said(status: ConditionStatus, reason: Reason, message: str) -> Said:
+    return Said(status=status, reason=reason, message=message)

@@ -1,0 +1,46 @@
+"""What status says about an object that this version cannot read: what is amiss, what is not done, what to do.
+
+Called by controllers/unreadable.py. Nothing here sends or releases: there is no such decision about a misfit.
+"""
+
+from datetime import datetime
+
+from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, Said, set_conditions
+from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.decide import remedies
+
+
+def decide_misfit_conditions(misfit: Misfit, now: datetime) -> tuple[Condition, ...]:
+    """All conditions of its status; lastTransitionTime of those that can be read is kept."""
+    words, true, false = _words(misfit), ConditionStatus.TRUE, ConditionStatus.FALSE
+    invalid, blocked = Reason.INVALID_OBJECT, Reason.DELETION_BLOCKED
+    if misfit.metadata.deleted is None:
+        said = {
+            ConditionType.STALLED: Said(status=true, reason=invalid, message=words),
+            ConditionType.READY: Said(status=false, reason=invalid, message=words),
+        }
+    else:
+        said = {
+            ConditionType.RECONCILING: Said(status=true, reason=blocked, message=words),
+            ConditionType.READY: Said(status=false, reason=blocked, message=words),
+            ConditionType.DELETION_BLOCKED: Said(status=true, reason=invalid, message=words),
+        }
+    return set_conditions(said, misfit.conditions, misfit.metadata.generation, now)
+
+
+def _words(misfit: Misfit) -> str:
+    return (
+        f"this version of the operator cannot read the object ({misfit.problem}), so {_what_is_not_done(misfit)}; "
+        f"compare the versions: modelarts-nodepool doctor; {remedies.show_definition()}; run the version of the "
+        f"operator that fits the CRD, or bring the CRDs to this version: {remedies.apply_definitions()}; and correct "
+        f"the object{remedies.by_hand(misfit.metadata, remedies.edit(misfit))}"
+    )
+
+
+def _what_is_not_done(misfit: Misfit) -> str:
+    if misfit.metadata.deleted is not None:
+        return "it neither deletes the node pool nor releases the object"
+    if misfit.is_protected:
+        return "nothing is mirrored; once deleted the object is held, its node pool neither deleted nor released"
+    return "it is not protected: deleting the object would leave its node pool in the cloud"

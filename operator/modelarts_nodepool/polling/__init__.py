@@ -1,0 +1,1 @@
+"""One LIST of node pools per resource pool and interval."""

@@ -1,0 +1,102 @@
+"""One poller that runs against answers that a test gives, by a clock that a test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, cast
+
+from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.rate_limiter import Lane, Urgency
+from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.polling.poller import Poller, PollKey
+from modelarts_nodepool.ports import NodePoolListing
+from tests.support.builders import (
+    a_cloud_node_pool,
+    a_listing,
+    an_account,
+)
+from tests.support.clocks import HandClock
+
+USUAL, ACTIVE = timedelta(seconds=600), timedelta(seconds=10)
+ACCOUNT = an_account().polling(USUAL, ACTIVE).build()
+CALM = a_listing(a_cloud_node_pool(available=2))
+BUSY = a_listing(a_cloud_node_pool(available=1, deleting=1))
+
+
+class Answers:
+    """Stands where clients of accounts stand: answers each LIST with `answer`, once `gate` is open.
+
+    A call is made once `turn` is there, as with a rate limiter.
+    """
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Event()
+        self.turn.set()
+        self.lanes: list[Lane] = []
+        self.urgencies: list[Urgency] = []
+        self.answer: NodePoolListing | Exception = CALM
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = 0
+
+    async def call(self, account: Account, operation: Callable[[Any], Awaitable[Any]], urgency: Urgency) -> Any:  # noqa: ANN401, ARG002 - as Clouds
+        self.lanes.append(urgency.lane)
+        self.urgencies.append(urgency)
+        await self.turn.wait()
+        return await operation(self)
+
+    async def list_node_pools(self, _: str) -> NodePoolListing:
+        self.asked += 1
+        await self.gate.wait()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Stage:
+    """One poller that runs."""
+
+    def __init__(self) -> None:
+        self.clock, self.answers = HandClock(), Answers()
+        self.account: Account | None = ACCOUNT
+        self.is_needed, self.is_deleting = True, False
+        self.told = 0
+        self.poller = Poller(
+            key=PollKey.of(ACCOUNT, "pool-a"),
+            account=lambda: self.account,
+            is_needed=lambda: self.is_needed,
+            is_deleting=lambda: self.is_deleting,
+            clouds=cast("Clouds", self.answers),  # for the one method that is used
+            clock=self.clock,
+            on_look=self._tell,
+            jitter=lambda: 1.0,
+        )
+        self.task = asyncio.create_task(self.poller.run())
+
+    def _tell(self, _: Poller) -> None:
+        self.told += 1
+
+    async def pass_time(self, span: timedelta) -> None:
+        """Let time pass and the poller notice it."""
+        self.clock.advance(span)
+        self.poller.poke()
+        await turns()
+
+
+async def turns() -> None:
+    """Let every task run until it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Stage]:
+    """A stage whose poller has looked once."""
+    stage = Stage()
+    await turns()
+    try:
+        yield stage
+    finally:
+        stage.task.cancel()
+        await asyncio.gather(stage.task, return_exceptions=True)

@@ -1,0 +1,137 @@
+"""A hundred objects of one resource pool, deleted at once, where looks take longer than they are good for.
+
+The whole engine in virtual time: all go, with one look each, however slow the cloud is.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import timedelta
+
+from typing_extensions import override
+
+from modelarts_nodepool.ports import Accepted, CloudNode, CloudResourcePool, NodePoolListing
+from tests.support.builders import a_node_pool, an_account
+from tests.support.virtual_time import run_at_once
+from tests.unit.controllers.years_stage import Cloud, World
+
+CROWD = 100
+NODE_LOOK_SECONDS = 2.0
+ACTIVE = timedelta(seconds=10)
+_API = "/apis/modelarts.huaweicloud.com/v1alpha1"
+
+
+class SlowCloud(Cloud):
+    """Answers questions about nodes one after the other, and counts what it was asked."""
+
+    def __init__(self, node_look: float = NODE_LOOK_SECONDS) -> None:
+        super().__init__()
+        self._node_look = node_look
+        self.asked = Counter[str]()
+        self._one = asyncio.Lock()
+
+    @override
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
+        self.asked["list_node_pools"] += 1
+        return await super().list_node_pools(resource_pool)
+
+    @override
+    async def show_pool(self, resource_pool: str) -> CloudResourcePool:
+        self.asked["show_pool"] += 1
+        return await super().show_pool(resource_pool)
+
+    @override
+    async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
+        self.asked["list_node_pool_nodes"] += 1
+        async with self._one:
+            await asyncio.sleep(self._node_look)
+        return await super().list_node_pool_nodes(resource_pool, node_pool)
+
+
+async def _delete(world: World, names: Sequence[str], apart: float) -> list[str]:
+    account = an_account().polling(timedelta(seconds=60), ACTIVE).limited(unlimited=True).body()
+    world.registry.take_account(world.cluster.put(f"{_API}/modelartsaccounts/default", account))
+    world.put_namespace("ml")
+    paths = []
+    for number, name in enumerate(names):
+        body = deepcopy(a_node_pool(name).finalized().being_deleted(world.clock.now()).body())
+        body["metadata"]["uid"] = f"uid-{number}"
+        paths.append(f"{_API}/namespaces/ml/modelartsnodepools/{name}")
+        world.registry.tell_node_pool(world.cluster.put(paths[-1], body))
+        await asyncio.sleep(apart)
+    return paths
+
+
+async def _let_go(world: World, names: Sequence[str], apart: float = 0.0) -> None:
+    world.cloud.shown.update(names)
+    async with world.at_work():
+        paths = await _delete(world, names, apart)
+        await world.until(lambda: not any(path in world.cluster.bodies for path in paths))
+
+
+def test_a_crowd_goes_with_one_look_at_the_nodes_of_each() -> None:
+    async def scene() -> None:
+        cloud = SlowCloud()
+        world = World(cloud)
+        await _let_go(world, [f"np-{number:03}" for number in range(CROWD)])
+        assert cloud.deletes == CROWD
+        assert cloud.asked["list_node_pool_nodes"] == CROWD
+        assert cloud.asked["show_pool"] <= CROWD
+        assert len(world.tools.places) == 0
+
+    run_at_once(scene)
+
+
+def test_those_deleted_one_after_another_are_listed_together() -> None:
+    async def scene() -> None:
+        cloud = SlowCloud()
+        await _let_go(World(cloud), [f"np-{number:03}" for number in range(CROWD)], apart=0.1)
+        assert cloud.deletes == CROWD
+        # The polls of the 200 s that it takes, and a few for those who are first in line.
+        assert cloud.asked["list_node_pools"] < CROWD / 2
+
+    run_at_once(scene)
+
+
+def test_who_stands_in_line_for_long_says_so_once_and_goes_in_its_turn() -> None:
+    async def scene() -> None:
+        cloud, names = SlowCloud(node_look=10.0), [f"np-{number:03}" for number in range(CROWD)]
+        world = World(cloud)
+        cloud.shown.update(names)
+        async with world.at_work():
+            paths = await _delete(world, names, apart=0.0)
+            last = world.cluster.bodies[paths[-1]]
+            await asyncio.sleep(299)
+            assert world.cluster.bodies[paths[-1]] == last, "a line that is soon over is not worth a write"
+            for minutes in range(5):
+                await asyncio.sleep(2 + 60 * minutes)
+                shown = world.cluster.bodies[paths[-1]]
+                words = {condition["type"]: condition["message"] for condition in shown["status"]["conditions"]}
+                assert set(words) == {"Reconciling", "Ready"}
+                assert "np-099 waits for its turn: of resource pool pool-a" in words["Ready"]
+                assert int(shown["metadata"]["resourceVersion"]) == int(last["metadata"]["resourceVersion"]) + 1
+            await world.until(lambda: not any(path in world.cluster.bodies for path in paths))
+        assert cloud.deletes == CROWD
+
+    run_at_once(scene)
+
+
+class LingeringCloud(SlowCloud):
+    """Its node pools go between the first and the second poll after their DELETE."""
+
+    @override
+    async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
+        self.deletes += 1
+        asyncio.get_running_loop().call_later(1.5 * ACTIVE.total_seconds(), self.shown.discard, node_pool)
+        return Accepted("request")
+
+
+def test_an_accepted_delete_waits_for_the_next_poll() -> None:
+    async def scene() -> None:
+        cloud = LingeringCloud()
+        await _let_go(World(cloud), ["np"])
+        # One look before the DELETE and two polls: none right behind the DELETE.
+        assert (cloud.deletes, cloud.asked["list_node_pools"]) == (1, 3)
+
+    run_at_once(scene)

@@ -1,0 +1,68 @@
+"""Between the write-ahead and the DELETE nothing may take long: else another process may have taken over."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from modelarts_nodepool.controllers.deletion.send import FENCE_SECONDS
+from tests.support.builders import a_node_pool, an_account
+from tests.support.clocks import HandClock
+from tests.support.clouds import NodePoolCloud, SecretKeeper, a_clouds
+from tests.support.engine import build_tools, deleting
+
+Body = Mapping[str, Any]
+OBJECT = a_node_pool().finalized().pinned().being_deleted().body()
+ACCOUNT = an_account().limited(unlimited=True)
+EVERY = ACCOUNT.build().spec.poll_interval.total_seconds()
+
+
+class SlowCluster(SecretKeeper):
+    """Each write of a status takes `write_seconds`, each later read of the Secret `read_seconds`."""
+
+    def __init__(self, clock: HandClock, write_seconds: float, read_seconds: float) -> None:
+        self.clock, self.write_seconds, self.read_seconds = clock, write_seconds, read_seconds
+        self.writes = 0
+        self.ahead = asyncio.Event()
+
+    @override
+    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
+        assert path.endswith("/status")
+        self.clock.advance(timedelta(seconds=self.write_seconds))
+        self.writes += 1
+        self.ahead.set()
+        metadata = {**OBJECT["metadata"], "resourceVersion": str(100 + self.writes)}
+        return {**OBJECT, "metadata": metadata, "status": patch[-1]["value"]}
+
+    @override
+    async def get(self, path: str) -> Body:
+        if self.writes and "/secrets/" in path:
+            self.clock.advance(timedelta(seconds=self.read_seconds))
+        return await super().get(path)
+
+
+@pytest.mark.parametrize(
+    ("write_seconds", "read_seconds", "deletes"),
+    [
+        pytest.param(0.0, 0.0, 1, id="quick"),
+        pytest.param(FENCE_SECONDS - 1, 0.0, 1, id="slow, and still in time"),
+        pytest.param(FENCE_SECONDS, 0.0, 0, id="the write took too long"),
+        pytest.param(EVERY / 2, FENCE_SECONDS - EVERY / 2, 0, id="reading the Secret again took too long"),
+    ],
+)
+async def test_a_delete_follows_its_write_ahead_at_once_or_not_at_all(
+    write_seconds: float, read_seconds: float, deletes: int
+) -> None:
+    clock, cloud = HandClock(), NodePoolCloud()
+    cluster = SlowCluster(clock, write_seconds, read_seconds)
+    tools = build_tools(cluster, clock, a_clouds(cluster, clock, cloud))
+    tools.registry.take_account(ACCOUNT.body())
+    tools.registry.take_node_pool(OBJECT)
+    async with deleting(OBJECT["metadata"]["uid"], tools):
+        await cluster.ahead.wait()
+        for _ in range(50):
+            await asyncio.sleep(0)
+    assert cloud.deletes == deletes

@@ -1,0 +1,62 @@
+"""Accounts and namespaces that are gone stay gone: an answer to our own write may come after the watch's last word."""
+
+from typing import Any
+
+import pytest
+
+from modelarts_nodepool.cache.objects import Registry
+from tests.support.builders import an_account
+from tests.support.clocks import HandClock
+
+ACCOUNT = an_account().body()
+NAME, UID = ACCOUNT["metadata"]["name"], ACCOUNT["metadata"]["uid"]
+NAMESPACE = {"metadata": {"name": "ml", "uid": "n1", "resourceVersion": "5", "labels": {}}}
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry(HandClock())
+
+
+def with_metadata(body: dict[str, Any], **more: str) -> dict[str, Any]:
+    return body | {"metadata": body["metadata"] | more}
+
+
+@pytest.mark.parametrize("version", ["1", "999999"])
+def test_an_account_that_is_gone_does_not_come_back_by_an_answer_that_is_late(registry: Registry, version: str) -> None:
+    registry.take_account(ACCOUNT)
+    registry.drop_account(NAME, UID)
+    told: list[str] = []
+    registry.on_account = told.append
+    assert registry.take_account(with_metadata(ACCOUNT, resourceVersion=version)) is None
+    assert registry.accounts == {}
+    assert told == []
+
+
+def test_an_account_that_was_gone_before_it_was_ever_seen_is_not_taken(registry: Registry) -> None:
+    registry.drop_account(NAME, UID)
+    assert registry.take_account(ACCOUNT) is None
+    registry.drop_account_of("by a sweep")
+    assert registry.take_account(with_metadata(ACCOUNT, uid="by a sweep")) is None
+
+
+def test_an_account_created_again_under_the_same_name_is_taken(registry: Registry) -> None:
+    registry.take_account(ACCOUNT)
+    registry.drop_account(NAME, UID)
+    assert registry.take_account(with_metadata(ACCOUNT, uid="another")) is not None
+    assert registry.accounts[NAME].metadata.uid == "another"
+
+
+def test_a_namespace_that_is_gone_does_not_come_back_and_a_new_one_of_its_name_does(registry: Registry) -> None:
+    registry.take_namespace(NAMESPACE)
+    registry.drop_namespace("ml", "n1")
+    registry.take_namespace(NAMESPACE)
+    assert registry.namespaces == {}
+    registry.take_namespace(with_metadata(NAMESPACE, uid="n2"))
+    assert registry.namespaces["ml"].uid == "n2"
+
+
+def test_a_namespace_that_was_gone_before_it_was_ever_seen_is_not_taken(registry: Registry) -> None:
+    registry.drop_namespace_of("n1")
+    registry.take_namespace(NAMESPACE)
+    assert registry.namespaces == {}

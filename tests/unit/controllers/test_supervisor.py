@@ -1,0 +1,302 @@
+"""The supervisor with a cluster and a watch by hand: lives of the watch, silence, and what it says of its health."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.controllers.deletion.send import Sender
+from modelarts_nodepool.controllers.manager import Controller
+from modelarts_nodepool.controllers.tools import Tools
+from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.watch.supervisor import LIVED_WELL, MOST_FAULTS, CannotWorkError, Supervisor, WatchTimes
+from tests.support.builders import a_node_pool
+from tests.support.clocks import HandClock
+from tests.support.limits import HANGING_SECONDS
+
+T = TypeVar("T")
+Body = Mapping[str, Any]
+VERBS = ["get", "list", "watch", "patch"]
+SHORT = timedelta(milliseconds=1)
+TIMES = WatchTimes(hearken=SHORT, first_pause=SHORT, longest_pause=SHORT * 4)
+
+
+class HandCluster:
+    """Serves both kinds and lists what it holds, unless it is told to fail."""
+
+    def __init__(self) -> None:
+        self.failure: ClusterError | None = None
+        self.holds: list[Body] = []
+        self.lists = 0
+
+    async def get(self, path: str) -> Body:
+        if self.failure is not None:
+            raise self.failure
+        if path == paths.API:
+            names = ("modelartsnodepools", "modelartsaccounts")
+            served = [name for plural in names for name in (plural, f"{plural}/status")]
+            return {"resources": [{"name": name, "verbs": VERBS} for name in served]}
+        return {"metadata": {}, "status": {"conditions": [{"type": "Established", "status": "True"}]}}
+
+    async def get_metadata(self, path: str) -> Body:
+        raise NotImplementedError
+
+    async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
+        if path != paths.NODE_POOLS:
+            return []
+        self.lists += 1
+        return [convert(body) for body in self.holds]
+
+    async def list_metadata(self, path: str, convert: Callable[[Body], T]) -> list[T]:
+        return [convert(body) for body in self.holds] if path == paths.NODE_POOLS else []
+
+    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
+        raise NotImplementedError(path, patch)
+
+    async def create(self, path: str, body: Body) -> Body:
+        raise NotImplementedError(path, body)
+
+
+class HandWatch:
+    """Each life is the next of `lives`; the last one lasts."""
+
+    def __init__(self, *lives: Callable[[], Awaitable[None]]) -> None:
+        self._lives = list(lives)
+        self.begun = 0
+        self.is_watching = asyncio.Event()
+        self.quiet = timedelta()
+
+    async def __call__(self) -> None:
+        self.begun += 1
+        if self._lives:
+            await self._lives.pop(0)()
+            return
+        self.is_watching.set()
+        await asyncio.Event().wait()
+
+    def silence(self) -> timedelta:
+        return self.quiet
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def cluster() -> HandCluster:
+    return HandCluster()
+
+
+@pytest.fixture
+def registry(clock: HandClock) -> Registry:
+    return Registry(clock)
+
+
+def supervise(
+    cluster: HandCluster, registry: Registry, clock: HandClock, watch: HandWatch, times: WatchTimes = TIMES
+) -> Supervisor:
+    clouds = Clouds.__new__(Clouds)  # never called: no account is there
+    recorder = EventRecorder(cluster)
+    pollers = Pollers(registry, clouds, clock)
+    tools = Tools(registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=recorder)
+    controller = Controller(tools, Sender(tools, may_send=lambda: True))
+    return Supervisor(cluster, registry, controller, clock, watch, times)
+
+
+async def until(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
+    """Run it until that is so."""
+    running = asyncio.create_task(supervisor.run())
+    async with asyncio.timeout(HANGING_SECONDS):
+        while not condition():  # noqa: ASYNC110 - conditions of plain values
+            await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def end() -> None:
+    return
+
+
+async def fail() -> None:
+    raise RuntimeError("nobody foresaw this")
+
+
+async def lose_the_server() -> None:
+    raise ClusterUnavailable("no answer")
+
+
+async def test_a_watch_that_returns_or_raises_is_begun_again_after_a_list_of_everything(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    watch = HandWatch(end, fail, lose_the_server)
+    await until(supervise(cluster, registry, clock, watch), watch.is_watching.is_set)
+    assert watch.begun == 4
+    assert cluster.lists == 4
+
+
+async def test_what_a_list_shows_is_known_before_the_watch_begins(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    cluster.holds = [a_node_pool().finalized().body()]
+    known: list[int] = []
+
+    async def look() -> None:
+        known.append(len(registry.node_pools))
+
+    watch = HandWatch(look)
+    await until(supervise(cluster, registry, clock, watch), watch.is_watching.is_set)
+    assert known == [1]
+
+
+async def test_pauses_between_short_lives_double(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
+    supervisor = supervise(cluster, registry, clock, HandWatch())
+    short = [supervisor._next_pause() / SHORT for _ in range(4)]  # noqa: SLF001 - no test waits 30 s
+    assert short == [1, 2, 4, 4]
+
+
+async def test_faults_of_ours_again_and_again_end_the_work_with_their_words(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    watch = HandWatch(*[fail] * MOST_FAULTS)
+    supervisor = supervise(cluster, registry, clock, watch)
+    with pytest.raises(CannotWorkError, match="RuntimeError: nobody foresaw this"):
+        await supervisor.run()
+    assert watch.begun == MOST_FAULTS
+    assert supervisor.readyz().problems == (
+        "the watch of the cluster failed and is being started again: RuntimeError: nobody foresaw this",
+    )
+
+
+async def test_a_watch_that_just_ends_again_and_again_is_a_fault_as_well(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    with pytest.raises(CannotWorkError, match="it ended without an error"):
+        await supervise(cluster, registry, clock, HandWatch(*[end] * MOST_FAULTS)).run()
+
+
+async def test_what_the_first_lists_trip_over_ends_the_work_too(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    cluster.holds = [{"no": "metadata"}]
+    with pytest.raises(CannotWorkError, match="KeyError: 'metadata'"):
+        await supervise(cluster, registry, clock, HandWatch()).run()
+
+
+async def test_an_api_server_in_trouble_never_ends_the_work(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    watch = HandWatch(*[lose_the_server] * (MOST_FAULTS * 3))
+    await until(supervise(cluster, registry, clock, watch), watch.is_watching.is_set)
+    assert watch.begun == MOST_FAULTS * 3 + 1
+
+
+async def test_faults_between_which_it_worked_for_a_minute_do_not_add_up(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    async def fail_after_a_minute() -> None:
+        clock.seconds += LIVED_WELL.total_seconds()
+        await fail()
+
+    watch = HandWatch(*[fail_after_a_minute] * (MOST_FAULTS * 2))
+    supervisor = supervise(cluster, registry, clock, watch)
+    await until(supervisor, watch.is_watching.is_set)
+    assert watch.begun == MOST_FAULTS * 2 + 1
+
+
+async def test_a_silent_watch_is_begun_again(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
+    watch = HandWatch()
+    watch.quiet = TIMES.restart + timedelta(seconds=1)
+
+    def is_begun_again() -> bool:
+        # Silence counts for a life from its own beginning.
+        clock.seconds += 0.5
+        return watch.begun >= 2
+
+    await until(supervise(cluster, registry, clock, watch), is_begun_again)
+
+
+async def test_silence_from_before_this_life_is_not_held_against_it(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    watch = HandWatch()
+    watch.quiet = TIMES.restart * 10
+    turns = iter(range(500))
+    await until(supervise(cluster, registry, clock, watch), lambda: next(turns) == 499)
+    assert watch.begun == 1
+
+
+async def test_a_watch_that_does_not_tell_what_a_sweep_sees_is_begun_again(
+    cluster: HandCluster, registry: Registry, clock: HandClock
+) -> None:
+    times = WatchTimes(sweep=SHORT, hearken=SHORT, first_pause=SHORT, longest_pause=SHORT)
+    watch = HandWatch()
+    supervisor = supervise(cluster, registry, clock, watch, times)
+
+    def is_begun_again() -> bool:
+        if watch.begun == 1:
+            cluster.holds = [a_node_pool().finalized().body()]
+        return watch.begun >= 2 and bool(registry.node_pools)
+
+    await until(supervisor, is_begun_again)
+
+
+@pytest.mark.parametrize(
+    ("silent_for", "swept_ago", "is_alive"),
+    [
+        (timedelta(), timedelta(), True),
+        (TIMES.fatal_silence, timedelta(), True),
+        (timedelta(), TIMES.fatal_sweep, True),
+        (TIMES.fatal_silence, TIMES.fatal_sweep, False),
+    ],
+    ids=["well", "silent", "unswept", "silent and unswept"],
+)
+def test_it_is_dead_only_when_the_watch_is_silent_and_the_sweep_old(
+    cluster: HandCluster,
+    registry: Registry,
+    clock: HandClock,
+    silent_for: timedelta,
+    swept_ago: timedelta,
+    *,
+    is_alive: bool,
+) -> None:
+    watch = HandWatch()
+    supervisor = supervise(cluster, registry, clock, watch)
+    watch.quiet = silent_for
+    clock.seconds += swept_ago.total_seconds()
+    assert (not supervisor.livez().problems) is is_alive
+
+
+async def test_it_is_ready_while_the_watch_speaks(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
+    watch = HandWatch()
+    supervisor = supervise(cluster, registry, clock, watch)
+    assert supervisor.readyz().problems == ("the operator has just started",)
+    await until(supervisor, watch.is_watching.is_set)
+    assert not supervisor.readyz().problems
+    watch.quiet = TIMES.reconnect + timedelta(seconds=1)
+    assert supervisor.readyz().problems == ("the watch has said nothing for 41 s",)
+
+
+@pytest.mark.parametrize(
+    ("failure", "is_alive"),
+    [(ObjectGone("404"), True), (ClusterUnavailable("no answer"), False)],
+    ids=["CRDs missing", "no API server"],
+)
+async def test_waiting_for_the_crds_is_no_reason_to_be_restarted_and_no_answer_at_all_is(
+    cluster: HandCluster, registry: Registry, clock: HandClock, failure: ClusterError, *, is_alive: bool
+) -> None:
+    watch = HandWatch()
+    watch.quiet = TIMES.fatal_silence
+    supervisor = supervise(cluster, registry, clock, watch)
+    cluster.failure = failure
+    clock.seconds += TIMES.fatal_sweep.total_seconds()
+    await until(supervisor, lambda: supervisor.readyz().problems != ("the operator has just started",))
+    assert (not supervisor.livez().problems) is is_alive
+    assert supervisor.readyz().problems

@@ -1,0 +1,74 @@
+"""An object that cannot be read holds the deletion of others that name the same node pool, where it may name it."""
+
+import pytest
+
+from modelarts_nodepool.watch.relist import kinds_of
+from tests.support.builders import a_node_pool, an_account
+from tests.support.clocks import HandClock
+from tests.support.misfits import a_misfit_body
+from tests.unit.controllers.misfit_stage import DELETING, IDENTITY, LIVING, Body, Stage, a_strange
+
+MINE = a_node_pool("mine").finalized().being_deleted().standing_for("training-a")
+GRANTED = [{"namespaceSelector": {"matchLabels": {"team": "blue"}}, "resourcePools": ["*"]}]
+
+
+@pytest.mark.parametrize(
+    ("body", "spec", "labels", "holds"),
+    [
+        (a_strange(), {}, None, True),
+        (a_strange(DELETING), {}, None, True),
+        (a_strange(a_node_pool()), {}, None, True),
+        (a_strange(LIVING.using("unknown")), {}, None, True),
+        (a_misfit_body(LIVING, accountRef="default"), {}, None, True),
+        (a_strange(), {"workspace": "another"}, None, True),
+        (a_strange(), {"region": "cn-east-3"}, None, False),
+        (a_strange(), {"projectId": "f" * 32}, None, False),
+        (a_strange(LIVING.standing_for("training-b")), {}, None, False),
+        (a_misfit_body(LIVING, poolName="pool-b", deletionPolicy="Archive"), {}, None, False),
+        (a_misfit_body(LIVING, poolName=5), {}, None, False),
+        (a_strange(a_node_pool().being_deleted().with_finalizer("other/one")), {}, None, False),
+        (a_strange(), {"grants": GRANTED}, None, True),
+        (a_strange(), {"grants": GRANTED}, {"team": "blue"}, True),
+        (a_strange(), {"grants": GRANTED}, {}, False),
+        (a_misfit_body(MINE, deletionPolicy="Archive"), {}, None, False),
+    ],
+    ids=[
+        "living",
+        "being deleted",
+        "not protected",
+        "account unknown",
+        "account not to be read",
+        "another workspace",
+        "another region",
+        "another project",
+        "another node pool",
+        "another resource pool",
+        "resource pool not to be read",
+        "out of our hands",
+        "namespace unknown",
+        "granted",
+        "not granted",
+        "itself",
+    ],
+)
+def test_who_names_the_same_node_pool_and_cannot_be_read_holds_its_deletion(
+    body: Body, spec: dict[str, object], labels: dict[str, str] | None, *, holds: bool
+) -> None:
+    stage = Stage(body, HandClock())
+    account = an_account().body()
+    stage.registry.take_account({**account, "spec": {**account["spec"], **spec}})
+    if labels is not None:
+        stage.registry.take_namespace({"metadata": {"name": "ml", "labels": labels}})
+    found = stage.tools.unreadable_twin(MINE.build(), IDENTITY)
+    assert (found is not None) is holds
+
+
+def test_an_account_that_cannot_be_read_is_no_object() -> None:
+    stage = Stage(a_strange(), HandClock())
+    account = an_account().body()
+    stage.registry.take_account({**account, "spec": {**account["spec"], "region": 5}})
+    stage.registry.drop_node_pool("uid-of-training-a")
+    assert [misfit.is_node_pool for misfit in stage.registry.misfits.values()] == [False]
+    assert "uid-of-default" in kinds_of(stage.registry)[1].kept()
+    assert stage.tools.unreadable_twin(MINE.build(), IDENTITY) is None
+    assert not stage.registry.is_used("default")

@@ -1,0 +1,179 @@
+"""What is left in memory when objects, accounts, namespaces and keys have come and gone for years.
+
+Whole lives in virtual time through the real engine: sixty of them leave nothing behind. What one life costs a single
+part is then repeated more often.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from typing_extensions import override
+
+from modelarts_nodepool.access.circuit_breaker import Breakers
+from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.rate_limiter import Limiters
+from modelarts_nodepool.access.sessions import Login
+from modelarts_nodepool.api.node_pool import DeletionRecord
+from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.cache.in_flight import Ongoing
+from modelarts_nodepool.cache.objects import GONE_REMEMBERED, Registry
+from modelarts_nodepool.controllers.deletion.turns import Turns
+from modelarts_nodepool.credentials.providers import Sources
+from modelarts_nodepool.errors import CredentialsRejected
+from modelarts_nodepool.modelarts.recent import MOST, Recent
+from modelarts_nodepool.ports import (
+    AccessKey,
+    Connections,
+    NodePoolListing,
+)
+from tests.support.builders import NOON, a_node_pool, an_account
+from tests.support.clocks import HandClock
+from tests.support.clouds import Connected, SecretKeeper, UnaskedCloud
+from tests.support.memory import sizes_in
+from tests.support.virtual_time import run_at_once
+from tests.unit.controllers.years_stage import Cloud, World
+
+LIVES, MANY = 60, 5_000
+FEW = 20
+# Bounded by numbers of their own: what a watch that lags may still tell, and namespaces that refused an Event.
+REMEMBERED, REFUSING = "registry._gone", "recorder._refusing"
+
+
+def test_sixty_whole_lives_leave_nothing_behind() -> None:
+    async def scene() -> None:
+        world = World()
+        async with world.at_work():
+            for number in range(LIVES):
+                await world.one_life(number)
+            await asyncio.sleep(timedelta(minutes=30).total_seconds())
+            sizes = world.sizes()
+        assert world.cloud.deletes == LIVES
+        assert (sizes.pop(REMEMBERED), sizes.pop(REFUSING)) == (3 * LIVES, LIVES)
+        assert {path: size for path, size in sizes.items() if size > FEW} == {}
+
+    run_at_once(scene)
+
+
+def test_thousands_of_objects_leave_no_index_of_the_registry_behind() -> None:
+    registry, ongoing = Registry(HandClock()), Ongoing()
+    body = a_node_pool().finalized().retained().asked_to_reconcile("now").being_deleted().body()
+    for number in range(MANY):
+        uid = f"uid-{number}"
+        body["metadata"]["uid"], body["spec"]["poolName"] = uid, f"pool-{number}"
+        body["spec"]["accountRef"] = {"name": f"account-{number}"}
+        registry.tell_node_pool(body)
+        node_pool = registry.node_pools[uid]
+        identity = an_account().seen_by(node_pool).identity
+        ongoing.note(node_pool, identity, DeletionRecord(sent_time=NOON))
+        ongoing.forget(uid)
+        registry.drop_node_pool(uid)
+    sizes = sizes_in(registry=registry, ongoing=ongoing)
+    assert sizes.pop(REMEMBERED) <= GONE_REMEMBERED
+    assert {path: size for path, size in sizes.items() if size} == {}
+
+
+def test_what_does_not_have_our_schema_is_forgotten_when_it_goes() -> None:
+    registry = Registry(HandClock())
+    for number in range(FEW):
+        metadata = {"name": "broken", "uid": f"uid-{number}", "resourceVersion": "1"}
+        metadata |= {"creationTimestamp": "2026-01-02T12:00:00Z"} if number % 2 else {}
+        registry.take_account({"metadata": metadata, "spec": {}})
+        registry.drop_account("broken", metadata["uid"])
+        deleted = {**metadata, "namespace": "ml", "uid": f"np-{number}", "deletionTimestamp": "2026-01-02T12:00:00Z"}
+        registry.tell_node_pool({"metadata": deleted, "spec": {}})
+        registry.drop_node_pool(deleted["uid"])
+    sizes = sizes_in(registry=registry)
+    del sizes[REMEMBERED]
+    assert {path: size for path, size in sizes.items() if size} == {}
+
+
+class Refusing(UnaskedCloud):
+    """Does not know any key."""
+
+    @override
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
+        raise CredentialsRejected("no such key", status=401)
+
+
+@pytest.mark.parametrize("cloud", [Cloud(), Refusing()], ids=["accepted", "rejected"])
+async def test_of_thousands_of_rotated_keys_those_of_the_last_day_are_remembered(cloud: UnaskedCloud) -> None:
+    clock = HandClock()
+    breakers, limiters = Breakers(clock), Limiters(clock, rate=1, burst=1)
+    account = an_account().build()
+
+    async def none() -> None:
+        return None
+
+    for number in range(MANY):
+        clock.advance(timedelta(hours=1))
+        key = AccessKey(f"AK{number}", "secret")
+        limiters.of(key)
+        login = Login(key, cloud, account, "rotate it", none)
+        try:
+            await breakers.call(login, lambda client: client.list_node_pools("pool-a"))
+        except CredentialsRejected:
+            assert isinstance(cloud, Refusing)
+    sizes = sizes_in(breakers=breakers, limiters=limiters)
+    assert sizes["breakers._standings._values"] == 25
+    assert {path: size for path, size in sizes.items() if size > 25} == {}
+
+
+async def test_connections_and_circuits_of_accounts_that_are_gone_are_closed_and_forgotten() -> None:
+    clock, opened, closed = HandClock(), [], []
+
+    class Counted(Connected):
+        @override
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    def connect(_: Account) -> Connections:
+        opened.append(Counted(Cloud()))
+        return opened[-1]
+
+    clouds = Clouds(SecretKeeper(), clock, "operator", connect, Sources(clock))
+    for number in range(FEW * 10):
+        account = an_account(f"account-{number}").build()
+        await clouds.call(account, lambda client: client.list_node_pools("pool-a"))
+        await clouds.keep_only({account.metadata.name})
+    assert len(opened) == FEW * 10
+    assert closed == opened[:-1]
+    await clouds.aclose()
+    assert closed == opened
+    assert sizes_in(clouds=clouds).keys() >= {"clouds._logins._entries", "clouds._outages._circuits"}
+    assert max(sizes_in(clouds=clouds).values()) < FEW
+
+
+async def test_turns_are_kept_while_somebody_has_one_or_waits_for_one() -> None:
+    turns, order, has_begun = Turns(), list[str](), asyncio.Event()
+
+    async def first() -> None:
+        async with turns.of("region", "pool-a"):
+            has_begun.set()
+            await asyncio.sleep(0.01)
+            order.append("first")
+
+    async def second() -> None:
+        await has_begun.wait()
+        async with turns.of("region", "pool-a"):
+            order.append("second")
+
+    await asyncio.gather(first(), second())
+    assert order == ["first", "second"]
+    for number in range(MANY):
+        async with turns.of("region", f"pool-{number}"):
+            assert len(turns) == 1
+    assert len(turns) == 0
+
+
+def test_what_is_used_is_remembered_and_the_oldest_of_too_many_is_not() -> None:
+    clock = HandClock()
+    recent: Recent[str, list[str]] = Recent(clock, list, timedelta(hours=1))
+    used = recent.of("used")
+    for number in range(MOST + 100):
+        recent.of(f"other-{number}")
+        assert recent.of("used") is used
+    assert len(recent) == MOST
+    clock.advance(timedelta(hours=2))
+    assert recent.of("used") is used
+    assert len(recent) == 1
