@@ -38,7 +38,7 @@ from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of, parse_
 from modelarts_nodepool.modelarts.tls import build_trust
 from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.server.gauges import Gauges
-from modelarts_nodepool.server.http import HealthServer, Heartbeat
+from modelarts_nodepool.server.http_server import HealthServer, Heartbeat
 from modelarts_nodepool.server.probes import Probes
 from modelarts_nodepool.settings import Settings
 from modelarts_nodepool.watch.kopf_runner import Watch

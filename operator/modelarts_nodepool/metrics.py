@@ -1,8 +1,8 @@
 """What is counted and measured, in the text format of Prometheus. Label values are bounded: no object's name is one.
 
-Counted by engine/ and app.py, served by server/http.py as /metrics from a thread of its own. What the cluster and
-the pollers hold is not kept here: it is asked for at each scrape (`AT_SCRAPE`), so that it is never old and goes with
-what it is about. Every name is explained in docs/operations/metrics.md. Imports nothing of ours.
+Counted by controllers/ and app.py, served by server/http_server.py as /metrics from a thread of its own. What the
+cluster and the pollers hold is not kept here: it is asked for at each scrape (`AT_SCRAPE`), so that it is never old and
+goes with what it is about. Every name is explained in docs/operations/metrics.md. Imports nothing of ours.
 """
 
 from collections.abc import Callable, Iterable, Iterator

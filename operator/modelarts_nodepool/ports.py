@@ -1,6 +1,6 @@
 """The narrow ports between the operator and the world, with what passes through them.
 
-Protocols say what a call promises; modelarts/, kube/ and credentials/ keep the promises; engine/ relies on
+Protocols say what a call promises; modelarts/, kube/ and credentials/ keep the promises; controllers/ relies on
 them; decide/ sees only the values.
 """
 

@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.server.http import STUCK_SECONDS, Health, HealthServer, Heartbeat, listen_on_any_address
+from modelarts_nodepool.server.http_server import STUCK_SECONDS, HealthServer, Heartbeat, listen_on_any_address
 from modelarts_nodepool.settings import DEFAULT_HTTP_HOST
+from modelarts_nodepool.watch.supervisor import Health
 from tests.support.clocks import HandClock
 from tests.support.limits import HANGING_SECONDS
 

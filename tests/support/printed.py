@@ -51,7 +51,7 @@ def rows() -> list[dict[str, Any]]:
 
 def _texts() -> Iterator[tuple[str, str]]:
     for path in sorted([*PACKAGE.rglob("*.py"), *REPOSITORY.glob("tools/*.py")]):
-        if path != PACKAGE / "decide" / "commands.py":
+        if path != PACKAGE / "decide" / "remedies.py":
             yield from ((_where(path), text) for text in _strings(path))
     for pattern in _DEPLOYED:
         yield from ((_where(path), path.read_text()) for path in sorted((REPOSITORY / "deploy").glob(pattern)))

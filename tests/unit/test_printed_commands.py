@@ -18,9 +18,9 @@ LISTED = {row["command"] for row in rows()}
 
 
 def test_every_function_that_builds_a_command_is_run_by_a_test() -> None:
-    built = {name for name, _ in inspect.getmembers(commands, inspect.isfunction) if not name.startswith("_")}
-    ours = {name for name in built if getattr(commands, name).__module__ == remedies.__name__}
-    not_run = {name for name in ours - NO_COMMANDS if re.search(rf"commands\.{name}\b", RUN_BY) is None}
+    built = {name for name, _ in inspect.getmembers(remedies, inspect.isfunction) if not name.startswith("_")}
+    ours = {name for name in built if getattr(remedies, name).__module__ == remedies.__name__}
+    not_run = {name for name in ours - NO_COMMANDS if re.search(rf"remedies\.{name}\b", RUN_BY) is None}
     assert not not_run, f"run it in tests/integration/test_printed_commands.py: {not_run}"
 
 

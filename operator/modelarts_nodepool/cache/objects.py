@@ -1,6 +1,6 @@
 """What the cluster holds, slim and typed, fed by the watches, our own LISTs and the answers to our own writes.
 
-The one memory that engine/ decides from. It sends nothing; whoever wants to know of changes registers for them.
+The one memory that controllers/ decides from. It sends nothing; whoever wants to know of changes registers for them.
 An older version of an object never replaces a newer one, and one that is gone never comes back: answers to writes
 and watch events cross, and a watch that was cut off tells again what is long over.
 """

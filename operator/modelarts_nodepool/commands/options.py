@@ -1,7 +1,7 @@
 """The flags that several commands have, each written once: name, variable, help and check.
 
-Used as decorators by cli.py and by the commands in doctor/ and inventory/. A flag that `run` has too reads the same
-variable, so that a command in the operator's Pod is set up as the operator is.
+Used as decorators by cli.py and by the commands in commands/doctor/ and commands/inventory/. A flag that `run` has too
+reads the same variable, so that a command in the operator's Pod is set up as the operator is.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The way to cluster and cloud for commands that look and change nothing: what they are handed can only read.
 
-Opened by doctor/ and inventory/ from their flags. The credentials are read and guarded as the operator does it: a
-rejected key is not used a second time.
+Opened by commands/doctor/ and commands/inventory/ from their flags. The credentials are read and guarded as the
+operator does it: a rejected key is not used a second time.
 """
 
 import asyncio

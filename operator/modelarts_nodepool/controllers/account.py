@@ -1,7 +1,7 @@
 """Accounts: our in-use finalizer, and a status that is written when what there is to say changes.
 
-The one writer of accounts. Told of every look by the controller, and by controllers/entries.py of every DELETE and every
-release; its queue's work is one account by name, with at most one write of entries a second.
+The one writer of accounts. Told of every look by the controller, and by controllers/entries.py of every DELETE and
+every release; its queue's work is one account by name, with at most one write of entries a second.
 """
 
 import logging

@@ -1,6 +1,7 @@
 """Counts passes over objects, releases and calls to the cloud.
 
-Used by controllers/node_pool.py, controllers/deletion/reconciler.py and, for calls, by the client that app.py builds. It swallows nothing.
+Used by controllers/node_pool.py, controllers/deletion/reconciler.py and, for calls, by the client that app.py builds.
+It swallows nothing.
 """
 
 import logging

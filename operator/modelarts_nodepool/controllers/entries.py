@@ -1,8 +1,8 @@
 """Entries of the accounts' recentDeletions on their way to the API server, by account and uid.
 
-A DELETE is entered when it is sent, and again when it is answered and when its object is released; controllers/account.py
-writes them. What is not written yet counts for the budget as if it were: a finalizer that somebody strips in between
-gives no slot back.
+A DELETE is entered when it is sent, and again when it is answered and when its object is released;
+controllers/account.py writes them. What is not written yet counts for the budget as if it were: a finalizer that
+somebody strips in between gives no slot back.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Objects that live: our finalizer first, then the status, each written only on a difference.
 
-The queue's work for one uid. Deletions are controllers/deletion/reconciler.py's alone: from the deletionTimestamp on nothing
-here writes to the object.
+The queue's work for one uid. Deletions are controllers/deletion/reconciler.py's alone: from the deletionTimestamp on
+nothing here writes to the object.
 """
 
 import logging

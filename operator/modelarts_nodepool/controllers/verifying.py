@@ -1,8 +1,8 @@
 """Whether an account that nobody uses could be used: one list_pools for each generation of it, tried until answered.
 
 Without it such an account would say nothing of its credentials, and who waits for it before creating objects, as Flux
-does, would wait for ever. Fed by controllers/manager.py; the outcome goes to controllers/account.py like that of any look.
-Where a poller looks with the account, nothing is asked here.
+does, would wait for ever. Fed by controllers/manager.py; the outcome goes to controllers/account.py like that of any
+look. Where a poller looks with the account, nothing is asked here.
 """
 
 import logging

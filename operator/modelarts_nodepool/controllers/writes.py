@@ -3,8 +3,8 @@
 Nothing bypasses it: whatever wakes a worker (a poll, a watch event, the sweep, reconcile-at), a write that failed is
 tried again after 1, 2, 4 … seconds and then once a minute. An object has up to three sorts of writes, each with a
 backoff of its own, so that a status can say what happened to a finalizer; where several fail they share one attempt a
-minute. Used by controllers/tools.py, accounts.py, misfits.py and deletion.py; read by gauges.py from another thread, so a
-`Failing` is replaced, never changed.
+minute. Used by controllers/tools.py, accounts.py, misfits.py and deletion.py; read by gauges.py from another thread, so
+a `Failing` is replaced, never changed.
 """
 
 import logging

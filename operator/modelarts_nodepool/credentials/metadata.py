@@ -8,7 +8,7 @@ asked for without one, and the token not again for a day.
 import re
 from datetime import timedelta
 
-from modelarts_nodepool.credentials.http import LIMIT, Exchange, Reply
+from modelarts_nodepool.credentials.http_client import LIMIT, Exchange, Reply
 from modelarts_nodepool.credentials.temporary_key import read_issued_key
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.logs import redact

@@ -10,7 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from modelarts_nodepool.credentials.addresses import is_loopback
-from modelarts_nodepool.credentials.http import Exchange
+from modelarts_nodepool.credentials.http_client import Exchange
 from modelarts_nodepool.credentials.temporary_key import is_fit_for_a_header, read_issued_key
 from modelarts_nodepool.credentials.token_files import read_token
 from modelarts_nodepool.errors import CredentialsUnavailable

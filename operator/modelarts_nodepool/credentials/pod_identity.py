@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from modelarts_nodepool.credentials.addresses import check_agent_url
-from modelarts_nodepool.credentials.http import LIMIT, Exchange
+from modelarts_nodepool.credentials.http_client import LIMIT, Exchange
 from modelarts_nodepool.credentials.temporary_key import read_issued_key
 from modelarts_nodepool.credentials.token_files import read_token
 from modelarts_nodepool.errors import CredentialsUnavailable

@@ -1,4 +1,4 @@
-"""An access key out of a Kubernetes Secret. Pure: engine/ reads the Secret, this reads its body.
+"""An access key out of a Kubernetes Secret. Pure: controllers/ reads the Secret, this reads its body.
 
 Messages name the Secret and the key inside it, never a value.
 """

@@ -1,4 +1,4 @@
-"""What a decision may depend on, and nothing else. Gathered by engine/gather.py, read by decide/.
+"""What a decision may depend on, and nothing else. Gathered by controllers/deletion/gather.py, read by decide/.
 
 Everything is frozen: the same observation and the same moment always give the same decision.
 """

@@ -1,6 +1,6 @@
 """ports.Cluster over HTTP: lists, reads, JSON patches and creations, each bounded in time.
 
-Called by engine/ and by the recorder in kube/events.py. It decides nothing and writes only what it is given;
+Called by controllers/ and by the recorder in kube/events.py. It decides nothing and writes only what it is given;
 a write is never repeated.
 """
 

@@ -1,6 +1,6 @@
 """The one connection to the API server: TLS, proxy, tokens, a bounded number of sockets.
 
-Opened once by app; kube/client.py and the watches in handlers/ talk through it. It knows no kopf: handlers
+Opened once by app; kube/client.py and the watches in watch/ talk through it. It knows no kopf: handlers
 wrap `new_session()` for it.
 """
 

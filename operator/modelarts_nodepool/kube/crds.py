@@ -1,8 +1,8 @@
 """Whether the API server serves our two kinds fully; what is missing, in words.
 
-Asked by the supervisor in engine/ before kopf starts, in part by doctor/. Both the CRD and discovery have to agree:
-while a CRD terminates, discovery leaves out the verb patch, and a watcher that starts then stays blind. The API server
-itself goes on to serve such a CRD: its objects can be listed and patched until the last of them is gone.
+Asked by the supervisor in controllers/ before kopf starts, in part by commands/doctor/. Both the CRD and discovery have
+to agree: while a CRD terminates, discovery leaves out the verb patch, and a watcher that starts then stays blind. The
+API server itself goes on to serve such a CRD: its objects can be listed and patched until the last of them is gone.
 """
 
 from collections.abc import Mapping

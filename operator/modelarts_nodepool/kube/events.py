@@ -1,6 +1,6 @@
 """Tells people what happened, as core/v1 Events: few, late if need be, and never in anybody's way.
 
-engine/ calls `record`, which returns at once; one task runs `run`. Ten a second with a burst of fifty go out,
+controllers/ calls `record`, which returns at once; one task runs `run`. Ten a second with a burst of fifty go out,
 the rest waits in a bounded queue, and what does not fit is dropped and counted. Nothing here raises into a caller.
 """
 

@@ -1,4 +1,4 @@
-"""The only writes to our objects, as JSON patches. Pure; sent by engine/ through ports.Cluster.
+"""The only writes to our objects, as JSON patches. Pure; sent by controllers/ through ports.Cluster.
 
 Each tests the uid and the resourceVersion of the object it was decided on, so that it can hit neither an object
 created again under the same name nor one that has changed since: the answer is errors.ObjectChanged then.

@@ -1,7 +1,7 @@
 """What the operator has to be allowed in the cluster: the one list, as questions for the API server's access reviews.
 
-Asked by doctor/. A test holds it against the roles in deploy/kustomize/base, both ways: what is needed is granted,
-and nothing else is.
+Asked by commands/doctor/. A test holds it against the roles in deploy/kustomize/base, both ways: what is needed is
+granted, and nothing else is.
 """
 
 from collections.abc import Iterator, Mapping

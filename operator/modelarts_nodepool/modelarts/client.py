@@ -1,6 +1,6 @@
 """ports.ModelArts over HTTP: builds each call, sends it once, reads the answer or says what it means.
 
-Built by app.py, one per account; used by engine/. Keeps no state but the connections and the last listings.
+Built by app.py, one per account; used by controllers/. Keeps no state but the connections and the last listings.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from ssl import SSLContext
 from typing import TypeVar
 
 from modelarts_nodepool.errors import CloudError, MalformedAnswer
-from modelarts_nodepool.modelarts import parse as reading
+from modelarts_nodepool.modelarts import parse
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.faults import fault_of
 from modelarts_nodepool.modelarts.operations import Call, Operation, check_workspace
@@ -45,7 +45,7 @@ class _Listing:
 
     digest: bytes = b""
     node_pools: Mapping[str, CloudNodePool] = field(default_factory=dict)
-    items: reading.ReadItems = field(default_factory=dict)
+    items: parse.ReadItems = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,11 @@ class ModelArtsClient:
         """All resource pools of a workspace by name."""
         check_workspace(workspace)
         call = self._call(Operation.LIST_POOLS, query=(("workspaceId", workspace),))
-        return await self._ask(call, reading.read_resource_pools)
+        return await self._ask(call, parse.read_resource_pools)
 
     async def show_pool(self, resource_pool: str) -> CloudResourcePool:
         """One resource pool; errors.ResourcePoolNotFound where ModelArts says it is not there."""
-        return await self._ask(self._call(Operation.SHOW_POOL, resource_pool), reading.read_resource_pool)
+        return await self._ask(self._call(Operation.SHOW_POOL, resource_pool), parse.read_resource_pool)
 
     async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
         """All node pools of a resource pool. A body equal to the last one is not read again."""
@@ -104,7 +104,7 @@ class ModelArtsClient:
     async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
         """One node pool; errors.NotFound where ModelArts says it is not there."""
         call = self._call(Operation.SHOW_NODE_POOL, resource_pool, node_pool)
-        return await self._ask(call, reading.read_node_pool)
+        return await self._ask(call, parse.read_node_pool)
 
     async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         """All nodes of a node pool, page by page until a page has no continue token."""
@@ -113,7 +113,7 @@ class ModelArtsClient:
         query: tuple[tuple[str, str], ...] = ()
         for _ in range(_MOST_PAGES):
             call = self._call(Operation.LIST_NODE_POOL_NODES, resource_pool, node_pool, query)
-            page, token = await self._ask(call, reading.read_nodes)
+            page, token = await self._ask(call, parse.read_nodes)
             nodes += page
             if token is None:
                 return nodes
@@ -179,7 +179,7 @@ class ModelArtsClient:
         last, digest = self._listings.of(str(call.resource_pool)), sha256(answer.body).digest()
         if last.digest != digest:
             # Where something changed, most node pools have not.
-            last.node_pools = reading.read_node_pools(call, answer, last.items)
+            last.node_pools = parse.read_node_pools(call, answer, last.items)
             last.digest = digest
         return NodePoolListing(node_pools=last.node_pools, request_id=answer.request_id)
 

@@ -12,8 +12,8 @@ from typing import Protocol
 from modelarts_nodepool import metrics
 from modelarts_nodepool.metrics import Sample
 from modelarts_nodepool.server.gauges import Gauges
-from modelarts_nodepool.server.http import Health, Heartbeat
-from modelarts_nodepool.watch.supervisor import Supervisor
+from modelarts_nodepool.server.http_server import Heartbeat
+from modelarts_nodepool.watch.supervisor import Health, Supervisor
 
 
 class Election(Protocol):

@@ -17,11 +17,10 @@ from typing import Protocol
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.manager import Controller
 from modelarts_nodepool.errors import ClusterError
-from modelarts_nodepool.kube import crds as definitions
+from modelarts_nodepool.kube import crds
 from modelarts_nodepool.kube.crds import Missing
 from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Clock, ListingCluster
-from modelarts_nodepool.server.http import Health
 from modelarts_nodepool.settings import DEFAULT_SWEEP_INTERVAL, DEFAULT_WATCH_TIMEOUT
 from modelarts_nodepool.watch.relist import list_everything
 from modelarts_nodepool.watch.resync import IS_BLIND, Sweep
@@ -35,6 +34,15 @@ LONGEST_PATIENCE = timedelta(seconds=10)
 # So many lives in a row that a fault of ours ended: by then it is not the moment that was bad.
 MOST_FAULTS = 4
 _LONGEST_WORDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`role` is leader or standby; each problem is a sentence; none means well. `notes` are no problems."""
+
+    role: str
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Speaking(Protocol):
@@ -203,7 +211,7 @@ class Supervisor:
 
     async def _wait_for_definitions(self) -> Missing:
         while True:
-            missing = await definitions.find_missing(self._cluster)
+            missing = await crds.find_missing(self._cluster)
             if not missing:
                 return missing
             if missing.is_answered:
@@ -230,7 +238,7 @@ class Supervisor:
             self._terminating = missing.terminating
             await asyncio.sleep(max(self._times.relist.total_seconds(), took * 10))
             begun = self._clock.monotonic()
-            missing = await definitions.find_missing(self._cluster)
+            missing = await crds.find_missing(self._cluster)
             if missing.terminating:
                 await list_everything(self._cluster, self._registry, self._clock, missing.absent)
                 took = self._clock.monotonic() - begun

@@ -7,7 +7,7 @@ import pytest
 
 from modelarts_nodepool.access.circuit_breaker import REJECTED_FOR
 from modelarts_nodepool.errors import ClockSkew
-from tests.unit.controllers.login_stage import ACCOUNT, EVERY, Stage
+from tests.unit.access.session_stage import ACCOUNT, EVERY, Stage
 
 SKEWED = ClockSkew("The server's clock says another time. Set the clock", status=401, code="APIG.0301")
 

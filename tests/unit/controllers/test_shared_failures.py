@@ -12,7 +12,7 @@ from modelarts_nodepool.errors import CircuitOpen, ClockSkew, CloudError, Creden
 from modelarts_nodepool.modelarts.faults import fault_of
 from modelarts_nodepool.modelarts.operations import Call, Operation
 from modelarts_nodepool.modelarts.response import Answer
-from tests.unit.controllers.login_stage import ACCOUNT, Stage
+from tests.unit.access.session_stage import ACCOUNT, Stage
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CALL = Call(Operation.SHOW_NODE_POOL, "P", "pool-b", "somebody-elses")

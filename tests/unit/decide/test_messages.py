@@ -47,9 +47,9 @@ from tests.unit.decide.situations import (
     sent,
     terminating,
 )
+from tests.unit.decide.test_duplicates import OLDER, YOUNGER, a_twin
 from tests.unit.decide.test_guards import FULL, requiring_confirmation
-from tests.unit.decide.test_trouble import ACCOUNT, TROUBLES, YOUNG, under
-from tests.unit.decide.test_twins import OLDER, YOUNGER, a_twin
+from tests.unit.decide.test_problems import ACCOUNT, TROUBLES, YOUNG, under
 
 LOCKED = CloudNode("node-1", Billing.PAY_PER_USE, is_locked=True)
 # Nothing of this version reads such a name; a guard of its own holds it all the same.

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modelarts_nodepool.errors import CloudError, MalformedAnswer, NotFound
-from modelarts_nodepool.modelarts import parse as reading
+from modelarts_nodepool.modelarts import parse
 from modelarts_nodepool.modelarts.faults import fault_of
 from modelarts_nodepool.modelarts.operations import Call, Operation
 from modelarts_nodepool.modelarts.response import Answer, read_error
@@ -22,10 +22,10 @@ LIST = Call(Operation.LIST_NODE_POOLS, "0" * 32, "pool-a")
 SHOW = Call(Operation.SHOW_NODE_POOL, "0" * 32, "pool-a", "training-a")
 NODES = Call(Operation.LIST_NODE_POOL_NODES, "0" * 32, "pool-a", "training-a")
 READERS: list[tuple[Call, Callable[[Call, Answer], object]]] = [
-    (SHOW, reading.read_node_pool),
-    (NODES, reading.read_nodes),
-    (Call(Operation.SHOW_POOL, "0" * 32, "pool-a"), reading.read_resource_pool),
-    (Call(Operation.LIST_POOLS, "0" * 32), reading.read_resource_pools),
+    (SHOW, parse.read_node_pool),
+    (NODES, parse.read_nodes),
+    (Call(Operation.SHOW_POOL, "0" * 32, "pool-a"), parse.read_resource_pool),
+    (Call(Operation.LIST_POOLS, "0" * 32), parse.read_resource_pools),
 ]
 HEADERS = st.dictionaries(
     st.sampled_from(["date", "retry-after", "x-request-id", "content-type"]),
@@ -56,7 +56,7 @@ def pairs_of(body: bytes) -> list[tuple[str, object]]:
 @given(BODIES)
 @example(b'{"kind": "NodePoolList", "items": [{"metadata": {"name": "training-a"}}], "items": []}')
 def test_list_is_empty_only_where_it_says_so_once(body: bytes) -> None:
-    found = outcome_of(reading.read_node_pools, LIST, body)
+    found = outcome_of(parse.read_node_pools, LIST, body)
     if isinstance(found, MalformedAnswer):
         assert found.message.isprintable()
         return
@@ -96,5 +96,5 @@ def test_depth_that_just_can_be_parsed_is_read_or_malformed(opening: str, closin
     for depth in range(300, 1100, 7):
         nested = opening * depth + "1" + closing * depth
         body = f'{{"kind": "NodePoolList", "items": [{{"metadata": {{"name": "a"}}, "status": {nested}}}]}}'
-        found = outcome_of(reading.read_node_pools, LIST, body.encode())
+        found = outcome_of(parse.read_node_pools, LIST, body.encode())
         assert isinstance(found, MalformedAnswer) or set(found) == {"a"}

@@ -7,8 +7,8 @@ import sys
 def test_the_official_client_is_not_loaded_with_kopf() -> None:
     code = (
         "import sys\n"
-        "from modelarts_nodepool.handlers import watching\n"
-        "assert 'kopf' in sys.modules and watching\n"
+        "from modelarts_nodepool.watch import kopf_runner\n"
+        "assert 'kopf' in sys.modules and kopf_runner\n"
         "assert not [name for name in sys.modules if name.partition('.')[0] == 'kubernetes']\n"
         "import kubernetes\n"
     )

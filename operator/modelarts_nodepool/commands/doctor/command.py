@@ -78,15 +78,14 @@ async def _examine(
     place: options.Place, accounts: tuple[str, ...], given: str | tuple[str, str] | None, output: str
 ) -> int:
     # Here and not above: it takes a second, which --help and wrong flags should not wait for.
-    from modelarts_nodepool.commands.doctor import examine as examining  # noqa: PLC0415
-    from modelarts_nodepool.commands.doctor import report
+    from modelarts_nodepool.commands.doctor import examine, report  # noqa: PLC0415
     from modelarts_nodepool.commands.session import open_session  # noqa: PLC0415
 
     with Progress() as progress:
         progress("opening the way to the cluster")
         async with open_session(place) as session:
             whose = whose_permissions(given, place.operator_namespace, is_in_pod=session.is_in_pod)
-            lines = await examining.examine(session, whose, accounts, progress)
+            lines = await examine.examine(session, whose, accounts, progress)
     if output == "json":
         about = {"version": version(DISTRIBUTION), "server": session.server, "source": session.source}
         click.echo(report.to_json(lines, about))

@@ -1,7 +1,7 @@
 """Knocks at an endpoint without credentials: whether it is there, its certificate, its clock.
 
-Called by doctor/. Sends one unsigned GET of list_pools: the gateway of ModelArts refuses it by its own code, which
-tells it from any other server, and as no key is named none can be locked.
+Called by commands/doctor/. Sends one unsigned GET of list_pools: the gateway of ModelArts refuses it by its own code,
+which tells it from any other server, and as no key is named none can be locked.
 """
 
 import asyncio

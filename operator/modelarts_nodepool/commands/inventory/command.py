@@ -85,7 +85,7 @@ class _Shown:
 
 async def _take(place: options.Place, accounts: tuple[str, ...], pools: tuple[str, ...], shown: _Shown) -> int:
     # Here and not above: it takes a second, which --help and wrong flags should not wait for.
-    from modelarts_nodepool.commands.inventory import output as printing  # noqa: PLC0415
+    from modelarts_nodepool.commands.inventory import output  # noqa: PLC0415
     from modelarts_nodepool.commands.inventory.collect import take_inventory  # noqa: PLC0415
     from modelarts_nodepool.commands.session import open_session  # noqa: PLC0415
 
@@ -98,8 +98,8 @@ async def _take(place: options.Place, accounts: tuple[str, ...], pools: tuple[st
         click.echo(f"modelarts-nodepool: {error}\nWhat is missing: modelarts-nodepool doctor", err=True)
         return _FAILED
     if shown.namespace is not None:
-        printing.print_manifests(found, shown.namespace, shown.policy)
+        output.print_manifests(found, shown.namespace, shown.policy)
     else:
-        printing.print_report(found, shown.output)
-    printing.print_problems(found)
+        output.print_report(found, shown.output)
+    output.print_problems(found)
     return _FAILED if found.problems else 0

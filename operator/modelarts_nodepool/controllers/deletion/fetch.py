@@ -1,6 +1,7 @@
 """How a deletion looks up what a decision asked for: in the cloud, and in the API server.
 
-Called by controllers/deletion/reconciler.py and controllers/deletion/send.py; what was found goes into `Facts`. Failures are facts too.
+Called by controllers/deletion/reconciler.py and controllers/deletion/send.py; what was found goes into `Facts`.
+Failures are facts too.
 """
 
 import asyncio

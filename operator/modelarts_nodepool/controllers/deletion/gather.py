@@ -1,6 +1,7 @@
 """What one deletion learned from the cloud, kept with the moment each look began.
 
-The keeper's `observe` is the gather step of controllers/deletion/reconciler.py: it decides nothing. controllers/deletion/fetch.py looks things up.
+The keeper's `observe` is the gather step of controllers/deletion/reconciler.py: it decides nothing.
+controllers/deletion/fetch.py looks things up.
 """
 
 import logging

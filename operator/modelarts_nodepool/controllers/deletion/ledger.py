@@ -1,7 +1,8 @@
 """Enters DELETEs and releases into the account's recentDeletions: the audit trail outlives objects.
 
-Called by controllers/deletion/reconciler.py. A release is written before its finalizer goes; a DELETE whose entry is missing, after a
-crash or a change of the leader, is entered when its object is first decided on. controllers/deletion/send.py enters those it sends.
+Called by controllers/deletion/reconciler.py. A release is written before its finalizer goes; a DELETE whose entry is
+missing, after a crash or a change of the leader, is entered when its object is first decided on.
+controllers/deletion/send.py enters those it sends.
 """
 
 import asyncio

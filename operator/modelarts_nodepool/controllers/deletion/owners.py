@@ -1,7 +1,7 @@
 """Looks up whether the owners of an object that is being deleted are in this cluster.
 
-Called by controllers/deletion/fetch.py when a decision asks. Each is read by its apiVersion, kind, name and uid as the garbage
-collector does. The operator may read few kinds; what it may not read is unknown, which holds as well.
+Called by controllers/deletion/fetch.py when a decision asks. Each is read by its apiVersion, kind, name and uid as the
+garbage collector does. The operator may read few kinds; what it may not read is unknown, which holds as well.
 """
 
 import asyncio

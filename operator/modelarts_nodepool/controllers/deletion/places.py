@@ -1,9 +1,9 @@
 """Who may prepare a DELETE now: of each resource pool only the first few in line, the others wait without a call.
 
-What lets a DELETE pass is good for a minute, and the DELETEs of one resource pool are sent one after the other. If
-all looked at once, ten thousand looks would take longer than a minute, the first would be too old by the time the
-last was there, and all would look again, for ever. Used by controllers/deletion/reconciler.py; nobody waits in here, so whoever stands
-in line still hears news.
+What lets a DELETE pass is good for a minute, and the DELETEs of one resource pool are sent one after the other. If all
+looked at once, ten thousand looks would take longer than a minute, the first would be too old by the time the last was
+there, and all would look again, for ever. Used by controllers/deletion/reconciler.py; nobody waits in here, so whoever
+stands in line still hears news.
 """
 
 from collections.abc import Callable

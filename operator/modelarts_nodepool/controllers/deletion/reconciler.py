@@ -12,8 +12,7 @@ from modelarts_nodepool.api.node_pool import Identity
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.controllers.counting import counted
-from modelarts_nodepool.controllers.deletion import fetch as looks
-from modelarts_nodepool.controllers.deletion import refused, telling
+from modelarts_nodepool.controllers.deletion import fetch, refused, telling
 from modelarts_nodepool.controllers.deletion.gather import Facts
 from modelarts_nodepool.controllers.deletion.homeless import warn_of_homeless
 from modelarts_nodepool.controllers.deletion.ledger import PATIENCE, EntryNotWritten, Ledger
@@ -114,7 +113,7 @@ class Deletion:
         is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
         self._tools.ongoing.wait_for_budget(self._uid, is_waiting=is_waiting)
         is_preparing = isinstance(decision, Send) or (
-            isinstance(decision, Look) and looks.is_preparing(observed, decision.facts)
+            isinstance(decision, Look) and fetch.is_preparing(observed, decision.facts)
         )
         if isinstance(decision, Send | Wait) or (isinstance(decision, Hold) and not decision.is_transient):
             # It is not let go any more: whoever removes the finalizer after a release that was refused, it is not us.
@@ -164,10 +163,10 @@ class Deletion:
             if not self._tools.places.enter(place, self._uid, self.wake):
                 return await self._stand_in_line(observed, identity)
             self._in_line_since = None
-        patience = looks.patience(self._facts, observed, facts)
+        patience = fetch.patience(self._facts, observed, facts)
         if patience > timedelta():
             return patience
-        await looks.look(self._facts, observed, facts)
+        await fetch.look(self._facts, observed, facts)
         return self._pause_after_look()
 
     async def _stand_in_line(self, observed: DeletionObserved, identity: Identity) -> timedelta:

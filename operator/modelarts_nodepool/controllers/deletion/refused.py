@@ -1,6 +1,7 @@
 """Shows on an object that is being deleted what the API server does not take of it.
 
-Called by controllers/deletion/reconciler.py after a write that was not done. It decides nothing: the next pass asks the table again.
+Called by controllers/deletion/reconciler.py after a write that was not done. It decides nothing: the next pass asks the
+table again.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ from modelarts_nodepool.access.rate_limiter import Slot
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.controllers import audit
-from modelarts_nodepool.controllers.deletion import fetch as looks
+from modelarts_nodepool.controllers.deletion import fetch
 from modelarts_nodepool.controllers.deletion.gather import Facts
 from modelarts_nodepool.controllers.deletion.turns import Turns
 from modelarts_nodepool.controllers.tools import Tools, log_fields
@@ -116,7 +116,7 @@ class Sender:
         current = self._tools.registry.node_pools.get(uid)
         if current is None:
             return None
-        await looks.read_containers(facts, current)
+        await fetch.read_containers(facts, current)
         return self._decided_again(facts, uid)
 
     def _decided_again(self, facts: Facts, uid: str) -> DeletionObserved | None:

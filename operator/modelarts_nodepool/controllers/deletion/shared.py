@@ -1,7 +1,7 @@
 """Looks that deletions share: one at a time for each question, its answer good for all who asked before it was put.
 
-Used by controllers/deletion/fetch.py for what is the same for many objects: the CRD, a namespace, a resource pool. A thousand
-objects that are deleted at once would else ask a thousand times.
+Used by controllers/deletion/fetch.py for what is the same for many objects: the CRD, a namespace, a resource pool. A
+thousand objects that are deleted at once would else ask a thousand times.
 """
 
 from collections import OrderedDict

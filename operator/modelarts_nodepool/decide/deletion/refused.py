@@ -1,6 +1,7 @@
 """What people read where the API server does not take a write: admission, a webhook that is down, missing permission.
 
-Pure. Called by controllers/deletion/reconciler.py, once such a write has failed for some time, and by decide/status/problems.py.
+Pure. Called by controllers/deletion/reconciler.py, once such a write has failed for some time, and by
+decide/status/problems.py.
 """
 
 from datetime import timedelta

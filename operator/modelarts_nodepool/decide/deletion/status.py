@@ -66,7 +66,7 @@ def build_write_ahead(observed: DeletionObserved, now: datetime) -> NodePoolStat
 
 
 def queued(identity: Identity, retry_after: timedelta) -> Wait:
-    """What an object is told that has stood in line for long: controllers/deletion/places.py says why there is a line."""
+    """The Wait of an object that is in the queue for long (controllers/deletion/places.py)."""
     words = (
         f"the DELETE of node pool {identity.node_pool_name} waits for its turn: of resource pool {identity.pool_name} "
         f"a few deletions are prepared at once, and their DELETEs sent one after the other; it goes on by itself; how "

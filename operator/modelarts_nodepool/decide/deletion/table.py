@@ -1,7 +1,7 @@
 """What to do about an object that is being deleted: the table of deletion, row by row, first that applies.
 
-Called by controllers/deletion/reconciler.py with everything that was observed. A row answers None where it does not apply.
-Nothing here ever releases but rows 1, 5 and 7; nothing sends but the end of the table.
+Called by controllers/deletion/reconciler.py with everything that was observed. A row answers None where it does not
+apply. Nothing here ever releases but rows 1, 5 and 7; nothing sends but the end of the table.
 """
 
 from collections.abc import Callable

@@ -13,7 +13,7 @@ from modelarts_nodepool.errors import (
     PermissionDenied,
 )
 from tests.support.builders import a_listing
-from tests.unit.controllers.login_stage import ACCOUNT, Stage, turns
+from tests.unit.access.session_stage import ACCOUNT, Stage, turns
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from modelarts_nodepool.watch.relist import kinds_of
 from tests.support.builders import a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.misfits import a_misfit_body
-from tests.unit.controllers.misfit_stage import DELETING, IDENTITY, LIVING, Body, Stage, a_strange
+from tests.unit.controllers.unreadable_stage import DELETING, IDENTITY, LIVING, Body, Stage, a_strange
 
 MINE = a_node_pool("mine").finalized().being_deleted().standing_for("training-a")
 GRANTED = [{"namespaceSelector": {"matchLabels": {"team": "blue"}}, "resourcePools": ["*"]}]

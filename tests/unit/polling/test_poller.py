@@ -15,7 +15,7 @@ from tests.support.builders import (
     an_account,
     an_unreadable_node_pool,
 )
-from tests.unit.controllers.poller_stage import ACTIVE, BUSY, CALM, USUAL, Stage, running, turns
+from tests.unit.polling.poller_stage import ACTIVE, BUSY, CALM, USUAL, Stage, running, turns
 
 
 @pytest.fixture

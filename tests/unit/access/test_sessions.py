@@ -12,7 +12,7 @@ from modelarts_nodepool.errors import (
     CredentialsUnavailable,
     ObjectGone,
 )
-from tests.unit.controllers.login_stage import ACCOUNT, EVERY, Stage, turns
+from tests.unit.access.session_stage import ACCOUNT, EVERY, Stage, turns
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 
 from modelarts_nodepool.access.rate_limiter import POLL_TURN, Lane
 from modelarts_nodepool.errors import Throttled
-from tests.unit.modelarts.limiter_stage import MINUTE, Stage, staged
+from tests.unit.access.limiter_stage import MINUTE, Stage, staged
 
 
 @staged

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.controllers.poller_stage import ACTIVE, BUSY, USUAL, Stage, running, turns
+from tests.unit.polling.poller_stage import ACTIVE, BUSY, USUAL, Stage, running, turns
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.watch.relist import kinds_of
 from tests.support.clocks import HandClock
-from tests.unit.controllers.misfit_stage import DELETING, a_strange, later
+from tests.unit.controllers.unreadable_stage import DELETING, a_strange, later
 
 
 def test_an_object_that_is_no_longer_readable_is_no_twin_and_no_work_of_others() -> None:

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.ports import Clock
+from modelarts_nodepool.watch.supervisor import Health
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BEAT_SECONDS = 1.0
@@ -30,15 +31,6 @@ ANY_HOST = "::"
 _NO_IPV6 = {errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL}
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """`role` is leader or standby; each problem is a sentence; none means well. `notes` are no problems."""
-
-    role: str
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from modelarts_nodepool.api.node_pool import DeletionRecord
 from modelarts_nodepool.errors import ClusterUnavailable, ObjectChanged, ObjectGone
 from tests.support.builders import NOON, a_node_pool, an_account
 from tests.support.virtual_time import run_at_once
-from tests.unit.controllers.misfit_stage import DELETING, IDENTITY, PATH, Stage, a_strange, later
+from tests.unit.controllers.unreadable_stage import DELETING, IDENTITY, PATH, Stage, a_strange, later
 
 
 def test_a_living_one_is_told_once_and_a_deleted_one_once_more() -> None:
