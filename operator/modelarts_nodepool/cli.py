@@ -231,15 +231,15 @@ def uninstall_check(kubeconfig: str | None, restore: str | None) -> None:
     Each object that the operator protects carries a finalizer that nobody else removes. The Helm chart asks this
     before it uninstalls anything. Nothing is changed.
     """
-    from modelarts_nodepool import uninstall  # noqa: PLC0415 - see run
+    from modelarts_nodepool.commands import uninstall_check as check  # noqa: PLC0415 - see run
 
     try:
-        held = asyncio.run(uninstall.find_held_objects(kubeconfig))
+        held = asyncio.run(check.find_held_objects(kubeconfig))
     except ClusterError as error:
         words = f"It cannot be told whether objects need the operator. {error}"
-        raise click.ClickException(uninstall.with_cure(words, restore)) from error
+        raise click.ClickException(check.with_cure(words, restore)) from error
     if held:
-        raise click.ClickException(uninstall.with_cure(uninstall.explain(held), restore))
+        raise click.ClickException(check.with_cure(check.explain(held), restore))
     click.echo("No object carries a finalizer of the operator: it may be uninstalled.")
 
 
