@@ -1,7 +1,7 @@
 """Which issuer gives the credentials of an account that has no Secret, one keeper for all accounts that share it.
 
 Built by app.py with the operator's own environment, asked by access/sessions.py. The identity is the operator's:
-docs/decisions/0010-whose-identity.md says what that means for whoever may write accounts.
+docs/decisions/0010-pin-the-cloud-identity.md says what that means for whoever may write accounts.
 """
 
 import ssl
