@@ -1,7 +1,6 @@
 """`python -m lab.bench`: options, console, exit codes. `make bench` and `make soak` call it."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -18,9 +17,9 @@ from lab.bench.scale import Scale
 from lab.bench.soak import soak
 from lab.bench.stage import Pace, Say
 from lab.controlplane import Binaries, ConsoleNarrator, ControlPlaneError, ensure_binaries
-from lab.controlplane.ports import LOOPBACK
-from lab.demo.failures import DemoError
-from lab.demo.interrupts import signals_interrupt
+from lab.harness.failures import LabError
+from lab.harness.ground import CHECKOUT, reach_loopback_directly
+from lab.harness.interrupts import signals_interrupt
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 DEFAULT_SIZES = "100,1000,10000"
@@ -103,14 +102,13 @@ def _conclude(found: dict[int, Result]) -> bool:
 
 
 def _shown(path: Path) -> str:
-    return str(path.relative_to(results.CHECKOUT))
+    return str(path.relative_to(CHECKOUT))
 
 
 def _perform(work: Callable[[Binaries, Say], Coroutine[None, None, bool]]) -> int:
     """Run it with binaries and a console; the exit code."""
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), LOOPBACK)))
+    reach_loopback_directly()
     began = time.monotonic()
 
     def say(words: str) -> None:
@@ -121,7 +119,7 @@ def _perform(work: Callable[[Binaries, Say], Coroutine[None, None, bool]]) -> in
             require_linux()
             binaries = ensure_binaries(ConsoleNarrator(Console(highlight=False)))
             return 0 if asyncio.run(work(binaries, say)) else EXIT_FAILED
-        except (DemoError, ControlPlaneError) as error:
+        except (LabError, ControlPlaneError) as error:
             say(str(error))
             return EXIT_FAILED
         except (KeyboardInterrupt, asyncio.CancelledError):

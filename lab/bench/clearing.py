@@ -7,10 +7,11 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 
-from lab.bench.api import NODE_POOLS, Body, at_once
+from lab.bench.api import at_once
 from lab.bench.scale import Place
 from lab.bench.stage import Stage
-from lab.demo.failures import DemoError
+from lab.harness.api import NODE_POOLS, Body
+from lab.harness.failures import LabError
 from lab.storm.ending import describe
 from lab.storm.mending import needs_a_person
 
@@ -32,7 +33,7 @@ async def clear(stage: Stage) -> None:
         if time.monotonic() > deadline:
             for body in objects[:MOST_TOLD]:
                 stage.say(f"{body['metadata']['namespace']}/{body['metadata']['name']}: {describe(body)}")
-            raise DemoError(f"{len(objects)} objects are not gone {END_SECONDS:g} s after the churn has ended.")
+            raise LabError(f"{len(objects)} objects are not gone {END_SECONDS:g} s after the churn has ended.")
         await _help(stage, objects, asked)
         await asyncio.sleep(LOOK_SECONDS)
     if asked:

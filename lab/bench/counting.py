@@ -7,7 +7,7 @@ from datetime import datetime
 from lab.bench.calls import DELETE, LIST, Call
 from lab.bench.scale import Place
 from lab.controlplane import AuditLog
-from lab.demo.samples import OPERATOR_USER
+from lab.harness.operator import OPERATOR_USER
 from modelarts_nodepool.api.names import ACCOUNT_PLURAL, NODE_POOL_PLURAL
 
 Key = tuple[str, str]

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from lab.bench import counting
-from lab.bench.api import NODE_POOLS, at_once
+from lab.bench.api import at_once
 from lab.bench.calls import Call, since
 from lab.bench.counting import Key, percentile
 from lab.bench.figures import Figures
@@ -14,7 +14,8 @@ from lab.bench.stage import Stage
 from lab.bench.tally import Tally
 from lab.bench.waiting import until_all
 from lab.controlplane import AuditLog
-from lab.demo.failures import DemoError
+from lab.harness.api import NODE_POOLS
+from lab.harness.failures import LabError
 
 PAUSE_SECONDS = 0.25
 MILLISECONDS = 1000
@@ -41,7 +42,7 @@ async def delete_some(stage: Stage) -> Figures:
     first = counting.first_calls(deleted, places, calls)
     sent = counting.delete_calls(deleted, places, calls)
     if min(len(first), len(sent)) < len(places):
-        raise DemoError(f"{len(places)} objects were deleted and {len(sent)} DELETEs were sent.")
+        raise LabError(f"{len(places)} objects were deleted and {len(sent)} DELETEs were sent.")
     return {
         "first_call_p50_ms": percentile(first, 0.5) * MILLISECONDS,
         "first_call_p99_ms": percentile(first, 0.99) * MILLISECONDS,
@@ -68,7 +69,7 @@ async def delete_all(stage: Stage) -> Figures:
     gone = max(tally.look().values()) - began.timestamp()
     deleted = counting.deleted_at(everybody)
     if objects := await stage.api.items(NODE_POOLS):
-        raise DemoError(f"{len(objects)} objects are still there after all have been let go.")
+        raise LabError(f"{len(objects)} objects are still there after all have been let go.")
     return {
         "delete_seconds": max(deleted.values()).timestamp() - began.timestamp(),
         "gone_seconds": gone,

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lab.bench.plot import draw
-from lab.bench.results import CHECKOUT, Result
+from lab.bench.results import Result
 from lab.bench.table import as_markdown
+from lab.harness.ground import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "performance.md"
 PLOT = CHECKOUT / "docs" / "performance.svg"

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from lab.bench import counting
-from lab.bench.api import NODE_POOLS, at_once
+from lab.bench.api import at_once
 from lab.bench.calls import LIST, Call, since
 from lab.bench.figures import Figures
 from lab.bench.stage import Stage
 from lab.bench.tally import Tally
 from lab.bench.waiting import until_all, until_calm
-from lab.demo.failures import DemoError
+from lab.harness.api import NODE_POOLS
+from lab.harness.failures import LabError
 from modelarts_nodepool.api.names import NODE_POOL_PLURAL
 
 CALM_SECONDS = 5.0
@@ -59,7 +60,7 @@ async def _check_mirrored(stage: Stage) -> None:
     objects = await stage.api.items(NODE_POOLS)
     wrong = [body["metadata"]["name"] for body in objects if body.get("status", {}).get("counts") != _EXPECTED]
     if wrong or len(objects) != stage.scale.objects:
-        raise DemoError(f"{len(objects)} objects are there, of which {len(wrong)} are not mirrored: {wrong[:3]}.")
+        raise LabError(f"{len(objects)} objects are there, of which {len(wrong)} are not mirrored: {wrong[:3]}.")
 
 
 _EXPECTED = {"creating": 0, "available": 2, "abnormal": 0, "deleting": 0}
@@ -92,7 +93,7 @@ async def idle(stage: Stage) -> Figures:
 def _check_all_are_polled(stage: Stage, calls: Sequence[Call]) -> None:
     missing = set(stage.scale.resource_pool_names) - {call.resource_pool for call in calls}
     if missing:
-        raise DemoError(
+        raise LabError(
             f"{len(missing)} resource pools were not looked at in two poll intervals: {sorted(missing)[:3]}."
         )
 
@@ -108,7 +109,7 @@ async def restart(stage: Stage) -> Figures:
         stage.scale.resource_pool_names
     ):
         if time.monotonic() > deadline:
-            raise DemoError("Not every resource pool was looked at after a restart.")
+            raise LabError("Not every resource pool was looked at after a restart.")
         await asyncio.sleep(_LOOK_SECONDS)
     await until_calm(stage, CALM_SECONDS, CALM_WITHIN_SECONDS)
     written = stage.audit().since(began_utc).writes()

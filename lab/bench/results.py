@@ -10,8 +10,8 @@ from typing import Any
 from lab.bench.figures import Figures
 from lab.bench.scale import Scale
 from lab.bench.stage import Pace
+from lab.harness.ground import CHECKOUT
 
-CHECKOUT = Path(__file__).parents[2]
 COMMITTED = Path(__file__).with_name("results")
 # Not committed; `make bench RECORD=1` writes to the other.
 LATEST = CHECKOUT / "build" / "bench"

@@ -7,7 +7,7 @@ from lab.bench.figures import Figures
 from lab.bench.scale import Scale
 from lab.bench.stage import Pace, Say, standing
 from lab.controlplane import Binaries
-from lab.demo.failures import DemoError
+from lab.harness.failures import LabError
 
 PHASES = (phases.create, phases.idle, phases.restart, deleting.delete_some, deleting.delete_all, deleting.deletions)
 
@@ -30,4 +30,4 @@ async def measure(scale: Scale, pace: Pace, binaries: Binaries, say: Say) -> Fig
 def require_linux() -> None:
     """CPU and memory are read from /proc."""
     if not Path("/proc/self/stat").exists():
-        raise DemoError("The bench reads CPU time and memory from /proc, which only Linux has.")
+        raise LabError("The bench reads CPU time and memory from /proc, which only Linux has.")

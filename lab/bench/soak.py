@@ -5,7 +5,6 @@ Nothing may grow. `python -m lab.bench soak` calls it.
 
 import asyncio
 import itertools
-import re
 import time
 from collections import deque
 from dataclasses import asdict
@@ -21,8 +20,6 @@ from lab.bench.scale import Place, Scale
 from lab.bench.stage import Pace, Say, Stage, standing
 from lab.bench.tally import Tally
 from lab.controlplane import Binaries
-from lab.controlplane.ports import LOOPBACK
-from lab.controlplane.waiting import ask
 
 OBJECTS = 300
 PACE = Pace(poll=5, active_poll=1, deleting=1.0)
@@ -39,7 +36,6 @@ FAULTS = (
     ("show_node_pool", 502, 2),
     (DELETE, 500, 1),
 )
-_TASKS = re.compile(r"^modelarts_nodepool_tasks(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 Samples = list[dict[str, float]]
 
@@ -91,9 +87,7 @@ async def _churn_for(stage: Stage, seconds: float) -> Samples:
 
 async def _sample(stage: Stage) -> dict[str, float]:
     sample = {what: round(value, 2) for what, value in asdict(stage.operator.look()).items()}
-    answer = await asyncio.to_thread(ask, f"http://{LOOPBACK}:{stage.operator.port}/metrics")
-    if found := _TASKS.search(answer.body):
-        sample["tasks"] = float(found[1])
+    sample["tasks"] = (await asyncio.to_thread(stage.operator.metrics)).value("tasks")
     return sample
 
 

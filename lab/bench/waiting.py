@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from lab.bench.stage import Stage
-from lab.demo.failures import DemoError
+from lab.harness.failures import LabError
 
 LOOK_SECONDS = 0.5
 TELL_SECONDS = 10.0
@@ -23,7 +23,7 @@ async def until_all(stage: Stage, count: Callable[[], int], what: str) -> None:
         stage.plane.raise_if_ended()
         now = time.monotonic()
         if now - began > limit:
-            raise DemoError(f"Only {done} of {stage.scale.objects} objects {what} within {limit:g} s.")
+            raise LabError(f"Only {done} of {stage.scale.objects} objects {what} within {limit:g} s.")
         if now - told > TELL_SECONDS:
             told = now
             stage.say(f"{done} of {stage.scale.objects} {what}")
@@ -39,5 +39,5 @@ async def until_calm(stage: Stage, seconds: float, within: float) -> None:
         if written != last:
             last, since = written, time.monotonic()
         if time.monotonic() > deadline:
-            raise DemoError(f"The operator still writes after {within:g} s in which nothing has changed.")
+            raise LabError(f"The operator still writes after {within:g} s in which nothing has changed.")
         await asyncio.sleep(LOOK_SECONDS)

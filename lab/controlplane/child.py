@@ -1,27 +1,36 @@
-"""One server process: started behind its keeper, watched, stopped, and gone when we are.
+"""One process: started behind its keeper, watched, stopped, and gone when we are.
 
-`plane.py` owns the children. Only processes started here are ever signalled, and only through their keeper.
+The control plane's servers, the simulator and the operator are children. Only processes started here are ever
+signalled.
 """
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.controlplane.failures import PortTakenError, ServerStoppedError
 
 KEEPER = Path(__file__).with_name("keeper.py")
 LAST_LINES = 8
+LOOK_SECONDS = 0.002
 PORT_TAKEN = "address already in use"
 
 
 class Child:
-    """A running server. Its output goes to `log`; `pid` is the server's own, not the keeper's."""
+    """A running server. Its output goes to `log`; `pid` is the server's own, not the keeper's.
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, folder: Path) -> None:
+    It works in `folder`; `environment` is instead of ours.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.log = log
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -32,6 +41,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=descriptor,
                 cwd=folder,
+                env=environment,
                 # Ctrl-C in the terminal must reach us alone: we stop the servers in their order.
                 start_new_session=True,
             )
@@ -53,11 +63,29 @@ class Child:
 
     def is_running(self) -> bool:
         """Whether the server is alive."""
-        return self._keeper.poll() is None
+        return self.exit_code is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; 128 and the signal's number where a signal has ended it."""
+        return self._keeper.poll()
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit code, as soon as there is one; None where it still runs after so long."""
+        deadline = time.monotonic() + seconds
+        while (code := self.exit_code) is None and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        return code
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """To the server itself, if it runs."""
+        if self.is_running():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def raise_if_ended(self) -> None:
         """Raise with the server's last words when it is not alive."""
-        code = self._keeper.poll()
+        code = self.exit_code
         if code is None:
             return
         last = last_lines(self.log)

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from lab.controlplane.child import Child, last_lines
@@ -20,26 +20,32 @@ REQUEST_TIMEOUT_SECONDS = 5.0
 READY_TIMEOUT_SECONDS = 120.0
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What a server said; status 0 when it said nothing."""
 
     status: int
     body: str
 
 
-def ask(url: str, *, authority: str | None = None, token: str | None = None, body: str | None = None) -> Answer:
+def ask(
+    url: str,
+    *,
+    authority: str | None = None,
+    token: str | None = None,
+    body: str | None = None,
+    seconds: float = REQUEST_TIMEOUT_SECONDS,
+) -> Answer:
     """GET the URL, or POST the body to it, trusting only the given certificate; no answer has status 0."""
     parts = urlsplit(url)
     try:
         if parts.scheme == "https":
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                 parts.netloc,
-                timeout=REQUEST_TIMEOUT_SECONDS,
+                timeout=seconds,
                 context=ssl.create_default_context(cadata=authority),
             )
         else:
-            connection = http.client.HTTPConnection(parts.netloc, timeout=REQUEST_TIMEOUT_SECONDS)
+            connection = http.client.HTTPConnection(parts.netloc, timeout=seconds)
         try:
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             connection.request("GET" if body is None else "POST", parts.path, body, headers)

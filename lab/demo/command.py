@@ -10,13 +10,12 @@ import click
 from rich.console import Console
 
 from lab.controlplane import ConsoleNarrator, ControlPlaneError, ensure_binaries
-from lab.controlplane.ports import LOOPBACK
-from lab.demo.failures import DemoError
-from lab.demo.folders import find_shipped
-from lab.demo.interrupts import signals_interrupt
 from lab.demo.performance import perform
 from lab.demo.recording import make_recording_console, write_svg
 from lab.demo.screen import WIDTH, Screen
+from lab.harness.failures import LabError
+from lab.harness.ground import find_shipped, reach_loopback_directly
+from lab.harness.interrupts import signals_interrupt
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -68,10 +67,10 @@ def _run(screen: Screen, *, keep: bool) -> int:
         screen.say("A real Kubernetes API server, a simulated ModelArts and the operator, on this machine.")
         screen.heading("Setting up")
         binaries = ensure_binaries(ConsoleNarrator(screen.console))
-        _reach_loopback_directly()
+        reach_loopback_directly()
         if not asyncio.run(perform(screen, binaries, shipped, keep=keep)):
             return EXIT_FAILED
-    except (DemoError, ControlPlaneError) as error:
+    except (LabError, ControlPlaneError) as error:
         screen.failed(str(error))
         return EXIT_FAILED
     except KeyboardInterrupt:
@@ -94,9 +93,3 @@ def _console() -> Console:
         return Console(highlight=False)
     # Lines of a log are not folded at 80 columns.
     return Console(highlight=False, width=WIDTH)
-
-
-def _reach_loopback_directly() -> None:
-    """A proxy in the environment is for the internet; the programs that we start talk to this machine alone."""
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), LOOPBACK)))

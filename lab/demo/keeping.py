@@ -25,7 +25,8 @@ def explain_keeping(stage: Stage) -> None:
     screen.command("curl", "-s", "-X", "PATCH", state, "-d", shlex.quote(json.dumps(broken, separators=(",", ":"))))
     screen.command("curl", "-s", f"{stage.cloud.endpoint}/_simulator/requests")
     screen.say("Look at the operator:")
-    screen.command("curl", "-s", f"{stage.operator_command.health}/readyz")
+    url = stage.operator.url if stage.operator is not None else ""
+    screen.command("curl", "-s", f"{url}/readyz")
     screen.command("tail", "-f", shlex.quote(str(stage.folder / "operator.log")))
 
 

@@ -1,9 +1,13 @@
-"""A ModelArtsNodePool as kubectl reads it, so that the story can check what it tells. Pure."""
+"""A ModelArtsNodePool as kubectl reads it, and a call as it is shown. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
+from lab.harness.simulator import Call
+
+HEADER = ("TIME", "OPERATION", "POOL", "NODEPOOL", "STATUS", "SIGNATURE", "REQUEST ID")
 STATES = ("creating", "available", "abnormal", "deleting")
 
 
@@ -48,3 +52,10 @@ def count_words(counts: Mapping[str, int] | None) -> str:
     if counts is None:
         return "no counts yet"
     return ", ".join(f"{counts[state]} {state}" for state in STATES if counts.get(state)) or "no nodes"
+
+
+def row_of(call: Call) -> tuple[str, ...]:
+    """A request to the cloud below `HEADER`; of the time, the time of day."""
+    clock = datetime.fromtimestamp(call.time, UTC).strftime("%H:%M:%S.%f")[:12]
+    name, status = call.node_pool or "-", str(call.status)
+    return (clock, call.operation, call.resource_pool, name, status, call.signature, call.request_id)

@@ -4,48 +4,46 @@ command.py calls `perform`. However it ends, nothing is left but, after a failur
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import shutil
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.controlplane import Binaries, ControlPlane, ControlPlaneError
 from lab.controlplane.child import last_lines
-from lab.demo.cloud import CloudView
-from lab.demo.failures import DemoError
-from lab.demo.folders import fill_work_folder, keep_logs, make_folder, remove_folder
-from lab.demo.interrupts import Interrupts
 from lab.demo.keeping import explain_keeping
-from lab.demo.leftovers import find_leftovers
-from lab.demo.programs import Hello, OperatorCommand, read_hello, start_simulator
-from lab.demo.samples import build_manifests
+from lab.demo.objects import row_of
+from lab.demo.samples import build_manifests, build_scenario
 from lab.demo.screen import Screen
 from lab.demo.stage import Stage
 from lab.demo.story import CHAPTERS
+from lab.harness.failures import LabError, NotYetError
+from lab.harness.ground import Ground, keep_logs, make_folder, remove_folder, require_nothing_left
+from lab.harness.interrupts import Interrupts
+from lab.harness.simulator import CloudControl, read_hello, start_simulator
 
 LOG_LINES = 12
+HELLO = ("region", "projectId", "accessKey", "secretKey")
 
 
 @dataclass
-class Trace:
-    """What there must be nothing of in the end, and what is worth keeping after a failure."""
+class Trace(Ground):
+    """And what is worth keeping after a failure."""
 
-    folder: Path
-    pids: dict[str, int] = field(default_factory=dict)
-    server: str | None = None
     dumps: dict[str, str] = field(default_factory=dict)
 
 
 async def perform(screen: Screen, binaries: Binaries, shipped: Mapping[str, Path], *, keep: bool) -> bool:
     """Whether everything happened as told. Cancelled by a signal, it stops everything first."""
     interrupts = Interrupts(on_signal=lambda: screen.tell("stopping everything"))
-    trace = Trace(make_folder())
+    trace = Trace(make_folder("demo"))
     kept: Path | None = None
     try:
         async with _standing(screen, binaries, shipped, trace) as stage:
             await _tell(stage, trace, interrupts, keep=keep)
-    except (DemoError, ControlPlaneError) as error:
-        kept = keep_logs(trace.folder, trace.dumps)
+    except (LabError, ControlPlaneError) as error:
+        kept = keep_logs("demo-failed", trace.folder, trace.dumps)
         screen.failed(_explain(f"{error}\nIt happened in: {screen.part}", trace.folder, kept))
     finally:
         interrupts.ignore()
@@ -65,14 +63,17 @@ async def _standing(
             plane = await stack.enter_async_context(starting)
         trace.pids, trace.server = plane.pids, plane.server
         screen.verified(f"Kubernetes {plane.version}: etcd, kube-apiserver, kube-controller-manager, on {plane.server}")
-        stage = Stage(screen, trace.folder, plane, start_simulator(trace.folder))
+        stage = Stage(screen, trace.folder, plane, start_simulator(trace.folder, build_scenario()))
         stack.push_async_callback(asyncio.to_thread, stage.stop_programs)
         trace.pids |= stage.pids
-        hello = await stage.until("the simulator serves", _later(lambda: read_hello(stage.simulator)))
-        stage.hello, stage.operator_command = hello, OperatorCommand.talking_to(hello)
-        stage.cloud = await stack.enter_async_context(CloudView(hello.endpoint))
-        screen.verified(f"a simulated ModelArts {hello.region} on {hello.endpoint}; it verifies every signature")
-        fill_work_folder(stage.work, shipped, _manifests(hello))
+        hello = stage.hello = await stage.until("the simulator serves", lambda: _require_hello(stage))
+        stage.cloud = await stack.enter_async_context(CloudControl(hello["endpoint"]))
+        screen.verified(f"a simulated ModelArts {hello['region']} on {hello['endpoint']}; it verifies every signature")
+        fill_work_folder(
+            stage.work,
+            shipped,
+            build_manifests(*(hello[key] for key in HELLO)),
+        )
         screen.note("a temporary folder, a kubeconfig of its own, loopback only: your kube contexts are not touched")
         yield stage
 
@@ -84,7 +85,7 @@ async def _tell(stage: Stage, trace: Trace, interrupts: Interrupts, *, keep: boo
         if keep:
             explain_keeping(stage)
             await stage.guarded("waiting for Ctrl-C", interrupts.expected(), bound_seconds=float("inf"))
-    except (DemoError, ControlPlaneError):
+    except (LabError, ControlPlaneError):
         trace.dumps = await _dump(stage)
         raise
     finally:
@@ -101,8 +102,8 @@ async def _dump(stage: Stage) -> dict[str, str]:
         )
         dumps["objects.yaml"] = objects.stdout or objects.stderr
         calls = await stage.cloud.calls()
-        dumps["cloud-calls.txt"] = "\n".join("  ".join(call.row) for call in calls)
-    except (DemoError, ControlPlaneError) as error:
+        dumps["cloud-calls.txt"] = "\n".join("  ".join(row_of(call)) for call in calls)
+    except (LabError, ControlPlaneError) as error:
         dumps["not-answered.txt"] = str(error)
     return dumps
 
@@ -118,22 +119,28 @@ def _explain(message: str, folder: Path, kept: Path) -> str:
 
 
 def _require_nothing_left(screen: Screen, trace: Trace, kept: Path | None) -> None:
-    if left := find_leftovers(trace.pids, trace.folder, trace.server):
-        raise DemoError(
-            f"The demo should leave nothing behind, and this is left: {'; '.join(left)}. Remove it by hand."
-        )
+    require_nothing_left("demo", trace)
     screen.heading("Everything stopped, nothing left" if kept is None else "Everything stopped, the logs are kept")
     if trace.pids:
         screen.verified(f"no process is left of {', '.join(trace.pids)}")
     screen.verified("the temporary folder is removed; no kubeconfig of yours names the demo's API server")
 
 
-def _manifests(hello: Hello) -> dict[str, str]:
-    return build_manifests(hello.region, hello.project_id, hello.access_key, hello.secret_key)
+async def _require_hello(stage: Stage) -> dict[str, str]:
+    hello = read_hello(stage.simulator)
+    if hello is None:
+        raise NotYetError("it has not said where it serves")
+    return hello
 
 
-def _later(look: Callable[[], Hello]) -> Callable[[], Awaitable[Hello]]:
-    async def ask() -> Hello:
-        return look()
-
-    return ask
+def fill_work_folder(work: Path, shipped: Mapping[str, Path], files: Mapping[str, str]) -> None:
+    """What kubectl applies, in a folder of its own, so that the commands name short relative paths."""
+    work.mkdir(mode=0o700)
+    for name, source in shipped.items():
+        shutil.copytree(source, work / name)
+    for name, text in files.items():
+        target = work / name
+        target.parent.mkdir(exist_ok=True)
+        # Some of them hold a key.
+        target.touch(mode=0o600)
+        target.write_text(text, encoding="utf-8")

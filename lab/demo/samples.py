@@ -5,11 +5,9 @@ Pure. stage.py writes the files, the story names the objects.
 
 from typing import Any
 
+from lab.harness.operator import OPERATOR_NAMESPACE
 from modelarts_nodepool.api.names import API_VERSION, CREDENTIALS_LABEL
 
-# As in deploy/kustomize/base: the operator runs with the permissions that are shipped.
-OPERATOR_NAMESPACE = OPERATOR_ACCOUNT = "modelarts-nodepool-operator"
-OPERATOR_USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}"
 NAMESPACE = "ml"
 ACCOUNT = "default"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.controlplane.child import KEEPER
-from lab.demo.failures import DemoError
+from lab.harness.failures import LabError
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ async def _read(keeper: Process, name: str) -> Printed:
     assert keeper.stderr is not None  # noqa: S101 - stderr=PIPE
     first = (await keeper.stdout.readline()).decode().strip()
     if not first.startswith("pid "):
-        raise DemoError(f"{name} could not be started: {first.removeprefix('error ') or 'its keeper ended'}.")
+        raise LabError(f"{name} could not be started: {first.removeprefix('error ') or 'its keeper ended'}.")
     # The keeper joins both outputs of the command on its standard error.
     text = await keeper.stderr.read()
     return Printed(text.decode(errors="replace"), await keeper.wait())

@@ -15,13 +15,14 @@ from typing import TypeVar
 
 from lab.controlplane import ControlPlane
 from lab.controlplane.child import Child
-from lab.demo.cloud import CloudView
-from lab.demo.failures import DemoError, NotYetError
+from lab.controlplane.ports import free_ports
 from lab.demo.objects import Seen
-from lab.demo.programs import Hello, OperatorCommand
 from lab.demo.samples import NAMESPACE
 from lab.demo.screen import Screen
 from lab.demo.shell import run_command
+from lab.harness.failures import LabError, NotYetError
+from lab.harness.operator import Operator
+from lab.harness.simulator import CloudControl
 
 T = TypeVar("T")
 # Far more than anything here takes, also on a slow machine with other work.
@@ -30,7 +31,7 @@ LOOK_SECONDS = 0.3
 GUARD_SECONDS = 0.5
 # How long a guarded command may take before it counts as hanging: longer than the longest `kubectl wait` of ours.
 COMMAND_SECONDS = 120.0
-OPERATOR_GRACE_SECONDS, SIMULATOR_GRACE_SECONDS = 11.0, 3.0
+GRACE_SECONDS = 3.0
 
 
 class Stage:
@@ -42,20 +43,28 @@ class Stage:
         self.work = folder / "work"
         self.plane = plane
         self.simulator = simulator
-        self.operator: Child | None = None
-        self.hello: Hello
-        self.cloud: CloudView
-        self.operator_command: OperatorCommand
+        self.operator: Operator | None = None
+        self.hello: dict[str, str]
+        self.cloud: CloudControl
 
     @property
     def pids(self) -> dict[str, int]:
         """Every process that was started, by name."""
-        ours = {child.name: child.pid for child in (self.simulator, self.operator) if child is not None}
-        return {**self.plane.pids, **ours}
+        operator = {self.operator.name: self.operator.pid} if self.operator is not None else {}
+        return {**self.plane.pids, self.simulator.name: self.simulator.pid, **operator}
 
-    def start_operator(self, kubeconfig: Path) -> None:
-        """Start the operator with the identity in the kubeconfig."""
-        self.operator = self.operator_command.start(self.folder, kubeconfig)
+    def start_operator(self, kubeconfig: Path) -> Operator:
+        """Show the command and start the operator with the identity in the kubeconfig."""
+        endpoint = f"{self.hello['region']}={self.hello['endpoint']}"
+        (port,), log = free_ports(1), self.folder / "operator.log"
+        self.operator = Operator(kubeconfig, endpoint, log, "--log-format", "text", "--log-level", "info", port=port)
+        self.screen.command("modelarts-nodepool", *self.operator.arguments)
+        self.operator.launch()
+        return self.operator
+
+    async def cloud_counts(self) -> dict[str, dict[str, int]]:
+        """The nodes by state of each node pool that the cloud has, by its name."""
+        return {name: states for (_, name), states in (await self.cloud.node_pools()).items()}
 
     def raise_if_ended(self) -> None:
         """Raise when anything ended that should run."""
@@ -67,8 +76,8 @@ class Stage:
     def stop_programs(self) -> None:
         """End the operator, then the simulator; blocks. The control plane has a context of its own."""
         if self.operator is not None:
-            self.operator.stop(OPERATOR_GRACE_SECONDS)
-        self.simulator.stop(SIMULATOR_GRACE_SECONDS)
+            self.operator.stop()
+        self.simulator.stop(GRACE_SECONDS)
 
     async def kubectl(self, *args: str) -> str:
         """Show a kubectl command, run it, show what it printed, and hand that back."""
@@ -85,7 +94,7 @@ class Stage:
         printed = await self.guarded(shown, running)
         if printed.code:
             self.screen.output(printed.text)
-            raise DemoError(f"`{shown}` was to end well, and ended with exit code {printed.code}: {printed.text}")
+            raise LabError(f"`{shown}` was to end well, and ended with exit code {printed.code}: {printed.text}")
         return printed.text
 
     async def seen(self) -> dict[str, Seen]:
@@ -94,7 +103,7 @@ class Stage:
         return {body["metadata"]["name"]: Seen.from_body(body) for body in json.loads(listed.stdout)["items"]}
 
     async def until(self, title: str, question: Callable[[], Awaitable[T]]) -> T:
-        """Ask until it does not raise NotYetError any more; DemoError when that takes too long."""
+        """Ask until it does not raise NotYetError any more; LabError when that takes too long."""
         began = time.monotonic()
         patience = self.screen.patience()
         with self.screen.waiting(f"waiting: {title}"):
@@ -104,7 +113,7 @@ class Stage:
                     return await question()
                 except NotYetError as error:
                     if time.monotonic() - began > BOUND_SECONDS:
-                        raise DemoError(
+                        raise LabError(
                             f"This did not happen within {BOUND_SECONDS:.0f} s: {title}. Seen last: {error}."
                         ) from error
                 patience.remind(f"waiting: {title}")
@@ -135,7 +144,7 @@ class Stage:
                     if math.isfinite(bound_seconds):
                         patience.remind(title)
                     if time.monotonic() - began > bound_seconds:
-                        raise DemoError(f"`{title}` did not end within {bound_seconds:.0f} s.")
+                        raise LabError(f"`{title}` did not end within {bound_seconds:.0f} s.")
             return task.result()
         finally:
             if not task.done():

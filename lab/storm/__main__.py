@@ -1,7 +1,6 @@
 """`python -m lab.storm`: options, console, exit codes. `make storm` calls it."""
 
 import asyncio
-import os
 import secrets
 import sys
 
@@ -9,9 +8,9 @@ import click
 from rich.console import Console
 
 from lab.controlplane import ConsoleNarrator, ControlPlaneError, ensure_binaries
-from lab.controlplane.ports import LOOPBACK
-from lab.demo.failures import DemoError
-from lab.demo.interrupts import signals_interrupt
+from lab.harness.failures import LabError
+from lab.harness.ground import reach_loopback_directly
+from lab.harness.interrupts import signals_interrupt
 from lab.storm.cases import rows_of
 from lab.storm.ground import Plan
 from lab.storm.performance import SETTLE_SECONDS, perform
@@ -43,8 +42,7 @@ def main(*, seed: int | None, minutes: float) -> None:
     seed = secrets.randbelow(100_000) if seed is None else seed
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDTH)
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), LOOPBACK)))
+    reach_loopback_directly()
     fault_seconds = max(LEAST_FAULT_SECONDS, minutes * 60 - SET_UP_SECONDS - SETTLE_SECONDS)
     plan = build_plan(seed, fault_seconds, rows_of(name for name, _ in ROWS))
     teller = Teller(console)
@@ -61,7 +59,7 @@ def _run(plan: Plan, teller: Teller, console: Console) -> int:
         teller.say(plan_words(plan))
         binaries = ensure_binaries(ConsoleNarrator(console))
         return 0 if asyncio.run(perform(plan, teller, binaries)) else EXIT_FAILED
-    except (DemoError, ControlPlaneError) as error:
+    except (LabError, ControlPlaneError) as error:
         teller.say(str(error), "bold red")
         return EXIT_FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -9,13 +9,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from lab.controlplane import ControlPlane
-from lab.demo.samples import OPERATOR_NAMESPACE
-from lab.storm.api import ACCOUNTS, NAMESPACES, Api, node_pool_path
-from lab.storm.cloud import CloudControl
+from lab.harness.api import ACCOUNTS, NAMESPACES, Api, node_pools_in
+from lab.harness.operator import OPERATOR_NAMESPACE
+from lab.harness.simulator import CloudControl
 from lab.storm.ground import Happening, ObjectPlan, Plan, Verb
 from lab.storm.journal import Journal
 from lab.storm.manifests import build_object, encode_key
-from lab.storm.programs import Operator
+from lab.storm.replica import Replica
 from modelarts_nodepool.api.names import (
     NODE_POOL_FINALIZER,
     OVERRIDE_ANNOTATION,
@@ -36,7 +36,7 @@ class Acting:
         api: Api,
         cloud: CloudControl,
         plane: ControlPlane,
-        operators: list[Operator],
+        operators: list[Replica],
         journal: Journal,
     ) -> None:
         self._plan = plan
@@ -79,7 +79,7 @@ class Acting:
     async def _create(self, happening: Happening) -> None:
         planned = self._plan.find(happening.target)
         self._journal.note(planned.title, "created")
-        await self._api.create(node_pool_path(planned.namespace), build_object(planned))
+        await self._api.create(node_pools_in(planned.namespace), build_object(planned))
         self._created[planned.title].set()
 
     async def _delete(self, happening: Happening) -> None:
@@ -111,7 +111,7 @@ class Acting:
     async def _is_emptied(self, namespace: str) -> bool:
         """Whether each object in it is being deleted, or gone."""
         return all(
-            found["metadata"].get("deletionTimestamp") for found in await self._api.items(node_pool_path(namespace))
+            found["metadata"].get("deletionTimestamp") for found in await self._api.items(node_pools_in(namespace))
         )
 
     async def _retain(self, happening: Happening) -> None:
@@ -199,11 +199,11 @@ class Acting:
     async def _freeze(self, happening: Happening) -> None:
         await self._operator(happening).freeze(happening.details["seconds"])
 
-    async def _again(self, operator: Operator, happening: Happening) -> None:
+    async def _again(self, operator: Replica, happening: Happening) -> None:
         await asyncio.sleep(happening.details["down"])
         await asyncio.to_thread(operator.start)
 
-    def _operator(self, happening: Happening) -> Operator:
+    def _operator(self, happening: Happening) -> Replica:
         return self._operators[int(happening.target) % len(self._operators)]
 
     async def _merge(self, planned: ObjectPlan, patch: Mapping[str, object]) -> None:
@@ -212,4 +212,4 @@ class Acting:
 
 
 def _path(planned: ObjectPlan) -> str:
-    return node_pool_path(planned.namespace, planned.name)
+    return f"{node_pools_in(planned.namespace)}/{planned.name}"

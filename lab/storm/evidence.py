@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.storm.cloud import ACCEPTED, DELETE_NODE_POOL, Call, State
+from lab.harness.simulator import ACCEPTED, DELETE_NODE_POOL, Call, State
 from lab.storm.ground import ObjectPlan, Plan
 from lab.storm.journal import Journal
 

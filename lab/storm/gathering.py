@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import yaml
 
 from lab.controlplane import ControlPlane
-from lab.demo.samples import OPERATOR_USER
-from lab.storm.api import EVENTS, Api
-from lab.storm.cloud import DELETE_NODE_POOL, DELETE_POOL, CloudControl
+from lab.harness.api import EVENTS, Api
+from lab.harness.operator import OPERATOR_USER
+from lab.harness.simulator import DELETE_NODE_POOL, DELETE_POOL, CloudControl
 from lab.storm.evidence import Evidence, Snapshot, Write
 from lab.storm.ground import Plan
 from lab.storm.journal import Journal
-from lab.storm.programs import Operator
+from lab.storm.replica import Replica
 from modelarts_nodepool.api.names import NODE_POOL_PLURAL
 
 
@@ -24,10 +24,10 @@ async def gather(
     api: Api,
     cloud: CloudControl,
     plane: ControlPlane,
-    operators: list[Operator],
+    operators: list[Replica],
 ) -> Evidence:
     """All of it."""
-    calls = [call for operation in (DELETE_NODE_POOL, DELETE_POOL) for call in await cloud.calls(operation)]
+    calls = [call for operation in (DELETE_NODE_POOL, DELETE_POOL) for call in await cloud.calls(operation=operation)]
     texts = {operator.log.name: operator.log.read_text(errors="replace") for operator in operators}
     texts["objects.yaml"] = yaml.safe_dump_all([*last.objects.values(), *last.accounts.values()], sort_keys=False)
     texts["events.json"] = json.dumps([_short(event) for event in await api.items(EVENTS)], indent=1)

@@ -1,9 +1,8 @@
 """A plan as the API server and the simulator want to be told of it. Pure."""
 
-import base64
 from typing import Any
 
-from lab.demo.samples import OPERATOR_NAMESPACE
+from lab.harness import objects
 from lab.storm.cases import Case
 from lab.storm.ground import (
     ACCOUNT_OF,
@@ -16,7 +15,6 @@ from lab.storm.ground import (
     ObjectPlan,
     Plan,
 )
-from modelarts_nodepool.api.names import ACCOUNT_KIND, API_VERSION, CREDENTIALS_LABEL, NODE_POOL_KIND
 
 Body = dict[str, Any]
 FOREIGN_FINALIZER = "storm.example.com/slow"
@@ -47,63 +45,38 @@ def _resource_pool(plan: Plan, name: str) -> Body:
 
 def build_account(account: AccountPlan, region: str, project_id: str) -> Body:
     """A ModelArtsAccount that grants its resource pools to every namespace of the storm."""
-    return {
-        "apiVersion": API_VERSION,
-        "kind": ACCOUNT_KIND,
-        "metadata": {"name": account.name},
-        "spec": {
-            "region": region,
-            "projectId": project_id,
-            "credentials": {"source": "Secret", "secretName": f"key-{account.name}"},
-            "grants": [
-                {"namespaces": [*NAMESPACES, DOOMED_NAMESPACE], "resourcePools": list(account.resource_pools)},
-            ],
-            "pollInterval": "2s",
-            "activePollInterval": "1s",
-            "deletionBudget": dict(account.budget),
-            "requireConfirmation": account.asks_confirmation,
-        },
-    }
+    return objects.build_account(
+        account.name,
+        region=region,
+        project_id=project_id,
+        secret=f"key-{account.name}",
+        grants=[{"namespaces": [*NAMESPACES, DOOMED_NAMESPACE], "resourcePools": list(account.resource_pools)}],
+        pollInterval="2s",
+        activePollInterval="1s",
+        deletionBudget=dict(account.budget),
+        requireConfirmation=account.asks_confirmation,
+    )
 
 
 def build_secret(account: str, key: tuple[str, str]) -> Body:
     """The Secret of an account with one of its keys."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": f"key-{account}",
-            "namespace": OPERATOR_NAMESPACE,
-            "labels": {CREDENTIALS_LABEL: "true"},
-        },
-        "data": encode_key(key),
-    }
+    access_key, secret_key = key
+    return objects.build_secret(f"key-{account}", accessKey=access_key, secretKey=secret_key)
 
 
 def encode_key(key: tuple[str, str]) -> dict[str, str]:
     """The Secret's data."""
-    return {
-        name: base64.b64encode(value.encode()).decode()
-        for name, value in zip(("accessKey", "secretKey"), key, strict=True)
-    }
+    return objects.encode(dict(zip(("accessKey", "secretKey"), key, strict=True)))
 
 
 def build_object(planned: ObjectPlan) -> Body:
     """The ModelArtsNodePool."""
     finalizers = {"finalizers": [FOREIGN_FINALIZER]} if planned.case in _WITH_FOREIGN else {}
-    return {
-        "apiVersion": API_VERSION,
-        "kind": NODE_POOL_KIND,
-        "metadata": {
-            "name": planned.name,
-            "namespace": planned.namespace,
-            "annotations": dict(planned.annotations),
-            **finalizers,
-        },
-        "spec": {
-            "accountRef": {"name": planned.account.name},
-            "poolName": planned.resource_pool,
-            "nodePoolName": planned.node_pool,
-            "deletionPolicy": "Retain" if planned.case is Case.RETAINED else "Delete",
-        },
-    }
+    return objects.build_node_pool(
+        planned.name,
+        account=planned.account.name,
+        resource_pool=planned.resource_pool,
+        metadata={"namespace": planned.namespace, "annotations": dict(planned.annotations), **finalizers},
+        nodePoolName=planned.node_pool,
+        deletionPolicy="Retain" if planned.case is Case.RETAINED else "Delete",
+    )

@@ -7,7 +7,7 @@ go on at once, and performance.py lets this be done three times. Objects whose c
 from collections.abc import Mapping
 from typing import Any
 
-from lab.storm.api import NAMESPACES, Api, node_pool_path
+from lab.harness.api import NAMESPACES, Api, node_pools_in
 from lab.storm.cases import EXPECTED
 from lab.storm.evidence import Snapshot
 from lab.storm.ground import Plan
@@ -29,7 +29,7 @@ async def look_again(plan: Plan, snapshot: Snapshot, api: Api, journal: Journal,
         if needs_a_person(body):
             count += 1
             journal.note(planned.title, f"a person sets reconcile-at={value}, as the message says")
-            path = node_pool_path(planned.namespace, planned.name)
+            path = f"{node_pools_in(planned.namespace)}/{planned.name}"
             await api.merge(path, {"metadata": {"annotations": {RECONCILE_ANNOTATION: value}}})
     return count
 

@@ -4,20 +4,14 @@ __main__.py calls `perform`. However it ends, nothing is left but, after a viola
 """
 
 import asyncio
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.controlplane import Binaries, ControlPlane
-from lab.demo.failures import DemoError
-from lab.demo.folders import find_shipped, remove_folder
-from lab.demo.interrupts import Interrupts
-from lab.demo.leftovers import find_leftovers
+from lab.harness.ground import Ground, keep_logs, private_ground
 from lab.storm.acting import Acting
 from lab.storm.ending import judge_ending
 from lab.storm.evidence import Evidence, Violation
@@ -30,7 +24,6 @@ from lab.storm.setting import Setting, set_up
 from lab.storm.telling import Teller, figures
 from lab.storm.tidiness import judge_tidiness
 
-PREFIX = "modelarts-nodepool-storm-"
 TELL_SECONDS = 5.0
 # An unknown outcome is looked at for two minutes before anything is sent again.
 SETTLE_SECONDS = 190.0
@@ -39,34 +32,15 @@ MEND_AFTER_SECONDS = (20.0, 75.0, 130.0)
 LOOK_SECONDS = 1.0
 
 
-@dataclass
-class Trace:
-    """What there must be nothing of in the end."""
-
-    folder: Path
-    pids: dict[str, int] = field(default_factory=dict)
-    server: str | None = None
-
-
-def _make_folder() -> Path:
-    """A new folder that only its owner can enter."""
-    return Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
-
-
 async def perform(plan: Plan, teller: Teller, binaries: Binaries) -> bool:
     """Whether nothing was wrong. Cancelled by a signal, it stops everything first."""
-    interrupts = Interrupts(on_signal=lambda: teller.say("stopping everything"))
-    trace = Trace(_make_folder())
-    try:
-        async with _standing(plan, teller, binaries, trace) as setting:
-            evidence, violations = await _rage_and_judge(setting, teller)
-            trace.pids |= setting.pids
-            kept = _keep(trace.folder, evidence) if violations else None
-    finally:
-        interrupts.ignore()
-        remove_folder(trace.folder)
-    if left := find_leftovers(trace.pids, trace.folder, trace.server):
-        raise DemoError(f"The storm should leave nothing behind, and this is left: {'; '.join(left)}.")
+    async with (
+        private_ground("storm", lambda: teller.say("stopping everything")) as ground,
+        _standing(plan, teller, binaries, ground) as setting,
+    ):
+        evidence, violations = await _rage_and_judge(setting, teller)
+        ground.pids |= setting.pids
+        kept = _keep(ground.folder, evidence) if violations else None
     teller.violations(violations, evidence)
     teller.say(figures(evidence))
     if kept is not None:
@@ -75,17 +49,16 @@ async def perform(plan: Plan, teller: Teller, binaries: Binaries) -> bool:
 
 
 @asynccontextmanager
-async def _standing(plan: Plan, teller: Teller, binaries: Binaries, trace: Trace) -> AsyncIterator[Setting]:
+async def _standing(plan: Plan, teller: Teller, binaries: Binaries, ground: Ground) -> AsyncIterator[Setting]:
     """Everything runs while the block does."""
-    shipped = find_shipped()
     async with AsyncExitStack() as stack:
         teller.say("starting a control plane, the simulated cloud and the operator")
-        plane = await stack.enter_async_context(ControlPlane.start(trace.folder / "control-plane", binaries))
-        trace.pids, trace.server = plane.pids, plane.server
-        setting = Setting(plan, trace.folder, plane, shipped)
+        plane = await stack.enter_async_context(ControlPlane.start(ground.folder / "control-plane", binaries))
+        ground.pids, ground.server = plane.pids, plane.server
+        setting = Setting(plan, ground.folder, plane)
         stack.push_async_callback(asyncio.to_thread, setting.stop)
         await set_up(setting, stack)
-        trace.pids |= setting.pids
+        ground.pids |= setting.pids
         teller.say(f"{len(setting.watching.last.objects)} objects are mirrored; the storm begins")
         yield setting
 
@@ -174,13 +147,8 @@ async def _beside(work: Coroutine[Any, Any, None], *others: "asyncio.Task[None]"
 
 def _keep(folder: Path, evidence: Evidence) -> Path:
     """Copy the logs, and nothing that holds a key, to a folder that stays."""
-    kept = Path(tempfile.mkdtemp(prefix=f"{PREFIX}seed-{evidence.plan.seed}-")).resolve()
-    for log in sorted(folder.rglob("*.log")):
-        shutil.copy(log, kept / log.name)
-    for name in ("objects.yaml", "events.json"):
-        (kept / name).write_text(evidence.texts[name], encoding="utf-8")
+    texts = {name: evidence.texts[name] for name in ("objects.yaml", "events.json")}
     lines = [f"{entry.time:.3f} {entry.target}: {entry.text}" for entry in evidence.journal.entries]
-    (kept / "journal.txt").write_text("\n".join(lines), encoding="utf-8")
     plan = [f"{each.at:6.1f} s  {each.verb} {each.target} {dict(each.details)}" for each in evidence.plan.happenings]
-    (kept / "plan.txt").write_text("\n".join(plan), encoding="utf-8")
-    return kept
+    texts |= {"journal.txt": "\n".join(lines), "plan.txt": "\n".join(plan)}
+    return keep_logs(f"storm-seed-{evidence.plan.seed}", folder, texts)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from lab.harness.simulator import ACCEPTED, DELETE_NODE_POOL, DELETE_POOL, Call
 from lab.storm.cases import EXPECTED
-from lab.storm.cloud import ACCEPTED, DELETE_NODE_POOL, DELETE_POOL, Call
 from lab.storm.evidence import Evidence, Violation
 from lab.storm.ground import ACCOUNTS, ObjectPlan
 

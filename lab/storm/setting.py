@@ -7,22 +7,26 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane import ControlPlane
 from lab.controlplane.child import Child
-from lab.demo.failures import DemoError
-from lab.demo.samples import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
-from lab.storm.api import ACCOUNTS as ACCOUNT_PATH
-from lab.storm.api import NAMESPACES as NAMESPACE_PATH
-from lab.storm.api import Api, node_pool_path
-from lab.storm.cloud import CloudControl
+from lab.harness.api import ACCOUNTS as ACCOUNT_PATH
+from lab.harness.api import NAMESPACES as NAMESPACE_PATH
+from lab.harness.api import Api, node_pools_in, secrets_in
+from lab.harness.failures import LabError
+from lab.harness.ground import install
+from lab.harness.operator import OPERATOR_NAMESPACE
+from lab.harness.simulator import CloudControl, read_hello, start_simulator
+from lab.harness.waiting import until
 from lab.storm.ground import ACCOUNTS, DOOMED_NAMESPACE, NAMESPACES, Plan
 from lab.storm.journal import Journal
 from lab.storm.manifests import build_account, build_object, build_scenario, build_secret
-from lab.storm.programs import Operator, start_simulator
+from lab.storm.replica import Replica
 from lab.storm.watching import Watching
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 
 READY_SECONDS = 90.0
+# The API server is restarted in a storm.
+OUTAGE_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 GRACE_SECONDS = 3.0
 
@@ -34,19 +38,18 @@ class Setting:
     cloud: CloudControl
     watching: Watching
 
-    def __init__(self, plan: Plan, folder: Path, plane: ControlPlane, shipped: dict[str, Path]) -> None:
+    def __init__(self, plan: Plan, folder: Path, plane: ControlPlane) -> None:
         self.plan = plan
         self.folder = folder
         self.plane = plane
-        self.shipped = shipped
         self.journal = Journal()
-        self.operators: list[Operator] = []
+        self.operators: list[Replica] = []
         self.simulator: Child | None = None
 
     @property
     def pids(self) -> dict[str, int]:
         """The processes that run now."""
-        ours = {operator.name: operator.child.pid for operator in self.operators if operator.child is not None}
+        ours = {operator.name: operator.pid for operator in self.operators if operator.pid is not None}
         simulator = {"the simulator": self.simulator.pid} if self.simulator else {}
         return {**self.plane.pids, **simulator, **ours}
 
@@ -61,23 +64,21 @@ class Setting:
 async def set_up(setting: Setting, stack: AsyncExitStack) -> None:
     """The simulator, what is shipped, accounts, operators, objects; until every object is mirrored."""
     plan, plane = setting.plan, setting.plane
-    setting.simulator, hello = await start_simulator(setting.folder, build_scenario(plan))
+    simulator = setting.simulator = await asyncio.to_thread(start_simulator, setting.folder, build_scenario(plan))
+    hello = await until(lambda: read_hello(simulator), READY_SECONDS, "the simulator serves")
     setting.cloud = await stack.enter_async_context(CloudControl(hello["endpoint"]))
-    setting.api = await stack.enter_async_context(Api(plane))
-    for path, flag in ((setting.shipped["crds"], "-f"), (setting.shipped["deploy/kustomize/base"], "-k")):
-        await plane.kubectl("apply", "--server-side", flag, str(path))
-    await plane.kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=60s")
+    setting.api = await stack.enter_async_context(Api(plane, outage_seconds=OUTAGE_SECONDS))
+    kubeconfig = await install(plane)
     await _create_ground(setting, hello)
-    kubeconfig = await plane.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
     endpoint = f"{hello['region']}={hello['endpoint']}"
     for number in range(1, plan.operators + 1):
-        operator = Operator(number, setting.folder, kubeconfig, endpoint, setting.journal)
+        operator = Replica(number, setting.folder, kubeconfig, endpoint, setting.journal)
         setting.operators.append(operator)
         await asyncio.to_thread(operator.start)
     setting.watching = Watching(plan, setting.api, setting.cloud, setting.operators, setting.journal)
     await asyncio.gather(
         *(
-            setting.api.create(node_pool_path(planned.namespace), build_object(planned))
+            setting.api.create(node_pools_in(planned.namespace), build_object(planned))
             for planned in plan.objects
             if not planned.is_late
         )
@@ -91,7 +92,7 @@ async def _create_ground(setting: Setting, hello: dict[str, str]) -> None:
         await api.create(NAMESPACE_PATH, {"metadata": {"name": namespace}})
     for account in ACCOUNTS:
         secret = build_secret(account.name, setting.plan.secrets[account.name][0])
-        await api.create(f"{NAMESPACE_PATH}/{OPERATOR_NAMESPACE}/secrets", secret)
+        await api.create(secrets_in(OPERATOR_NAMESPACE), secret)
         await api.create(ACCOUNT_PATH, build_account(account, hello["region"], hello["projectId"]))
 
 
@@ -111,7 +112,7 @@ async def _until_mirrored(setting: Setting) -> None:
         if not waiting:
             return
         await asyncio.sleep(LOOK_SECONDS)
-    raise DemoError(
+    raise LabError(
         f"Not mirrored within {READY_SECONDS:g} s, before any fault: {', '.join(waiting[:5])}"
         f"{' …' if len(waiting) > 5 else ''}"  # noqa: PLR2004 - enough to recognise them
     )

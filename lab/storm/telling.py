@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from lab.storm.cloud import DELETE_NODE_POOL
+from lab.harness.simulator import DELETE_NODE_POOL
 from lab.storm.evidence import Evidence, Violation
 from lab.storm.ground import Plan, Verb
 

@@ -6,15 +6,15 @@ performance.py runs it beside the storm and asks it for snapshots. It changes no
 import asyncio
 from collections import Counter
 
-from lab.storm.api import ACCOUNTS, NODE_POOLS, Api
+from lab.harness.api import ACCOUNTS, NODE_POOLS, Api
+from lab.harness.simulator import ACCEPTED, DELETE_NODE_POOL, Call, CloudControl
 from lab.storm.cases import EXPECTED, Case
-from lab.storm.cloud import ACCEPTED, DELETE_NODE_POOL, Call, CloudControl
 from lab.storm.ending import condition
 from lab.storm.evidence import Snapshot, Violation
 from lab.storm.ground import Plan
 from lab.storm.journal import Journal
-from lab.storm.programs import Operator
 from lab.storm.releasing import ENDINGS, RULE
+from lab.storm.replica import Replica
 
 LOOK_SECONDS = 0.7
 
@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.7
 class Watching:
     """The eyes of a storm."""
 
-    def __init__(self, plan: Plan, api: Api, cloud: CloudControl, operators: list[Operator], journal: Journal) -> None:
+    def __init__(self, plan: Plan, api: Api, cloud: CloudControl, operators: list[Replica], journal: Journal) -> None:
         self._plan = plan
         self._api = api
         self._cloud = cloud
@@ -70,7 +70,7 @@ class Watching:
 
     async def words(self) -> str:
         """How things stand, in one line."""
-        calls = await self._cloud.calls(DELETE_NODE_POOL)
+        calls = await self._cloud.calls(operation=DELETE_NODE_POOL)
         return f"{_object_words(self.last, len(self._gone))} · {_call_words(calls)}"
 
 

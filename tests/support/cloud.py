@@ -3,21 +3,16 @@
 Its request log is the witness of everything that the operator asked of the cloud.
 """
 
-import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-import yaml
-
+from lab.harness.blocking import LoopThread
+from lab.harness.simulator import CloudControl, read_hello, start_simulator
 from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
-from tests.support.per_thread import PerThread
 
 SCENARIO: dict[str, Any] = {"timings": {"createSeconds": 3, "deleteSeconds": 1}}
 
@@ -27,38 +22,36 @@ Request = dict[str, Any]
 class Cloud:
     """A simulator that runs. `hello` is what it said when it began to serve."""
 
-    def __init__(self, hello: Mapping[str, str], client: PerThread) -> None:
+    def __init__(self, hello: Mapping[str, str], control: CloudControl, loop: LoopThread) -> None:
         self.hello = hello
         self.endpoint = hello["endpoint"]
         self.region = hello["region"]
         self.project_id = hello["projectId"]
-        self._client = client
+        self._control = control
+        self._run = loop.run
 
     @classmethod
     @contextmanager
     def running(cls, folder: Path, scenario: Mapping[str, Any] = SCENARIO) -> Iterator["Cloud"]:
         """Serve until the block ends."""
-        path = folder / "scenario.yaml"
-        path.write_text(yaml.safe_dump(dict(scenario)))
-        command = [sys.executable, "-m", "modelarts_nodepool", "simulate", "--scenario", str(path)]
-        with (
-            (folder / "simulator.log").open("wb") as log,
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process,  # noqa: S603 - ours
-        ):
-            assert process.stdout is not None
-            try:
-                line = process.stdout.readline()
-                assert line, (folder / "simulator.log").read_text()
-                hello = json.loads(line)
-                url = hello["endpoint"]
-                with PerThread(lambda: httpx.Client(base_url=url, trust_env=False, timeout=HANGING_SECONDS)) as client:
-                    yield cls(hello, client)
-            finally:
-                process.kill()
+        simulator = start_simulator(folder, scenario)
+        try:
+            assert eventually(lambda: read_hello(simulator) is not None)
+            hello = read_hello(simulator)
+            assert hello is not None
+            control = CloudControl(hello["endpoint"])
+            with LoopThread() as loop:
+                loop.run(control.__aenter__())
+                try:
+                    yield cls(hello, control, loop)
+                finally:
+                    loop.run(control.__aexit__(None, None, None))
+        finally:
+            simulator.kill()
 
     def change(self, change: Mapping[str, Any]) -> None:
         """Merge into the state of the world."""
-        _read(self._client().patch("/_simulator/state", json=change))
+        self._run(self._control.change(change))
 
     def put_resource_pool(self, resource_pool: str, **keys: Any) -> None:  # noqa: ANN401 - JSON
         self.change({"resourcePools": [{"name": resource_pool, "billingMode": "0"} | keys]})
@@ -81,32 +74,30 @@ class Cloud:
         self.change({"credentials": [{"accessKey": access_key} | keys]})
 
     def fault(self, **keys: Any) -> None:  # noqa: ANN401 - JSON
-        _read(self._client().post("/_simulator/faults", json=keys))
+        self._run(self._control.add_fault(keys))
 
     def clear_faults(self) -> None:
-        _read(self._client().delete("/_simulator/faults"))
+        self._run(self._control.clear_faults())
 
     def state_of(self, resource_pool: str) -> dict[str, dict[str, Any]]:
         """The node pools of a resource pool by name; empty where it is gone."""
-        state = _read(self._client().get("/_simulator/state"))
-        pools = [pool for pool in state["resourcePools"] if pool["name"] == resource_pool]
+        pools = [pool for pool in self._run(self._control.state())["resourcePools"] if pool["name"] == resource_pool]
         return {node_pool["name"]: node_pool for pool in pools for node_pool in pool["nodePools"]}
 
     def key_state(self, access_key: str) -> dict[str, Any]:
         """badSignatures and locked of one key."""
-        state = _read(self._client().get("/_simulator/state"))
+        state = self._run(self._control.state())
         (found,) = [key for key in state["credentials"] if key["accessKey"] == access_key]
         return dict(found)
 
     @property
     def last(self) -> int:
         """The number of the newest request; what comes later has a higher one."""
-        return int(_read(self._client().get("/_simulator/requests", params={"since": "1000000000"}))["last"])
+        return self._run(self._control.last_number())
 
     def requests(self, resource_pool: str | None = None, operation: str | None = None, since: int = 0) -> list[Request]:
         """The requests after number `since`, oldest first; list_pools belongs to no resource pool."""
-        query = {"since": str(since)} | ({"operation": operation} if operation else {})
-        found: list[Request] = _read(self._client().get("/_simulator/requests", params=query))["requests"]
+        found = self._run(self._control.reports(since, operation))
         return [request for request in found if resource_pool in {None, request["pool"]}]
 
     def deletes(self, resource_pool: str | None = None, node_pool: str | None = None) -> list[Request]:
@@ -124,8 +115,3 @@ class Cloud:
             return all(found[resource_pool] > times for resource_pool in resource_pools)
 
         assert eventually(enough, seconds), f"not {times} looks at each of {', '.join(resource_pools)} in {seconds} s"
-
-
-def _read(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
-    assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
-    return answer.json()

@@ -1,102 +1,63 @@
-"""The operator as users run it: a process with flags, a kubeconfig, logs on standard error and an HTTP port."""
+"""The operator of the harness, as tests want it: without leader election, at work, and with its log as objects."""
 
 import json
-import os
-import re
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+from typing_extensions import override
 
+from lab.controlplane.waiting import Answer
+from lab.harness.operator import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, OPERATOR_USER, OURSELVES, Operator
 from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
-from tests.support.metrics import Metrics
 
-NAMESPACE = NAME = "modelarts-nodepool-operator"
-USER = f"system:serviceaccount:{NAMESPACE}:{NAME}"
-
-_LISTENING = re.compile(r"http server listening on (http://[^\s\"]+)")
+NAMESPACE, NAME, USER = OPERATOR_NAMESPACE, OPERATOR_ACCOUNT, OPERATOR_USER
 
 Line = dict[str, Any]
 
 
-class OperatorProcess:
+class OperatorProcess(Operator):
     """One operator that can be killed and started again. All its lives write to the same log."""
 
     def __init__(
         self, kubeconfig: Path, endpoint: str, log: Path, *more: str, environment: Mapping[str, str] | None = None
     ) -> None:
         """`endpoint` is REGION=URL; `more` are further flags, `environment` further variables."""
-        self._environment = dict(environment or {})
-        self._command = [
-            *(sys.executable, "-m", "modelarts_nodepool", "run"),
-            *("--operator-namespace", NAMESPACE, "--endpoint", endpoint, "--kubeconfig", str(kubeconfig)),
-            *("--http-host", "127.0.0.1", "--http-port", "0", "--log-level", "debug"),
-            # A killed holder's Lease runs out after 15 s; the tests of the Lease itself say --leader-election.
-            "--no-leader-election",
-            # A killed leader's Lease stands in the way for fifteen seconds: only tests of the Lease wait for that.
-            *("--no-leader-election", *more),
-        ]
-        self.log = log
-        self._process: subprocess.Popen[bytes] | None = None
-        self._begins_at = 0
+        # A killed leader's Lease stands in the way for fifteen seconds: only tests of the Lease wait for that.
+        flags = ("--log-level", "debug", "--no-leader-election", *more)
+        super().__init__(kubeconfig, endpoint, log, *flags, environment=environment)
 
     @classmethod
     def as_deployed(cls, container: Mapping[str, Any], namespace: str, kubeconfig: Path, log: Path) -> Self:
         """What a kubelet would start of this container, with a kubeconfig instead of the Pod's token."""
         operator = cls(kubeconfig, "", log)
-        operator._command = [sys.executable, "-m", "modelarts_nodepool", *container["args"]]
-        operator._environment = {"KUBECONFIG": str(kubeconfig)} | variables_of(container, namespace)
+        operator.command = [*OURSELVES, *container["args"]]
+        operator.environment = {"KUBECONFIG": str(kubeconfig)} | variables_of(container, namespace)
         return operator
 
     def preceded_by(self, code: str) -> Self:
         """The same program in an interpreter that has run this code first: for what surrounds our own code."""
-        self._command[1:3] = ["-c", f"{code}\nfrom modelarts_nodepool.cli import main\nmain()"]
+        self.command[1:3] = ["-c", f"{code}\nfrom modelarts_nodepool.cli import main\nmain()"]
         return self
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def launch(self) -> None:
-        """Start it and do not wait."""
-        assert self._process is None, "it runs already"
-        self._begins_at = self.log.stat().st_size if self.log.exists() else 0
-        self._process = self._spawn()
-
-    def _spawn(self) -> "subprocess.Popen[bytes]":
-        with self.log.open("ab") as log:
-            # A process group of its own: a Ctrl-C in the terminal of the test run is not for it.
-            return subprocess.Popen(  # noqa: S603 - ours
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._variables(),
-                process_group=0,
-            )
-
-    def _variables(self) -> dict[str, str]:
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("MODELARTS_NODEPOOL_")}
-        return inherited | self._environment
 
     def to_its_end(self, seconds: float = HANGING_SECONDS) -> tuple[int, str]:
         """Run what ends by itself; its exit code and all it printed."""
         self.launch()
-        return self._take().wait(seconds), self.text_of_this_life()
+        child = self._take()
+        code = child.wait(seconds)
+        child.kill()
+        assert code is not None, f"it did not end within {seconds} s\n{self.tail()}"
+        return code, self.text_of_this_life()
 
     def start(self, seconds: float = HANGING_SECONDS) -> None:
         """Start it and wait until it is ready."""
         self.launch()
         assert eventually(self.is_ready, seconds), f"not ready within {seconds} s\n{self.tail()}"
 
+    @override
     def is_ready(self) -> bool:
         """Ready and at work; a standby is ready, too."""
         status, body = self.readiness()
@@ -106,97 +67,28 @@ class OperatorProcess:
         status, body = self.readiness()
         return status == 200 and json.loads(body)["role"] == "standby"
 
-    @property
-    def url(self) -> str:
-        """Where it serves health and metrics."""
-        found = _LISTENING.search(self.text_of_this_life())
-        assert found is not None, "not listening yet"
-        return found[1]
-
-    def readiness(self) -> tuple[int, str]:
-        """Status and body of /readyz; status 0 where nobody answers."""
+    def readiness(self) -> Answer:
+        """Status and body of /readyz; status 0 without an answer."""
         return self.ask("/readyz")
 
-    def liveness(self) -> tuple[int, str]:
-        """Status and body of /livez; status 0 where nobody answers."""
+    def liveness(self) -> Answer:
+        """Status and body of /livez; status 0 without an answer."""
         return self.ask("/livez")
-
-    def metrics(self) -> "Metrics":
-        """What /metrics says now."""
-        status, body = self.ask("/metrics")
-        assert status == 200, body
-        return Metrics.of(body)
-
-    def ask(self, path: str) -> tuple[int, str]:
-        """Status and body of one of its pages; status 0 where nobody answers."""
-        assert self._process is not None
-        assert self._process.poll() is None, f"it ended with exit code {self._process.returncode}\n{self.tail()}"
-        found = _LISTENING.search(self.text_of_this_life())
-        if found is None:
-            return 0, "not listening yet"
-        try:
-            answer = httpx.get(f"{found[1]}{path}", trust_env=False, timeout=HANGING_SECONDS)
-        except httpx.HTTPError as error:
-            return 0, str(error)
-        return answer.status_code, answer.text
-
-    def kill(self) -> None:
-        """SIGKILL: no last words."""
-        process = self._take()
-        process.kill()
-        process.wait(HANGING_SECONDS)
 
     def hold_still(self) -> None:
         """SIGSTOP: it knows nothing of the time that passes."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        self.send(signal.SIGSTOP)
 
     def go_on(self) -> None:
         """SIGCONT."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        self.send(signal.SIGCONT)
 
-    def send(self, number: signal.Signals) -> None:
-        """A signal, and no wait for what comes of it."""
-        assert self._process is not None
-        self._process.send_signal(number)
-
+    @override
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = HANGING_SECONDS) -> tuple[int, float]:
         """Ask it to stop; the exit code and how long it took."""
-        process = self._take()
-        begun = time.monotonic()
-        process.send_signal(number)
-        try:
-            code = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(HANGING_SECONDS)
-            raise AssertionError(f"it did not stop within {seconds} s of {number.name}\n{self.tail()}") from None
-        return code, time.monotonic() - begun
-
-    def _take(self) -> "subprocess.Popen[bytes]":
-        process, self._process = self._process, None
-        assert process is not None, "it does not run"
-        return process
-
-    def end(self) -> None:
-        """Leave nothing behind, whatever a test did."""
-        if self._process is not None:
-            self.kill()
-
-    @property
-    def is_running(self) -> bool:
-        return self._process is not None
-
-    def text(self) -> str:
-        """Everything it ever logged."""
-        return self.log.read_text() if self.log.exists() else ""
-
-    def text_of_this_life(self) -> str:
-        """What it logged since it was started last."""
-        with self.log.open("rb") as log:
-            log.seek(self._begins_at)
-            return log.read().decode()
+        code, took = super().stop(number, seconds)
+        assert code is not None, f"it did not stop within {seconds} s of {number.name}\n{self.tail()}"
+        return code, took
 
     def lines(self) -> list[Line]:
         """The log as objects. Every line of JSON is one; anything else is an error of the operator."""

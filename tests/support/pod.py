@@ -20,6 +20,7 @@ import pytest
 import yaml
 from typing_extensions import override
 
+from lab.controlplane.child import Child
 from tests.support.limits import HANGING_SECONDS
 from tests.support.operator import OperatorProcess, variables_of
 
@@ -65,6 +66,37 @@ class Pod:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANGING_SECONDS, **options)  # noqa: S603
 
 
+class ChildInPod(Child):
+    """The operator without a keeper: it can write no file, so its log is written by a thread of ours."""
+
+    def __init__(self, pod: Pod, log: Path) -> None:
+        self.name, self.log = "the operator", log
+        log.touch()
+        self._keeper = subprocess.Popen(  # noqa: S603 - ours
+            pod.command(*pod.container["args"], "--http-port=0"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            **pod.options(),
+        )
+        self.pid = self._keeper.pid
+        self._copying = threading.Thread(target=self._copy, name="log", daemon=True)
+        self._copying.start()
+
+    def _copy(self) -> None:
+        """As the container engine does: the process itself can write no file."""
+        assert self._keeper.stdout is not None
+        with self._keeper.stdout as output, self.log.open("ab", buffering=0) as log:
+            for line in output:
+                log.write(line)
+
+    @override
+    def kill(self) -> None:
+        self._keeper.kill()
+        self._keeper.wait(HANGING_SECONDS)
+        self._copying.join(HANGING_SECONDS)
+
+
 class OperatorInPod(OperatorProcess):
     """The operator that the kubelet starts."""
 
@@ -72,34 +104,10 @@ class OperatorInPod(OperatorProcess):
         """Its port is any free one: a Pod's address is its own, this machine's is not."""
         super().__init__(pod.kubeconfig, "", log)
         self._pod = pod
-        self._copying: threading.Thread | None = None
 
     @override
-    def _spawn(self) -> "subprocess.Popen[bytes]":
-        self.log.touch()
-        process = subprocess.Popen(  # noqa: S603 - ours
-            self._pod.command(*self._pod.container["args"], "--http-port=0"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-            **self._pod.options(),
-        )
-        self._copying = threading.Thread(target=self._copy, args=(process,), name="log", daemon=True)
-        self._copying.start()
-        return process
-
-    def _copy(self, process: "subprocess.Popen[bytes]") -> None:
-        """As the container engine does: the process itself can write no file."""
-        assert process.stdout is not None
-        with process.stdout as output, self.log.open("ab", buffering=0) as log:
-            for line in output:
-                log.write(line)
-
-    @override
-    def end(self) -> None:
-        super().end()
-        if self._copying is not None:
-            self._copying.join(HANGING_SECONDS)
+    def _spawn(self) -> Child:
+        return ChildInPod(self._pod, self.log)
 
 
 def _write_token(kubeconfig: Path, folder: Path) -> Path:

@@ -3,7 +3,6 @@
 A namespace, an account and its Secret share one name; a resource pool in the cloud is named after them.
 """
 
-import base64
 import json
 import re
 import subprocess
@@ -15,7 +14,8 @@ from typing import Any
 import yaml
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.api.names import API_VERSION, CREDENTIALS_LABEL, GROUP, NODE_POOL_FINALIZER
+from lab.harness import objects
+from modelarts_nodepool.api.names import GROUP, NODE_POOL_FINALIZER
 from tests.support.api import ACCOUNTS, NAMESPACES, Api, Object, node_pools_in, secrets_in
 from tests.support.cloud import Cloud
 from tests.support.conditions import condition_of, says
@@ -61,32 +61,23 @@ class Tenant:
 
     def put_secret(self, **values: str) -> None:
         """Create the Secret or replace its values."""
-        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        path = f"{secrets_in(NAMESPACE)}/{self.name}"
-        self.api.delete(path)
-        self.api.create(
-            secrets_in(NAMESPACE),
-            {"metadata": {"name": self.name, "labels": {CREDENTIALS_LABEL: "true"}}, "data": data},
-        )
+        self.api.delete(f"{secrets_in(NAMESPACE)}/{self.name}")
+        self.api.create(secrets_in(NAMESPACE), objects.build_secret(self.name, **values))
 
     def create_account(self, name: str | None = None, **spec: Any) -> Object:  # noqa: ANN401 - JSON
         if name is not None:
             self._more_accounts.append(name)
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "ModelArtsAccount",
-            "metadata": {"name": name or self.name},
-            "spec": {
-                "region": self.cloud.region,
-                "projectId": self.cloud.project_id,
-                "credentials": {"source": "Secret", "secretName": self.name},
-                "grants": [{"namespaces": [self.name], "resourcePools": ["*"]}],
-                "pollInterval": "1s",
-                "activePollInterval": "1s",
-                "deletionBudget": {"unlimited": True},
-            }
-            | spec,
-        }
+        body = objects.build_account(
+            name or self.name,
+            region=self.cloud.region,
+            project_id=self.cloud.project_id,
+            secret=self.name,
+            grants=[{"namespaces": [self.name], "resourcePools": ["*"]}],
+            pollInterval="1s",
+            activePollInterval="1s",
+            deletionBudget={"unlimited": True},
+        )
+        body["spec"] |= spec
         return self.api.create(ACCOUNTS, body)
 
     def change_account(self, **spec: Any) -> Object:  # noqa: ANN401 - JSON
@@ -108,12 +99,10 @@ class Tenant:
 
     def create(self, name: str, namespace: str | None = None, finalizers: Iterable[str] = (), **spec: Any) -> Object:  # noqa: ANN401 - JSON
         """Create an object; nothing in the cloud."""
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "ModelArtsNodePool",
-            "metadata": {"name": name, "finalizers": list(finalizers)},
-            "spec": {"accountRef": {"name": self.name}, "poolName": self.resource_pool} | spec,
-        }
+        body = objects.build_node_pool(
+            name, account=self.name, resource_pool=self.resource_pool, metadata={"finalizers": list(finalizers)}
+        )
+        body["spec"] |= spec
         return self.api.create(node_pools_in(namespace or self.name), body)
 
     def mirrored(

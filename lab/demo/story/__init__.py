@@ -1,4 +1,4 @@
-"""The chapters of the story, in order. Each shows what it does and raises DemoError when it is not so."""
+"""The chapters of the story, in order. Each shows what it does and raises LabError when it is not so."""
 
 from collections.abc import Awaitable, Callable
 

@@ -2,10 +2,10 @@
 
 import json
 
-from lab.demo.failures import DemoError
 from lab.demo.objects import Seen
 from lab.demo.samples import BROKEN, NAMESPACE, NODES, RESOURCE_POOL
 from lab.demo.stage import Stage
+from lab.harness.failures import LabError
 
 HEALTH_MESSAGE = '{.status.conditions[?(@.type=="NodesHealthy")].message}{"\\n"}'
 WAIT_TIMEOUT = "--timeout=60s"
@@ -34,6 +34,6 @@ async def _set_states(stage: Stage, states: dict[str, int]) -> None:
     change = {"resourcePools": {RESOURCE_POOL: {"nodePools": {BROKEN: {"states": states}}}}}
     stage.screen.cloud("PATCH /_simulator/state", json.dumps(change, separators=(",", ":")))
     await stage.cloud.change(change)
-    now = (await stage.cloud.counts())[BROKEN]
+    now = (await stage.cloud_counts())[BROKEN]
     if any(now[state] != count for state, count in states.items()):
-        raise DemoError(f"The simulator was to show {states} for {BROKEN}. It shows {now}.")
+        raise LabError(f"The simulator was to show {states} for {BROKEN}. It shows {now}.")

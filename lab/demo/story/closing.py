@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from lab.controlplane import AuditEvent
-from lab.demo.cloud import DELETE_NODE_POOL, VALID, Call
-from lab.demo.failures import DemoError
 from lab.demo.objects import Seen, count_words
-from lab.demo.samples import DELETED, NODES, OPERATOR_USER, RETAINED, YEARLY
+from lab.demo.samples import DELETED, NODES, RETAINED, YEARLY
 from lab.demo.stage import Stage
+from lab.harness.failures import LabError
+from lab.harness.operator import OPERATOR_USER
+from lab.harness.simulator import DELETE_NODE_POOL, VALID, Call
 from modelarts_nodepool.api.names import NODE_POOL_PLURAL
 
 CONFLICT = 409
@@ -20,7 +21,7 @@ async def count_everything(stage: Stage) -> None:
     screen = stage.screen
     screen.step("What happened, counted from outside the operator")
     calls = await stage.cloud.calls()
-    objects, cloud = await stage.seen(), await stage.cloud.counts()
+    objects, cloud = await stage.seen(), await stage.cloud_counts()
     writes = tuple(stage.plane.audit().by_user(OPERATOR_USER).writes())
     screen.columns(
         ("OBJECT", "WHAT WAS DONE", "THE OBJECT NOW", "ITS NODE POOL NOW", "DELETES SENT", "API WRITES"),
@@ -31,10 +32,10 @@ async def count_everything(stage: Stage) -> None:
     screen.gap()
     screen.columns(("API WRITES BY THE OPERATOR", "COUNT", "ANSWERS"), count_writes(writes))
     if set(objects) != set(NODES) - {DELETED, RETAINED} or set(cloud) != set(NODES) - {DELETED}:
-        raise DemoError(f"Left are the objects {sorted(objects)} and the node pools {sorted(cloud)}: not as told.")
+        raise LabError(f"Left are the objects {sorted(objects)} and the node pools {sorted(cloud)}: not as told.")
     deletes = [call.node_pool for call in calls if call.operation == DELETE_NODE_POOL]
     if deletes != [DELETED] or any(call.signature != VALID for call in calls):
-        raise DemoError(f"One DELETE and only valid signatures were to be seen. DELETEs: {deletes}")
+        raise LabError(f"One DELETE and only valid signatures were to be seen. DELETEs: {deletes}")
     changing = sum(call.effect != "none" for call in calls)
     screen.verified(f"{len(calls)} cloud calls, all with a valid signature; {changing} of them changed something")
     lease = sum(write.resource == "leases" for write in writes)

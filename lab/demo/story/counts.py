@@ -1,10 +1,10 @@
 """Chapter 2: an account, its Secret and four objects; the counts appear, and they are the cloud's."""
 
-from lab.demo.cloud import LIST_NODE_POOLS, VALID
-from lab.demo.failures import DemoError, NotYetError
 from lab.demo.objects import count_words
 from lab.demo.samples import DELETED, NAMESPACE, NODES, RESOURCE_POOL, YEARLY_RESOURCE_POOL
 from lab.demo.stage import Stage
+from lab.harness.failures import LabError, NotYetError
+from lab.harness.simulator import LIST_NODE_POOLS, VALID
 
 
 async def see_the_counts(stage: Stage) -> None:
@@ -18,16 +18,16 @@ async def see_the_counts(stage: Stage) -> None:
     await stage.kubectl("apply", "-f", "account.yaml", "-f", "secret.yaml", "-f", "node-pools/")
     await stage.until("all four objects show their nodes", lambda: _require_counts(stage))
     await stage.kubectl("get", "manp", "-n", NAMESPACE)
-    cloud, objects = await stage.cloud.counts(), await stage.seen()
+    cloud, objects = await stage.cloud_counts(), await stage.seen()
     for name in NODES:
         if objects[name].counts != cloud[name]:
-            raise DemoError(
+            raise LabError(
                 f"{name} shows {count_words(objects[name].counts)}, and the cloud has {count_words(cloud[name])}."
             )
     screen.verified("the counts are the cloud's own, node pool by node pool")
     calls = await stage.cloud.calls()
     if wrong := [call for call in calls if call.operation != LIST_NODE_POOLS or call.signature != VALID]:
-        raise DemoError(f"Only signed LISTs were to reach the cloud so far. This did, too: {wrong[0]}")
+        raise LabError(f"Only signed LISTs were to reach the cloud so far. This did, too: {wrong[0]}")
     where = f"{RESOURCE_POOL} and {YEARLY_RESOURCE_POOL}"
     screen.verified(f"it took one kind of call: {LIST_NODE_POOLS} of {where}, signed; one LIST feeds every object")
 

@@ -1,20 +1,20 @@
 """Chapter 4: kubectl delete; one signed DELETE; the object stays until the node pool is proven gone."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from lab.demo.cloud import (
+from lab.demo.objects import HEADER, Seen, row_of
+from lab.demo.samples import DELETE_SECONDS, DELETED, NAMESPACE, NODES, RESOURCE_POOL
+from lab.demo.stage import Stage
+from lab.harness.failures import LabError, NotYetError
+from lab.harness.operator import OPERATOR_USER
+from lab.harness.simulator import (
     DELETE_NODE_POOL,
-    HEADER,
     LIST_NODE_POOLS,
     SHOW_NODE_POOL,
     VALID,
     Call,
 )
-from lab.demo.failures import DemoError, NotYetError
-from lab.demo.objects import Seen
-from lab.demo.samples import DELETE_SECONDS, DELETED, NAMESPACE, NODES, OPERATOR_USER, RESOURCE_POOL
-from lab.demo.stage import Stage
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER, NODE_POOL_PLURAL
 
 OK, NOT_FOUND = 200, 404
@@ -42,9 +42,9 @@ async def _send(stage: Stage, before: int) -> Call:
 
     sent = await stage.until("the DELETE reaches the cloud", find_delete)
     screen.say("From the simulator's own request log:")
-    screen.columns(HEADER, [sent.row])
+    screen.columns(HEADER, [row_of(sent)])
     if (sent.node_pool, sent.status, sent.effect, sent.signature) != (DELETED, OK, "accepted", VALID):
-        raise DemoError(f"One signed DELETE of {DELETED} was to be accepted. This reached the simulator: {sent}")
+        raise LabError(f"One signed DELETE of {DELETED} was to be accepted. This reached the simulator: {sent}")
     screen.verified("the signature was checked by the simulator; 200 means accepted, not gone")
     return sent
 
@@ -57,7 +57,7 @@ async def _stay(stage: Stage) -> None:
     await stage.kubectl("get", "manp", "-n", NAMESPACE)
     await stage.kubectl("get", "manp", DELETED, "-n", NAMESPACE, "-o", f"jsonpath={FATE}")
     if seen.deletion_timestamp is None or seen.finalizers != (NODE_POOL_FINALIZER,):
-        raise DemoError(f"{DELETED} was to be held by its finalizer while its nodes are deleting: {seen}")
+        raise LabError(f"{DELETED} was to be held by its finalizer while its nodes are deleting: {seen}")
     stage.screen.verified(f"Terminating: the finalizer holds the object while {NODES[DELETED]} nodes are deleting")
 
 
@@ -66,19 +66,19 @@ async def _go(stage: Stage, before: int, sent: Call) -> None:
     await stage.kubectl("wait", "--for=delete", f"manp/{DELETED}", "-n", NAMESPACE, "--timeout=60s")
     calls = await stage.cloud.calls(before)
     proof = find_proof(calls, DELETED)
-    if _moment(proof[0]) - _moment(sent) < timedelta(seconds=DELETE_SECONDS):
-        raise DemoError(f"The node pool was still there when {proof[0]} was answered; it proves nothing.")
+    if proof[0].time - sent.time < DELETE_SECONDS:
+        raise LabError(f"The node pool was still there when {proof[0]} was answered; it proves nothing.")
     released = _released_at(stage)
-    if released < _moment(proof[-1]):
-        raise DemoError(f"The finalizer was removed at {released}, before the proof that the node pool is gone.")
-    if DELETED in await stage.cloud.counts():
-        raise DemoError(f"The object is gone, and the cloud still has the node pool {DELETED}.")
+    if released.timestamp() < proof[-1].time:
+        raise LabError(f"The finalizer was removed at {released}, before the proof that the node pool is gone.")
+    if DELETED in await stage.cloud_counts():
+        raise LabError(f"The object is gone, and the cloud still has the node pool {DELETED}.")
     screen.say("It went when two looks at the cloud agreed; again from the request log:")
-    screen.columns(HEADER, [call.row for call in proof])
+    screen.columns(HEADER, [row_of(call) for call in proof])
     clock = released.strftime("%H:%M:%S.%f")[:12]
     screen.verified(f"the LIST names it no more, and the GET is 404; the finalizer was removed after both, at {clock}")
     if (count := len(await _deletes(stage, before))) != 1:
-        raise DemoError(f"One DELETE was to be sent. The simulator received {count}.")
+        raise LabError(f"One DELETE was to be sent. The simulator received {count}.")
     screen.verified(f"still exactly one DELETE, {sent.request_id}")
 
 
@@ -88,7 +88,7 @@ def find_proof(calls: Sequence[Call], name: str) -> tuple[Call, Call]:
         call for call in calls if (call.operation, call.node_pool, call.status) == (SHOW_NODE_POOL, name, NOT_FOUND)
     ]
     if not absent:
-        raise DemoError(f"{name} went, and no {SHOW_NODE_POOL} of it was answered with 404.")
+        raise LabError(f"{name} went, and no {SHOW_NODE_POOL} of it was answered with 404.")
     lists = [
         call
         for call in calls
@@ -96,12 +96,8 @@ def find_proof(calls: Sequence[Call], name: str) -> tuple[Call, Call]:
         and call.number < absent[-1].number
     ]
     if not lists:
-        raise DemoError(f"{name} went, and no LIST of {RESOURCE_POOL} came before its GET.")
+        raise LabError(f"{name} went, and no LIST of {RESOURCE_POOL} came before its GET.")
     return lists[-1], absent[-1]
-
-
-def _moment(call: Call) -> datetime:
-    return datetime.fromisoformat(call.time)
 
 
 async def _deletes(stage: Stage, before: int) -> list[Call]:
@@ -113,5 +109,5 @@ def _released_at(stage: Stage) -> datetime:
     patches = stage.plane.audit().by_user(OPERATOR_USER).writes().on(NODE_POOL_PLURAL, NAMESPACE, DELETED)
     releases = [event for event in patches if not event.subresource and event.code == OK]
     if not releases:
-        raise DemoError(f"{DELETED} went, and the operator did not remove its finalizer.")
+        raise LabError(f"{DELETED} went, and the operator did not remove its finalizer.")
     return releases[-1].received

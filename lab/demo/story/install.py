@@ -1,8 +1,10 @@
 """Chapter 1: the CRDs and the shipped permissions, then the operator under its own ServiceAccount."""
 
-from lab.demo.failures import NotYetError
-from lab.demo.samples import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
+from http import HTTPStatus
+
 from lab.demo.stage import Stage
+from lab.harness.failures import NotYetError
+from lab.harness.operator import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, Operator
 from modelarts_nodepool.api.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL
 
 
@@ -15,9 +17,8 @@ async def install_the_operator(stage: Stage) -> None:
     screen.verified(f"the API server serves {NODE_POOL_PLURAL} and {ACCOUNT_PLURAL}")
     await stage.kubectl("apply", "--server-side", "-k", "deploy/kustomize/base")
     kubeconfig = await stage.plane.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
-    screen.command("modelarts-nodepool", *stage.operator_command.arguments)
-    stage.start_operator(kubeconfig)
-    await stage.until("the operator is ready", lambda: _require_ready(stage))
+    operator = stage.start_operator(kubeconfig)
+    await stage.until("the operator is ready", lambda: _require_ready(operator))
     screen.verified(
         f"the operator answers 200 on /readyz; it is the ServiceAccount {OPERATOR_ACCOUNT}, no administrator"
     )
@@ -31,5 +32,7 @@ async def _require_kinds(stage: Stage) -> None:
         raise NotYetError(f"it does not list {', '.join(sorted(missing))}")
 
 
-async def _require_ready(stage: Stage) -> None:
-    stage.operator_command.require_ready()
+async def _require_ready(operator: Operator) -> None:
+    answer = operator.ask("/readyz")
+    if answer.status != HTTPStatus.OK:
+        raise NotYetError(f"/readyz answers {answer.status or 'nothing'}: {answer.body[:300].strip()}")

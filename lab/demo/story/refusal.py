@@ -1,9 +1,9 @@
 """Chapter 5: a node pool billed yearly/monthly is not deleted; the object says why and what to type next."""
 
-from lab.demo.cloud import DELETE_NODE_POOL
-from lab.demo.failures import DemoError
 from lab.demo.samples import NAMESPACE, NODES, YEARLY
 from lab.demo.stage import Stage
+from lab.harness.failures import LabError
+from lab.harness.simulator import DELETE_NODE_POOL
 
 REASON = "YearlyMonthlyBilling"
 WHY = '{range .status.conditions[?(@.type=="DeletionBlocked")]}{.reason}: {.message}{"\\n"}{end}'
@@ -21,10 +21,10 @@ async def hold_a_deletion(stage: Stage) -> None:
     screen.message(said)
     reason, _, message = said.strip().partition(": ")
     if reason != REASON or "kubectl " not in message:
-        raise DemoError(f"{YEARLY} was to be held as {REASON} with a command to go on. It says: {said}")
+        raise LabError(f"{YEARLY} was to be held as {REASON} with a command to go on. It says: {said}")
     screen.verified(f"held as {REASON}, and the message names the commands to go on")
     calls = [call for call in await stage.cloud.calls(before) if call.node_pool == YEARLY]
-    counts = (await stage.cloud.counts())[YEARLY]
+    counts = (await stage.cloud_counts())[YEARLY]
     if any(call.operation == DELETE_NODE_POOL for call in calls) or counts["available"] != NODES[YEARLY]:
-        raise DemoError(f"{YEARLY} was to be left alone. Calls: {calls}; nodes: {counts}")
+        raise LabError(f"{YEARLY} was to be left alone. Calls: {calls}; nodes: {counts}")
     screen.verified(f"no DELETE was sent for it; all {NODES[YEARLY]} nodes are available in the cloud")

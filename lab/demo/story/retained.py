@@ -2,10 +2,10 @@
 
 import asyncio
 
-from lab.demo.cloud import LIST_NODE_POOLS, Call
-from lab.demo.failures import DemoError
 from lab.demo.samples import NAMESPACE, NODES, RESOURCE_POOL, RETAINED, YEARLY_RESOURCE_POOL
 from lab.demo.stage import Stage
+from lab.harness.failures import LabError
+from lab.harness.simulator import LIST_NODE_POOLS, Call
 
 # Longer than a poll interval: a call that came late would be seen.
 AFTERWARDS_SECONDS = 3.0
@@ -23,10 +23,10 @@ async def keep_a_node_pool(stage: Stage) -> None:
     # The deletion that is held in the other resource pool is still watched.
     others = [call for call in calls if call.resource_pool != YEARLY_RESOURCE_POOL]
     if wrong := [call for call in others if call.operation != LIST_NODE_POOLS]:
-        raise DemoError(f"No call was to be made for {RETAINED}. The simulator received: {wrong[0]}")
-    counts = (await stage.cloud.counts()).get(RETAINED, {})
+        raise LabError(f"No call was to be made for {RETAINED}. The simulator received: {wrong[0]}")
+    counts = (await stage.cloud_counts()).get(RETAINED, {})
     if counts.get("available") != NODES[RETAINED]:
-        raise DemoError(f"The node pool {RETAINED} was to stay as it is. The cloud shows: {counts or 'nothing'}")
+        raise LabError(f"The node pool {RETAINED} was to stay as it is. The cloud shows: {counts or 'nothing'}")
     screen.verified(f"the object is gone; {RETAINED} has its {NODES[RETAINED]} available nodes in the cloud")
     screen.verified(f"the request log since then has no call that names {RETAINED}, and none that changes anything")
     screen.note(_polling(others))

@@ -1,7 +1,7 @@
 from lab.bench import counting
 from lab.bench.tally import Tally
 from lab.controlplane.audit import AuditEvent, AuditLog
-from lab.demo.samples import OPERATOR_USER
+from lab.harness.operator import OPERATOR_USER
 from tests.unit.lab.bench.audit_lines import NOON, an_event
 
 BEGAN = NOON.timestamp()

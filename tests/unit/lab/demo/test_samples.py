@@ -4,11 +4,10 @@ import yaml
 
 from lab.demo.samples import (
     NODES,
-    OPERATOR_ACCOUNT,
-    OPERATOR_NAMESPACE,
     build_manifests,
     build_scenario,
 )
+from lab.harness.operator import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
 from lab.simulator.reading import to_scenario
 from tests.support.crds import REPOSITORY
 

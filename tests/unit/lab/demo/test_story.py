@@ -4,14 +4,15 @@ from datetime import UTC, datetime
 import pytest
 
 from lab.controlplane import AuditEvent
-from lab.demo.cloud import HEADER, LIST_NODE_POOLS, SHOW_NODE_POOL, Call
-from lab.demo.failures import DemoError
-from lab.demo.objects import Seen, count_words
+from lab.demo.objects import HEADER, Seen, count_words, row_of
 from lab.demo.samples import DELETED, RESOURCE_POOL, YEARLY_RESOURCE_POOL
 from lab.demo.story.closing import count_calls, count_writes
 from lab.demo.story.deletion import find_proof
+from lab.harness.failures import LabError
+from lab.harness.simulator import LIST_NODE_POOLS, SHOW_NODE_POOL, Call
 
-LIST = Call(1, "2026-01-02T03:04:05.678901+00:00", LIST_NODE_POOLS, RESOURCE_POOL, "", 200, "none", "valid", "id-1")
+TIME = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC).timestamp()
+LIST = Call(1, TIME, LIST_NODE_POOLS, RESOURCE_POOL, "", 200, "none", "valid", request_id="id-1")
 GET = replace(LIST, number=3, operation=SHOW_NODE_POOL, node_pool=DELETED, status=404)
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PATCH = AuditEvent("patch", "user", "", "", "modelartsnodepools", "status", "ml", "a", 200, NOW, NOW)
@@ -36,13 +37,13 @@ def test_the_proof_is_the_get_with_404_and_the_last_list_before_it() -> None:
     ids=["nothing", "no GET", "no LIST", "LIST too late", "GET refused", "LIST failed"],
 )
 def test_less_than_two_witnesses_is_no_proof(calls: list[Call]) -> None:
-    with pytest.raises(DemoError):
+    with pytest.raises(LabError):
         find_proof(calls, DELETED)
 
 
 def test_a_call_is_a_row_below_the_header() -> None:
-    assert len(LIST.row) == len(HEADER)
-    assert LIST.row == ("03:04:05.678", "list_node_pools", RESOURCE_POOL, "-", "200", "valid", "id-1")
+    assert len(row_of(LIST)) == len(HEADER)
+    assert row_of(LIST) == ("03:04:05.678", "list_node_pools", RESOURCE_POOL, "-", "200", "valid", "id-1")
 
 
 def test_calls_are_counted_by_operation_and_answer() -> None:

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from lab.harness.simulator import Call, State
 from lab.storm.cases import Case
-from lab.storm.cloud import Call, State
 from lab.storm.ending import judge_ending
 from lab.storm.evidence import Evidence, Snapshot, Write
 from lab.storm.ground import ACCOUNTS, ObjectPlan, Plan
@@ -33,7 +33,7 @@ ACCOUNT_BODIES: dict[str, Any] = {
 
 
 def a_call(number: int, time: float, node_pool: str = "np-00", **keys: Any) -> Call:  # noqa: ANN401
-    call = Call(number, time, "delete_node_pool", "rp-a", node_pool, 200, "accepted", "", "", "request")
+    call = Call(number, time, "delete_node_pool", "rp-a", node_pool, 200, "accepted", request_id="request")
     return replace(call, **keys)
 
 

@@ -1,6 +1,6 @@
-"""Ctrl-C, SIGTERM and a closed terminal, each of which ends the demo cleanly at any moment.
+"""Ctrl-C, SIGTERM and a closed terminal, each of which ends a run cleanly at any moment.
 
-While asyncio runs, a signal cancels the story at its next wait, once; while everything is being stopped it does
+While asyncio runs, a signal cancels the run at its next wait, once; while everything is being stopped it does
 nothing more. Before that (binaries are downloaded or built) a signal is a KeyboardInterrupt.
 """
 

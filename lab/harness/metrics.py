@@ -1,23 +1,28 @@
 """A scrape as Prometheus reads it, parsed by its own client library."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+
+from lab.harness.failures import LabError
 
 _PREFIX = "modelarts_nodepool_"
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Families by their name without our prefix; one that has another prefix fails."""
+    """Families by their name without the operator's prefix."""
 
     families: dict[str, Metric]
 
     @classmethod
-    def of(cls, text: str) -> "Metrics":
+    def of(cls, text: str) -> Self:
+        """Raises LabError where a family has another prefix."""
         families = {family.name: family for family in text_string_to_metric_families(text)}
-        assert all(name.startswith(_PREFIX) for name in families), sorted(families)
+        if foreign := sorted(name for name in families if not name.startswith(_PREFIX)):
+            raise LabError(f"Metrics without the prefix {_PREFIX}: {', '.join(foreign)}")
         return cls({name.removeprefix(_PREFIX): family for name, family in families.items()})
 
     def value(self, sample: str, **labels: str) -> float:
