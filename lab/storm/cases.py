@@ -3,7 +3,6 @@
 Drawn by draw_objects.py, judged by ending.py and sending.py.
 """
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,48 +52,48 @@ class Expectation:
     ending: Ending
     reasons: frozenset[Reason] = frozenset()
     may_send: bool = False
-    row: int | None = None
+    row: Reason | None = None
 
 
-def _held(reason: Reason, row: int, *, may_send: bool = False) -> Expectation:
-    return Expectation(Ending.HELD, frozenset({reason}), may_send, row)
+def _held(reason: Reason, *, may_send: bool = False) -> Expectation:
+    return Expectation(Ending.HELD, frozenset({reason}), may_send, reason)
 
 
 EXPECTED: dict[Case, Expectation] = {
     Case.LIVING: Expectation(Ending.LIVES),
     Case.PLAIN: Expectation(Ending.GONE, may_send=True),
-    Case.RETAINED: Expectation(Ending.RELEASED, row=1),
-    Case.RETAINED_LATER: Expectation(Ending.RELEASED, may_send=True, row=1),
-    Case.PREPAID: _held(Reason.YEARLY_MONTHLY_BILLING, 15),
-    Case.LOCKED: _held(Reason.NODE_LOCKED, 15),
-    Case.IN_USE: _held(Reason.REFUSED_BY_MODELARTS, 9, may_send=True),
-    Case.TWIN: Expectation(Ending.GONE, may_send=True, row=5),
-    Case.HANDED_OVER: Expectation(Ending.RELEASED, row=5),
-    Case.HEIR: Expectation(Ending.LIVES, row=5),
-    Case.UNCONFIRMED: _held(Reason.CONFIRMATION_REQUIRED, 14),
-    Case.PAUSED: _held(Reason.PAUSED, 10),
-    Case.UNPAUSED: Expectation(Ending.GONE, may_send=True, row=10),
-    Case.FOREIGN: Expectation(Ending.GONE, may_send=True, row=11),
-    Case.OVERRIDDEN: Expectation(Ending.LET_GO, may_send=True, row=11),
+    Case.RETAINED: Expectation(Ending.RELEASED, row=Reason.RETAINED),
+    Case.RETAINED_LATER: Expectation(Ending.RELEASED, may_send=True, row=Reason.RETAINED),
+    Case.PREPAID: _held(Reason.YEARLY_MONTHLY_BILLING),
+    Case.LOCKED: _held(Reason.NODE_LOCKED),
+    Case.IN_USE: _held(Reason.REFUSED_BY_MODELARTS, may_send=True),
+    Case.TWIN: Expectation(Ending.GONE, may_send=True, row=Reason.HANDED_OVER),
+    Case.HANDED_OVER: Expectation(Ending.RELEASED, row=Reason.HANDED_OVER),
+    Case.HEIR: Expectation(Ending.LIVES, row=Reason.HANDED_OVER),
+    Case.UNCONFIRMED: _held(Reason.CONFIRMATION_REQUIRED),
+    Case.PAUSED: _held(Reason.PAUSED),
+    Case.UNPAUSED: Expectation(Ending.GONE, may_send=True, row=Reason.PAUSED),
+    Case.FOREIGN: Expectation(Ending.GONE, may_send=True, row=Reason.OTHER_FINALIZERS),
+    Case.OVERRIDDEN: Expectation(Ending.LET_GO, may_send=True, row=Reason.OTHER_FINALIZERS),
     Case.VANISHED: Expectation(Ending.GONE, may_send=True),
-    Case.DOOMED: _held(Reason.NAMESPACE_TERMINATING, 13),
-    Case.DOOMED_CONFIRMED: Expectation(Ending.GONE, may_send=True, row=13),
-    # Where the cloud refused it once, row 9 says so before row 16 gets its turn.
+    Case.DOOMED: _held(Reason.NAMESPACE_TERMINATING),
+    Case.DOOMED_CONFIRMED: Expectation(Ending.GONE, may_send=True, row=Reason.NAMESPACE_TERMINATING),
+    # Where the cloud refused it once, RefusedByModelArts comes before LastNodePool.
     Case.LAST: Expectation(
         Ending.GONE_OR_HELD,
         frozenset({Reason.LAST_NODE_POOL, Reason.REFUSED_BY_MODELARTS}),
         may_send=True,
-        row=16,
+        row=Reason.LAST_NODE_POOL,
     ),
 }
 
 
-def rows_of(names: Iterable[str]) -> frozenset[int]:
-    """The numbers in the names of rows, as decide/deletion/table.py has them: "4, 6, 7" are three."""
-    return frozenset(int(number) for name in names for number in re.findall(r"\d+", name))
+def rows_of(rows: Iterable[Iterable[Reason]]) -> frozenset[Reason]:
+    """All reasons that the rows of decide/deletion/table.py may give."""
+    return frozenset(reason for reasons in rows for reason in reasons)
 
 
-def is_possible(case: Case, rows: Collection[int]) -> bool:
+def is_possible(case: Case, rows: Collection[Reason]) -> bool:
     """Whether the operator has the row that the case is about."""
     row = EXPECTED[case].row
     return row is None or row in rows

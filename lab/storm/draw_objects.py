@@ -14,6 +14,7 @@ from lab.storm.ground import (
     ObjectPlan,
 )
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, PAUSED_ANNOTATION
+from modelarts_nodepool.api.reasons import Reason
 
 OBJECTS = 60
 DELETED = 30
@@ -56,7 +57,7 @@ IN_CLOUD: Mapping[Case, Mapping[str, Any]] = {
 LIVES = frozenset({Case.LIVING, Case.HEIR})
 
 
-def draw_objects(rng: Random, rows: Collection[int]) -> tuple[ObjectPlan, ...]:
+def draw_objects(rng: Random, rows: Collection[Reason]) -> tuple[ObjectPlan, ...]:
     """Sixty objects, thirty of them to be deleted."""
     special = _draw_special(rng, rows)
     deleted = sum(planned.case not in LIVES for planned in special)
@@ -74,7 +75,7 @@ def draw_objects(rng: Random, rows: Collection[int]) -> tuple[ObjectPlan, ...]:
     return (*special, *plain, *living)
 
 
-def _draw_special(rng: Random, rows: Collection[int]) -> list[ObjectPlan]:
+def _draw_special(rng: Random, rows: Collection[Reason]) -> list[ObjectPlan]:
     drawn: list[ObjectPlan] = []
     for case, (least, most) in TIMES.items():
         times = rng.randint(least, most)

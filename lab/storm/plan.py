@@ -25,7 +25,7 @@ API_RESTART_EVERY, OPERATOR_EVERY, FREEZE_EVERY, ROTATION_EVERY = 70.0, 40.0, 80
 DELETIONS_OVER_BY = 0.7
 
 
-def build_plan(seed: int, fault_seconds: float, rows: Collection[int]) -> Plan:
+def build_plan(seed: int, fault_seconds: float, rows: Collection[Reason]) -> Plan:
     """The plan of a seed for so many seconds of faults, and an operator that has these rows of the table."""
     objects = draw_objects(_stream(seed, "objects"), rows)
     happenings = [

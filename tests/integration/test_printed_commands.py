@@ -97,7 +97,7 @@ def test_what_changes_an_object_changes_that_and_under_a_name_of_its_own(person:
 def test_override_names_this_very_object_and_keeps_those_given(person: Person) -> None:
     person.pastes(remedies.override(person.node_pool(), Reason.LAST_NODE_POOL))
     person.pastes(remedies.override(person.node_pool(), Reason.BILLING_UNKNOWN))
-    assert remedies.given_overrides(person.node_pool()) == {Reason.LAST_NODE_POOL, Reason.BILLING_UNKNOWN}
+    assert person.node_pool().overrides == {Reason.LAST_NODE_POOL, Reason.BILLING_UNKNOWN}
     assert person.node_pool().metadata.annotations[OVERRIDE_ANNOTATION].endswith(f"@{person.node_pool().metadata.uid}")
 
 

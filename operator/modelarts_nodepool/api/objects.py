@@ -21,6 +21,7 @@ from modelarts_nodepool.api.names import (
 )
 from modelarts_nodepool.api.node_pool import NodePoolSpec, NodePoolStatus
 from modelarts_nodepool.api.origin import find_origin
+from modelarts_nodepool.api.reasons import OVERRIDABLE, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,18 @@ class NodePool:
     def override(self) -> str:
         """The text of the override annotation."""
         return self.metadata.annotations.get(OVERRIDE_ANNOTATION, "")
+
+    @property
+    def overrides(self) -> frozenset[Reason]:
+        """The guards that the override annotation lifts: `<Reason>[,<Reason>…]@<uid of this object>`.
+
+        A uid cannot stay in Git or in a backup: an override with the uid of another object lifts nothing.
+        """
+        reasons, at, uid = self.override.partition("@")
+        if not at or uid != self.metadata.uid:
+            return frozenset()
+        given = {reason.strip() for reason in reasons.split(",")}
+        return frozenset(reason for reason in OVERRIDABLE if reason.value in given)
 
     @property
     def reconcile_at(self) -> str | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from modelarts_nodepool.api.account import RecentDeletion
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.decide.deletion.audit_entry import is_told_by
+from modelarts_nodepool.decide.deletion.audit_entry import is_recorded_by
 from modelarts_nodepool.ports import Clock
 
 # An account is written at most once in so long. A DELETE that was just sent waits for as long: its answer mostly
@@ -128,7 +128,7 @@ def apply(account: Account, changes: dict[str, Pending]) -> Account:
     for uid, change in changes.items():
         if change.entry is None:
             entries.pop(uid, None)
-        elif not change.is_fallback or not is_told_by(entries.get(uid), change.entry):
+        elif not change.is_fallback or not is_recorded_by(entries.get(uid), change.entry):
             entries[uid] = change.entry
     status = account.status.model_copy(update={"recent_deletions": tuple(entries.values())})
     return replace(account, status=status)

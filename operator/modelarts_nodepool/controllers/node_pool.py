@@ -145,24 +145,24 @@ class Mirror:
         if poller is not None and not self._has_looked(node_pool, poller):
             self._waiting.add(node_pool.metadata.uid)
             return None
-        twin = self._older_twin(node_pool, view)
+        twin = self._older_duplicate(node_pool, view)
         observed = LiveObserved(
             node_pool=node_pool,
             account=view,
             failure=poller.latest.failure if poller and poller.latest else None,
             seen=poller.good.value if poller and poller.good else None,
             seen_age=self._seen_age(node_pool, poller),
-            older_twin=twin.title if twin else None,
+            older_duplicate=twin.title if twin else None,
             reconcile_at=node_pool.reconcile_at or node_pool.status.last_handled_reconcile_at,
         )
         return decide_status(observed, tools.clock.now())
 
-    def _older_twin(self, node_pool: NodePool, view: AccountView | None) -> NodePool | None:
+    def _older_duplicate(self, node_pool: NodePool, view: AccountView | None) -> NodePool | None:
         """The oldest other object, not being deleted, that stands for the same node pool."""
         if view is None or not view.is_granted:
             return None
         mine = (node_pool.metadata.created, node_pool.metadata.uid)
-        for twin in self._tools.twins(node_pool, node_pool.status.identity or view.identity):
+        for twin in self._tools.duplicates(node_pool, node_pool.status.identity or view.identity):
             if twin.metadata.deleted is None and (twin.metadata.created, twin.metadata.uid) < mine:
                 return twin
         return None

@@ -55,7 +55,7 @@ def _find_leak(tools: Tools, node_pool: NodePool) -> str | None:
         return None
     view = tools.account_view(node_pool)
     identity = node_pool.status.identity or (view.identity if view else None)
-    if identity is not None and tools.twins(node_pool, identity):
+    if identity is not None and tools.duplicates(node_pool, identity):
         return None
     if node_pool.is_protected:
         return None if tools.ongoing.is_releasing(uid) else "although its finalizer was not removed by this operator"

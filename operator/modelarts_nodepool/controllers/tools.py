@@ -19,7 +19,7 @@ from modelarts_nodepool.controllers.deletion.shared import Shared
 from modelarts_nodepool.controllers.deletion.turns import Turns
 from modelarts_nodepool.controllers.entries import Entries
 from modelarts_nodepool.controllers.writes import Write, Writes
-from modelarts_nodepool.decide.deletion.refused import write_refused
+from modelarts_nodepool.decide.failures import write_refused
 from modelarts_nodepool.decide.observed import AccountView
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube import patches, paths
@@ -69,7 +69,7 @@ class Tools:
         granted = self._is_granted(account, node_pool.metadata.namespace, node_pool.spec.pool_name)
         return AccountView(account=account, is_granted=granted, identity=identity_of(account.spec, node_pool))
 
-    def twins(self, node_pool: NodePool, identity: Identity) -> tuple[NodePool, ...]:
+    def duplicates(self, node_pool: NodePool, identity: Identity) -> tuple[NodePool, ...]:
         """Other objects that stand for the same node pool, granted and with their account, by whatever account."""
         found = []
         for twin in self._naming(node_pool, identity):
@@ -79,7 +79,7 @@ class Tools:
                 found.append(twin)
         return tuple(sorted(found, key=lambda twin: (twin.metadata.created, twin.metadata.uid)))
 
-    def unplaced_twin(self, node_pool: NodePool, identity: Identity) -> NodePool | None:
+    def unplaced_duplicate(self, node_pool: NodePool, identity: Identity) -> NodePool | None:
         """Another object that names the same node pool, in a namespace whose labels are not known yet.
 
         Whether it is granted cannot be said: the watch of namespaces may lag behind that of objects.
@@ -91,7 +91,7 @@ class Tools:
                 return twin
         return None
 
-    def unreadable_twin(self, node_pool: NodePool, identity: Identity) -> Misfit | None:
+    def unreadable_duplicate(self, node_pool: NodePool, identity: Identity) -> Misfit | None:
         """Another object that names the same node pool and cannot be read: nobody knows what it stands for.
 
         Whoever may not be granted it, as far as is known, or is being deleted without our finalizer, is none.

@@ -17,7 +17,7 @@ from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.failures import keep_steady, needs_a_person, reason_of
 from modelarts_nodepool.decide.observed import Failure
-from modelarts_nodepool.decide.status.last import say_as_last
+from modelarts_nodepool.decide.status.ready import say_as_last
 from modelarts_nodepool.errors import CloudError, SecretNotFound
 
 

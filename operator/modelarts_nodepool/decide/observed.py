@@ -12,7 +12,6 @@ from typing import Generic, TypeVar
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import Account, NodePool, Owner
 from modelarts_nodepool.api.unreadable import Misfit
-from modelarts_nodepool.decide.deletion.budget import BudgetView
 from modelarts_nodepool.errors import CloudError, ClusterError, CredentialsUnavailable
 from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
 
@@ -78,6 +77,25 @@ class FoundOwner:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """The account's budget as one deletion sees it. `limit` None: unlimited.
+
+    `free` slots are left for others than those counted; `ahead` deletions wait for one for longer than this.
+    """
+
+    limit: int | None
+    window: timedelta = timedelta()
+    used: int = 0
+    ahead: int = 0
+    frees_at: datetime | None = None
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether this deletion has to wait: no slot is left once those ahead of it have theirs."""
+        return self.limit is not None and self.used + self.ahead >= self.limit
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
     """The account that an object names, with what it means for this object."""
@@ -119,8 +137,8 @@ class DeletionObserved:
     - `listing`: the newest LIST of the identity's resource pool; `earlier_listing`: the first one of the unbroken
       run of LISTs up to it that do not show the node pool, None where the newest shows it.
     - `twins`: other objects that stand for the same node pool, granted and with their account.
-    - `unplaced_twin`: another that names it, in a namespace of which this process does not know the labels yet.
-    - `unreadable_twin`: another that names it and cannot be read by this version.
+    - `unplaced_duplicate`: another that names it, in a namespace of which this process does not know the labels yet.
+    - `unreadable_duplicate`: another that names it and cannot be read by this version.
     - `leaving`: node pools of the same resource pool whose DELETE may be in effect.
     - `definition`, `namespace`: the CRD and the namespace, read by GET.
     - `owners`: those of its ownerReferences that were looked up, each read by GET.
@@ -144,9 +162,9 @@ class DeletionObserved:
     resource_pool: Evidence[CloudResourcePool] | None = None
     resource_pools: Evidence[Mapping[str, CloudResourcePool]] | None = None
     nodes: Evidence[tuple[CloudNode, ...]] | None = None
-    twins: tuple[NodePool, ...] = ()
-    unplaced_twin: NodePool | None = None
-    unreadable_twin: Misfit | None = None
+    duplicates: tuple[NodePool, ...] = ()
+    unplaced_duplicate: NodePool | None = None
+    unreadable_duplicate: Misfit | None = None
     leaving: frozenset[str] = frozenset()
     definition: Evidence[Container] | None = None
     namespace: Evidence[Container] | None = None
@@ -193,7 +211,7 @@ class LiveObserved:
     - `seen`: the newest good LIST of its resource pool, None where there was none yet.
     - `seen_age`: how long ago that LIST began; where it shows the node pool with unreadable counts, how long ago
       the last one with readable counts began; where there is none, how long looking has been tried.
-    - `older_twin`: title of an older object that stands for the same node pool.
+    - `older_duplicate`: title of an older object that stands for the same node pool.
     - `reconcile_at`: the newest reconcile-at value that a look has followed.
     - `finalizer_refused`: why the API server does not take our finalizer, once that has lasted; None while it is on
       the object, or not refused for long.
@@ -205,5 +223,5 @@ class LiveObserved:
     failure: Failure | None = None
     seen: NodePoolListing | None = None
     seen_age: timedelta = timedelta()
-    older_twin: str | None = None
+    older_duplicate: str | None = None
     reconcile_at: str | None = None

@@ -19,7 +19,7 @@ from modelarts_nodepool.api.names import (
     RECONCILE_ANNOTATION,
 )
 from modelarts_nodepool.api.objects import Metadata, NodePool
-from modelarts_nodepool.api.reasons import OVERRIDABLE, Reason
+from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import Misfit
 
 _MANAGER = "--field-manager=on-call"
@@ -74,7 +74,7 @@ def confirm(node_pool: NodePool) -> str:
 
 def override(node_pool: NodePool, reason: Reason) -> str:
     """Lift one more guard of this very object, keeping those lifted already."""
-    reasons = ",".join(sorted(given_overrides(node_pool) | {reason}))
+    reasons = ",".join(sorted(node_pool.overrides | {reason}))
     return _annotate(node_pool, f"{OVERRIDE_ANNOTATION}={reasons}@{shlex.quote(node_pool.metadata.uid)}")
 
 
@@ -260,15 +260,3 @@ def by_hand(metadata: Metadata, command: str) -> str:
     if not metadata.origin or metadata.deleted is not None:
         return f": {command}"
     return f" {metadata.origin}; what is changed by hand may be taken back: {command}"
-
-
-def given_overrides(node_pool: NodePool) -> frozenset[Reason]:
-    """The guards that people lifted: `<Reason>[,<Reason>…]@<uid>`, of this very object only.
-
-    A uid cannot be left in Git or in a backup: an override of another object's uid lifts nothing.
-    """
-    words, at, uid = node_pool.override.partition("@")
-    if not at or uid != node_pool.metadata.uid:
-        return frozenset()
-    given = {word.strip() for word in words.split(",")}
-    return frozenset(reason for reason in OVERRIDABLE if reason.value in given)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import Account, Metadata
 from modelarts_nodepool.cache.in_flight import Ongoing
-from modelarts_nodepool.decide.deletion.budget import BudgetView
+from modelarts_nodepool.decide.observed import BudgetView
 from tests.support.builders import NOON, a_node_pool, an_account
 
 UIDS = ("a", "b", "c")

@@ -86,7 +86,7 @@ def test_objects_whose_delete_would_hit_the_same_node_pool_are_twins(
     tools = tools_that_know(other, **second)
     mine = MINE.build()
     assert mine.status.identity is not None
-    found = tools.twins(mine, mine.status.identity)
+    found = tools.duplicates(mine, mine.status.identity)
     assert [twin.metadata.name for twin in found] == (["renamed"] if is_one else [])
 
 
@@ -95,12 +95,12 @@ def test_an_object_in_an_unknown_namespace_may_be_a_twin_unless_it_is_granted_by
     mine = MINE.build()
     assert mine.status.identity is not None
     tools = tools_that_know(OTHER, **by_label)
-    unplaced = tools.unplaced_twin(mine, mine.status.identity)
+    unplaced = tools.unplaced_duplicate(mine, mine.status.identity)
     assert unplaced is not None
     assert unplaced.metadata.name == "renamed"
-    assert not tools.twins(mine, mine.status.identity)
+    assert not tools.duplicates(mine, mine.status.identity)
     tools.registry.take_namespace({"metadata": {"name": "team", "labels": {}}})
-    assert tools.unplaced_twin(mine, mine.status.identity) is None
-    assert tools_that_know(OTHER).unplaced_twin(mine, mine.status.identity) is None
+    assert tools.unplaced_duplicate(mine, mine.status.identity) is None
+    assert tools_that_know(OTHER).unplaced_duplicate(mine, mine.status.identity) is None
     tools.registry.take_namespace({"metadata": {"name": "team", "labels": {"team": "blue"}}})
-    assert len(tools.twins(mine, mine.status.identity)) == 1
+    assert len(tools.duplicates(mine, mine.status.identity)) == 1

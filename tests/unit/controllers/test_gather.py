@@ -140,9 +140,9 @@ async def test_what_left_the_resource_pool_lately_does_not_remain(desk: Desk) ->
 async def test_a_twin_in_an_unknown_namespace_is_told(desk: Desk) -> None:
     desk.has_account(grants=[{"namespaces": ["ml"], "resourcePools": ["*"]}])
     facts = desk.takes(DELETED)
-    assert desk.observes(facts).unplaced_twin is None
+    assert desk.observes(facts).unplaced_duplicate is None
     desk.registry.take_node_pool(a_node_pool("renamed", "moved-to").standing_for("training-a").body())
-    unplaced = desk.observes(facts).unplaced_twin
+    unplaced = desk.observes(facts).unplaced_duplicate
     assert unplaced is not None
     assert unplaced.metadata.name == "renamed"
 
@@ -159,8 +159,8 @@ async def test_of_a_deletion_that_is_sent_again_for_years_the_newest_sent_times_
 
 async def test_another_object_that_cannot_be_read_is_told(desk: Desk) -> None:
     facts = desk.takes(DELETED)
-    assert desk.observes(facts).unreadable_twin is None
+    assert desk.observes(facts).unreadable_duplicate is None
     desk.registry.take_node_pool(a_misfit_body(a_node_pool("renamed").standing_for("training-a"), deletionPolicy="X"))
-    unreadable = desk.observes(facts).unreadable_twin
+    unreadable = desk.observes(facts).unreadable_duplicate
     assert unreadable is not None
     assert unreadable.metadata.name == "renamed"

@@ -22,9 +22,9 @@ from modelarts_nodepool.api.node_pool import (
 )
 from modelarts_nodepool.api.objects import NodePool, Owner
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.decide.deletion.budget import BudgetView
 from modelarts_nodepool.decide.observed import (
     AccountView,
+    BudgetView,
     Container,
     DeletionObserved,
     Evidence,
@@ -269,9 +269,9 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "definition": looks(containers),
     "namespace": looks(containers),
     "owners": looks(found_owners),
-    "twins": st.lists(twins, max_size=2, unique_by=lambda twin: twin.metadata.uid).map(tuple),
-    "unplaced_twin": st.none() | twins,
-    "unreadable_twin": st.sampled_from([None, a_misfit("renamed", deletionPolicy="Archive")]),
+    "duplicates": st.lists(twins, max_size=2, unique_by=lambda twin: twin.metadata.uid).map(tuple),
+    "unplaced_duplicate": st.none() | twins,
+    "unreadable_duplicate": st.sampled_from([None, a_misfit("renamed", deletionPolicy="Archive")]),
     "leaving": st.sampled_from([frozenset(), frozenset({"other"})]),
     "budget": st.none() | budgets,
 }
@@ -300,6 +300,6 @@ def observations(draw: st.DrawFn) -> LiveObserved:
         failure=draw(st.none() | failures),
         seen=draw(st.none() | listings),
         seen_age=timedelta(seconds=draw(seconds)),
-        older_twin=draw(st.sampled_from([None, None, None, "ml/elder"])),
+        older_duplicate=draw(st.sampled_from([None, None, None, "ml/elder"])),
         reconcile_at=draw(st.none() | st.just("now")),
     )

@@ -82,112 +82,132 @@ def owners(*states: OwnerState, ago: float = 1.0) -> Evidence[tuple[FoundOwner, 
 
 # id: (observation, kind of decision, reason, words of the message)
 TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = {
-    "1-retain": (a_deletion(DELETED.retained()), Release, Reason.RETAINED, "stays in the cloud"),
-    "1-retain-once-seen": (a_deletion(retain_seen=True), Release, Reason.RETAINED, "training-a"),
-    "1-retain-needs-no-account": (
+    "Retained": (a_deletion(DELETED.retained()), Release, Reason.RETAINED, "stays in the cloud"),
+    "Retained: seen once": (a_deletion(retain_seen=True), Release, Reason.RETAINED, "training-a"),
+    "Retained: without an account": (
         without_account(a_deletion(DELETED.retained())),
         Release,
         Reason.RETAINED,
         "stays in the cloud",
     ),
-    "1-retain-after-send": (
+    "RetainedAfterSend": (
         a_deletion(DELETED.retained(), record=sent(HOUR)),
         Release,
         Reason.RETAINED_AFTER_SEND,
         "look at it in the cloud",
     ),
-    "1-retain-after-block": (a_deletion(HELD_BEFORE.retained()), Release, Reason.ORPHANED, "was held"),
-    "1-retain-after-refusal": (
+    "Orphaned: deletion was held": (a_deletion(HELD_BEFORE.retained()), Release, Reason.ORPHANED, "was held"),
+    "Orphaned: DELETE was refused": (
         a_deletion(DELETED.retained(), record=refused(MINUTE)),
         Release,
         Reason.ORPHANED,
         "no object stands for it",
     ),
-    "1-retain-no-longer-blocked": (a_deletion(ONCE_HELD.retained()), Release, Reason.RETAINED, "stays"),
-    "2-account-missing": (without_account(a_deletion()), Hold, Reason.ACCOUNT_NOT_FOUND, RETAIN),
-    "2-account-missing-create": (
+    "Retained: no longer held": (a_deletion(ONCE_HELD.retained()), Release, Reason.RETAINED, "stays"),
+    "AccountNotFound": (without_account(a_deletion()), Hold, Reason.ACCOUNT_NOT_FOUND, RETAIN),
+    "AccountNotFound: create": (
         without_account(a_deletion()),
         Hold,
         Reason.ACCOUNT_NOT_FOUND,
         "ModelArtsAccount default does not exist; create it: kubectl apply -f account.yaml",
     ),
-    "2-not-granted": (not_granted(a_deletion()), Hold, Reason.NOT_GRANTED, "kubectl edit maacct default"),
-    "2-not-granted-retain": (not_granted(a_deletion()), Hold, Reason.NOT_GRANTED, RETAIN),
-    "3-identity": (
+    "NotGranted": (not_granted(a_deletion()), Hold, Reason.NOT_GRANTED, "kubectl edit maacct default"),
+    "NotGranted: retain": (not_granted(a_deletion()), Hold, Reason.NOT_GRANTED, RETAIN),
+    "IdentityMismatch": (
         a_deletion(DELETED.pinned(region="cn-east-3", project_id="x")),
         Hold,
         Reason.IDENTITY_MISMATCH,
         "another region, projectId;",
     ),
-    "3-identity-retain": (a_deletion(DELETED.pinned(pool_name="b")), Hold, Reason.IDENTITY_MISMATCH, RETAIN),
-    "4-never-seen-looks": (a_deletion(UNSEEN, listing=None), Look, None, ""),
-    "4-never-seen-and-shown": (a_deletion(UNSEEN), Send, None, ""),
-    "4-never-seen-and-absent": (a_deletion(UNSEEN, **ABSENT), Release, Reason.ALREADY_GONE, "nothing was sent"),
-    "6-out-of-reach": (
+    "IdentityMismatch: retain": (a_deletion(DELETED.pinned(pool_name="b")), Hold, Reason.IDENTITY_MISMATCH, RETAIN),
+    "not pinned: fetched": (a_deletion(UNSEEN, listing=None), Look, None, ""),
+    "not pinned: shown": (a_deletion(UNSEEN), Send, None, ""),
+    "not pinned: absent": (a_deletion(UNSEEN, **ABSENT), Release, Reason.ALREADY_GONE, "nothing was sent"),
+    "CloudUnavailable": (
         a_deletion(listing=failed(ServerFailure("503"))),
         Hold,
         Reason.CLOUD_UNAVAILABLE,
         DESCRIBE,
     ),
-    "6-endpoint-unknown": (
+    "EndpointUnknown": (
         a_deletion(listing=failed(EndpointUnknown("set --endpoint eu-de=https://HOST"))),
         Hold,
         Reason.ENDPOINT_UNKNOWN,
         "set --endpoint eu-de=https://HOST",
     ),
-    "6-endpoint-unknown-retain": (
+    "EndpointUnknown: retain": (
         a_deletion(listing=failed(EndpointUnknown("set --endpoint eu-de=https://HOST"))),
         Hold,
         Reason.ENDPOINT_UNKNOWN,
         RETAIN,
     ),
-    "6-unreadable": (a_deletion(listing=UNREADABLE), Hold, Reason.CLOUD_UNAVAILABLE, "(available is -1)"),
-    "7-already-gone": (a_deletion(**ABSENT), Release, Reason.ALREADY_GONE, "nothing was sent"),
-    "7-gone": (a_deletion(**ABSENT, record=sent(HOUR)), Release, Reason.GONE, "training-a is gone"),
-    "7-gone-though-paused": (a_deletion(DELETED.paused(), **ABSENT), Release, Reason.ALREADY_GONE, ""),
-    "7-gone-though-foreign-finalizer": (a_deletion(FOREIGN, **ABSENT), Release, Reason.ALREADY_GONE, ""),
-    "8-just-sent": (a_deletion(record=sent(MINUTE)), Wait, Reason.DELETING_NODE_POOL, "outcome is unknown"),
-    "8-some-deleting": (
+    "CloudUnavailable: unreadable counts": (
+        a_deletion(listing=UNREADABLE),
+        Hold,
+        Reason.CLOUD_UNAVAILABLE,
+        "(available is -1)",
+    ),
+    "AlreadyGone": (a_deletion(**ABSENT), Release, Reason.ALREADY_GONE, "nothing was sent"),
+    "Gone": (a_deletion(**ABSENT, record=sent(HOUR)), Release, Reason.GONE, "training-a is gone"),
+    "AlreadyGone: though paused": (a_deletion(DELETED.paused(), **ABSENT), Release, Reason.ALREADY_GONE, ""),
+    "AlreadyGone: though other finalizers": (a_deletion(FOREIGN, **ABSENT), Release, Reason.ALREADY_GONE, ""),
+    "DeletingNodePool: just sent": (
+        a_deletion(record=sent(MINUTE)),
+        Wait,
+        Reason.DELETING_NODE_POOL,
+        "outcome is unknown",
+    ),
+    "DeletingNodePool: some nodes": (
         a_deletion(record=sent(HOUR), listing=listed(available=1, deleting=2)),
         Wait,
         Reason.DELETING_NODE_POOL,
         "2 of 3 nodes of node pool training-a are being deleted",
     ),
-    "8-all-deleting-though-not-sent": (
+    "DeletingNodePool: all nodes, not sent": (
         a_deletion(listing=listed(deleting=3)),
         Wait,
         Reason.DELETING_NODE_POOL,
         "3 of 3",
     ),
-    "8-stuck": (a_deletion(record=sent(2 * HOUR), listing=listed(deleting=1)), Wait, Reason.DELETION_STUCK, RETAIN),
-    "9-refused": (
+    "DeletionStuck": (
+        a_deletion(record=sent(2 * HOUR), listing=listed(deleting=1)),
+        Wait,
+        Reason.DELETION_STUCK,
+        RETAIN,
+    ),
+    "RefusedByModelArts": (
         a_deletion(record=refused(MINUTE)),
         Hold,
         Reason.REFUSED_BY_MODELARTS,
         "ModelArts.50004000: in use (request request-2)",
     ),
-    "9-refused-go-on": (a_deletion(record=refused(MINUTE)), Hold, Reason.REFUSED_BY_MODELARTS, LOOK_AGAIN),
-    "9-refused-retain": (a_deletion(record=refused(MINUTE)), Hold, Reason.REFUSED_BY_MODELARTS, RETAIN),
-    "9-reverted": (
+    "RefusedByModelArts: send again": (
+        a_deletion(record=refused(MINUTE)),
+        Hold,
+        Reason.REFUSED_BY_MODELARTS,
+        LOOK_AGAIN,
+    ),
+    "RefusedByModelArts: retain": (a_deletion(record=refused(MINUTE)), Hold, Reason.REFUSED_BY_MODELARTS, RETAIN),
+    "DeletionReverted": (
         a_deletion(record=sent(3 * MINUTE, accepted=True)),
         Hold,
         Reason.DELETION_REVERTED,
         f"none of its 2 nodes is being deleted; sent again 30 min after that was first seen, or at once: {LOOK_AGAIN}",
     ),
-    "9-unreadable-twin": (
-        a_deletion(DELETED.paused(), unreadable_twin=a_misfit("renamed", deletionPolicy="Archive")),
+    "DuplicateObject: unreadable": (
+        a_deletion(DELETED.paused(), unreadable_duplicate=a_misfit("renamed", deletionPolicy="Archive")),
         Hold,
         Reason.DUPLICATE_OBJECT,
         "ml/renamed names node pool training-a as well and cannot be read by this version of the operator",
     ),
-    "10-paused": (
+    "Paused": (
         a_deletion(DELETED.paused()),
         Hold,
         Reason.PAUSED,
         "kubectl annotate -n ml manp training-a modelarts.huaweicloud.com/paused- --field-manager=on-call",
     ),
     **{
-        f"10-paused-by-{value!r}": (
+        f"Paused: {value!r}": (
             a_deletion(DELETED.paused(value)),
             Hold,
             Reason.PAUSED,
@@ -195,34 +215,34 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         )
         for value in ("True", "yes", "1", "0", "", "False", " false", "off")
     },
-    "10-not-paused": (a_deletion(DELETED.paused("false")), Send, None, ""),
-    "10-no-override-unpauses": (
+    "Paused: false": (a_deletion(DELETED.paused("false")), Send, None, ""),
+    "Paused: no override": (
         a_deletion(DELETED.paused().annotated(OVERRIDE_ANNOTATION, "paused@uid-of-training-a")),
         Hold,
         Reason.PAUSED,
         "the annotation modelarts.huaweicloud.com/override names Paused, which no override lifts; the object is paused",
     ),
-    "11-other-finalizer": (
+    "OtherFinalizers": (
         a_deletion(FOREIGN),
         Hold,
         Reason.OTHER_FINALIZERS,
         OVERRIDE.format("OtherFinalizers"),
     ),
-    "11-override-keeps-those-given": (
+    "OtherFinalizers: keeps other overrides": (
         a_deletion(FOREIGN.overriding(Reason.BILLING_UNKNOWN)),
         Hold,
         Reason.OTHER_FINALIZERS,
         OVERRIDE.format("BillingUnknown,OtherFinalizers"),
     ),
-    "11-overridden": (a_deletion(FOREIGN.overriding(Reason.OTHER_FINALIZERS)), Send, None, ""),
-    "11-override-of-another-object": (
+    "OtherFinalizers: overridden": (a_deletion(FOREIGN.overriding(Reason.OTHER_FINALIZERS)), Send, None, ""),
+    "OtherFinalizers: override of another object": (
         a_deletion(FOREIGN.overriding(Reason.OTHER_FINALIZERS, uid="another")),
         Hold,
         Reason.OTHER_FINALIZERS,
         "foregroundDeletion",
     ),
     **{
-        f"11-override-{text!r}": (
+        f"OtherFinalizers: override {text!r}": (
             a_deletion(FOREIGN.annotated(OVERRIDE_ANNOTATION, text)),
             Hold,
             Reason.OTHER_FINALIZERS,
@@ -230,7 +250,7 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         )
         for text, why in (
             ("OtherFinalizers", "it names no uid; it has to be <Reason>@<uid of the object>"),
-            ("OtherFinalizers@another", 'its uid is "another", the object\'s is uid-of-training-a'),
+            ("OtherFinalizers@uid-of-training-b", 'its uid is "uid-of-training-b", the object\'s is uid-of-training-a'),
             (
                 "OtherFinalizers@uid-of-training-a ",
                 'its uid is "uid-of-training-a ", the object\'s is uid-of-training-a',
@@ -245,27 +265,27 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
             ),
         )
     },
-    "11-override-of-another-guard-is-no-mistake": (
+    "OtherFinalizers: override of another guard": (
         a_deletion(FOREIGN.overriding(Reason.BILLING_UNKNOWN)),
         Hold,
         Reason.OTHER_FINALIZERS,
         "or before: kubectl",
     ),
-    "13a-owner-gone": (
+    "OwnerGone": (
         a_deletion(OWNED, owners=owners(OwnerState.GONE)),
         Hold,
         Reason.OWNER_GONE,
         "so the garbage collector may have deleted it (Claim claim-a of example.com/v1 does not exist); confirm the",
     ),
-    "13a-owner-gone-way-out": (a_deletion(OWNED, owners=owners(OwnerState.GONE)), Hold, Reason.OWNER_GONE, RETAIN),
-    "13a-one-of-two-gone": (
+    "OwnerGone: retain": (a_deletion(OWNED, owners=owners(OwnerState.GONE)), Hold, Reason.OWNER_GONE, RETAIN),
+    "OwnerGone: one of two": (
         a_deletion(OWNED.owned_by(name="claim-b"), owners=owners(OwnerState.EXISTS, OwnerState.GONE)),
         Hold,
         Reason.OWNER_GONE,
         "(Claim claim-a of example.com/v1 exists, Claim claim-b of example.com/v1 does not exist); confirm",
     ),
     **{
-        f"13a-owner-{state.name.lower()}": (
+        f"OwnedObject: owner {state}": (
             a_deletion(OWNED, owners=owners(state)),
             Hold,
             Reason.OWNED_OBJECT,
@@ -273,43 +293,48 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         )
         for state in (OwnerState.EXISTS, OwnerState.DELETING, OwnerState.UNKNOWN)
     },
-    "13a-owners-looked-up": (a_deletion(OWNED), Look, None, ""),
-    "13a-owners-looked-up-again": (a_deletion(OWNED, owners=owners(OwnerState.EXISTS, ago=300)), Look, None, ""),
-    "13a-owners-before-the-deletion": (a_deletion(OWNED, owners=owners(OwnerState.EXISTS, ago=7200)), Look, None, ""),
-    "13a-owners-not-found-out": (a_deletion(OWNED, owners=looked(None)), Hold, Reason.OWNED_OBJECT, "could not be"),
-    "13a-many-owners": (
+    "OwnedObject: fetched": (a_deletion(OWNED), Look, None, ""),
+    "OwnedObject: fetched again": (a_deletion(OWNED, owners=owners(OwnerState.EXISTS, ago=300)), Look, None, ""),
+    "OwnedObject: fetched before the deletion": (
+        a_deletion(OWNED, owners=owners(OwnerState.EXISTS, ago=7200)),
+        Look,
+        None,
+        "",
+    ),
+    "OwnedObject: not fetched": (a_deletion(OWNED, owners=looked(None)), Hold, Reason.OWNED_OBJECT, "could not be"),
+    "OwnedObject: many": (
         a_deletion(MANY_OWNERS, owners=looked(None)),
         Hold,
         Reason.OWNED_OBJECT,
         "Claim claim-4 of example.com/v1 could not be looked up, and 2 more); confirm",
     ),
-    "13a-confirmed": (a_deletion(OWNED.annotated(CONFIRM_ANNOTATION, "training-a")), Send, None, ""),
-    "13a-confirmed-by-another-name": (
+    "OwnedObject: confirmed": (a_deletion(OWNED.annotated(CONFIRM_ANNOTATION, "training-a")), Send, None, ""),
+    "OwnedObject: confirmed by another name": (
         a_deletion(OWNED.annotated(CONFIRM_ANNOTATION, "claim-a"), owners=owners(OwnerState.EXISTS)),
         Hold,
         Reason.OWNED_OBJECT,
         'confirm-delete names "claim-a", the node pool is "training-a")',
     ),
-    "13a-not-overridable": (
+    "OwnerGone: no override": (
         a_deletion(OWNED.annotated(OVERRIDE_ANNOTATION, "OwnerGone@uid-of-training-a"), owners=owners(OwnerState.GONE)),
         Hold,
         Reason.OWNER_GONE,
         "the annotation modelarts.huaweicloud.com/override names OwnerGone, which no override lifts; an owner",
     ),
-    "13a-behind-13": (
+    "OwnedObject: after NamespaceTerminating": (
         a_deletion(OWNED, namespace=terminating(NOON - HOUR)),
         Hold,
         Reason.NAMESPACE_TERMINATING,
         "",
     ),
-    "13a-gone-in-the-cloud": (a_deletion(OWNED, **ABSENT), Release, Reason.ALREADY_GONE, ""),
-    "15-billing-asked-last": (a_deletion(DELETED.paused(), nodes=PREPAID), Hold, Reason.PAUSED, ""),
-    "15-prepaid": (a_deletion(nodes=PREPAID), Hold, Reason.YEARLY_MONTHLY_BILLING, RETAIN),
-    "15-prepaid-resource-pool": (
+    "AlreadyGone: though owned": (a_deletion(OWNED, **ABSENT), Release, Reason.ALREADY_GONE, ""),
+    "YearlyMonthlyBilling: after Paused": (a_deletion(DELETED.paused(), nodes=PREPAID), Hold, Reason.PAUSED, ""),
+    "YearlyMonthlyBilling": (a_deletion(nodes=PREPAID), Hold, Reason.YEARLY_MONTHLY_BILLING, RETAIN),
+    "YearlyMonthlyBilling: resource pool": (
         a_deletion(resource_pool=billed(Billing.YEARLY_MONTHLY)),
         Hold,
         Reason.YEARLY_MONTHLY_BILLING,
         LOOK_AGAIN,
     ),
-    "18-send": (a_deletion(), Send, None, ""),
+    "Send": (a_deletion(), Send, None, ""),
 }

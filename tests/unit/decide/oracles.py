@@ -196,8 +196,8 @@ def may_send(observed: DeletionObserved) -> bool:
         and (is_confirmed(observed) or not node_pool.metadata.owners)
         and (is_another_node_pool_left(observed) or is_overridden(observed, "LastNodePool"))
         and is_a_slot_free(observed)
-        and observed.unreadable_twin is None
-        and not (record_is_clean(observed) and (heirs(observed) or observed.unplaced_twin is not None))
+        and observed.unreadable_duplicate is None
+        and not (record_is_clean(observed) and (heirs(observed) or observed.unplaced_duplicate is not None))
     )
 
 
@@ -249,7 +249,7 @@ def heirs(observed: DeletionObserved) -> list[str]:
     """Others that go on with the node pool, are about to, or delete it themselves."""
     mine = observed.node_pool.metadata
     found = []
-    for twin in observed.twins:
+    for twin in observed.duplicates:
         theirs = twin.metadata
         is_ours = "modelarts.huaweicloud.com/node-pool" in theirs.finalizers
         is_older = (theirs.created, theirs.uid) < (mine.created, mine.uid)

@@ -6,7 +6,12 @@ import pytest
 
 from modelarts_nodepool.api.account import RecentDeletion
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
-from modelarts_nodepool.decide.deletion.audit_entry import as_first_said, build_sent, build_stripped, is_told_by
+from modelarts_nodepool.decide.deletion.audit_entry import (
+    build_sent,
+    build_stripped,
+    is_recorded_by,
+    keep_finished_time,
+)
 from modelarts_nodepool.decide.deletion.record import accept, fail, write_ahead
 from modelarts_nodepool.errors import (
     CloudError,
@@ -104,8 +109,8 @@ def test_an_account_knows_of_a_delete_by_its_time() -> None:
     assert now is not None
     assert before is not None
     refusal = entry_of(refused(MINUTE))
-    assert [is_told_by(known, now) for known in (now, before, refusal, None)] == [True, False, False, False]
-    assert is_told_by(now, before)
+    assert [is_recorded_by(known, now) for known in (now, before, refusal, None)] == [True, False, False, False]
+    assert is_recorded_by(now, before)
 
 
 def test_a_release_that_is_tried_again_says_nothing_new() -> None:
@@ -113,8 +118,8 @@ def test_a_release_that_is_tried_again_says_nothing_new() -> None:
     again = build_stripped(NODE_POOL, identity(), entry_of(sent(MINUTE)), LATER)
     assert first is not None
     assert again is not None
-    assert as_first_said(first, again) == first
-    assert as_first_said(None, again) == again
-    assert as_first_said(entry_of(sent(MINUTE)), again) == again, "a DELETE that was sent is no release"
+    assert keep_finished_time(first, again) == first
+    assert keep_finished_time(None, again) == again
+    assert keep_finished_time(entry_of(sent(MINUTE)), again) == again, "a DELETE that was sent is no release"
     other = again.model_copy(update={"outcome": "Gone"})
-    assert as_first_said(first, other) == other
+    assert keep_finished_time(first, other) == other

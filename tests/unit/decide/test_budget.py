@@ -7,9 +7,10 @@ import pytest
 from modelarts_nodepool.api.account import AccountStatus, RecentDeletion
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.decide.deletion.audit_entry import MOST, build_entry, keep_newest, left_lately
-from modelarts_nodepool.decide.deletion.budget import BudgetView, Place, Waiting, view_budget
+from modelarts_nodepool.decide.deletion.audit_entry import MOST, build_entry, keep_newest, recently_deleted
+from modelarts_nodepool.decide.deletion.budget import Place, Waiting, view_budget
 from modelarts_nodepool.decide.deletion.decision import Release
+from modelarts_nodepool.decide.observed import BudgetView
 from tests.support.builders import NOON, a_node_pool, an_account
 from tests.unit.decide.situations import HOUR, MINUTE, SECOND, a_deleted_object, a_deletion, sent
 
@@ -161,5 +162,5 @@ def test_what_left_its_resource_pool_lately_is_remembered(entry: RecentDeletion,
     expected = {"gone"} if is_told else set()
     # Another account may name the same project.
     accounts = (an_account_that_remembers(), an_account_that_remembers(entry))
-    assert left_lately(accounts, identity, NOON) == expected
-    assert left_lately([an_account_that_remembers(entry, region="cn-east-3")], identity, NOON) == set()
+    assert recently_deleted(accounts, identity, NOON) == expected
+    assert recently_deleted([an_account_that_remembers(entry, region="cn-east-3")], identity, NOON) == set()

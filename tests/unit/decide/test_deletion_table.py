@@ -8,6 +8,7 @@ from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Wait
 from modelarts_nodepool.decide.deletion.in_flight import shown_counts
 from modelarts_nodepool.decide.deletion.table import ROWS, absence, decide_deletion, identity_differs
+from modelarts_nodepool.decide.failures import FAILURES
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
 from tests.support.builders import a_listing, an_unreadable_node_pool
 from tests.unit.decide.deletion_rows import ABSENT, DELETED, FOREIGN, PREPAID, RETAIN, TABLE, UNSEEN
@@ -62,18 +63,61 @@ def test_the_first_row_that_applies_decides() -> None:
     ]
 
 
-def test_rows_stand_in_the_order_of_the_table() -> None:
-    numbers = [number.split(",")[0] for number, _ in ROWS if not number.startswith("6,")]
-    assert numbers == sorted(numbers, key=lambda number: (int(number.rstrip("a")), number))
-    assert numbers[numbers.index("13a") - 1 :][:3] == ["13", "13a", "14"]
+@pytest.mark.parametrize("name", TABLE)
+def test_each_row_gives_its_own_reasons_only(name: str) -> None:
+    observed = TABLE[name][0]
+    decided = ((reasons, row(observed, NOW)) for reasons, row in ROWS)
+    reasons, decision = next(((reasons, found) for reasons, found in decided if found is not None), ((), None))
+    assert getattr(decision, "reason", None) in {None, *reasons}
+
+
+def test_rows_stand_in_the_order_of_the_design() -> None:
+    """design.md, section 5. A reason that several rows can give counts where it comes first."""
+    first = list(dict.fromkeys(reason for reasons, _ in ROWS for reason in reasons if reason not in FAILURES))
+    assert first == [
+        Reason.RETAINED,
+        Reason.RETAINED_AFTER_SEND,
+        Reason.ORPHANED,
+        Reason.ACCOUNT_NOT_FOUND,
+        Reason.NOT_GRANTED,
+        Reason.IDENTITY_MISMATCH,
+        Reason.HANDED_OVER,
+        Reason.DUPLICATE_OBJECT,
+        Reason.INVALID_OBJECT,
+        Reason.GONE,
+        Reason.ALREADY_GONE,
+        Reason.DELETING_NODE_POOL,
+        Reason.DELETION_STUCK,
+        Reason.REFUSED_BY_MODELARTS,
+        Reason.DELETION_REVERTED,
+        Reason.PAUSED,
+        Reason.OTHER_FINALIZERS,
+        Reason.CRD_TERMINATING,
+        Reason.NAMESPACE_TERMINATING,
+        Reason.OWNER_GONE,
+        Reason.OWNED_OBJECT,
+        Reason.CONFIRMATION_REQUIRED,
+        Reason.YEARLY_MONTHLY_BILLING,
+        Reason.NODE_LOCKED,
+        Reason.BILLING_UNKNOWN,
+        Reason.LAST_NODE_POOL,
+        Reason.DELETION_BUDGET_EXHAUSTED,
+    ]
 
 
 def test_transient_classes_are_marked_so() -> None:
-    for name in ("6-out-of-reach", "6-unreadable"):
+    for name in ("CloudUnavailable", "CloudUnavailable: unreadable counts"):
         decision = decide_deletion(TABLE[name][0], NOW)
         assert isinstance(decision, Hold)
         assert decision.is_transient
-    for name in ("2-account-missing", "3-identity", "9-refused", "9-reverted", "10-paused", "15-prepaid"):
+    for name in (
+        "AccountNotFound",
+        "IdentityMismatch",
+        "RefusedByModelArts",
+        "DeletionReverted",
+        "Paused",
+        "YearlyMonthlyBilling",
+    ):
         decision = decide_deletion(TABLE[name][0], NOW)
         assert isinstance(decision, Hold)
         assert not decision.is_transient
@@ -81,7 +125,7 @@ def test_transient_classes_are_marked_so() -> None:
 
 def test_releases_that_may_leave_a_node_pool_behind_are_orphans() -> None:
     orphans = {name for name, row in TABLE.items() if getattr(decide_deletion(row[0], NOW), "is_orphan", False)}
-    assert orphans == {"1-retain-after-send", "1-retain-after-block", "1-retain-after-refusal"}
+    assert orphans == {"RetainedAfterSend", "Orphaned: deletion was held", "Orphaned: DELETE was refused"}
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "a\n", "a" * 129])
@@ -138,7 +182,14 @@ def test_many_finalizers_are_cut_short(many: int, end: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["2-account-missing", "2-not-granted", "3-identity", "6-unreadable", "10-paused", "11-other-finalizer"],
+    [
+        "AccountNotFound",
+        "NotGranted",
+        "IdentityMismatch",
+        "CloudUnavailable: unreadable counts",
+        "Paused",
+        "OtherFinalizers",
+    ],
 )
 def test_what_only_people_can_change_is_looked_at_once_a_minute(name: str) -> None:
     decision = decide_deletion(TABLE[name][0], NOW)

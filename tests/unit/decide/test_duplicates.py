@@ -20,7 +20,7 @@ def a_twin(created: object = YOUNGER) -> NodePoolBuilder:
 
 
 def decide(*twins: NodePool) -> Decision:
-    return decide_deletion(a_deletion(a_deleted_object().created(NOON - HOUR), twins=twins), NOW)
+    return decide_deletion(a_deletion(a_deleted_object().created(NOON - HOUR), duplicates=twins), NOW)
 
 
 @pytest.mark.parametrize("created", [OLDER, YOUNGER], ids=["older", "younger"])
@@ -80,8 +80,8 @@ def test_a_deleted_twin_that_has_sent_its_delete_takes_over(created: object) -> 
 def test_two_never_hand_over_to_each_other() -> None:
     one = a_deleted_object().created(OLDER).build()
     other = a_twin(YOUNGER).being_deleted().pinned(nodePoolName="training-a").build()
-    first = decide_deletion(a_deletion(a_deleted_object().created(OLDER), twins=(other,)), NOW)
-    second = decide_deletion(a_deletion(a_deleted_object().created(YOUNGER), twins=(one,)), NOW)
+    first = decide_deletion(a_deletion(a_deleted_object().created(OLDER), duplicates=(other,)), NOW)
+    second = decide_deletion(a_deletion(a_deleted_object().created(YOUNGER), duplicates=(one,)), NOW)
     assert not isinstance(first, Release)
     assert not isinstance(second, Release)
 
@@ -96,13 +96,13 @@ def test_a_deleted_twin_without_our_finalizer_is_out_of_our_hands() -> None:
 
 
 def test_once_a_delete_was_sent_nothing_is_handed_over() -> None:
-    observed = a_deletion(twins=(a_twin().build(),), record=sent(HOUR, accepted=True))
+    observed = a_deletion(duplicates=(a_twin().build(),), record=sent(HOUR, accepted=True))
     assert not isinstance(decide_deletion(observed, NOW), Release)
 
 
 def test_nothing_is_decided_while_the_namespace_of_a_twin_is_not_known() -> None:
     unplaced = a_node_pool("renamed", "moved-to").standing_for("training-a").build()
-    observed = a_deletion(unplaced_twin=unplaced)
+    observed = a_deletion(unplaced_duplicate=unplaced)
     decision = decide_deletion(observed, NOW)
     assert isinstance(decision, Hold)
     assert decision.reason is Reason.DUPLICATE_OBJECT
@@ -111,7 +111,7 @@ def test_nothing_is_decided_while_the_namespace_of_a_twin_is_not_known() -> None
     assert "kubectl get namespace moved-to --show-labels; or let the object go" in decision.message
     # One that is placed and lives takes over; what was sent goes on.
     heir = a_twin().build()
-    assert isinstance(decide_deletion(replace(observed, twins=(heir,)), NOW), Release)
+    assert isinstance(decide_deletion(replace(observed, duplicates=(heir,)), NOW), Release)
     assert not isinstance(decide_deletion(replace(observed, record=sent(MINUTE)), NOW), Hold)
 
 

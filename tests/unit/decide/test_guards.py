@@ -6,10 +6,9 @@ from datetime import timedelta
 import pytest
 
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.decide.deletion.budget import BudgetView
 from modelarts_nodepool.decide.deletion.decision import Hold, Look, Send
 from modelarts_nodepool.decide.deletion.table import decide_deletion
-from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
+from modelarts_nodepool.decide.observed import BudgetView, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.errors import CloudUnavailable
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, an_account
 from tests.unit.decide.situations import (

@@ -61,7 +61,7 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
         "(cn-north-4); account or spec now say another region; create the account again as it was",
     ),
     "duplicate": (
-        an_observation(YOUNG, older_twin="ml/elder"),
+        an_observation(YOUNG, older_duplicate="ml/elder"),
         Reason.DUPLICATE_OBJECT,
         "ml/elder is older and stands for the same node pool",
     ),

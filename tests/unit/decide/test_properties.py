@@ -36,7 +36,7 @@ RESTORED = (
 
 @given(deletions())
 @example(a_deletion())
-@example(a_deletion(twins=(RESTORED,)))
+@example(a_deletion(duplicates=(RESTORED,)))
 @thorough
 def test_no_input_releases_without_proof_and_none_sends_without_every_guard(observed: DeletionObserved) -> None:
     decision = decide_deletion(observed, NOW)

@@ -53,7 +53,7 @@ def test_each_command_is_what_a_shell_reads() -> None:
     ],
 )
 def test_an_override_lifts_what_may_be_lifted_and_only_of_its_own_object(text: str, given: set[Reason]) -> None:
-    assert remedies.given_overrides(a_node_pool().annotated(OVERRIDE_ANNOTATION, text).build()) == given
+    assert a_node_pool().annotated(OVERRIDE_ANNOTATION, text).build().overrides == given
 
 
 def test_an_override_keeps_those_given_already() -> None:
@@ -61,7 +61,7 @@ def test_an_override_keeps_those_given_already() -> None:
     command = shlex.split(remedies.override(node_pool, Reason.BILLING_UNKNOWN))
     assert command[6] == f"{GROUP}/override=BillingUnknown,LastNodePool@uid-of-training-a"
     once_more = a_node_pool().annotated(*command[6].split("=", 1)).build()
-    assert remedies.given_overrides(once_more) == {Reason.BILLING_UNKNOWN, Reason.LAST_NODE_POOL}
+    assert once_more.overrides == {Reason.BILLING_UNKNOWN, Reason.LAST_NODE_POOL}
 
 
 HOSTILE = "a'; touch /tmp/pwned; '$(id)`id` b"

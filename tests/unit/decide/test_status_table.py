@@ -51,14 +51,22 @@ def after(status: NodePoolStatus, **changes: object) -> LiveObserved:
 
 ALL_WELL = ("True", "AllNodesHealthy")
 READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
-    "6-available": ({"available": 3}, {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ALL_WELL}, "3 of 3 nodes"),
-    "6-available-though-abnormal": (
+    "NodesAvailable": (
+        {"available": 3},
+        {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ALL_WELL},
+        "3 of 3 nodes",
+    ),
+    "NodesAvailable: one abnormal": (
         {"available": 1, "abnormal": 2, "creating": 1, "deleting": 1},
         {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ("False", "NodesAbnormal")},
         "1 of 5 nodes",
     ),
-    "7-empty": ({}, {"Ready": ("True", "NodePoolEmpty"), "NodesHealthy": ALL_WELL}, "has no nodes, as was asked for"),
-    "8-creating": (
+    "NodePoolEmpty": (
+        {},
+        {"Ready": ("True", "NodePoolEmpty"), "NodesHealthy": ALL_WELL},
+        "has no nodes, as was asked for",
+    ),
+    "NodesCreating": (
         {"creating": 2, "deleting": 1},
         {
             "Reconciling": ("True", "NodesCreating"),
@@ -67,7 +75,7 @@ READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
         },
         "2 of 3 nodes of node pool training-a are being created",
     ),
-    "8-one-creating": (
+    "NodesCreating: one": (
         {"creating": 1},
         {
             "Reconciling": ("True", "NodesCreating"),
@@ -76,7 +84,7 @@ READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
         },
         "1 of 1 nodes",
     ),
-    "9-one-deleting": (
+    "NodesDeleting: one": (
         {"deleting": 1},
         {
             "Reconciling": ("True", "NodesDeleting"),
@@ -85,7 +93,7 @@ READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
         },
         "1 nodes of node pool",
     ),
-    "9-deleting": (
+    "NodesDeleting": (
         {"deleting": 2, "abnormal": 1},
         {
             "Reconciling": ("True", "NodesDeleting"),
@@ -94,7 +102,7 @@ READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
         },
         "2 nodes of node pool training-a are being deleted in the cloud",
     ),
-    "9-deleting-though-none-asked-for": (
+    "NodesDeleting: count 0": (
         {"deleting": 2, "asked_for": 0},
         {
             "Reconciling": ("True", "NodesDeleting"),
@@ -103,27 +111,27 @@ READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
         },
         "being deleted in the cloud",
     ),
-    "10-abnormal": (
+    "NoNodesAvailable: abnormal": (
         {"abnormal": 2},
         {"Ready": ("False", "NoNodesAvailable"), "NodesHealthy": ("False", "NodesAbnormal")},
         "none of the 2 nodes",
     ),
-    "10-missing": (
+    "NoNodesAvailable: missing": (
         {"asked_for": 2},
         {"Ready": ("False", "NoNodesAvailable"), "NodesHealthy": ("False", "NodesMissing")},
         "none of the 2 nodes",
     ),
-    "healthy-missing": (
+    "NodesMissing": (
         {"available": 1, "asked_for": 3},
         {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ("False", "NodesMissing")},
         "1 of 3 nodes",
     ),
-    "healthy-not-missing-while-creating": (
+    "NodesMissing: not while creating": (
         {"available": 1, "creating": 1, "asked_for": 3},
         {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ALL_WELL},
         "1 of 3 nodes",
     ),
-    "healthy-not-missing-while-deleting": (
+    "NodesMissing: not while deleting": (
         {"available": 1, "deleting": 1, "asked_for": 3},
         {"Ready": ("True", "NodesAvailable"), "NodesHealthy": ALL_WELL},
         "1 of 3 nodes",
@@ -132,7 +140,9 @@ READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
 
 
 @pytest.mark.parametrize(("counts", "expected", "words"), READY.values(), ids=READY.keys())
-def test_rows_6_to_10(counts: dict[str, int], expected: dict[str, tuple[str, str]], words: str) -> None:
+def test_ready_and_nodes_healthy_follow_the_counts(
+    counts: dict[str, int], expected: dict[str, tuple[str, str]], words: str
+) -> None:
     status = mirrored(**counts)
     assert words_of(status) == expected
     assert words in message_of(status)
@@ -190,7 +200,7 @@ def test_paused_says_which_value_it_found_where_that_is_not_true(value: str) -> 
 
 @pytest.mark.parametrize("last", ["available", "creating", "troubled"])
 @pytest.mark.parametrize("failure", [FAULT, NoAnswer("time-out"), RefusedByModelArts("400")])
-def test_row_4_the_last_words_stand_for_five_minutes(last: str, failure: Exception) -> None:
+def test_the_last_conditions_stay_for_five_minutes(last: str, failure: Exception) -> None:
     before = {
         "available": mirrored(available=3),
         "creating": mirrored(creating=3),
@@ -202,7 +212,7 @@ def test_row_4_the_last_words_stand_for_five_minutes(last: str, failure: Excepti
     assert verdict.recheck_after == SECOND
 
 
-def test_row_5_beyond_that_it_is_stale() -> None:
+def test_after_five_minutes_the_observation_is_stale() -> None:
     before = mirrored(available=3)
     verdict = decide_status(after(before, failure=FAULT, seen_age=5 * MINUTE), NOON + HOUR)
     stale = "ObservationStale"

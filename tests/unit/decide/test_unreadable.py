@@ -85,7 +85,7 @@ def test_the_time_of_a_transition_stays_until_there_is_one() -> None:
 def test_nothing_is_sent_while_an_object_of_the_node_pool_cannot_be_read(record: object) -> None:
     parts = {} if record is None else {"record": record, "listing": listed(available=2)}
     twin = a_misfit("renamed", deletionPolicy="Archive")
-    decision = decide_deletion(a_deletion(unreadable_twin=twin, **parts), NOW)
+    decision = decide_deletion(a_deletion(unreadable_duplicate=twin, **parts), NOW)
     assert not isinstance(decision, Send | Release)
     if record is None:
         assert isinstance(decision, Hold)
@@ -96,11 +96,11 @@ def test_nothing_is_sent_while_an_object_of_the_node_pool_cannot_be_read(record:
 
 
 def test_what_is_proven_gone_is_released_although_an_object_of_it_cannot_be_read() -> None:
-    decision = decide_deletion(a_deletion(**ABSENT, unreadable_twin=a_misfit(deletionPolicy="Archive")), NOW)
+    decision = decide_deletion(a_deletion(**ABSENT, unreadable_duplicate=a_misfit(deletionPolicy="Archive")), NOW)
     assert isinstance(decision, Release)
     assert decision.reason is Reason.ALREADY_GONE
 
 
 def test_retain_lets_an_object_go_whoever_else_cannot_be_read() -> None:
-    observed = a_deletion(DELETED.retained(), unreadable_twin=a_misfit(deletionPolicy="Archive"))
+    observed = a_deletion(DELETED.retained(), unreadable_duplicate=a_misfit(deletionPolicy="Archive"))
     assert isinstance(decide_deletion(observed, NOW), Release)

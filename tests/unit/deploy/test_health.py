@@ -57,21 +57,21 @@ OLD = a_node_pool().finalized().created(NOON - HOUR)
 FAULT = ServerFailure("list_node_pools was answered 503: busy.")
 # Row of the design's table of status: what Flux makes of it, what its sample expressions do, what Argo CD does.
 LIVING = {
-    "3-at-first": (an_observation(NEW, account=None), "InProgress", "InProgress", "Progressing"),
-    "3-stalled": (an_observation(OLD, account=None), "Failed", "Failed", "Degraded"),
-    "3-not-found": (an_observation(OLD, seen=a_listing()), "Failed", "Failed", "Degraded"),
-    "5-stale": (an_observation(OLD, seen_age=HOUR, failure=FAULT), "InProgress", "InProgress", "Progressing"),
-    "6-available": (counted(available=3), "Current", "Current", "Healthy"),
-    "6-some-abnormal": (counted(available=2, abnormal=1), "Current", "Failed", "Degraded"),
-    "6-some-missing": (counted(available=2, asked_for=3), "Current", "Failed", "Degraded"),
-    "6-paused": (
+    "AccountNotFound: first 5 minutes": (an_observation(NEW, account=None), "InProgress", "InProgress", "Progressing"),
+    "AccountNotFound": (an_observation(OLD, account=None), "Failed", "Failed", "Degraded"),
+    "NodePoolNotFound": (an_observation(OLD, seen=a_listing()), "Failed", "Failed", "Degraded"),
+    "ObservationStale": (an_observation(OLD, seen_age=HOUR, failure=FAULT), "InProgress", "InProgress", "Progressing"),
+    "NodesAvailable": (counted(available=3), "Current", "Current", "Healthy"),
+    "NodesAbnormal": (counted(available=2, abnormal=1), "Current", "Failed", "Degraded"),
+    "NodesMissing": (counted(available=2, asked_for=3), "Current", "Failed", "Degraded"),
+    "Paused": (
         an_observation(OLD.paused(), seen=a_listing(a_cloud_node_pool(available=3))), "Current", "Current", "Suspended",
     ),
-    "7-empty": (counted(), "Current", "Current", "Healthy"),
-    "8-creating": (counted(creating=2), "InProgress", "InProgress", "Progressing"),
-    "8-creating-and-abnormal": (counted(creating=2, abnormal=1), "InProgress", "InProgress", "Progressing"),
-    "9-deleting": (counted(deleting=2), "InProgress", "InProgress", "Progressing"),
-    "10-none": (counted(abnormal=2), "InProgress", "Failed", "Degraded"),
+    "NodePoolEmpty": (counted(), "Current", "Current", "Healthy"),
+    "NodesCreating": (counted(creating=2), "InProgress", "InProgress", "Progressing"),
+    "NodesCreating: and abnormal": (counted(creating=2, abnormal=1), "InProgress", "InProgress", "Progressing"),
+    "NodesDeleting": (counted(deleting=2), "InProgress", "InProgress", "Progressing"),
+    "NoNodesAvailable": (counted(abnormal=2), "InProgress", "Failed", "Degraded"),
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from modelarts_nodepool.api.node_pool import DeletionPolicy, DeletionRecord
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.controllers.tools import Tools
-from modelarts_nodepool.decide.deletion.audit_entry import left_lately
+from modelarts_nodepool.decide.deletion.audit_entry import recently_deleted
 from modelarts_nodepool.decide.deletion.in_flight import shown_counts
 from modelarts_nodepool.decide.deletion.record import cap_future, note_progress, record_of
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact, Failure
@@ -108,10 +108,10 @@ class Facts:
             return observed
         return replace(
             observed,
-            twins=tools.twins(observed.node_pool, identity),
-            unplaced_twin=tools.unplaced_twin(observed.node_pool, identity),
-            unreadable_twin=tools.unreadable_twin(observed.node_pool, identity),
-            leaving=tools.ongoing.leaving(self.uid, identity) | left_lately(accounts.values(), identity, now),
+            duplicates=tools.duplicates(observed.node_pool, identity),
+            unplaced_duplicate=tools.unplaced_duplicate(observed.node_pool, identity),
+            unreadable_duplicate=tools.unreadable_duplicate(observed.node_pool, identity),
+            leaving=tools.ongoing.leaving(self.uid, identity) | recently_deleted(accounts.values(), identity, now),
             budget=tools.ongoing.budget(accounts[view.account.metadata.name], self.uid, now),
         )
 

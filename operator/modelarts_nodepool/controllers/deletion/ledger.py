@@ -14,7 +14,7 @@ from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.controllers.deletion.gather import Facts
 from modelarts_nodepool.controllers.tools import Tools, log_fields
 from modelarts_nodepool.controllers.writes import Write
-from modelarts_nodepool.decide.deletion.audit_entry import as_first_said, build_sent, is_told_by
+from modelarts_nodepool.decide.deletion.audit_entry import build_sent, is_recorded_by, keep_finished_time
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable
 
@@ -56,7 +56,7 @@ class Ledger:
         if account is None or entry is None:
             return
         facts.entered = record.sent_time
-        if not is_told_by(self._tools.entries.find(account, entry.uid), entry):
+        if not is_recorded_by(self._tools.entries.find(account, entry.uid), entry):
             self._tools.entries.enter_if_missing(name, entry)
 
     async def enter(self, node_pool: NodePool, entry: RecentDeletion | None) -> None:
@@ -69,7 +69,7 @@ class Ledger:
         if entry is None or account is None:
             return
         # A release that the API server refuses is tried again, and costs the account no further write.
-        entry = as_first_said(entries.find(account, entry.uid), entry)
+        entry = keep_finished_time(entries.find(account, entry.uid), entry)
         if entries.is_written(account, entry):
             return
         written = entries.finish(name, entry)

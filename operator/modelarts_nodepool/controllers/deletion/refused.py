@@ -17,8 +17,8 @@ from modelarts_nodepool.controllers.deletion.ledger import EntryNotWritten
 from modelarts_nodepool.controllers.tools import Tools, log_fields
 from modelarts_nodepool.controllers.writes import LONGEST_PAUSE, Write
 from modelarts_nodepool.decide.deletion.decision import Release
-from modelarts_nodepool.decide.deletion.refused import release_refused, write_ahead_refused
 from modelarts_nodepool.decide.deletion.status import decide_deleting_status, is_worth_a_write
+from modelarts_nodepool.decide.failures import release_refused, write_ahead_refused
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 

@@ -17,10 +17,10 @@ from modelarts_nodepool.decide.observed import DeletionObserved
 
 MOST = 100
 # A look may be a minute old when it lets a DELETE pass, and for two minutes the cloud shows nothing of the other one.
-LEFT_LATELY = timedelta(minutes=3)
+RECENTLY = timedelta(minutes=3)
 
 
-def left_lately(accounts: Iterable[Account], identity: Identity, now: datetime) -> frozenset[str]:
+def recently_deleted(accounts: Iterable[Account], identity: Identity, now: datetime) -> frozenset[str]:
     """Node pools of the same resource pool whose objects went so lately that a look may still show them whole.
 
     By whatever account: two may name one project. Only after a DELETE; what was retained meanwhile leaves, too. Without
@@ -33,7 +33,7 @@ def left_lately(accounts: Iterable[Account], identity: Identity, now: datetime) 
         for entry in account.status.recent_deletions
         if entry.pool_name == identity.pool_name
         and entry.sent_time is not None
-        and now - (entry.finished_time or entry.sent_time) < LEFT_LATELY
+        and now - (entry.finished_time or entry.sent_time) < RECENTLY
     )
 
 
@@ -76,14 +76,14 @@ def build_stripped(
     return _build(node_pool, identity, record, Reason.ORPHANED.value, now.replace(microsecond=0))
 
 
-def is_told_by(known: RecentDeletion | None, entry: RecentDeletion) -> bool:
+def is_recorded_by(known: RecentDeletion | None, entry: RecentDeletion) -> bool:
     """Whether what is known of the object is about this DELETE or a later one."""
     if known is None or known.sent_time is None or entry.sent_time is None:
         return False
     return known.sent_time >= entry.sent_time
 
 
-def as_first_said(known: RecentDeletion | None, entry: RecentDeletion) -> RecentDeletion:
+def keep_finished_time(known: RecentDeletion | None, entry: RecentDeletion) -> RecentDeletion:
     """The entry of a release as it was first made: a release that is tried again says nothing new by its time."""
     if known is None or known.finished_time is None:
         return entry

@@ -72,7 +72,7 @@ def _blocked(
     if locked:
         return _locked(observed, locked)
     unknown = _unknown_billing(observed, own, nodes)
-    if unknown is None or Reason.BILLING_UNKNOWN in remedies.given_overrides(observed.node_pool):
+    if unknown is None or Reason.BILLING_UNKNOWN in observed.node_pool.overrides:
         return None
     words = (
         f"ModelArts does not say how {unknown} billed; if you know that it is pay-per-use"

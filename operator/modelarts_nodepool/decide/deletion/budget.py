@@ -7,31 +7,13 @@ nothing; a slot that is reserved but not written ahead yet is the only thing kep
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.decide.observed import BudgetView
 
 # (deletionTimestamp, uid): whoever was deleted first has the first slot that frees.
 Place = tuple[datetime, str]
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetView:
-    """The account's budget as one deletion sees it. `limit` None: unlimited.
-
-    `free` slots are left for others than those counted; `ahead` deletions wait for one for longer than this.
-    """
-
-    limit: int | None
-    window: timedelta = timedelta()
-    used: int = 0
-    ahead: int = 0
-    frees_at: datetime | None = None
-
-    @property
-    def is_used_up(self) -> bool:
-        """Whether this deletion has to wait: no slot is left once those ahead of it have theirs."""
-        return self.limit is not None and self.used + self.ahead >= self.limit
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ def handed_over(observed: DeletionObserved, _: Moment) -> Decision | None:
     """Released without a call where another object goes on with the node pool, or deletes it."""
     if observed.record.sent_time is not None:
         return None
-    living = [twin for twin in observed.twins if twin.metadata.deleted is None]
+    living = [twin for twin in observed.duplicates if twin.metadata.deleted is None]
     protected = [twin for twin in living if twin.is_protected]
     if protected:
         return _release(observed, protected[0], "goes on with it")
@@ -41,7 +41,7 @@ def unreadable(observed: DeletionObserved, _: Moment) -> Decision | None:
 
     Behind the proof of absence: what is gone is released all the same. Before every DELETE, not the first alone.
     """
-    twin = observed.unreadable_twin
+    twin = observed.unreadable_duplicate
     if twin is None:
         return None
     words = (
@@ -55,7 +55,7 @@ def unreadable(observed: DeletionObserved, _: Moment) -> Decision | None:
 
 def _unplaced(observed: DeletionObserved) -> Decision | None:
     """The watch of namespaces may lag behind that of objects: nothing is decided on a guess."""
-    twin = observed.unplaced_twin
+    twin = observed.unplaced_duplicate
     if twin is None:
         return None
     namespace = twin.metadata.namespace
@@ -75,7 +75,7 @@ def _among_deleted(observed: DeletionObserved) -> Decision | None:
     Those that will not delete the node pool (Retain) cannot take over, nor can those out of our hands.
     """
     deleting = [
-        twin for twin in observed.twins if twin.is_protected and twin.spec.deletion_policy is DeletionPolicy.DELETE
+        twin for twin in observed.duplicates if twin.is_protected and twin.spec.deletion_policy is DeletionPolicy.DELETE
     ]
     sent = [twin for twin in deleting if record_of(twin).sent_time is not None]
     if sent:

@@ -81,7 +81,7 @@ def confirmation_required(observed: DeletionObserved, _: Moment) -> Decision | N
 def last_node_pool(observed: DeletionObserved, _: Moment) -> Decision | None:
     """Row 16: deleting the last node pool can remove the whole resource pool."""
     node_pool, identity = observed.node_pool, observed.identity
-    if identity is None or Reason.LAST_NODE_POOL in remedies.given_overrides(node_pool):
+    if identity is None or Reason.LAST_NODE_POOL in node_pool.overrides:
         return None
     listing = observed.listing.value if observed.listing else None
     if listing is not None and _remaining(observed, listing.node_pools.values()):

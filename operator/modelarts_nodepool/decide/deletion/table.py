@@ -27,7 +27,7 @@ from modelarts_nodepool.decide.deletion.guards import (
     owned,
 )
 from modelarts_nodepool.decide.deletion.in_flight import decide_in_effect, decide_reverted, decide_send_failed
-from modelarts_nodepool.decide.failures import hold_for
+from modelarts_nodepool.decide.failures import FAILURES, hold_for
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.ports import Moment
 
@@ -40,7 +40,7 @@ _NAMED_FINALIZERS = 5
 
 def decide_deletion(observed: DeletionObserved, moment: Moment) -> Decision:
     """The decision of the first row that applies."""
-    for _number, row in ROWS:
+    for _reasons, row in ROWS:
         decision = row(observed, moment)
         if isinstance(decision, Hold):
             remark = useless_override(observed.node_pool, decision.reason)
@@ -146,7 +146,7 @@ def other_finalizers(observed: DeletionObserved, _: Moment) -> Decision | None:
     """Row 11: somebody else has not finished with the object."""
     node_pool = observed.node_pool
     others = node_pool.other_finalizers
-    if not others or Reason.OTHER_FINALIZERS in remedies.given_overrides(node_pool):
+    if not others or Reason.OTHER_FINALIZERS in node_pool.overrides:
         return None
     named = ", ".join(others[:_NAMED_FINALIZERS]) + (", …" if len(others) > _NAMED_FINALIZERS else "")
     words = (
@@ -165,24 +165,24 @@ def _gone(observed: DeletionObserved, *, with_resource_pool: bool) -> Release:
     return Release(Reason.ALREADY_GONE, f"{what} not in the cloud: two looks agree; nothing was sent")
 
 
-# Numbers are those of the design's table; row 4 is `DeletionObserved.identity`.
-ROWS: tuple[tuple[str, Row], ...] = (
-    ("1", retained),
-    ("2", account_in_the_way),
-    ("3", identity_differs),
-    ("5", handed_over),
-    ("6, 7", absence),
-    ("8", decide_in_effect),
-    ("9", decide_reverted),
-    ("6, of the DELETE", decide_send_failed),
-    ("9, then 5 once more", unreadable),
-    ("10", paused),
-    ("11", other_finalizers),
-    ("12", definition_terminating),
-    ("13", namespace_terminating),
-    ("13a", owned),
-    ("14", confirmation_required),
-    ("15", decide_billing),
-    ("16", last_node_pool),
-    ("17", budget_exhausted),
+# Top to bottom, with the reasons that each guard may give. FAILURES: a request to ModelArts or the API server failed.
+ROWS: tuple[tuple[tuple[Reason, ...], Row], ...] = (
+    ((Reason.RETAINED, Reason.RETAINED_AFTER_SEND, Reason.ORPHANED), retained),
+    ((Reason.ACCOUNT_NOT_FOUND, Reason.NOT_GRANTED), account_in_the_way),
+    ((Reason.IDENTITY_MISMATCH,), identity_differs),
+    ((Reason.HANDED_OVER, Reason.DUPLICATE_OBJECT), handed_over),
+    ((Reason.INVALID_OBJECT, Reason.GONE, Reason.ALREADY_GONE, *FAILURES), absence),
+    ((Reason.DELETING_NODE_POOL, Reason.DELETION_STUCK), decide_in_effect),
+    ((Reason.REFUSED_BY_MODELARTS, Reason.DELETION_REVERTED), decide_reverted),
+    (FAILURES, decide_send_failed),
+    ((Reason.DUPLICATE_OBJECT,), unreadable),
+    ((Reason.PAUSED,), paused),
+    ((Reason.OTHER_FINALIZERS,), other_finalizers),
+    ((Reason.CRD_TERMINATING, *FAILURES), definition_terminating),
+    ((Reason.NAMESPACE_TERMINATING, *FAILURES), namespace_terminating),
+    ((Reason.OWNER_GONE, Reason.OWNED_OBJECT), owned),
+    ((Reason.CONFIRMATION_REQUIRED,), confirmation_required),
+    ((Reason.YEARLY_MONTHLY_BILLING, Reason.NODE_LOCKED, Reason.BILLING_UNKNOWN, *FAILURES), decide_billing),
+    ((Reason.LAST_NODE_POOL,), last_node_pool),
+    ((Reason.DELETION_BUDGET_EXHAUSTED,), budget_exhausted),
 )

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from modelarts_nodepool.api.names import is_valid_node_pool_name, is_valid_resource_pool_name
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
-from modelarts_nodepool.decide.deletion.refused import not_protected
-from modelarts_nodepool.decide.failures import needs_a_person, reason_of
+from modelarts_nodepool.decide.failures import needs_a_person, not_protected, reason_of
 from modelarts_nodepool.decide.observed import LiveObserved
 from modelarts_nodepool.errors import NotFound
 
@@ -74,10 +73,11 @@ def _identity_trouble(observed: LiveObserved) -> Trouble | None:
             f"first set spec.deletionPolicy to Retain{remedies.by_hand(node_pool.metadata, remedies.retain(node_pool))}"
         )
         return Trouble(Reason.IDENTITY_MISMATCH, words)
-    if observed.older_twin is not None:
+    if observed.older_duplicate is not None:
         words = (
-            f"{observed.older_twin} is older and stands for the same node pool; delete one of the two objects, the "
-            f"node pool stays while the other lives{remedies.by_hand(node_pool.metadata, remedies.delete(node_pool))}"
+            f"{observed.older_duplicate} is older and stands for the same node pool; delete one of the two objects, "
+            "the node pool stays while the other "
+            f"lives{remedies.by_hand(node_pool.metadata, remedies.delete(node_pool))}"
         )
         return Trouble(Reason.DUPLICATE_OBJECT, words)
     return None

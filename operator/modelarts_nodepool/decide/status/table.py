@@ -20,9 +20,8 @@ from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.failures import keep_steady
 from modelarts_nodepool.decide.observed import AccountView, LiveObserved
-from modelarts_nodepool.decide.status.last import say_as_last
-from modelarts_nodepool.decide.status.nodes_healthy import say_healthy, say_ready
 from modelarts_nodepool.decide.status.problems import Trouble, find_trouble
+from modelarts_nodepool.decide.status.ready import say_as_last, say_healthy, say_ready
 from modelarts_nodepool.ports import CloudNodePool
 
 STALLED_AFTER = timedelta(minutes=5)

@@ -10,9 +10,10 @@ from lab.storm.ground import DOOMED_NAMESPACE, LAST_RESOURCE_POOL, SPARE, Plan, 
 from lab.storm.manifests import build_account, build_object, build_scenario
 from lab.storm.plan import build_plan
 from modelarts_nodepool.api.objects import Account, NodePool
+from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.table import ROWS
 
-ALL_ROWS = frozenset(range(1, 19))
+ALL_ROWS = frozenset(Reason)
 SEEDS = range(40)
 FAULT_SECONDS = 80.0
 
@@ -36,7 +37,7 @@ def test_the_operator_s_own_table_has_every_row_that_a_case_needs() -> None:
 
 
 def test_a_case_whose_row_is_missing_is_not_drawn() -> None:
-    rows = ALL_ROWS - {5, 16}
+    rows = ALL_ROWS - {Reason.HANDED_OVER, Reason.LAST_NODE_POOL}
     drawn = {one.case for seed in SEEDS for one in build_plan(seed, FAULT_SECONDS, rows).objects}
     assert not drawn & {Case.TWIN, Case.HANDED_OVER, Case.HEIR, Case.LAST}
     assert Case.DOOMED in drawn

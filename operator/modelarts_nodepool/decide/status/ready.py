@@ -1,8 +1,14 @@
 """Ready and NodesHealthy from the counts: rows 6 to 10 of the status table. Pure words about numbers."""
 
-from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, Said
+from collections.abc import Iterable
+
+from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, Said
 from modelarts_nodepool.api.node_pool import Counts, NodePoolShape
 from modelarts_nodepool.api.reasons import Reason
+
+# These are said anew each time, or have no place on an object that lives.
+_NOT_KEPT = frozenset({ConditionType.PAUSED, ConditionType.DELETION_BLOCKED})
+_TROUBLE = frozenset({ConditionType.STALLED, ConditionType.RECONCILING})
 
 
 def say_ready(name: str, counts: Counts, shape: NodePoolShape) -> dict[ConditionType, Said]:
@@ -36,6 +42,30 @@ def say_healthy(name: str, counts: Counts, shape: NodePoolShape) -> Said:
         words = f"node pool {name} has {counts.total} of {shape.count} nodes and none is being created"
         return _said(ConditionStatus.FALSE, Reason.NODES_MISSING, words)
     return _said(ConditionStatus.TRUE, Reason.ALL_NODES_HEALTHY, f"no node of node pool {name} is abnormal or missing")
+
+
+def say_as_last(conditions: Iterable[Condition]) -> dict[ConditionType, Said] | None:
+    """What was said last, None where nothing was, or nothing that may be said again.
+
+    The second happens where somebody wrote the status by hand: contradictions are not carried on.
+    """
+    last = {condition.type: condition for condition in conditions if condition.type not in _NOT_KEPT}
+    ready = last.get(ConditionType.READY)
+    raised = [last[kind] for kind in ConditionType if kind in _TROUBLE and kind in last]
+    if ready is None or any(condition.status is not ConditionStatus.TRUE for condition in raised):
+        return None
+    types = {condition.type for condition in raised}
+    fits = {
+        ConditionStatus.TRUE: not types,
+        ConditionStatus.FALSE: len(types) < len(_TROUBLE),
+        ConditionStatus.UNKNOWN: types == {ConditionType.RECONCILING},
+    }
+    if not fits[ready.status]:
+        return None
+    return {
+        kind: Said(status=condition.status, reason=condition.reason, message=condition.message)
+        for kind, condition in last.items()
+    }
 
 
 def _in_progress(reason: Reason, words: str) -> dict[ConditionType, Said]:
