@@ -87,14 +87,14 @@ class Api:
         """None where it is not there."""
         return await self._ask("GET", path, but=HTTPStatus.NOT_FOUND)
 
-    async def items(self, path: str) -> list[Body]:
+    async def items(self, path: str, page: int = PAGE) -> list[Body]:
         """All that a LIST shows, page by page; nothing where the kind is not served."""
         found: list[Body] = []
         token = ""
         mark = "&" if "?" in path else "?"
-        while (page := await self.get(f"{path}{mark}limit={PAGE}&continue={token}")) is not None:
-            found += page["items"] or []
-            token = page["metadata"].get("continue", "")
+        while (read := await self.get(f"{path}{mark}limit={page}&continue={token}")) is not None:
+            found += read["items"] or []
+            token = read["metadata"].get("continue", "")
             if not token:
                 break
         return found
