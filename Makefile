@@ -63,8 +63,10 @@ $(READY): requirements/dev.txt pyproject.toml lab/pyproject.toml $(MOVED)
 demo: $(READY) ## Show everything at once on this machine; leaves nothing behind
 	@$(BIN)/modelarts-nodepool demo $(ARGS)
 
-test: tools ## Run all tests, those on a real Kubernetes control plane included
-	$(BIN)/pytest $(ARGS)
+# Most tests wait, so there are more workers than cores. Each has a control plane; a file stays with one worker.
+WORKERS ?= 8
+test: tools ## Run all tests, side by side, on real control planes (one at a time: make test ARGS=-n0)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15 $(ARGS)
 
 tools: $(READY) ## Get the control plane's binaries, helm and Prometheus into the cache
 	@echo "Making sure that the control plane's binaries are here"
@@ -73,7 +75,7 @@ tools: $(READY) ## Get the control plane's binaries, helm and Prometheus into th
 	@$(BIN)/python -m lab.toolbox
 
 test-unit: $(READY) ## Run the tests that need neither a socket nor a control plane
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest tests/unit -n auto --dist worksteal $(ARGS)
 
 storm: $(READY) ## Delete under a seeded storm of faults: make storm SEED=7 MINUTES=5
 	@$(BIN)/python -m lab.storm $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))

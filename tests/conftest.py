@@ -2,7 +2,12 @@
 
 from hypothesis import settings
 
-pytest_plugins = ("tests.support.controlplane", "tests.support.crds", "tests.support.skip_policy")
+pytest_plugins = (
+    "tests.support.controlplane",
+    "tests.support.crds",
+    "tests.support.order",
+    "tests.support.skip_policy",
+)
 
 # By default an example that takes more than 200 ms fails. A busy machine does that, and the code is not at fault.
 settings.register_profile("any machine", deadline=None)

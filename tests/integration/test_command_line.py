@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.commands import run
 
+pytestmark = pytest.mark.long
+
 KUBECONFIG = """\
 apiVersion: v1
 kind: Config

@@ -16,6 +16,8 @@ from lab.controlplane import Binaries
 from lab.controlplane.cache import cache_root
 from tests.support.liveness import eventually, is_alive, pids_naming
 
+pytestmark = pytest.mark.long
+
 OWN_CONTEXTS = "apiVersion: v1\nkind: Config\ncurrent-context: mine\n"
 LIMIT_SECONDS = 180
 

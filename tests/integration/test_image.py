@@ -19,6 +19,8 @@ from tests.support.certificates import Authority
 from tests.support.crds import REPOSITORY
 from tests.support.dockerfile import instructions, run_stage, stages
 
+pytestmark = pytest.mark.long
+
 DOCKERFILE = REPOSITORY / "Dockerfile"
 NOTHING = {"PATH": "/nonexistent", "LANG": "C.UTF-8"}
 

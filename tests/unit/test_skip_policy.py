@@ -6,6 +6,12 @@ from tests.support.skip_policy import is_ci
 
 pytest_plugins = ("pytester",)
 
+LEFT_OUT = """
+import pytest
+
+pytest.skip("no control plane", allow_module_level=True)
+"""
+
 SKIPPING = """
 import pytest
 
@@ -19,16 +25,23 @@ def test_left_out():
 
 
 @pytest.mark.parametrize(
-    ("ci", "code"), [("true", pytest.ExitCode.TESTS_FAILED), ("", pytest.ExitCode.OK)], ids=["in CI", "at home"]
+    ("text", "workers", "ci"),
+    [
+        pytest.param(SKIPPING, 0, "true", id="a test"),
+        pytest.param(SKIPPING, 2, "true", id="a test, side by side"),
+        pytest.param(LEFT_OUT, 2, "true", id="a file, side by side"),
+        pytest.param(SKIPPING, 0, "", id="at home"),
+    ],
 )
 def test_a_skipped_test_fails_the_run_in_ci(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str, code: pytest.ExitCode
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, text: str, workers: int, ci: str
 ) -> None:
     monkeypatch.setenv("CI", ci)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    pytester.makepyfile(SKIPPING)
-    run = pytester.runpytest_subprocess("-ra", "-p", "tests.support.skip_policy")
-    assert run.ret == code
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(test_that_skips=text, test_that_runs="def test_runs():\n    pass\n")
+    run = pytester.runpytest_subprocess("-ra", "-p", "xdist", f"-n{workers}", "-p", "tests.support.skip_policy")
+    assert run.ret == (pytest.ExitCode.TESTS_FAILED if ci else pytest.ExitCode.OK)
     run.stdout.fnmatch_lines(["*no control plane*"])
     assert any("the run fails" in line for line in run.outlines) == bool(ci)
 

@@ -26,6 +26,8 @@ from tests.support.operator import NAME, NAMESPACE, OperatorProcess
 from tests.support.pod import OperatorInPod, Pod
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
+
 HELM = [path.name for path in VALUE_FILES]
 KUSTOMIZE = ["demo", "production"]
 # The image's, and one of those that OpenShift gives out.

@@ -26,6 +26,8 @@ from tests.support.operator import NAME, NAMESPACE, USER, OperatorProcess
 from tests.support.permissions import granted, used
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
+
 PRODUCTION = CHART / "values-production.yaml"
 # Given, and perhaps not used in the little that happens here.
 SELDOM = {

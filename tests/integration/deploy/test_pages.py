@@ -21,6 +21,8 @@ from tests.support.pages import Command, Run, commands_to_run
 from tests.support.reader import ML, Reader
 from tests.support.situations import SITUATIONS, Situation
 
+pytestmark = pytest.mark.long
+
 INSTALL, DELETE = "docs/install.md", "docs/operations/deletion.md"
 HAND_OVER = ("helm uninstall", "helm upgrade --install node-pools", "kubectl apply --server-side --force-conflicts")
 

@@ -18,6 +18,8 @@ from tests.support.operator import NAME, NAMESPACE
 from tests.support.pages import Command, all_commands
 from tests.support.release import ACCOUNT, OVERLAY, Cluster
 
+pytestmark = pytest.mark.long
+
 README = "deploy/helm/modelarts-nodepool-operator/README.md"
 
 

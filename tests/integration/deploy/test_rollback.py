@@ -15,6 +15,8 @@ from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE
 from tests.support.release import Cluster
 
+pytestmark = pytest.mark.long
+
 
 def command_in(said: str, begins: str) -> list[str]:
     """The words of the command that a message has, without the program."""

@@ -20,6 +20,8 @@ from tests.support.liveness import eventually
 from tests.support.manifests import Object, objects_in
 from tests.support.operator import NAMESPACE
 
+pytestmark = pytest.mark.long
+
 DEPLOY = REPOSITORY / "deploy"
 # Kinds of other projects, whose CRDs are not here: their own tests read them.
 NOT_SERVED: tuple[str, ...] = (

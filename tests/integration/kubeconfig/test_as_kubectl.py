@@ -9,6 +9,8 @@ from tests.integration.kubeconfig.rows import CA, CONTEXTS, FILES, FORMATS, Row,
 from tests.integration.kubeconfig.rows_of_users import CERTIFICATES, IMPERSONATION, PLUGINS, TOKENS
 from tests.integration.kubeconfig.rows_of_ways import ADDRESSES, EXCEPTIONS, PROXIES, SERVERS, TLS
 
+pytestmark = pytest.mark.long
+
 Use = Callable[[Mapping[str, str]], None]
 
 

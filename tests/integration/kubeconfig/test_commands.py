@@ -9,6 +9,8 @@ from tests.integration.kubeconfig.rows import Content, a_kubeconfig, as_user
 from tests.integration.kubeconfig.rows_of_users import exec_of
 from tests.support.commands import run
 
+pytestmark = pytest.mark.long
+
 COMMANDS = ("run", "doctor", "inventory", "uninstall-check")
 REFUSED: dict[str, tuple[Content, str]] = {
     "SOCKS5": (a_kubeconfig(proxy_url="socks5://127.0.0.1:1"), "SOCKS5"),

@@ -19,6 +19,8 @@ from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:

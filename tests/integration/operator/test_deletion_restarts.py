@@ -11,6 +11,8 @@ from tests.support.conditions import says
 from tests.support.operator import USER, OperatorProcess
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 
 def unanswered_delete(tenant: Tenant) -> None:
     """Until the DELETE has arrived; its answer, and its effect, would take an hour."""

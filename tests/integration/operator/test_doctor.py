@@ -21,6 +21,8 @@ from tests.support.operator import NAMESPACE, USER, OperatorProcess
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
+
 OF_CLUSTER = [
     *("API server", "CRD modelartsnodepools", "CRD modelartsaccounts"),
     *("permissions", "Lease", "namespaces", "object writes", "accounts"),

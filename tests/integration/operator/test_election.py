@@ -15,6 +15,8 @@ from tests.support.liveness import eventually
 from tests.support.operator import NAMESPACE, OperatorProcess
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
+
 # Longer than the Lease lasts for others.
 STARVED_SECONDS = 20
 # The work's event loop is in the main thread, and so are the handlers of signals: nothing else runs there meanwhile.

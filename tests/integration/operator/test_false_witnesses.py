@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from tests.support.tenant import Tenant
+
+pytestmark = pytest.mark.long
 
 # By the name of the object that is lied about.
 LIES: dict[str, dict[str, Any]] = {

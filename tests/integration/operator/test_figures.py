@@ -3,9 +3,13 @@
 from collections import Counter
 from datetime import UTC, datetime
 
+import pytest
+
 from lab.controlplane import AuditLog
 from tests.support.operator import USER, OperatorProcess
 from tests.support.tenant import SLOW, Tenant
+
+pytestmark = pytest.mark.long
 
 NODE_POOLS = "modelartsnodepools"
 NAMES = tuple(f"training-{letter}" for letter in "abcdefghij")

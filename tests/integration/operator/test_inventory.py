@@ -15,6 +15,8 @@ from tests.support.commands import Done, run
 from tests.support.operator import OperatorProcess
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def operator(identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> OperatorProcess:

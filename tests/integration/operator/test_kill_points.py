@@ -20,6 +20,8 @@ from tests.support.operator import OperatorProcess, at_work
 from tests.support.scene import LONG_SECONDS, NAME, Scene
 from tests.support.side_by_side import Corner
 
+pytestmark = pytest.mark.long
+
 HEIR = "heir"
 # Longer than all scenarios take to arrive, shorter than an unknown outcome is looked at.
 LATE = 100

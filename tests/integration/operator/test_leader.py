@@ -12,6 +12,8 @@ from tests.support.liveness import eventually
 from tests.support.operator import OperatorProcess
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 # The one error that is expected of a leader that stood still.
 LOST = "is lost"
 

@@ -9,6 +9,8 @@ from tests.support.cloud import Cloud
 from tests.support.operator import USER, OperatorProcess
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 # What a healthy operator shows once it has mirrored, held and deleted; counters without an occasion have no sample.
 PRESENT = {
     "account_ready",

@@ -12,6 +12,8 @@ from tests.support.operator import OperatorProcess
 from tests.support.prometheus import Scraper
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
+
 DASHBOARD = REPOSITORY / "deploy" / "monitoring" / "dashboard.json"
 HELD = "ModelArtsNodePoolDeletionBlocked/Paused"
 DOWN = "ModelArtsNodePoolOperatorDown"

@@ -16,6 +16,8 @@ from tests.support.conditions import condition_of, says
 from tests.support.kstatus import read
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
+
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 FINALIZERS = "has(object.metadata.finalizers) ? object.metadata.finalizers : []"
 NO_FINALIZER_IS_ADDED = f"!('{NODE_POOL_FINALIZER}' in ({FINALIZERS}))"

@@ -13,6 +13,8 @@ from tests.support.liveness import is_alive
 from tests.support.operator import OperatorProcess
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
+
 QUICKLY_SECONDS = 5.0
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 

@@ -18,6 +18,8 @@ from tests.support.operator import OperatorProcess
 from tests.support.proxy import Proxy
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 # A call on a connection that died takes fifteen seconds to be given up, beside what the watch itself needs.
 SECONDS = HANGING_SECONDS
 

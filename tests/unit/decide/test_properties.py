@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from tests.support.builders import NOON, a_node_pool
 from tests.unit.decide.arbitrary import PARTS, deletions, thorough, usual
 from tests.unit.decide.oracles import heirs, is_an_heir_that_acts, is_proven_gone, may_send, record_is_clean
 from tests.unit.decide.situations import HOUR, MINUTE, MONOTONIC, NOW, a_deletion, sent
+
+pytestmark = pytest.mark.long
 
 PROVEN = {"Gone", "AlreadyGone"}
 RETAINED = {"Retained", "RetainedAfterSend", "Orphaned"}
