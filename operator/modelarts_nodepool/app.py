@@ -30,9 +30,8 @@ from modelarts_nodepool.credentials.providers import Sources
 from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.kube.kubeconfig import load_access
-from modelarts_nodepool.kube.leader_election import LeaderElection
-from modelarts_nodepool.kube.leadership import Leadership
+from modelarts_nodepool.kube.kubeconfig import load_client_config
+from modelarts_nodepool.kube.leader_election import LeaderElection, Leadership
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of, parse_endpoint
 from modelarts_nodepool.modelarts.tls import build_trust
@@ -65,10 +64,10 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
 
     # Once: all connections lead to the same cluster, whatever becomes of the kubeconfig and its current context.
-    access = load_access(settings.kubeconfig)
+    config = load_client_config(settings.kubeconfig)
 
     async def connect() -> Connection:
-        return await Connection.to(access, version=VERSION)
+        return await Connection.to(config, version=VERSION)
 
     async with await connect() as connection:
         logger.info("version %s, API server %s (%s)", VERSION, connection.server, connection.source)

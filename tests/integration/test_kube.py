@@ -238,7 +238,7 @@ async def test_a_namespace_without_permission_is_survived(
             recorder.record(about, EventType.NORMAL, "R", str(number))
         await run_until(recorder, 3)
     assert (recorder.posted, recorder.dropped) == (0, 3)
-    assert caplog.text.count("takes no Events") == 1
+    assert caplog.text.count("refuses Events") == 1
 
 
 async def test_a_terminating_namespace_is_survived(

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from modelarts_nodepool.errors import ClusterUnavailable
-from modelarts_nodepool.kube.access import Access, Login
 from modelarts_nodepool.kube.client import KubeCluster
+from modelarts_nodepool.kube.client_config import ClientConfig, Login
 from modelarts_nodepool.kube.connection import Connection
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,8 +31,8 @@ async def answering(answer: Answer, patience: timedelta = timedelta(seconds=5)) 
     await runner.cleanup()
 
 
-def an_access(server: str) -> Access:
-    return Access(server=server, source="a test", login=Login(token=TOKEN))
+def an_access(server: str) -> ClientConfig:
+    return ClientConfig(server=server, source="a test", login=Login(token=TOKEN))
 
 
 def a_status(code: int, reason: str, **headers: str) -> web.Response:

@@ -15,7 +15,7 @@ from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
-from modelarts_nodepool.kube.leases import LEASE_NAME, Elector, LeaseTimes
+from modelarts_nodepool.kube.leader_election import LEASE_NAME, Elector, LeaseTimes
 from tests.support.limits import HANGING_SECONDS
 from tests.support.proxy import Proxy
 
@@ -23,7 +23,7 @@ TIMES = LeaseTimes(
     duration=timedelta(seconds=4),
     deadline=timedelta(seconds=2),
     retry=timedelta(seconds=0.4),
-    look=timedelta(seconds=0.2),
+    poll=timedelta(seconds=0.2),
 )
 
 
@@ -81,7 +81,7 @@ async def test_a_lease_that_is_given_away_is_taken_up_long_before_it_would_have_
     first, second = candidate(cluster, namespace, "first"), candidate(cluster, namespace, "second")
     await first.acquire()
     waiting = asyncio.create_task(second.acquire())
-    await asyncio.sleep(TIMES.look.total_seconds() * 2)
+    await asyncio.sleep(TIMES.poll.total_seconds() * 2)
     assert not waiting.done()
     await first.release()
     assert not first.holds()

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from modelarts_nodepool.api.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL, VERSION
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.access import Access
+from modelarts_nodepool.kube.client_config import ClientConfig
 
 VERBS = ["get", "list", "watch", "patch"]
 Body = Mapping[str, Any]
@@ -47,7 +47,7 @@ class WatchedApi:
     `opened` counts the streams by their path.
     """
 
-    access: Access
+    access: ClientConfig
     holds: list[Body] = field(default_factory=list)
     version: str = "100"
     asked: list[str | None] = field(default_factory=list)
@@ -69,7 +69,7 @@ class WatchedApi:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
-        api = cls(Access(server=f"http://{host}:{port}", source="a test"))
+        api = cls(ClientConfig(server=f"http://{host}:{port}", source="a test"))
         yield api
         await runner.cleanup()
 

@@ -19,8 +19,8 @@ from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.commands.options import Place
 from modelarts_nodepool.credentials.providers import Sources, login_variables
-from modelarts_nodepool.kube.access import FROM_POD
 from modelarts_nodepool.kube.client import KubeCluster
+from modelarts_nodepool.kube.client_config import FROM_POD
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of

@@ -1,8 +1,7 @@
-"""Addresses of API servers and of the proxies before them, as Go programs read them. Pure but for the environment.
+"""Parses the addresses of API servers and proxies like Go programs. Pure, except that it reads the environment.
 
-Called by kube/kubeconfig.py. The rules: net/url, golang.org/x/net/http/httpproxy and client-go's rest.DefaultServerURL.
-What Go passes over in silence, such as a proxy whose address cannot be read, is refused here. No message shows a
-proxy's user name or password.
+kube/kubeconfig.py calls it. The rules: net/url, golang.org/x/net/http/httpproxy and client-go's rest.DefaultServerURL.
+It refuses what Go ignores silently, such as an invalid proxy address. No message shows a proxy's user name or password.
 """
 
 import ipaddress
@@ -24,12 +23,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_tls(server: str) -> bool:
-    """Whether this server is spoken to with TLS. Without it kubectl sends no credentials."""
+    """Whether requests to this server use TLS. Without TLS kubectl sends no credentials."""
     return server.startswith("https://")
 
 
 def parse_server(server: str, where: str) -> str:
-    """The URL without a trailing slash; without a scheme it is http://, as for kubectl. Raises errors.SettingsError."""
+    """The URL without a trailing slash. The default scheme is http://, as in kubectl. Raises errors.SettingsError."""
     has_scheme = _SCHEME.match(server) is not None
     try:
         url = URL(server if has_scheme else f"http://{server}")
@@ -37,7 +36,7 @@ def parse_server(server: str, where: str) -> str:
     except ValueError:
         url, is_one = URL(), False
     if not is_one or _UNREADABLE.search(server):
-        raise SettingsError(f"{where} has the server {server[:80]!r}, which is no URL such as https://HOST:PORT.")
+        raise SettingsError(f"{where} has the server {server[:80]!r}, which is not a URL such as https://HOST:PORT.")
     if url.scheme not in {"https", "http"}:
         raise SettingsError(f"{where} has a server with {url.scheme}://; only https:// and http:// are supported.")
     if url.user is not None or url.password is not None:
@@ -50,7 +49,7 @@ def parse_server(server: str, where: str) -> str:
 
 
 def check_proxy(address: str, what: str, *, needs_scheme: bool = False) -> str:
-    """The URL of a proxy; without a scheme it is http:// where that may be left out. Raises errors.SettingsError."""
+    """The URL of a proxy. The default scheme is http:// unless `needs_scheme`. Raises errors.SettingsError."""
     if not _SCHEME.match(address) and not needs_scheme:
         address = f"http://{address}"
     try:
@@ -63,18 +62,18 @@ def check_proxy(address: str, what: str, *, needs_scheme: bool = False) -> str:
             f"{what} is a SOCKS5 proxy, which is not supported: use an HTTP proxy (http:// or https://)."
         )
     if not is_one or url.scheme not in {"http", "https"} or _UNREADABLE.search(address):
-        raise SettingsError(f"{what} is no address of a proxy, such as http://HOST:PORT.")
+        raise SettingsError(f"{what} is not the address of a proxy, such as http://HOST:PORT.")
     return address
 
 
 def proxy_of_environment(server: str) -> str | None:
-    """The proxy that HTTPS_PROXY or HTTP_PROXY name for this server, None for none. Raises errors.SettingsError."""
+    """The proxy in HTTPS_PROXY or HTTP_PROXY for this server, None for none. Raises errors.SettingsError."""
     name = "HTTPS_PROXY" if is_tls(server) else "HTTP_PROXY"
     address = _variable(name)
     if not address or not is_proxied(URL(server), _variable("NO_PROXY")):
         return None
     if name == "HTTP_PROXY" and os.environ.get("REQUEST_METHOD"):
-        raise SettingsError("HTTP_PROXY is not used where REQUEST_METHOD is set, for a CGI script cannot trust it.")
+        raise SettingsError("HTTP_PROXY is not used if REQUEST_METHOD is set, for a CGI script cannot trust it.")
     return check_proxy(address, name)
 
 
@@ -83,7 +82,7 @@ def _variable(name: str) -> str:
 
 
 def is_proxied(server: URL, no_proxy: str) -> bool:
-    """Whether NO_PROXY leaves this server to the proxy. Loopback and localhost never are."""
+    """Whether requests to this server use the proxy despite NO_PROXY. Loopback and localhost never do."""
     host, port = (server.host or "").strip().lower(), str(server.port)
     address = _to_address(host)
     if host == "localhost" or (address is not None and address.is_loopback):
@@ -111,7 +110,7 @@ def _matches(entry: str, host: str, port: str, address: Address | None) -> bool:
 
 
 def _is_domain(name: str, host: str) -> bool:
-    """A name stands for itself and for what is below it; one that begins with a dot for what is below it alone."""
+    """A name matches itself and its subdomains; a name with a leading dot matches its subdomains only."""
     if name.startswith("*."):
         name = name[1:]
     if not name.isascii():
@@ -121,7 +120,7 @@ def _is_domain(name: str, host: str) -> bool:
 
 
 def _split(entry: str) -> tuple[str, str]:
-    """The name and the port of an entry. An IPv6 address has no port unless it stands in brackets."""
+    """The name and the port of an entry. An IPv6 address with a port needs brackets."""
     found = _HOST_PORT.match(entry)
     return (found[1].strip("[]"), found[2]) if found else (entry, "")
 

@@ -1,7 +1,7 @@
-"""The one connection to the API server: TLS, proxy, tokens, a bounded number of sockets.
+"""A connection to the API server: TLS, proxy, credentials, a limited number of sockets.
 
-Opened once by app; kube/client.py and the watches in watch/ talk through it. It knows no kopf: handlers
-wrap `new_session()` for it.
+app.py and the commands open it; kube/client.py and the watches send through it. It does not know kopf: watch/ gives
+kopf sessions from `new_session()`.
 """
 
 import asyncio
@@ -15,40 +15,40 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from modelarts_nodepool.kube.access import Access
-from modelarts_nodepool.kube.authorization import REFRESH, Authorization
-from modelarts_nodepool.kube.kubeconfig import load_access
+from modelarts_nodepool.kube.auth import REFRESH, Authenticator
+from modelarts_nodepool.kube.client_config import ClientConfig
+from modelarts_nodepool.kube.kubeconfig import load_client_config
 from modelarts_nodepool.logs import redact
 
-# Unlimited, a thousand deletions at once opened as many TLS connections and cost twice the memory and CPU.
+# Without a limit, 1,000 deletions at once opened as many TLS connections and took twice the memory and CPU.
 _MAX_CONNECTIONS = 10
 _CONNECT_SECONDS = 10
-# Long enough to spare a deletion the TLS handshake, shorter than load balancers keep an idle connection.
+# Long enough that a deletion needs no new TLS handshake, shorter than load balancers keep an idle connection.
 _KEEPALIVE_SECONDS = 30
-_GOODBYE_SECONDS = 0.3
+_CLOSE_SECONDS = 0.3
 
 
 class Connection:
-    """An open way to one API server.
+    """An open connection pool to one API server.
 
-    `server` is its URL without a trailing slash (it may have a path), `default_namespace` that of the
-    context or the Pod, `source` says in words where the configuration came from, `session` is for our own calls.
+    `server` is its URL without a trailing slash (it may have a path), `default_namespace` that of the context or the
+    Pod, `source` names the configuration in messages, `session` is for requests of our own.
     """
 
-    def __init__(self, access: Access, version: str, refresh: timedelta = REFRESH) -> None:
-        """From a configuration in hand. Needs a running event loop; nothing is read or sent yet.
+    def __init__(self, config: ClientConfig, version: str, refresh: timedelta = REFRESH) -> None:
+        """Needs a running event loop. Reads and sends nothing yet.
 
-        Files that hold credentials are read again every `refresh`.
+        Credentials in files are read again every `refresh`.
         """
-        self.server = access.server
-        self.default_namespace = access.namespace
-        self.source = access.source
+        self.server = config.server
+        self.default_namespace = config.namespace
+        self.source = config.source
         self._headers = {"User-Agent": f"modelarts-nodepool-operator/{version}"}
-        if not access.is_compressed:
+        if not config.is_compressed:
             self._headers["Accept-Encoding"] = "identity"
-        self._proxy = access.proxy
-        redact(URL(access.proxy).password if access.proxy else None)
-        self._authorization = Authorization(access, refresh)
+        self._proxy = config.proxy
+        redact(URL(config.proxy).password if config.proxy else None)
+        self._authenticator = Authenticator(config, refresh)
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._connector = aiohttp.TCPConnector(
             limit=_MAX_CONNECTIONS,
@@ -60,40 +60,40 @@ class Connection:
 
     @classmethod
     async def open(cls, *, version: str, kubeconfig: str | None = None, context: str | None = None) -> Self:
-        """Read the configuration and prepare; nothing is sent yet. Raises errors.SettingsError."""
-        return await cls.to(load_access(kubeconfig, context), version=version)
+        """Read the kubeconfig and the credentials; nothing is sent yet. Raises errors.SettingsError."""
+        return await cls.to(load_client_config(kubeconfig, context), version=version)
 
     @classmethod
-    async def to(cls, access: Access, *, version: str) -> Self:
-        """One of several connections to the same API server: the kubeconfig is not read again.
+    async def to(cls, config: ClientConfig, *, version: str) -> Self:
+        """One of several connections to the same API server: only the credentials are read.
 
-        Raises errors.SettingsError where the credentials cannot be had.
+        Raises errors.SettingsError if the credentials cannot be read.
         """
-        connection = cls(access, version)
+        connection = cls(config, version)
         try:
-            await connection._authorization.read()
+            await connection._authenticator.read()
         except BaseException:
             await connection.close()
             raise
         return connection
 
     def new_session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
-        """Another session over the same sockets and tokens; closing it closes nothing else.
+        """Another session with the same sockets and credentials; closing it closes nothing else.
 
-        `middlewares` see each request before ours and each answer after.
+        `middlewares` see each request before ours, and each answer after.
 
-        kopf closes the session it was given when it stops and after a 401, and refuses one it has seen fail:
-        give it a new one at each login.
+        kopf closes its session when it stops and after a 401, and refuses a session that it has seen fail: give it a
+        new one at each login.
         """
         session = aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
-            middlewares=(*middlewares, self._authorization),
+            middlewares=(*middlewares, self._authenticator),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            # Watches last; every other call is bounded by its caller.
+            # A watch has no end; the caller of any other request limits its time.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
-            # trust_env would also let a ~/.netrc add credentials of its own.
+            # With trust_env a ~/.netrc could add its credentials.
             trust_env=False,
             proxy=self._proxy,
         )
@@ -102,23 +102,23 @@ class Connection:
         return session
 
     async def close(self) -> None:
-        """Close all sockets and every session given out."""
-        await self._authorization.close()
+        """Close all sockets and all sessions."""
+        await self._authenticator.close()
         for session in self._sessions:
             await session.close()
         await self._connector.close()
-        # aiohttp does not wait for TLS to say goodbye, and an event loop that ends before that leaves sockets open.
-        await self._until_closed()
+        # aiohttp does not wait for the end of TLS. An event loop that ends earlier leaves sockets open.
+        await self._wait_until_closed()
         for one in self._open_sockets():
-            # Nobody answers at the other end.
+            # The other end does not answer.
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-        await self._until_closed()
+        await self._wait_until_closed()
 
-    async def _until_closed(self) -> None:
+    async def _wait_until_closed(self) -> None:
         begun = time.monotonic()
-        while self._open_sockets() and time.monotonic() - begun < _GOODBYE_SECONDS:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(_GOODBYE_SECONDS / 100)
+        while self._open_sockets() and time.monotonic() - begun < _CLOSE_SECONDS:  # noqa: ASYNC110 - no event exists
+            await asyncio.sleep(_CLOSE_SECONDS / 100)
 
     def _open_sockets(self) -> list[socket.socket]:
         return [one for one in self._sockets if one.fileno() >= 0]

@@ -1,8 +1,8 @@
-"""Whether the API server serves our two kinds fully; what is missing, in words.
+"""Checks whether the API server serves our two kinds.
 
-Asked by the supervisor in controllers/ before kopf starts, in part by commands/doctor/. Both the CRD and discovery have
-to agree: while a CRD terminates, discovery leaves out the verb patch, and a watcher that starts then stays blind. The
-API server itself goes on to serve such a CRD: its objects can be listed and patched until the last of them is gone.
+The supervisor in watch/ calls it before kopf starts; commands/doctor/ calls parts. The check needs both the CRD and
+discovery: while a CRD terminates, discovery omits the verb patch, and a watcher that starts then sees nothing. The API
+server still serves such a CRD: its objects can be listed and patched until the last one is gone.
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ INSTALL = remedies.apply_definitions()
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What keeps us from starting, a sentence each with what to do. False where that is nothing.
+    """What the operator still waits for, one sentence each with what to do. False if nothing is missing.
 
-    `is_answered`: whether the API server said so itself; False where it, or some of it, could not be asked.
-    `terminating`: a sentence for each CRD that is being deleted. Its objects are listed, not watched, and nothing
-    else is missing then. `absent`: the paths of kinds that have no CRD, and so no objects.
+    `is_answered`: whether the API server answered all requests. `terminating`: one sentence for each CRD that is being
+    deleted; its objects are listed, not watched, and nothing else is missing then. `absent`: the paths of kinds
+    without a CRD, and so without objects.
     """
 
     words: tuple[str, ...] = ()
@@ -46,12 +46,12 @@ class _State(Enum):
 
 
 async def find_missing(cluster: Cluster) -> Missing:
-    """What is missing; nothing when both kinds are served."""
+    """What is missing; False if both kinds are served."""
     try:
         states = {plural: await _state_of(cluster, plural) for plural in _PLURALS}
         found = set(states.values())
         if _State.TERMINATING in found and _State.NOT_ESTABLISHED not in found:
-            # What it waits for is that its objects go, and they wait for us: even where the other kind has no CRD.
+            # The CRD waits for its objects, and they wait for the operator, even if the other kind has no CRD.
             absent = frozenset(f"{paths.API}/{plural}" for plural in _PLURALS if states[plural] is _State.ABSENT)
             return Missing(terminating=_words_for(states, _State.TERMINATING), absent=absent)
         missing = tuple(words for state in _State for words in _words_for(states, state) if state is not _State.SERVED)
@@ -82,8 +82,8 @@ def _words(plural: str, state: _State) -> str:
         return f"The CRD {name} is not established: {remedies.describe_definition(name)}"
     objects = remedies.list_all() if plural == NODE_POOL_PLURAL else remedies.list_accounts()
     return (
-        f"The CRD {name} is being deleted and goes when none of its objects is left; until then they are served. "
-        f"It cannot be kept any more. See what is left: {objects}"
+        f"The CRD {name} is being deleted. The operator serves its objects until the last one is gone; then the CRD "
+        f"is gone, too. This cannot be undone. See the objects: {objects}"
     )
 
 
@@ -100,7 +100,7 @@ async def _undiscovered(cluster: Cluster) -> list[str]:
         return [f"The API server does not serve {API_VERSION} yet: kubectl get --raw {paths.API}"]
     verbs = {resource["name"]: resource.get("verbs") or () for resource in served.get("resources") or ()}
     return [
-        f"The API server does not let anybody patch {name} yet: kubectl api-resources --api-group={GROUP} -o wide"
+        f"The API server does not serve the verb patch of {name} yet: kubectl api-resources --api-group={GROUP} -o wide"
         for plural in _PLURALS
         for name in (plural, f"{plural}/status")
         if "patch" not in verbs.get(name, ())

@@ -1,7 +1,7 @@
-"""Tells people what happened, as core/v1 Events: few, late if need be, and never in anybody's way.
+"""Records core/v1 Events. It never delays or fails a reconcile.
 
-controllers/ calls `record`, which returns at once; one task runs `run`. Ten a second with a burst of fifty go out,
-the rest waits in a bounded queue, and what does not fit is dropped and counted. Nothing here raises into a caller.
+controllers/ calls `record`, which returns at once; one task runs `run`, which posts ten Events a second with a burst of
+fifty. Further Events wait in a bounded queue; a full queue drops new ones and counts them.
 """
 
 import asyncio
@@ -26,19 +26,19 @@ from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Cluster
 
 COMPONENT = "modelarts-nodepool-operator"
-# What kubectl describe looks through for an object without a namespace.
+# kubectl describe searches this namespace for the Events of a cluster-scoped object.
 _CLUSTER_SCOPED = "default"
 _LONGEST_MESSAGE = 1024
 _LONGEST_PREFIX = 200
-# Most of them are gone for good; one that is forgotten here and refuses again is reported again.
-_MOST_REFUSING = 1000
-_SAY_EVERY_SECONDS = 60.0
+# Most of these namespaces never come back. A forgotten one that refuses again is logged again.
+_MAX_REFUSING = 1000
+_LOG_INTERVAL_SECONDS = 60.0
 
 _logger = logging.getLogger(__name__)
 
 
 class EventType(StrEnum):
-    """The two types that Kubernetes knows."""
+    """The two types of Events in Kubernetes."""
 
     NORMAL = "Normal"
     WARNING = "Warning"
@@ -46,7 +46,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The object an Event is about; lives on where the object is gone."""
+    """The object that an Event is about; valid after the object is gone."""
 
     kind: str
     name: str
@@ -56,7 +56,7 @@ class Reference:
 
     @classmethod
     def to(cls, thing: "NodePool | Misfit | Account | Reference") -> "Reference":
-        """A reference to an object in hand."""
+        """A reference to this object."""
         if isinstance(thing, Reference):
             return thing
         kind = ACCOUNT_KIND if isinstance(thing, Account) else NODE_POOL_KIND
@@ -73,16 +73,16 @@ class _Event:
 
 
 class EventRecorder:
-    """The queue between what happens and what is posted. `dropped` and `posted` count since the start."""
+    """Queues Events and posts them. `dropped` and `posted` count since the start."""
 
     def __init__(self, cluster: Cluster, queued: int = settings.EVENTS_QUEUED) -> None:
         self._cluster = cluster
         self._queue: deque[_Event] = deque()
-        self._longest = queued
+        self._max_queued = queued
         self._filled = asyncio.Event()
         self._refusing: dict[str, None] = {}
         self._instance = socket.gethostname()
-        self._said_at = float("-inf")
+        self._logged_at = float("-inf")
         self.dropped = 0
         self.posted = 0
 
@@ -90,7 +90,7 @@ class EventRecorder:
         self, thing: NodePool | Misfit | Account | Reference, type_: EventType, reason: str, message: str
     ) -> None:
         """Queue an Event about an object. Never waits, never raises."""
-        if len(self._queue) >= self._longest:
+        if len(self._queue) >= self._max_queued:
             self.dropped += 1
             return
         text = clean(message, _LONGEST_MESSAGE)
@@ -98,13 +98,13 @@ class EventRecorder:
         self._filled.set()
 
     async def run(self) -> None:
-        """Post what is queued, for ever."""
-        allowance = _Allowance(settings.EVENTS_A_SECOND, settings.EVENTS_BURST)
+        """Post the queued Events until cancelled."""
+        bucket = _TokenBucket(settings.EVENTS_A_SECOND, settings.EVENTS_BURST)
         while True:
             while not self._queue:
                 self._filled.clear()
                 await self._filled.wait()
-            await allowance.take()
+            await bucket.take()
             await self._post(self._queue.popleft())
 
     async def _post(self, event: _Event) -> None:
@@ -113,44 +113,44 @@ class EventRecorder:
             await self._cluster.create(paths.events(namespace), _to_body(event, namespace, self._instance))
         except ClusterError as error:
             self.dropped += 1
-            self._report(namespace, error)
+            self._log(namespace, error)
         else:
             self.posted += 1
             self._refusing.pop(namespace, None)
 
-    def _report(self, namespace: str, error: ClusterError) -> None:
-        """Once per namespace for a refusal: a terminating namespace refuses them all."""
+    def _log(self, namespace: str, error: ClusterError) -> None:
+        """A refusal once per namespace, for a terminating namespace refuses all Events."""
         if error.status == HTTPStatus.FORBIDDEN:
             if namespace in self._refusing:
                 return
             self._refusing[namespace] = None
-            if len(self._refusing) > _MOST_REFUSING:
+            if len(self._refusing) > _MAX_REFUSING:
                 del self._refusing[next(iter(self._refusing))]
-            _logger.warning("namespace %s takes no Events, they are left out: %s", namespace, error)
-        elif time.monotonic() - self._said_at >= _SAY_EVERY_SECONDS:
-            # An API server in trouble loses ten a second.
-            self._said_at = time.monotonic()
+            _logger.warning("namespace %s refuses Events; they are dropped: %s", namespace, error)
+        elif time.monotonic() - self._logged_at >= _LOG_INTERVAL_SECONDS:
+            # While the API server does not answer, ten Events a second are lost.
+            self._logged_at = time.monotonic()
             _logger.warning(
-                "Events are lost, %d since the start; the last one in namespace %s: %s", self.dropped, namespace, error
+                "%d Events are lost since the start; the last one in namespace %s: %s", self.dropped, namespace, error
             )
 
 
-class _Allowance:
-    """So many at once, then so many a second."""
+class _TokenBucket:
+    """`burst` at once, then `rate` a second."""
 
-    def __init__(self, a_second: float, burst: int) -> None:
-        self._a_second = a_second
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate = rate
         self._burst = burst
         self._left = float(burst)
         self._counted_at = time.monotonic()
 
     async def take(self) -> None:
         now = time.monotonic()
-        self._left = min(self._burst, self._left + (now - self._counted_at) * self._a_second)
+        self._left = min(self._burst, self._left + (now - self._counted_at) * self._rate)
         self._counted_at = now
         self._left -= 1
         if self._left < 0:
-            await asyncio.sleep(-self._left / self._a_second)
+            await asyncio.sleep(-self._left / self._rate)
 
 
 def _to_body(event: _Event, namespace: str, instance: str) -> Mapping[str, Any]:

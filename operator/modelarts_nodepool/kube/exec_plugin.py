@@ -1,7 +1,7 @@
-"""Runs a credential plugin of a kubeconfig, and reads what it prints.
+"""Runs a credential plugin of a kubeconfig and parses its output.
 
-Called by kube/auth.py. The protocol: https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
-What the plugin writes to standard error goes to ours as it comes, for it may be a question to the person.
+kube/auth.py calls it. The protocol: https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
+The plugin inherits our standard error, for it may write a question to the user there.
 """
 
 import asyncio
@@ -10,27 +10,17 @@ import os
 import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.access import Plugin
+from modelarts_nodepool.kube.client_config import Plugin, PluginCredentials
+from modelarts_nodepool.kube.kubeconfig_context import ALWAYS, IF_AVAILABLE
 from modelarts_nodepool.kube.kubeconfig_format import FormatError, Part, decode, parse
-from modelarts_nodepool.kube.kubeconfig_user import ALWAYS, IF_AVAILABLE
 from modelarts_nodepool.logs import clean
 
 _KIND = "ExecCredential"
 _HINT_LENGTH = 600
-
-
-@dataclass(frozen=True, slots=True)
-class PluginCredentials:
-    """A token, or a certificate with its key, or both. `expires` None: good until the API server refuses it."""
-
-    token: str = field(default="", repr=False)
-    certificate: tuple[bytes, bytes] | None = field(default=None, repr=False)
-    expires: datetime | None = None
 
 
 class _Status(Part):
@@ -47,9 +37,9 @@ class _Answer(Part):
 
 
 async def run_plugin(plugin: Plugin) -> PluginCredentials:
-    """Run it once, without a limit in time: it may ask the person. It is killed when the caller is cancelled.
+    """Run the plugin once, without a time limit: it may ask the user. Cancelling the caller kills it.
 
-    Raises errors.SettingsError, in whose words the plugin is named.
+    Raises errors.SettingsError, whose message names the plugin.
     """
     is_interactive = _is_interactive(plugin)
     spec: dict[str, object] = {"interactive": is_interactive}
@@ -76,7 +66,7 @@ async def run_plugin(plugin: Plugin) -> PluginCredentials:
             await child.wait()
     if child.returncode:
         raise SettingsError(
-            f"The credential plugin {plugin.command} ended with exit code {child.returncode}; its own words are on "
+            f"The credential plugin {plugin.command} ended with exit code {child.returncode}; see its output on "
             "standard error."
         )
     return _read(plugin, printed)
@@ -96,7 +86,7 @@ def _find(plugin: Plugin) -> str:
     if "/" in plugin.command:
         return plugin.command
     found = shutil.which(plugin.command)
-    # As Go: what a relative entry of PATH leads to is not run, for it depends on the folder one happens to be in.
+    # As in Go: a command found through a relative entry of PATH is not run, for it depends on the current folder.
     if found is None or not Path(found).is_absolute():
         raise SettingsError(f"The credential plugin {plugin.command} of the kubeconfig is not on PATH.{_hint(plugin)}")
     return found

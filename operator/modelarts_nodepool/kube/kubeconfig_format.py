@@ -1,7 +1,7 @@
-"""The text of a kubeconfig, and of what a credential plugin prints: YAML or JSON, read as kubectl reads it. Pure.
+"""Parses a kubeconfig, and the output of a credential plugin, like kubectl: YAML or JSON. Pure.
 
-Called by kube/kubeconfig.py and kube/exec_plugin.py. Like client-go it ignores fields that it does not know, and
-refuses a value of the wrong type anywhere in the file. No message quotes the text: any line may hold a token.
+kube/kubeconfig.py and kube/exec_plugin.py call it. Like client-go it ignores unknown fields and refuses a value of the
+wrong type anywhere in the file. No message quotes the text, for any line may hold a token.
 
 The fields: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 """
@@ -27,7 +27,7 @@ _NUMBER = re.compile(
 
 
 class FormatError(ValueError):
-    """The text is not what it has to be. The message says where, never what stands there."""
+    """The text is not valid. The message names the place, never the value."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -108,7 +108,7 @@ class Named(Part):
 
 
 class Extension(Named):
-    """What others keep in a kubeconfig; one of them is for credential plugins."""
+    """Data of other programs in a kubeconfig; one extension is for credential plugins."""
 
     extension: Any = None
 
@@ -141,18 +141,18 @@ class Exec(Part):
     env: list[Variable] = []
     api_version: str = Field("", alias="apiVersion")
     install_hint: str = Field("", alias="installHint")
-    is_told_the_cluster: bool = Field(default=False, alias="provideClusterInfo")
+    provides_cluster_info: bool = Field(default=False, alias="provideClusterInfo")
     interactive_mode: str = Field("", alias="interactiveMode")
 
 
 class AuthProvider(Part):
-    """The way of authenticating that plugins have replaced."""
+    """Authentication before there were credential plugins."""
 
     name: str = ""
 
 
 class User(Part):
-    """Who asks."""
+    """How to authenticate."""
 
     certificate_file: str = Field("", alias="client-certificate")
     certificate_data: Data = Field(b"", alias="client-certificate-data")
@@ -171,7 +171,7 @@ class User(Part):
 
 
 class Context(Part):
-    """Which cluster as which user."""
+    """A cluster and a user."""
 
     cluster: str = ""
     user: str = ""
@@ -208,14 +208,14 @@ class Kubeconfig(Part):
 
 
 def parse_kubeconfig(data: bytes) -> Kubeconfig:
-    """One file's content. Raises FormatError; nothing in it at all is an empty kubeconfig, as for kubectl."""
+    """The content of one file. Raises FormatError. An empty file is an empty kubeconfig, as in kubectl."""
     config = parse(Kubeconfig, decode(data)) if data else Kubeconfig.model_validate({})
     if config.api_version not in {"", API_VERSION} or config.kind not in {"", KIND}:
         raise FormatError(f"its apiVersion and kind are not {API_VERSION} and {KIND}")
     for entries, what in ((config.clusters, "clusters"), (config.users, "users"), (config.contexts, "contexts")):
-        _refuse_twins(entries, what)
+        _refuse_duplicates(entries, what)
     for entry in config.clusters:
-        _refuse_twins(entry.cluster.extensions, "extensions of a cluster")
+        _refuse_duplicates(entry.cluster.extensions, "extensions of a cluster")
     return config
 
 
@@ -223,17 +223,17 @@ P = TypeVar("P", bound=Part)
 
 
 def parse(model: type[P], value: Any) -> P:  # noqa: ANN401 - whatever is written there
-    """The value as this kind of thing. Raises FormatError, which names fields and quotes no value."""
+    """The value as this model. Raises FormatError, which names fields and quotes no value."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(each) for each in first["loc"])
         said = first["msg"].removeprefix("Value error, ")
-        raise FormatError(f"{where}: {said}" if where else "it is no mapping of fields") from None
+        raise FormatError(f"{where}: {said}" if where else "it is not a mapping of fields") from None
 
 
-def _refuse_twins(entries: Sequence[Named], what: str) -> None:
+def _refuse_duplicates(entries: Sequence[Named], what: str) -> None:
     names = [entry.name for entry in entries]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise FormatError(f"its {what} have the name {twice[0][:80]!r} twice")

@@ -1,8 +1,8 @@
-"""The only writes to our objects, as JSON patches. Pure; sent by controllers/ through ports.Cluster.
+"""JSON patches for all writes to our objects. Pure; controllers/ sends them through ports.Cluster.
 
-Each tests the uid and the resourceVersion of the object it was decided on, so that it can hit neither an object
-created again under the same name nor one that has changed since: the answer is errors.ObjectChanged then.
-Nothing but status and our own finalizer is ever touched.
+Each patch tests the uid and the resourceVersion of the object that the decision was made on. So it never changes an
+object created again with the same name, nor a newer version: the result is errors.ObjectChanged then. The patches
+change the status and our own finalizer, nothing else.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ _FINALIZERS = "/metadata/finalizers"
 
 
 def build_finalizer_added(thing: NodePool | Account) -> Patch:
-    """Adds our finalizer behind those that are there."""
+    """Adds our finalizer after the existing ones."""
     ours = _finalizer_of(thing)
     if ours in thing.metadata.finalizers:
         raise ValueError(f"{thing.metadata.name} has the finalizer {ours} already")
@@ -30,14 +30,14 @@ def build_finalizer_added(thing: NodePool | Account) -> Patch:
 
 
 def build_finalizer_removed(thing: NodePool | Account) -> Patch:
-    """Removes our finalizer and no other, wherever in the list it stands."""
+    """Removes our finalizer and no other, at any place in the list."""
     ours = _finalizer_of(thing)
     if ours not in thing.metadata.finalizers:
         raise ValueError(f"{thing.metadata.name} has no finalizer {ours}")
     place = f"{_FINALIZERS}/{thing.metadata.finalizers.index(ours)}"
     return [
         *_tests(thing.metadata),
-        # The resourceVersion says so already; an index is too sharp a tool to be used on one proof alone.
+        # The test of resourceVersion implies this; removal by index is dangerous enough for a second test.
         {"op": "test", "path": place, "value": ours},
         {"op": "remove", "path": place},
     ]
@@ -49,14 +49,14 @@ def build_status(thing: NodePool | Account, status: NodePoolStatus | AccountStat
 
 
 def build_conditions(misfit: Misfit, conditions: Iterable[Condition]) -> Patch:
-    """Replaces conditions and observedGeneration alone, whatever else the status holds; for the status subresource."""
+    """Replaces only conditions and observedGeneration; for the status subresource."""
     parts = {
         "observedGeneration": misfit.metadata.generation,
         "conditions": [condition.to_wire() for condition in conditions],
     }
     if not misfit.has_status:
         return [*_tests(misfit.metadata), {"op": "add", "path": "/status", "value": parts}]
-    # `add` replaces a member that is there.
+    # `add` replaces an existing member.
     written = [{"op": "add", "path": f"/status/{name}", "value": value} for name, value in parts.items()]
     return [*_tests(misfit.metadata), *written]
 
@@ -71,7 +71,7 @@ def _tests(metadata: Metadata) -> Patch:
 def _added(metadata: Metadata, finalizer: str) -> Operation:
     if metadata.finalizers:
         return {"op": "add", "path": f"{_FINALIZERS}/-", "value": finalizer}
-    # The API server leaves an empty list out, and `-` needs a list to stand in.
+    # The API server omits an empty list, and `-` needs a list.
     return {"op": "add", "path": _FINALIZERS, "value": [finalizer]}
 
 

@@ -37,14 +37,14 @@ def account(name: str) -> str:
 
 
 def path_of(thing: NodePool | Misfit | Account) -> str:
-    """The path of an object in hand; a misfit is a node pool object that cannot be read."""
+    """The path of this object; a Misfit is a node pool object that cannot be read."""
     if isinstance(thing, Account):
         return account(thing.metadata.name)
     return node_pool(thing.metadata.namespace, thing.metadata.name)
 
 
 def status_path_of(thing: NodePool | Misfit | Account) -> str:
-    """The status subresource of an object in hand."""
+    """The status subresource of this object."""
     return f"{path_of(thing)}/status"
 
 
@@ -54,7 +54,7 @@ def namespace(name: str) -> str:
 
 
 def secrets(namespace: str) -> str:
-    """The credentials Secrets of a namespace, and no others."""
+    """The Secrets of a namespace that carry the credentials label."""
     selector = quote(f"{CREDENTIALS_LABEL}=true", safe="")
     return f"{NAMESPACES}/{_segment(namespace)}/secrets?labelSelector={selector}"
 
@@ -65,12 +65,12 @@ def secret(namespace: str, name: str) -> str:
 
 
 def events(namespace: str) -> str:
-    """Where core/v1 Events are posted."""
+    """The collection of core/v1 Events."""
     return f"{NAMESPACES}/{_segment(namespace)}/events"
 
 
 def leases(namespace: str) -> str:
-    """Where Leases are created."""
+    """The collection of Leases."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{_segment(namespace)}/leases"
 
 
@@ -80,25 +80,25 @@ def lease(namespace: str, name: str) -> str:
 
 
 def api(api_version: str) -> str:
-    """Where the resources of an apiVersion are, and what they are called: `v1` or `<group>/<version>`."""
+    """Discovery of an apiVersion's resources: `v1` or `<group>/<version>`."""
     group, slash, version = api_version.rpartition("/")
     return f"/apis/{_segment(group)}/{_segment(version)}" if slash else f"/api/{_segment(version)}"
 
 
 def api_group(api_version: str) -> str:
-    """Where the versions of its group are listed; the core group has only one."""
+    """Discovery of the versions of its group; the core group has only one."""
     group, slash, _ = api_version.rpartition("/")
     return f"/apis/{_segment(group)}" if slash else "/api"
 
 
 def thing_of(api_version: str, plural: str, namespace: str, name: str) -> str:
-    """One object of any kind; `namespace` "" where the kind has none."""
-    place = f"/namespaces/{_segment(namespace)}" if namespace else ""
-    return f"{api(api_version)}{place}/{_segment(plural)}/{_segment(name)}"
+    """One object of any kind; `namespace` "" for a cluster-scoped kind."""
+    scope = f"/namespaces/{_segment(namespace)}" if namespace else ""
+    return f"{api(api_version)}{scope}/{_segment(plural)}/{_segment(name)}"
 
 
 def _segment(name: str) -> str:
-    """A name as one segment of a path. Names come from the API server; a settings typo must not move the path."""
+    """A name as one segment of a path. A typo in a setting must not change the path."""
     if name in {"", ".", ".."}:
         raise ValueError(f"{name!r} cannot be the name of an object")
     return quote(name, safe="")

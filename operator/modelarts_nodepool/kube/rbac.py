@@ -1,7 +1,7 @@
-"""What the operator has to be allowed in the cluster: the one list, as questions for the API server's access reviews.
+"""The permissions that the operator needs in the cluster, and access reviews to check them.
 
-Asked by commands/doctor/. A test holds it against the roles in deploy/kustomize/base, both ways: what is needed is
-granted, and nothing else is.
+commands/doctor/ checks them. A test compares the list with the roles in deploy/kustomize/base: the roles grant exactly
+these permissions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,16 +11,16 @@ from typing import Any
 from typing_extensions import override
 
 from modelarts_nodepool.api.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL
-from modelarts_nodepool.kube.leases import LEASE_NAME
+from modelarts_nodepool.kube.leader_election import LEASE_NAME
 
 AUTHORIZATION = "authorization.k8s.io/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """Verbs on resources; `names` where it is for those objects only, `is_own` where in the operator's namespace only.
+    """Verbs on resources. `names` limits it to those objects, `is_own` to the operator's namespace.
 
-    A resource may be written with its subresource, as in roles: `modelartsnodepools/status`.
+    A resource may include its subresource, as in roles: `modelartsnodepools/status`.
     """
 
     group: str
@@ -53,7 +53,7 @@ NEEDED = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class Question:
-    """May somebody do this? `namespace` "" is all of them, `name` "" any."""
+    """One verb on one resource. `namespace` "" means all namespaces, `name` "" all names."""
 
     group: str
     resource: str
@@ -63,7 +63,7 @@ class Question:
 
     @override
     def __str__(self) -> str:
-        """As `kubectl auth can-i` is asked."""
+        """The arguments of `kubectl auth can-i`."""
         return f"{self.verb} {self.thing}"
 
     @property
@@ -89,12 +89,12 @@ class Question:
 
 
 def to_questions(operator_namespace: str) -> list[Question]:
-    """Every single permission that is needed, in the order of the list."""
+    """All needed permissions, in the order of the list."""
     return [question for permission in NEEDED for question in _questions(permission, operator_namespace)]
 
 
 def build_review(question: Question, service_account: tuple[str, str] | None) -> tuple[str, Mapping[str, Any]]:
-    """Path and body of the access review: of a ServiceAccount (namespace, name), or of whoever asks."""
+    """Path and body of the access review of a ServiceAccount (namespace, name), or of the caller for None."""
     spec: dict[str, Any] = {"resourceAttributes": question.to_attributes()}
     kind = "SelfSubjectAccessReview"
     if service_account is not None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from lab.controlplane import Binaries
-from modelarts_nodepool.kube.leases import LEASE_NAME
+from modelarts_nodepool.kube.leader_election import LEASE_NAME
 from tests.support.crds import REPOSITORY
 from tests.support.helm import CHART, RELEASE, VALUE_FILES, Helm, rendered
 from tests.support.kustomize import build

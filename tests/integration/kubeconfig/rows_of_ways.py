@@ -40,11 +40,11 @@ SERVERS = {
     "without TLS a missing token file does not matter": one(a_kubeconfig("$PLAIN", user={"tokenFile": "nowhere"})),
     "without a scheme": one(a_kubeconfig("127.0.0.1:$PORTPLAIN")),
     "a name without a scheme": one(a_kubeconfig("localhost:$PORTPLAIN")),
-    "a path without a scheme": one(a_kubeconfig("127.0.0.1:$PORTPLAIN/k8s"), refused="no URL such as"),
+    "a path without a scheme": one(a_kubeconfig("127.0.0.1:$PORTPLAIN/k8s"), refused="not a URL such as"),
     "another scheme": one(a_kubeconfig("ftp://127.0.0.1:$PORT"), refused="ftp://"),
-    "no host": one(a_kubeconfig("https://"), refused="no URL such as"),
-    "a port that is none": one(a_kubeconfig("https://127.0.0.1:port"), refused="no URL such as"),
-    "spaces": one(a_kubeconfig(" https://127.0.0.1:$PORT"), refused="no URL such as"),
+    "no host": one(a_kubeconfig("https://"), refused="not a URL such as"),
+    "a port that is none": one(a_kubeconfig("https://127.0.0.1:port"), refused="not a URL such as"),
+    "spaces": one(a_kubeconfig(" https://127.0.0.1:$PORT"), refused="not a URL such as"),
     "an empty server": one(a_kubeconfig(""), refused="no server for cluster 'c'"),
     # kubectl logs in with it.
     "a user name in the URL": one(
@@ -128,10 +128,12 @@ PROXIES = {
     "a proxy that refuses": far({"HTTPS_PROXY": "$PROXY"}, refused="407"),
     "nobody at the proxy": far({"HTTPS_PROXY": "http://127.0.0.1:1"}, refused="127.0.0.1:1"),
     # kubectl connects as if there were none.
-    "a proxy that is no address": far({"HTTPS_PROXY": "http://pro xy:3128"}, ours_refuses="HTTPS_PROXY is no address"),
+    "a proxy that is no address": far(
+        {"HTTPS_PROXY": "http://pro xy:3128"}, ours_refuses="HTTPS_PROXY is not the address"
+    ),
     "a proxy that is no address does not matter on loopback": near({"HTTPS_PROXY": "http://pro xy:3128"}),
     "a SOCKS5 proxy": far({"HTTPS_PROXY": "socks5://127.0.0.1:1"}, ours_refuses="HTTPS_PROXY is a SOCKS5 proxy"),
-    "another scheme for a proxy": far({"HTTPS_PROXY": "ftp://127.0.0.1:1"}, refused="HTTPS_PROXY is no address"),
+    "another scheme for a proxy": far({"HTTPS_PROXY": "ftp://127.0.0.1:1"}, refused="HTTPS_PROXY is not the address"),
     "proxy-url": by_kubeconfig("$PROXY"),
     "proxy-url with TLS": by_kubeconfig("$SECUREPROXY"),
     "proxy-url with a password": by_kubeconfig("http://alice:pw@$HOSTPROXY"),
@@ -140,8 +142,8 @@ PROXIES = {
     "proxy-url goes before HTTPS_PROXY": by_kubeconfig("$PROXY", env={"HTTPS_PROXY": "http://127.0.0.1:1"}),
     "proxy-url goes before NO_PROXY": by_kubeconfig("$PROXY", env={"NO_PROXY": "*"}),
     "an empty proxy-url": by_kubeconfig("", env={"HTTPS_PROXY": "$PROXY"}),
-    "proxy-url without a scheme": by_kubeconfig("$HOSTPROXY", refused="proxy-url is no address"),
-    "proxy-url that is none": by_kubeconfig("http://pro xy", refused="proxy-url is no address"),
+    "proxy-url without a scheme": by_kubeconfig("$HOSTPROXY", refused="proxy-url is not the address"),
+    "proxy-url that is none": by_kubeconfig("http://pro xy", refused="proxy-url is not the address"),
     "proxy-url with SOCKS5": by_kubeconfig("socks5://127.0.0.1:1", ours_refuses="proxy-url is a SOCKS5 proxy"),
     "a certificate through a proxy": one(
         a_kubeconfig(

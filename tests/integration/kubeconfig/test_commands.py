@@ -33,5 +33,5 @@ def test_it_is_refused_by_name_with_exit_code_2(bench: Bench, tmp_path: Path, co
     assert "Traceback" not in done.stderr
     assert "t-one" not in done.stderr
     if case == "a plugin that fails":
-        assert "please log in with its-tool" in done.stderr, "its own words reach the person"
+        assert "please log in with its-tool" in done.stderr, "its standard error reaches the person"
     assert bench.recorder.seen == []

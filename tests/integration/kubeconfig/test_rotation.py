@@ -9,7 +9,7 @@ import pytest
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
-from modelarts_nodepool.kube.kubeconfig import load_access
+from modelarts_nodepool.kube.kubeconfig import load_client_config
 from tests.integration.kubeconfig.conftest import Bench
 from tests.integration.kubeconfig.rows import a_kubeconfig
 from tests.integration.kubeconfig.rows_of_users import exec_of
@@ -68,7 +68,7 @@ async def test_an_authority_that_was_replaced_is_believed_from_the_next_reading_
     shutil.copy(ca / "itself.crt", bench.folder / "authority")
     bench.write("k", a_kubeconfig(certificate_authority="authority"))
     use_environment({"KUBECONFIG": "k"})
-    async with Connection(load_access(), "0", refresh=timedelta()) as connection:
+    async with Connection(load_client_config(), "0", refresh=timedelta()) as connection:
         cluster = KubeCluster(connection)
         with pytest.raises(ClusterUnavailable, match="Certificate"):
             await cluster.get("/version")
@@ -80,7 +80,7 @@ async def test_an_authority_that_was_replaced_is_believed_from_the_next_reading_
 async def test_connections_of_one_process_stay_with_their_api_server(bench: Bench, use_environment: Use) -> None:
     bench.write("k", a_kubeconfig())
     use_environment({"KUBECONFIG": "k"})
-    access = load_access()
+    access = load_client_config()
     bench.write("k", a_kubeconfig("$B", {"token": "t-other"}))
     # As the watch does when it starts again.
     for _ in range(2):

@@ -8,7 +8,7 @@ from signal import SIGUSR1, SIGUSR2
 import pytest
 
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.leases import LEASE_NAME, LeaseTimes
+from modelarts_nodepool.kube.leader_election import LEASE_NAME, LeaseTimes
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.liveness import eventually

@@ -102,7 +102,7 @@ def test_a_namespace_that_takes_no_events_slows_no_deletion_and_that_is_told_onc
     assert tenant.deletes() == ["accepted", "accepted"]
 
     def told() -> list[str]:
-        words = f"namespace {tenant.name} takes no Events"
+        words = f"namespace {tenant.name} refuses Events"
         return [line["message"] for line in tenant.operator.lines() if words in line["message"]]
 
     tenant.until_true(told, "that Events are left out")

@@ -3,14 +3,14 @@
 import pytest
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.access import Access, Trust
+from modelarts_nodepool.kube.client_config import ClientConfig, Trust
 from modelarts_nodepool.kube.connection import Connection
 
-ACCESS = Access(server="https://kube.example:6443", source="a file", namespace="ml")
+CONFIG = ClientConfig(server="https://kube.example:6443", source="a file", namespace="ml")
 
 
 async def test_a_session_given_away_can_be_closed_without_harm() -> None:
-    async with Connection(ACCESS, "1.2") as connection:
+    async with Connection(CONFIG, "1.2") as connection:
         given = connection.new_session()
         await given.close()
         assert not connection.session.closed
@@ -19,7 +19,7 @@ async def test_a_session_given_away_can_be_closed_without_harm() -> None:
 
 
 async def test_closing_the_connection_closes_what_was_given_away() -> None:
-    async with Connection(ACCESS, "1.2") as connection:
+    async with Connection(CONFIG, "1.2") as connection:
         given = connection.new_session()
         assert given.connector is connection.session.connector
     assert given.closed
@@ -27,7 +27,7 @@ async def test_closing_the_connection_closes_what_was_given_away() -> None:
 
 
 async def test_sessions_say_who_calls_and_keep_few_sockets() -> None:
-    async with Connection(ACCESS, "1.2") as connection:
+    async with Connection(CONFIG, "1.2") as connection:
         assert connection.session.headers["User-Agent"] == "modelarts-nodepool-operator/1.2"
         assert connection.session.connector is not None
         assert connection.session.connector.limit == 10
@@ -36,6 +36,6 @@ async def test_sessions_say_who_calls_and_keep_few_sockets() -> None:
 
 
 async def test_a_broken_certificate_is_a_wrong_setting() -> None:
-    broken = Access(server="https://kube.example", source="a file", trust=Trust(ca_data=b"no certificate"))
+    broken = ClientConfig(server="https://kube.example", source="a file", trust=Trust(ca_data=b"no certificate"))
     with pytest.raises(SettingsError, match="certificate authority"):
         await Connection.to(broken, version="1.2")

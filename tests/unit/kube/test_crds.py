@@ -88,10 +88,10 @@ async def test_nothing_is_missing_when_both_kinds_are_served() -> None:
         pytest.param(ReadOnlyCluster(api=ClusterUnavailable("503")), "cannot be read. 503", id="no discovery"),
         pytest.param(
             ReadOnlyCluster(api=discovery(["get", "delete"])),
-            "does not let anybody patch modelartsnodepools yet",
+            "does not serve the verb patch of modelartsnodepools yet",
             id="discovered without patch",
         ),
-        pytest.param(ReadOnlyCluster(api={"resources": None}), "patch modelartsnodepools yet", id="empty"),
+        pytest.param(ReadOnlyCluster(api={"resources": None}), "verb patch of modelartsnodepools yet", id="empty"),
     ],
 )
 async def test_what_is_missing_is_said_with_the_next_step(cluster: ReadOnlyCluster, said: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.access import FROM_POD, Access
-from modelarts_nodepool.kube.kubeconfig import load_access
+from modelarts_nodepool.kube.client_config import FROM_POD, ClientConfig
+from modelarts_nodepool.kube.kubeconfig import load_client_config
 
 CANARY = "canary-c0ffee-token"
 
@@ -56,17 +56,17 @@ def write(path: Path, content: dict[str, Any] | str) -> str:
     return str(path)
 
 
-def load(path: Path, content: dict[str, Any] | str) -> Access:
-    return load_access(write(path, content))
+def load(path: Path, content: dict[str, Any] | str) -> ClientConfig:
+    return load_client_config(write(path, content))
 
 
 def test_the_named_file_comes_before_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "home/.kube/config", a_kubeconfig(server="https://home.example"))
     monkeypatch.setenv("KUBECONFIG", write(tmp_path / "env", a_kubeconfig(server="https://env.example")))
     assert load(tmp_path / "named", a_kubeconfig(server="https://named.example")).server == "https://named.example"
-    assert load_access().server == "https://env.example"
+    assert load_client_config().server == "https://env.example"
     monkeypatch.delenv("KUBECONFIG")
-    assert load_access().server == "https://home.example"
+    assert load_client_config().server == "https://home.example"
 
 
 def test_context_namespace_and_source_are_taken(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_what_is_secret_is_not_in_its_words(tmp_path: Path) -> None:
 
 
 def test_a_pod_uses_its_service_account(pod: Path) -> None:
-    access = load_access(pod_folder=pod)
+    access = load_client_config(pod_folder=pod)
     assert access.server == "https://203.0.113.1:5443"
     assert access.login.token_file == str(pod / "token")
     assert access.trust.ca_file == str(pod / "ca.crt")
@@ -91,12 +91,12 @@ def test_a_pod_uses_its_service_account(pod: Path) -> None:
 def test_a_pod_needs_neither_home_nor_a_passwd_entry(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.chdir(pod)
-    assert load_access(pod_folder=pod).source == FROM_POD
+    assert load_client_config(pod_folder=pod).source == FROM_POD
 
 
 def test_a_pod_with_ipv6_has_brackets_around_its_address(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "2001:db8::1")
-    assert load_access(pod_folder=pod).server == "https://[2001:db8::1]:5443"
+    assert load_client_config(pod_folder=pod).server == "https://[2001:db8::1]:5443"
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY"])
@@ -104,12 +104,12 @@ def test_a_pod_never_reaches_the_api_server_through_the_clouds_proxy(
     pod: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "http://proxy.example:3128")
-    assert load_access(pod_folder=pod).proxy is None
+    assert load_client_config(pod_folder=pod).proxy is None
 
 
 def test_a_pod_whose_kubeconfig_names_a_proxy_uses_it(pod: Path, tmp_path: Path) -> None:
     content = a_kubeconfig(proxy_url="http://proxy.example:3128")
-    access = load_access(write(tmp_path / "k", content), pod_folder=pod)
+    access = load_client_config(write(tmp_path / "k", content), pod_folder=pod)
     assert access.proxy == "http://proxy.example:3128"
 
 
@@ -134,16 +134,16 @@ def test_a_pod_uses_its_service_account_where_kubeconfigs_name_no_server(
 ) -> None:
     path = write(tmp_path / "k", content)
     monkeypatch.setenv("KUBECONFIG", f"{path}:nowhere")
-    assert load_access(pod_folder=pod).source == FROM_POD
+    assert load_client_config(pod_folder=pod).source == FROM_POD
     # A file that was named by hand is not passed over.
     with pytest.raises(SettingsError, match=re.escape(path)):
-        load_access(path, pod_folder=pod)
+        load_client_config(path, pod_folder=pod)
 
 
 def test_a_pod_without_its_authority_says_so(pod: Path) -> None:
     (pod / "ca.crt").unlink()
     with pytest.raises(SettingsError, match=r"ServiceAccount.*ca\.crt, which cannot be read"):
-        load_access(pod_folder=pod)
+        load_client_config(pod_folder=pod)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_pod_without_its_authority_says_so(pod: Path) -> None:
         pytest.param(a_kubeconfig({"exec": {"token": CANARY}}), "no command", id="command without a name"),
         pytest.param(a_kubeconfig({"token": f"{CANARY}\n1"}), "header", id="token of two lines"),
         pytest.param(
-            a_kubeconfig(proxy_url=f"http://a:{CANARY}@:x"), "proxy-url is no address", id="proxy that is none"
+            a_kubeconfig(proxy_url=f"http://a:{CANARY}@:x"), "proxy-url is not the address", id="proxy that is none"
         ),
         pytest.param(a_kubeconfig(proxy_url=f"socks5://a:{CANARY}@b:1"), "SOCKS5 proxy, which is not", id="SOCKS5"),
         pytest.param(a_kubeconfig(server=f"https://a:{CANARY}@b"), "user name in its URL", id="user name in the URL"),
@@ -186,15 +186,15 @@ def test_a_broken_kubeconfig_is_explained_without_its_secrets(
 def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
     with pytest.raises(SettingsError, match=r"nowhere names no file that exists.*--kubeconfig"):
-        load_access()
+        load_client_config()
 
 
 def test_a_context_without_any_kubeconfig_says_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/does/not/exist")
     with pytest.raises(SettingsError, match=r"^No kubeconfig exists, so there is no context 'x': see kubectl config"):
-        load_access(None, "x")
+        load_client_config(None, "x")
 
 
 def test_no_configuration_at_all_says_what_to_set() -> None:
     with pytest.raises(SettingsError, match=r"Set KUBECONFIG or --kubeconfig"):
-        load_access()
+        load_client_config()

@@ -9,7 +9,7 @@ from modelarts_nodepool.commands.doctor.context import ClusterScene
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.leases import LEASE_NAME
+from modelarts_nodepool.kube.leader_election import LEASE_NAME
 
 # Two machines' clocks are compared here, and the holder renews every two seconds.
 _SLACK = timedelta(seconds=30)

@@ -14,8 +14,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.access import Access, Login, Plugin
-from modelarts_nodepool.kube.authorization import Authorization
+from modelarts_nodepool.kube.auth import Authenticator
+from modelarts_nodepool.kube.client_config import ClientConfig, Login, Plugin
 from modelarts_nodepool.logs import masked
 
 SERVER = "http://kube.example:6443/k8s/clusters/c1"
@@ -42,7 +42,7 @@ class Response:
 
 
 async def call(
-    authorization: Authorization, answer: Callable[[str | None], int], request: Request | None = None
+    authenticator: Authenticator, answer: Callable[[str | None], int], request: Request | None = None
 ) -> tuple[int, list[str | None]]:
     """The status that the caller sees, and the tokens that the server saw."""
     seen: list[str | None] = []
@@ -51,7 +51,7 @@ async def call(
         seen.append(sent.headers.get("Authorization"))
         return cast("ClientResponse", Response(answer(seen[-1])))
 
-    response = await authorization(cast("ClientRequest", request or Request()), handler)
+    response = await authenticator(cast("ClientRequest", request or Request()), handler)
     return response.status, seen
 
 
@@ -74,11 +74,11 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-async def reading(login: Login, refresh: timedelta = NEVER, **access: object) -> Authorization:
+async def reading(login: Login, refresh: timedelta = NEVER, **config: object) -> Authenticator:
     """Without TLS, whatever kubectl does then: what is tested is when something is read."""
-    authorization = Authorization(Access(server=SERVER, source="a test", login=login, **access), refresh)  # type: ignore[arg-type]
-    await authorization.read()
-    return authorization
+    authenticator = Authenticator(ClientConfig(server=SERVER, source="a test", login=login, **config), refresh)  # type: ignore[arg-type]
+    await authenticator.read()
+    return authenticator
 
 
 def a_plugin(folder: Path, *steps: Mapping[str, object] | str) -> Plugin:
@@ -111,23 +111,23 @@ def in_hours(hours: float) -> str:
 
 
 async def test_each_request_carries_the_token_in_hand(token: Path) -> None:
-    authorization = await reading(Login(token_file=str(token)))
+    authenticator = await reading(Login(token_file=str(token)))
     write(token, "two")
-    assert await call(authorization, lambda _: 200) == (200, ["Bearer one"])
+    assert await call(authenticator, lambda _: 200) == (200, ["Bearer one"])
 
 
 async def test_an_old_token_is_read_again_before_the_request(token: Path) -> None:
-    authorization = await reading(Login(token_file=str(token)), AT_ONCE)
+    authenticator = await reading(Login(token_file=str(token)), AT_ONCE)
     write(token, "two")
-    assert await call(authorization, only("two")) == (200, ["Bearer two"])
+    assert await call(authenticator, only("two")) == (200, ["Bearer two"])
 
 
 async def test_a_refused_request_is_repeated_once_with_a_new_token(token: Path) -> None:
-    authorization = await reading(Login(token_file=str(token)))
+    authenticator = await reading(Login(token_file=str(token)))
     write(token, "two")
-    assert await call(authorization, only("two")) == (200, ["Bearer one", "Bearer two"])
+    assert await call(authenticator, only("two")) == (200, ["Bearer one", "Bearer two"])
     write(token, "three")
-    assert await call(authorization, lambda _: 401) == (401, ["Bearer two", "Bearer three"])
+    assert await call(authenticator, lambda _: 401) == (401, ["Bearer two", "Bearer three"])
 
 
 async def test_a_refused_request_is_not_repeated_with_the_same_token(token: Path) -> None:
@@ -135,9 +135,9 @@ async def test_a_refused_request_is_not_repeated_with_the_same_token(token: Path
 
 
 async def test_a_token_that_cannot_be_read_again_stays_in_use(token: Path, caplog: pytest.LogCaptureFixture) -> None:
-    authorization = await reading(Login(token_file=str(token)), AT_ONCE)
+    authenticator = await reading(Login(token_file=str(token)), AT_ONCE)
     remove(token)
-    assert await call(authorization, only("one")) == (200, ["Bearer one"])
+    assert await call(authenticator, only("one")) == (200, ["Bearer one"])
     assert "stay in use" in caplog.text
     assert str(token) in caplog.text
 
@@ -145,8 +145,8 @@ async def test_a_token_that_cannot_be_read_again_stays_in_use(token: Path, caplo
 @pytest.mark.parametrize("url", ["http://other.example:6443/", "https://kube.example:6443/", "http://kube.example/"])
 async def test_no_other_server_sees_the_token(url: str) -> None:
     request = Request(url)
-    authorization = await reading(Login(token="one"), impersonation=(("Impersonate-User", "jane"),))
-    assert await call(authorization, lambda _: 200, request) == (200, [None])
+    authenticator = await reading(Login(token="one"), impersonation=(("Impersonate-User", "jane"),))
+    assert await call(authenticator, lambda _: 200, request) == (200, [None])
     assert request.headers == CIMultiDict()
 
 
@@ -156,17 +156,17 @@ async def test_without_credentials_no_header_is_sent() -> None:
 
 async def test_impersonation_is_not_doubled_by_a_repeated_request(token: Path) -> None:
     headers = (("Impersonate-User", "jane"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
-    authorization, request = await reading(Login(token_file=str(token)), impersonation=headers), Request()
+    authenticator, request = await reading(Login(token_file=str(token)), impersonation=headers), Request()
     write(token, "two")
-    assert (await call(authorization, only("two"), request))[0] == 200
+    assert (await call(authenticator, only("two"), request))[0] == 200
     assert [pair for pair in request.headers.items() if pair[0] != "Authorization"] == list(headers)
 
 
 async def test_every_token_is_kept_out_of_the_logs(token: Path) -> None:
     write(token, "canary-token-one")
-    authorization = await reading(Login(token_file=str(token)))
+    authenticator = await reading(Login(token_file=str(token)))
     write(token, "canary-token-two")
-    await call(authorization, lambda _: 401)
+    await call(authenticator, lambda _: 401)
     assert "canary" not in masked("saw canary-token-one and canary-token-two")
 
 
@@ -176,27 +176,27 @@ async def test_a_plugin_is_run_again_when_what_it_gave_has_expired_and_not_befor
         {"token": "two", "expirationTimestamp": in_hours(1)},
         {"token": "three"},
     ]
-    authorization = await reading(Login(plugin=a_plugin(tmp_path, *steps)), AT_ONCE)
+    authenticator = await reading(Login(plugin=a_plugin(tmp_path, *steps)), AT_ONCE)
     for _ in range(3):
-        assert await call(authorization, only("two")) == (200, ["Bearer two"])
+        assert await call(authenticator, only("two")) == (200, ["Bearer two"])
     assert runs_of(tmp_path) == 2
 
 
 async def test_a_plugin_is_run_again_after_a_401(tmp_path: Path) -> None:
-    authorization = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"}, {"token": "two"})))
-    assert await call(authorization, only("two")) == (200, ["Bearer one", "Bearer two"])
+    authenticator = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"}, {"token": "two"})))
+    assert await call(authenticator, only("two")) == (200, ["Bearer one", "Bearer two"])
 
 
 async def test_a_plugin_is_not_run_for_each_of_many_401s(tmp_path: Path) -> None:
-    authorization = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"})))
+    authenticator = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"})))
     for _ in range(5):
-        assert await call(authorization, only("two")) == (401, ["Bearer one"])
+        assert await call(authenticator, only("two")) == (401, ["Bearer one"])
     assert runs_of(tmp_path) == 2
 
 
 async def test_requests_share_one_run_of_a_plugin(tmp_path: Path) -> None:
-    authorization = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"}, {"token": "two"})))
-    answers = await asyncio.gather(*(call(authorization, only("two")) for _ in range(5)))
+    authenticator = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"}, {"token": "two"})))
+    answers = await asyncio.gather(*(call(authenticator, only("two")) for _ in range(5)))
     assert {status for status, _ in answers} == {200}
     assert runs_of(tmp_path) == 2
 
@@ -205,21 +205,21 @@ async def test_a_plugin_that_fails_later_is_named_and_does_not_stop_the_work(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     steps = ({"token": "one", "expirationTimestamp": in_hours(-1)}, "exit 7\n")
-    authorization = await reading(Login(plugin=a_plugin(tmp_path, *steps)))
-    assert await call(authorization, only("one")) == (200, ["Bearer one"])
+    authenticator = await reading(Login(plugin=a_plugin(tmp_path, *steps)))
+    assert await call(authenticator, only("one")) == (200, ["Bearer one"])
     assert "exit code 7" in caplog.text
-    assert await call(authorization, only("one")) == (200, ["Bearer one"])
+    assert await call(authenticator, only("one")) == (200, ["Bearer one"])
     assert runs_of(tmp_path) == 2
 
 
 async def test_a_plugin_that_hangs_is_ended_with_the_connection(tmp_path: Path) -> None:
     steps = ({"token": "one", "expirationTimestamp": in_hours(-1)}, "echo $$ > pid\nexec sleep 1000\n")
-    authorization = await reading(Login(plugin=a_plugin(tmp_path, *steps)))
-    waiting = asyncio.create_task(call(authorization, only("one")))
+    authenticator = await reading(Login(plugin=a_plugin(tmp_path, *steps)))
+    waiting = asyncio.create_task(call(authenticator, only("one")))
     while not (pid := started(tmp_path)):  # noqa: ASYNC110 - another process tells
         await asyncio.sleep(0.01)
     os.kill(pid, 0)
-    await authorization.close()
+    await authenticator.close()
     await waiting
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

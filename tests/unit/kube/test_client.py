@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone, RefusedByAPIServer
-from modelarts_nodepool.kube.response import to_error, to_object
+from modelarts_nodepool.kube.client import to_error, to_object
 
 CALL = "PATCH /apis/modelarts.huaweicloud.com/v1alpha1/namespaces/ml/modelartsnodepools/a"
 
@@ -90,5 +90,5 @@ def test_managed_fields_are_dropped_from_an_object() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"'])
 def test_a_success_without_an_object_is_no_answer(body: bytes) -> None:
-    with pytest.raises(ClusterUnavailable, match="no JSON object"):
+    with pytest.raises(ClusterUnavailable, match="not a JSON object"):
         to_object(CALL, body)
