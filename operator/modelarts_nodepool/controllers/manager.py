@@ -20,8 +20,7 @@ from modelarts_nodepool.controllers.orphans import report_leak
 from modelarts_nodepool.controllers.tools import Tools
 from modelarts_nodepool.controllers.unreadable import Misfits
 from modelarts_nodepool.controllers.verifying import Verifying
-from modelarts_nodepool.polling.poller import Poller
-from modelarts_nodepool.polling.predicate import is_news
+from modelarts_nodepool.polling.poller import Poller, is_changed
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ class Controller:
         tools.registry.on_vanished = self._on_vanished
         tools.registry.on_account = self._on_account
         tools.registry.on_namespace = self._on_namespace
-        tools.pollers.on_look = self._on_look
+        tools.pollers.on_snapshot = self._on_look
 
     @property
     def deletions(self) -> int:
@@ -192,7 +191,7 @@ class Controller:
         for uid in self._tools.pollers.members(poller.key):
             node_pool = node_pools.get(uid)
             is_calm = node_pool is not None and self._is_calm(node_pool)
-            if node_pool is None or not is_calm or is_news(poller.before, latest, node_pool.node_pool_name):
+            if node_pool is None or not is_calm or is_changed(poller.before, latest, node_pool.node_pool_name):
                 self._on_node_pool(uid)
 
     def _is_calm(self, node_pool: NodePool) -> bool:

@@ -20,7 +20,7 @@ from modelarts_nodepool.controllers.workqueue import KeyedQueue
 from modelarts_nodepool.decide.failures import RETRY_AFTER, needs_a_person
 from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.errors import CloudError, CloudUnavailable, CredentialsUnavailable
-from modelarts_nodepool.polling.schedule import Spreading
+from modelarts_nodepool.polling.schedule import Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class _Trial:
     uid: str
     generation: int
     since: float
-    spreading: Spreading
+    spreading: Schedule
     is_spread: bool = False
     is_answered: bool = False
     is_verified: bool = False
@@ -71,7 +71,7 @@ class Verifying:
             return
         self._forget(name)
         metadata, now = account.metadata, self._tools.clock.monotonic()
-        trial = _Trial(metadata.uid, metadata.generation, now, Spreading(self._jitter))
+        trial = _Trial(metadata.uid, metadata.generation, now, Schedule(self._jitter))
         # Found out by a process before this one: a restart costs neither a call nor a write.
         trial.is_verified = trial.is_answered = _says_ready(account)
         self._trials[name] = trial
@@ -122,7 +122,7 @@ class Verifying:
             return  # Changed or gone meanwhile: the answer is to a question that nobody asks any more.
         _take(trial, failure)
         if not trial.is_verified:
-            trial.spreading.note(failure)
+            trial.spreading.record(failure)
             trial.spreading.draw()
             is_for_people = failure is not None and needs_a_person(failure)
             self.queue.add_after(name, trial.spreading.pause(_repeat(account) if is_for_people else RETRY_AFTER))

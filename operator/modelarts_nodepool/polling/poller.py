@@ -1,7 +1,7 @@
-"""One LIST of node pools per resource pool and interval, which feeds every object of that resource pool.
+"""Polls one resource pool: one LIST of node pools per interval serves all objects of that resource pool.
 
-Started for a resource pool when its first object is seen, ends by itself when the last one has gone. A deletion
-asks for a LIST that begins after a given moment by `look`; several that ask at once share one.
+polling/pollers.py starts a poller for the first object of a resource pool; it ends with the last one. A deletion calls
+`fetch` for a LIST that began after a given time; concurrent callers share one request.
 """
 
 import asyncio
@@ -16,20 +16,41 @@ from modelarts_nodepool.access.rate_limiter import Lane, Urgency
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import CloudError, CloudUnavailable, CredentialsUnavailable
-from modelarts_nodepool.polling.schedule import Spreading
+from modelarts_nodepool.polling.schedule import Schedule
 from modelarts_nodepool.ports import Clock, ModelArts, NodePoolListing
 
 logger = logging.getLogger(__name__)
 
 ACTIVE_FOR = timedelta(minutes=30)
-# While nodes come or go a resource pool is looked at for a twentieth of the time at most, but once in its usual
-# interval: where the cloud or this process has too much to do, looks that find little must not be in the way.
-REST = 20
+# While nodes are created or deleted, requests for one resource pool take at most a twentieth of the time, but there is
+# at least one request per usual interval: polls must not add to the load of a slow cloud or a busy process.
+DUTY_CYCLE = 20
+# After this time a snapshot counts as changed for every object: the older one may have become stale in between.
+MAX_UNCHANGED = timedelta(minutes=4)
+
+Snapshot = Evidence[NodePoolListing]
+
+
+def is_changed(before: Snapshot | None, latest: Snapshot, node_pool: str) -> bool:
+    """The predicate for reconciles: whether the latest snapshot differs from the one before for this node pool. Pure.
+
+    Everything else that a status depends on (the object, its account, its namespace, duplicates, time) queues the
+    object itself.
+    """
+    if before is None or before.value is None or latest.value is None:
+        # Whether the cloud answers matters for all objects.
+        return True
+    if latest.begun - before.begun > MAX_UNCHANGED.total_seconds():
+        return True
+    shown = latest.value.node_pools.get(node_pool)
+    # The time for which counts are unreadable grows with each snapshot.
+    is_readable = shown is None or shown.counts is not None
+    return not is_readable or shown != before.value.node_pools.get(node_pool)
 
 
 @dataclass(frozen=True, slots=True)
 class PollKey:
-    """What one poller looks at. Another region or project under the same account name is another key."""
+    """What one poller polls. Another region or project of the same account is another key."""
 
     account: str
     region: str
@@ -39,18 +60,18 @@ class PollKey:
 
     @classmethod
     def of(cls, account: Account, resource_pool: str) -> "PollKey":
-        """The key of a resource pool as the account says now."""
+        """The key of a resource pool with the account's current spec."""
         spec = account.spec
         return cls(account.metadata.name, spec.region, spec.project_id, spec.workspace, resource_pool)
 
 
 @dataclass(slots=True)
 class Poller:
-    """The looks at one resource pool.
+    """The snapshots of one resource pool.
 
-    `latest` is the newest look, failed ones included, `before` the one before it; `good` the newest that worked;
-    `readable` says when each node pool last had readable counts; `tried_since` when looking began (all monotonic
-    seconds).
+    `latest` is the newest snapshot, possibly a failure, and `before` the one before it; `good` is the newest without a
+    failure. `readable` says when each node pool last had readable counts, `tried_since` when polling began (monotonic
+    seconds). `starting` says how many pollers are waiting for their first snapshot.
     """
 
     key: PollKey
@@ -59,71 +80,71 @@ class Poller:
     is_deleting: Callable[[], bool]
     clouds: Clouds
     clock: Clock
-    on_look: Callable[["Poller"], None]
-    crowd: Callable[[], int] = lambda: 1
+    on_snapshot: Callable[["Poller"], None]
+    starting: Callable[[], int] = lambda: 1
     jitter: Callable[[], float] = random.random
     tried_since: float = 0.0
-    latest: Evidence[NodePoolListing] | None = None
-    before: Evidence[NodePoolListing] | None = None
-    good: Evidence[NodePoolListing] | None = None
+    latest: Snapshot | None = None
+    before: Snapshot | None = None
+    good: Snapshot | None = None
     readable: dict[str, float] = field(default_factory=dict)
     _wanted: float = float("-inf")
-    _poke: asyncio.Event = field(default_factory=asyncio.Event)
-    _waiters: list[tuple[float, asyncio.Future[Evidence[NodePoolListing]]]] = field(default_factory=list)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _waiters: list[tuple[float, asyncio.Future[Snapshot]]] = field(default_factory=list)
     _active_since: float | None = None
     _slowed: int = 0
-    _took: float = 0.0
+    _request_seconds: float = 0.0
     _urgency: Urgency | None = None
-    _spreading: Spreading = field(init=False)
+    _schedule: Schedule = field(init=False)
 
     def __post_init__(self) -> None:
-        """Its own share of chance."""
-        self._spreading = Spreading(self.jitter)
+        """Each poller has its own jitter."""
+        self._schedule = Schedule(self.jitter)
 
     async def run(self) -> None:
-        """Look, wait, look, until nobody needs it any more."""
+        """Poll until no object needs it."""
         self.tried_since = self.clock.monotonic()
         try:
-            await self._until_poked(self._spreading.first(self.crowd()).total_seconds())
+            await self._sleep(self._schedule.first(self.starting()).total_seconds())
             while self.is_needed():
-                await self._look_once()
+                await self._poll()
                 await self._pause()
         finally:
-            words = f"resource pool {self.key.resource_pool} is not looked at any more"
-            self._answer(Evidence(float("inf"), failure=CloudUnavailable(words)))
+            message = f"resource pool {self.key.resource_pool} is not polled any more"
+            self._resolve_waiters(Evidence(float("inf"), failure=CloudUnavailable(message)))
 
-    async def look(self, not_before: float) -> Evidence[NodePoolListing]:
-        """A look that began at `not_before` (monotonic) or later; failed ones included."""
+    async def fetch(self, not_before: float) -> Snapshot:
+        """A snapshot whose request began at `not_before` (monotonic seconds) or later; possibly a failure."""
         if self.latest is not None and self.latest.begun >= not_before:
             return self.latest
-        answer: asyncio.Future[Evidence[NodePoolListing]] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._waiters.append((not_before, answer))
         self.request(not_before)
         if self._urgency is not None:
-            # The look under way may still be waiting for its turn among the polls.
+            # The request may still wait for the rate limiter, in the lane of polls.
             self._urgency.raise_to(Lane.LOOK)
         return await answer
 
     def request(self, not_before: float) -> None:
-        """Have the next look made now, unless one that began late enough is there."""
+        """Poll now, unless the latest snapshot began at `not_before` or later."""
         if self.latest is None or self.latest.begun < not_before:
             self._wanted = max(self._wanted, not_before)
-            self._poke.set()
+            self._woken.set()
 
-    def poke(self) -> None:
-        """Reconsider the interval: something began to be deleted, or nobody needs this any more."""
-        self._poke.set()
+    def wake(self) -> None:
+        """Compute the interval again: a deletion began, or no object needs the poller any more."""
+        self._woken.set()
 
     def interval(self) -> timedelta:
-        """The account's interval: the short one while nodes come or go, longer where looks take long.
+        """The account's poll interval: the active one while nodes are created or deleted, longer if requests are slow.
 
-        It doubles after half an hour of that.
+        After 30 minutes of activity it doubles with each snapshot, up to the usual one.
         """
         account = self.account()
         if account is None:
             return timedelta(seconds=60)
         usual = account.spec.poll_interval
-        active = max(account.spec.active_poll_interval, timedelta(seconds=self._took * REST))
+        active = max(account.spec.active_poll_interval, timedelta(seconds=self._request_seconds * DUTY_CYCLE))
         if self._active_since is None:
             return usual
         if self.clock.monotonic() - self._active_since < ACTIVE_FOR.total_seconds():
@@ -132,71 +153,68 @@ class Poller:
         return min(slower, usual)
 
     def overdue(self, now: float) -> timedelta:
-        """How long ago (at this monotonic moment) the next look should have begun; never negative."""
+        """How long before `now` (monotonic seconds) the next poll should have begun; never negative."""
         latest = self.latest
         due = self.tried_since if latest is None else latest.begun + self.interval().total_seconds()
         return timedelta(seconds=max(now - due, 0.0))
 
-    async def _look_once(self) -> None:
+    async def _poll(self) -> None:
         account = self.account()
         if account is None:
             return
-        look = await self._look(account)
-        if look.value is not None:
-            self._take(look, look.value)
-        self._spreading.note(look.failure)
-        self._tell(look)
+        snapshot = await self._list(account)
+        if snapshot.value is not None:
+            self._record(snapshot, snapshot.value)
+        self._schedule.record(snapshot.failure)
+        self.before, self.latest = self.latest, snapshot
+        self._resolve_waiters(snapshot)
+        self.on_snapshot(self)
 
-    async def _look(self, account: Account) -> Evidence[NodePoolListing]:
+    async def _list(self, account: Account) -> Snapshot:
         begun = self.clock.monotonic()
 
-        async def ask(cloud: ModelArts) -> NodePoolListing:
+        async def list_node_pools(cloud: ModelArts) -> NodePoolListing:
             nonlocal begun
-            # Waiting for a slot is no looking: what was asked for meanwhile is answered, too.
+            # Without the wait for the rate limiter: a fetch that arrived during the wait can use this request, too.
             begun = self.clock.monotonic()
             return await cloud.list_node_pools(self.key.resource_pool)
 
         self._urgency = Urgency(Lane.LOOK if self._waiters or self.is_deleting() else Lane.POLL)
         try:
-            listing = await self.clouds.call(account, ask, self._urgency)
+            listing = await self.clouds.call(account, list_node_pools, self._urgency)
         except (CloudError, CredentialsUnavailable) as failure:
             return Evidence(begun, failure=failure)
         except Exception as error:
-            # A fault of ours must not end the poller: nobody would look any more.
-            logger.exception("a look at a resource pool failed", extra={"resourcePool": self.key.resource_pool})
-            return Evidence(begun, failure=CloudUnavailable(f"the look at the cloud failed: {type(error).__name__}"))
+            # A bug must not end the poller: its objects would get no snapshots any more.
+            logger.exception("polling a resource pool failed", extra={"resourcePool": self.key.resource_pool})
+            return Evidence(begun, failure=CloudUnavailable(f"polling failed: {type(error).__name__}"))
         finally:
             self._urgency = None
-            self._took = self.clock.monotonic() - begun
+            self._request_seconds = self.clock.monotonic() - begun
         return Evidence(begun, value=listing)
 
-    def _take(self, look: Evidence[NodePoolListing], listing: NodePoolListing) -> None:
-        self.good = look
+    def _record(self, snapshot: Snapshot, listing: NodePoolListing) -> None:
+        self.good = snapshot
         self.readable = {
-            name: look.begun if shown.counts is not None else self.readable.get(name, self.tried_since)
+            name: snapshot.begun if shown.counts is not None else self.readable.get(name, self.tried_since)
             for name, shown in listing.node_pools.items()
         }
         busy = any(
             shown.counts and (shown.counts.creating or shown.counts.deleting) for shown in listing.node_pools.values()
         )
-        self._note_activity(busy=bool(busy))
+        self._record_activity(busy=bool(busy))
 
-    def _tell(self, look: Evidence[NodePoolListing]) -> None:
-        self.before, self.latest = self.latest, look
-        self._answer(look)
-        self.on_look(self)
-
-    def _answer(self, look: Evidence[NodePoolListing]) -> None:
+    def _resolve_waiters(self, snapshot: Snapshot) -> None:
         waiters, self._waiters = self._waiters, []
         for not_before, answer in waiters:
             if answer.done():
                 continue
-            if look.begun >= not_before:
-                answer.set_result(look)
+            if snapshot.begun >= not_before:
+                answer.set_result(snapshot)
             else:
                 self._waiters.append((not_before, answer))
 
-    def _note_activity(self, *, busy: bool) -> None:
+    def _record_activity(self, *, busy: bool) -> None:
         if not busy and not self.is_deleting():
             self._active_since, self._slowed = None, 0
         elif self._active_since is None:
@@ -205,24 +223,24 @@ class Poller:
             self._slowed += 1
 
     async def _pause(self) -> None:
-        """Until it is time again since the last look's beginning, or a look is wanted, or nobody needs any."""
-        self._spreading.draw()
+        """Until the next poll is due, a snapshot is requested, or no object needs the poller."""
+        self._schedule.draw()
         while self.is_needed():
-            self._poke.clear()
+            self._woken.clear()
             if self.latest is not None and self._wanted > self.latest.begun:
                 return
             if self._active_since is None and self.is_deleting():
                 self._active_since = self.clock.monotonic()
             begun = self.latest.begun if self.latest else self.clock.monotonic()
-            left = self._spreading.pause(self.interval()).total_seconds() - (self.clock.monotonic() - begun)
+            left = self._schedule.pause(self.interval()).total_seconds() - (self.clock.monotonic() - begun)
             if left <= 0:
                 return
-            await self._until_poked(left)
+            await self._sleep(left)
 
-    async def _until_poked(self, seconds: float) -> None:
-        """So long, or until a look is wanted or things have changed."""
+    async def _sleep(self, seconds: float) -> None:
+        """For so long, or until woken."""
         try:
             async with asyncio.timeout(seconds):
-                await self._poke.wait()
+                await self._woken.wait()
         except TimeoutError:
             return

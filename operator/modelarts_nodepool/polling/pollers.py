@@ -1,4 +1,4 @@
-"""All pollers: one for each resource pool that has objects. They end by themselves; here they begin."""
+"""Starts one poller for each resource pool that has objects. A poller ends itself when it has none any more."""
 
 import asyncio
 from collections import Counter
@@ -14,10 +14,10 @@ from modelarts_nodepool.ports import Clock
 
 
 class Pollers:
-    """Finds or starts the poller of a resource pool."""
+    """The pollers of all resource pools."""
 
     def __init__(self, registry: Registry, clouds: Clouds, clock: Clock) -> None:
-        """Tell `on_look` of every look, failed ones included."""
+        """`on_snapshot` gets each poller after each of its LISTs, failed ones included."""
         self._registry = registry
         self._clouds = clouds
         self._clock = clock
@@ -25,11 +25,11 @@ class Pollers:
         self._key_of: dict[str, PollKey] = {}
         self._members: Index[PollKey] = Index()
         self._deleting: Index[PollKey] = Index()
-        self._beginning: set[PollKey] = set()
-        self.on_look: Callable[[Poller], None] = lambda _poller: None
+        self._starting: set[PollKey] = set()
+        self.on_snapshot: Callable[[Poller], None] = lambda _poller: None
 
     def join(self, uid: str, account: Account, resource_pool: str, *, is_deleting: bool) -> Poller:
-        """The poller for this object, started where there is none. Joining again changes nothing."""
+        """The poller for this object; starts it if there is none. Idempotent."""
         key = PollKey.of(account, resource_pool)
         self._move(uid, key)
         if is_deleting:
@@ -38,34 +38,34 @@ class Pollers:
         if poller is None or task is None or task.done():
             poller = self._start(key)
         if is_deleting:
-            poller.poke()  # the short interval begins
+            poller.wake()  # the active interval begins
         return poller
 
     def leave(self, uid: str) -> None:
-        """The object needs no poller any more."""
+        """The object does not need a poller any more."""
         self._move(uid, None)
 
     def members(self, key: PollKey) -> Collection[str]:
-        """The uids that a look at this resource pool is news to."""
+        """The uids of the objects that this resource pool is polled for."""
         return self._members.of(key)
 
     def is_needed_by(self, account: str) -> bool:
-        """Whether any resource pool is looked at with this account's credentials."""
+        """Whether any resource pool is polled with this account's credentials."""
         return any(key.account == account for key in self._members)
 
     @property
     def count(self) -> int:
-        """How many resource pools are being looked at."""
+        """The number of resource pools that are polled."""
         return sum(not task.done() for _, task in self._running.values())
 
     def lag(self) -> timedelta:
-        """How overdue the most overdue look is, zero while all begin in time; from any thread."""
+        """The longest time by which a poll is overdue, zero if none is; from any thread."""
         now = self._clock.monotonic()
         running = tuple(self._running.values())
         return max((poller.overdue(now) for poller, task in running if not task.done()), default=timedelta())
 
     def unreadable(self) -> dict[tuple[str, str], int]:
-        """How many node pools the newest good look shows with unreadable counts, by account and resource pool.
+        """The number of node pools with unreadable counts in the newest good snapshot, by account and resource pool.
 
         From any thread.
         """
@@ -79,7 +79,7 @@ class Pollers:
         return dict(found)
 
     async def stop(self) -> None:
-        """End them all."""
+        """End all pollers."""
         tasks = [task for _, task in self._running.values()]
         for task in tasks:
             task.cancel()
@@ -94,35 +94,35 @@ class Pollers:
             is_deleting=lambda: key in self._deleting,
             clouds=self._clouds,
             clock=self._clock,
-            on_look=self._tell,
-            crowd=lambda: len(self._beginning),
+            on_snapshot=self._notify,
+            starting=lambda: len(self._starting),
         )
-        self._beginning.add(key)
+        self._starting.add(key)
         task = asyncio.create_task(poller.run(), name=f"poll {key.resource_pool}")
-        task.add_done_callback(lambda done: self._forget(key, done))
+        task.add_done_callback(lambda done: self._remove(key, done))
         self._running[key] = (poller, task)
         return poller
 
-    def _forget(self, key: PollKey, done: asyncio.Task[None]) -> None:
-        """It has ended. By then another one may have begun under the same key."""
+    def _remove(self, key: PollKey, done: asyncio.Task[None]) -> None:
+        """A poller has ended. Another may run under the same key by now."""
         poller, task = self._running.get(key, (None, None))
         if poller is not None and task is done:
-            self._beginning.discard(key)
+            self._starting.discard(key)
             del self._running[key]
 
-    def _tell(self, poller: Poller) -> None:
-        self._beginning.discard(poller.key)
-        self.on_look(poller)
+    def _notify(self, poller: Poller) -> None:
+        self._starting.discard(poller.key)
+        self.on_snapshot(poller)
 
     def _account(self, key: PollKey) -> Account | None:
-        """The account, if it still is what the key says."""
+        """The account, if its spec still matches the key."""
         account = self._registry.accounts.get(key.account)
         if account is None or PollKey.of(account, key.resource_pool) != key:
             return None
         return account
 
     def _move(self, uid: str, key: PollKey | None) -> None:
-        """Note which resource pool the object is in now; its former poller may have become idle."""
+        """Record the object's resource pool. The former poller may have no object any more."""
         former = self._key_of.get(uid)
         if former == key:
             return
@@ -130,7 +130,7 @@ class Pollers:
             self._members.remove(former, uid)
             self._deleting.remove(former, uid)
             if former in self._running:
-                self._running[former][0].poke()
+                self._running[former][0].wake()
         if key is None:
             self._key_of.pop(uid, None)
         else:

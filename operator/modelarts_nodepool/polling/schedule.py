@@ -1,7 +1,7 @@
-"""When a poller looks next: not sooner than its interval after a look that reached the cloud, nor with the others.
+"""Schedules the next request: one interval after the last one, with jitter, and with backoff after failures.
 
-Used by polling/poller.py, one for each. Without it a hundred resource pools would be looked at in the same moment:
-after a start, after an outage, and from then on at every interval.
+polling/poller.py uses one for each resource pool. Without jitter a hundred resource pools would be polled at the same
+moment: after a start, after an outage, and from then on at every interval.
 """
 
 from collections.abc import Callable
@@ -10,33 +10,33 @@ from datetime import timedelta
 from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.errors import CircuitOpen, CloudUnavailable, Throttled
 
-# First looks are spread over this for each resource pool that begins at the same time: a hundred in two seconds.
-FIRST_LOOK_EACH = timedelta(milliseconds=20)
-# After a failure one waits longer by up to this, doubling with each further one up to the other.
+# First polls are spread over this time for each poller that starts at the same time: a hundred over two seconds.
+FIRST_POLL_SPREAD = timedelta(milliseconds=20)
+# The jitter after a failure: up to the first value, doubled with each further failure up to the second value.
 FIRST_BACKOFF = timedelta(seconds=1)
-LONGEST_BACKOFF = timedelta(minutes=5)
-# Who was held back comes again within this, or within one interval where that is shorter.
-WIDEST = timedelta(minutes=1)
+MAX_BACKOFF = timedelta(minutes=5)
+# The jitter after a request that was not sent or was throttled; one interval if that is shorter.
+MAX_JITTER = timedelta(minutes=1)
 
 
-class Spreading:
-    """Chance, drawn once for each pause."""
+class Schedule:
+    """Call `record` after each request and `draw` before each pause; then `pause` gives the length of the pause."""
 
     def __init__(self, jitter: Callable[[], float]) -> None:
-        """`jitter` gives numbers from 0 to 1."""
+        """`jitter` returns random numbers from 0 to 1."""
         self._jitter = jitter
-        self._chance = 1.0
+        self._drawn = 1.0
         self._failure: Failure | None = None
         self._failures = 0
-        self._is_settled = False
-        self._comes_apart = False
+        self._has_succeeded = False
+        self._is_first_success = False
 
-    def first(self, crowd: int) -> timedelta:
-        """How long the first look waits where so many begin at once."""
-        return FIRST_LOOK_EACH * (crowd - 1) * self._jitter()
+    def first(self, starting: int) -> timedelta:
+        """The delay of the first request if so many pollers start at the same time."""
+        return FIRST_POLL_SPREAD * (starting - 1) * self._jitter()
 
-    def note(self, failure: Failure | None) -> None:
-        """How the last look went. One that was held back here is neither a success nor one failure more."""
+    def record(self, failure: Failure | None) -> None:
+        """Record the result of a request. One that was not sent counts neither as a success nor as a failure."""
         self._failure = failure
         if isinstance(failure, CloudUnavailable):
             self._failures += 0 if isinstance(failure, CircuitOpen) else 1
@@ -44,23 +44,23 @@ class Spreading:
             self._failures = 0
 
     def draw(self) -> None:
-        """A new pause begins."""
-        self._chance = self._jitter()
-        # Once, and so for good: those that began together come apart.
-        self._comes_apart = self._failure is None and not self._is_settled
-        self._is_settled = self._is_settled or self._failure is None
+        """Draw the jitter of the next pause."""
+        self._drawn = self._jitter()
+        # Jitter after the first success only: from then on pollers that started together stay apart.
+        self._is_first_success = self._failure is None and not self._has_succeeded
+        self._has_succeeded = self._has_succeeded or self._failure is None
 
     def pause(self, interval: timedelta) -> timedelta:
-        """From the beginning of the last look to the next one."""
+        """The time from the start of the last request to the next one."""
         failure = self._failure
-        asked = failure.retry_after if isinstance(failure, CloudUnavailable) else None
+        retry_after = failure.retry_after if isinstance(failure, CloudUnavailable) else None
         if isinstance(failure, CircuitOpen):
-            # Nothing was sent, so the interval does not bind: the first to come again is the probe for all.
-            return (asked or interval) + min(interval, WIDEST) * self._chance
-        floor = max(asked or interval, interval)
+            # Nothing was sent, so the interval is no minimum. The first request after it is the probe.
+            return (retry_after or interval) + min(interval, MAX_JITTER) * self._drawn
+        minimum = max(retry_after or interval, interval)
         if isinstance(failure, Throttled):
-            return floor + min(interval, WIDEST) * self._chance
+            return minimum + min(interval, MAX_JITTER) * self._drawn
         if self._failures:
-            longest = min(FIRST_BACKOFF * (1 << min(self._failures - 1, 10)), LONGEST_BACKOFF)
-            return floor + longest * self._chance
-        return interval * self._chance if self._comes_apart else interval
+            backoff = min(FIRST_BACKOFF * (1 << min(self._failures - 1, 10)), MAX_BACKOFF)
+            return minimum + backoff * self._drawn
+        return interval * self._drawn if self._is_first_success else interval

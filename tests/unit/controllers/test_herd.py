@@ -205,7 +205,7 @@ def test_deletion_that_needs_a_look_gets_it_before_all_polls_that_wait() -> None
         for pool in POOLS[::10]:
             poller = stage.pollers.join(f"uid-{pool}", stage.account, pool, is_deleting=True)
             asked = stage.clock.monotonic()
-            look = await poller.look(asked)
+            look = await poller.fetch(asked)
             assert look.value == LISTING
             assert look.begun - asked <= 2.0
             stage.pollers.leave(f"uid-{pool}")

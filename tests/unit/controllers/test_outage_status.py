@@ -71,7 +71,7 @@ class Stage:
             recorder=EventRecorder(self.cluster),
         )
         self.mirror = Mirror(self.tools)
-        self.tools.pollers.on_look = lambda _: self.mirror.queue.add(UID)
+        self.tools.pollers.on_snapshot = lambda _: self.mirror.queue.add(UID)
         registry.take_account({"metadata": dict(ACCOUNT.metadata), "spec": dict(ACCOUNT.spec)})
         registry.take_node_pool(OBJECT)
 

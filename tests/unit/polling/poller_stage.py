@@ -1,4 +1,4 @@
-"""One poller that runs against answers that a test gives, by a clock that a test moves."""
+"""One running poller, with answers and a clock that the test controls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -69,7 +69,7 @@ class Stage:
             is_deleting=lambda: self.is_deleting,
             clouds=cast("Clouds", self.answers),  # for the one method that is used
             clock=self.clock,
-            on_look=self._tell,
+            on_snapshot=self._tell,
             jitter=lambda: 1.0,
         )
         self.task = asyncio.create_task(self.poller.run())
@@ -80,7 +80,7 @@ class Stage:
     async def pass_time(self, span: timedelta) -> None:
         """Let time pass and the poller notice it."""
         self.clock.advance(span)
-        self.poller.poke()
+        self.poller.wake()
         await turns()
 
 

@@ -1,4 +1,4 @@
-"""When a resource pool is looked at, how often, and whom a look answers."""
+"""When a resource pool is polled, how often, and which callers share a snapshot."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -83,8 +83,8 @@ async def test_a_look_that_began_too_early_is_not_the_answer(stage: Stage) -> No
     await stage.pass_time(USUAL)
     began = stage.clock.monotonic()
     stage.clock.advance(timedelta(seconds=1))
-    later = asyncio.create_task(stage.poller.look(stage.clock.monotonic()))
-    same = asyncio.create_task(stage.poller.look(began))
+    later = asyncio.create_task(stage.poller.fetch(stage.clock.monotonic()))
+    same = asyncio.create_task(stage.poller.fetch(began))
     await turns()
     stage.answers.gate.set()
     await turns()
@@ -95,7 +95,7 @@ async def test_a_look_that_began_too_early_is_not_the_answer(stage: Stage) -> No
 
 async def test_many_that_ask_at_once_share_one_look(stage: Stage) -> None:
     stage.clock.advance(timedelta(seconds=1))
-    asked = [asyncio.create_task(stage.poller.look(stage.clock.monotonic())) for _ in range(10)]
+    asked = [asyncio.create_task(stage.poller.fetch(stage.clock.monotonic())) for _ in range(10)]
     await asyncio.gather(*asked)
     assert stage.answers.asked == 2
 
@@ -103,7 +103,7 @@ async def test_many_that_ask_at_once_share_one_look(stage: Stage) -> None:
 async def test_a_look_that_is_late_enough_already_answers_at_once(stage: Stage) -> None:
     begun = stage.clock.monotonic()
     stage.clock.advance(timedelta(seconds=1))
-    assert (await stage.poller.look(begun)).value == CALM
+    assert (await stage.poller.fetch(begun)).value == CALM
     assert stage.answers.asked == 1
 
 
@@ -139,7 +139,7 @@ async def test_nobody_who_needs_it_any_more_ends_it_and_answers_who_waits(stage:
     stage.answers.gate.clear()
     await stage.pass_time(USUAL)
     stage.clock.advance(timedelta(seconds=1))
-    waiting = asyncio.create_task(stage.poller.look(stage.clock.monotonic()))
+    waiting = asyncio.create_task(stage.poller.fetch(stage.clock.monotonic()))
     await turns()
     stage.is_needed = False
     stage.answers.gate.set()
@@ -153,7 +153,7 @@ async def test_regular_look_is_a_poll_and_one_that_a_deletion_asks_for_is_more_u
     await stage.pass_time(USUAL)
     assert stage.answers.lanes == [Lane.POLL, Lane.POLL]
     stage.clock.advance(timedelta(seconds=1))
-    await stage.poller.look(stage.clock.monotonic())
+    await stage.poller.fetch(stage.clock.monotonic())
     assert stage.answers.lanes[2:] == [Lane.LOOK]
     stage.is_deleting = True
     await stage.pass_time(ACTIVE)
@@ -167,7 +167,7 @@ async def test_look_that_waits_for_its_turn_becomes_urgent_and_answers_the_delet
     await stage.pass_time(USUAL)
     stage.clock.advance(timedelta(seconds=30))
     asked = stage.clock.monotonic()
-    needed = asyncio.create_task(stage.poller.look(asked))
+    needed = asyncio.create_task(stage.poller.fetch(asked))
     await turns()
     assert stage.answers.urgencies[-1].lane is Lane.LOOK
     stage.clock.advance(timedelta(seconds=1))
@@ -185,7 +185,7 @@ async def test_failed_look_is_repeated_after_a_pause_and_a_deletion_does_not_wai
     await stage.pass_time(FIRST_BACKOFF)
     assert stage.answers.asked == 3
     stage.clock.advance(timedelta(seconds=1))
-    await stage.poller.look(stage.clock.monotonic())
+    await stage.poller.fetch(stage.clock.monotonic())
     assert stage.answers.asked == 4
 
 
@@ -198,3 +198,26 @@ async def test_a_look_is_overdue_from_when_it_should_have_begun_and_not_before(s
     await stage.pass_time(USUAL)
     assert stage.answers.asked == 2
     assert stage.poller.overdue(stage.clock.monotonic() + 7) == timedelta(seconds=7)
+
+
+async def test_looks_that_take_long_come_less_often_but_once_in_the_usual_interval(stage: Stage) -> None:
+    stage.answers.answer = BUSY
+    seen = []
+    for took in (1.5, 40, 0.5):
+        stage.answers.gate.clear()
+        await stage.pass_time(USUAL)
+        stage.clock.advance(timedelta(seconds=took))
+        stage.answers.gate.set()
+        await turns()
+        seen.append(stage.poller.interval())
+    assert seen == [timedelta(seconds=30), USUAL, ACTIVE]
+
+
+async def test_looks_that_take_long_change_nothing_where_nothing_comes_or_goes(stage: Stage) -> None:
+    stage.answers.gate.clear()
+    await stage.pass_time(USUAL)
+    stage.clock.advance(timedelta(seconds=50))
+    stage.answers.gate.set()
+    await turns()
+    assert stage.answers.asked == stage.told == 2
+    assert stage.poller.interval() == USUAL

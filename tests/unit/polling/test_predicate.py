@@ -1,4 +1,4 @@
-"""Who is woken by a look, and who by something else."""
+"""Which objects a poll reconciles, and which events reconcile the others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -17,8 +17,8 @@ from modelarts_nodepool.controllers.tools import Tools
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import NoAnswer, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.polling.poller import MAX_UNCHANGED, Snapshot, is_changed
 from modelarts_nodepool.polling.pollers import Pollers
-from modelarts_nodepool.polling.predicate import NEWS_AFTER, Look, is_news
 from modelarts_nodepool.ports import CloudNodePool, NodePoolListing
 from tests.support.builders import (
     NOON,
@@ -37,32 +37,38 @@ ACCOUNT = an_account().polling(timedelta(seconds=3600), timedelta(seconds=3600))
 TURNS = 100
 
 
-def a_look(*shown: CloudNodePool, begun: float = 100.0) -> Look:
+def a_snapshot(*shown: CloudNodePool, begun: float = 100.0) -> Snapshot:
     return Evidence(begun, value=a_listing(*shown))
 
 
 SAME = a_cloud_node_pool(available=2)
-FAILED: Look = Evidence(100.0, failure=NoAnswer("nothing came"))
+FAILED: Snapshot = Evidence(100.0, failure=NoAnswer("nothing came"))
 CASES = {
-    "the first look": (None, a_look(SAME), True),
-    "the same again": (a_look(SAME), a_look(a_cloud_node_pool(available=2)), False),
-    "other counts": (a_look(SAME), a_look(a_cloud_node_pool(available=1)), True),
-    "another asked-for count": (a_look(SAME), a_look(a_cloud_node_pool(available=2, asked_for=3)), True),
-    "only another node pool changes": (a_look(SAME), a_look(SAME, a_cloud_node_pool("other", available=1)), False),
-    "it is gone": (a_look(SAME), a_look(), True),
-    "it has come": (a_look(), a_look(SAME), True),
-    "it is still absent": (a_look(), a_look(), False),
-    "the look failed": (a_look(SAME), FAILED, True),
-    "the look before failed": (FAILED, a_look(SAME), True),
-    "unreadable for longer": (a_look(an_unreadable_node_pool()), a_look(an_unreadable_node_pool()), True),
-    "long after": (a_look(SAME), a_look(SAME, begun=100.1 + NEWS_AFTER.total_seconds()), True),
-    "not so long after": (a_look(SAME), a_look(SAME, begun=99.9 + NEWS_AFTER.total_seconds()), False),
+    "the first snapshot": (None, a_snapshot(SAME), True),
+    "the same again": (a_snapshot(SAME), a_snapshot(a_cloud_node_pool(available=2)), False),
+    "other counts": (a_snapshot(SAME), a_snapshot(a_cloud_node_pool(available=1)), True),
+    "another asked-for count": (a_snapshot(SAME), a_snapshot(a_cloud_node_pool(available=2, asked_for=3)), True),
+    "only another node pool changes": (
+        a_snapshot(SAME),
+        a_snapshot(SAME, a_cloud_node_pool("other", available=1)),
+        False,
+    ),
+    "it is gone": (a_snapshot(SAME), a_snapshot(), True),
+    "it has come": (a_snapshot(), a_snapshot(SAME), True),
+    "it is still absent": (a_snapshot(), a_snapshot(), False),
+    "the request failed": (a_snapshot(SAME), FAILED, True),
+    "the request before failed": (FAILED, a_snapshot(SAME), True),
+    "unreadable for longer": (a_snapshot(an_unreadable_node_pool()), a_snapshot(an_unreadable_node_pool()), True),
+    "long after": (a_snapshot(SAME), a_snapshot(SAME, begun=100.1 + MAX_UNCHANGED.total_seconds()), True),
+    "not so long after": (a_snapshot(SAME), a_snapshot(SAME, begun=99.9 + MAX_UNCHANGED.total_seconds()), False),
 }
 
 
 @pytest.mark.parametrize(("before", "latest", "expected"), CASES.values(), ids=CASES)
-def test_a_look_is_news_for_those_whose_node_pool_changed(before: Look | None, latest: Look, *, expected: bool) -> None:
-    assert is_news(before, latest, "training-a") is expected
+def test_a_look_is_news_for_those_whose_node_pool_changed(
+    before: Snapshot | None, latest: Snapshot, *, expected: bool
+) -> None:
+    assert is_changed(before, latest, "training-a") is expected
 
 
 class Server:

@@ -1,4 +1,4 @@
-"""When a poller looks next, by its last looks and by chance."""
+"""The time of the next poll, by the results of the last ones and by jitter."""
 
 from datetime import timedelta
 
@@ -15,57 +15,57 @@ from modelarts_nodepool.errors import (
     ServerFailure,
     Throttled,
 )
-from modelarts_nodepool.polling.schedule import LONGEST_BACKOFF, Spreading
+from modelarts_nodepool.polling.schedule import MAX_BACKOFF, Schedule
 
 EVERY = timedelta(seconds=60)
 
 
-def a_spreading(chance: float = 1.0) -> Spreading:
-    return Spreading(lambda: chance)
+def a_schedule(chance: float = 1.0) -> Schedule:
+    return Schedule(lambda: chance)
 
 
-def pause_after(spreading: Spreading, failure: Failure | None, interval: timedelta = EVERY) -> timedelta:
-    spreading.note(failure)
-    spreading.draw()
-    return spreading.pause(interval)
+def pause_after(schedule: Schedule, failure: Failure | None, interval: timedelta = EVERY) -> timedelta:
+    schedule.record(failure)
+    schedule.draw()
+    return schedule.pause(interval)
 
 
-def settled(chance: float = 1.0) -> Spreading:
-    spreading = a_spreading(chance)
-    pause_after(spreading, None)
-    return spreading
+def settled(chance: float = 1.0) -> Schedule:
+    schedule = a_schedule(chance)
+    pause_after(schedule, None)
+    return schedule
 
 
 def test_one_that_begins_alone_looks_at_once_and_a_hundred_within_two_seconds() -> None:
-    assert a_spreading().first(1) == timedelta()
-    assert a_spreading().first(100) == timedelta(seconds=1.98)
-    assert a_spreading(0.0).first(100) == timedelta()
+    assert a_schedule().first(1) == timedelta()
+    assert a_schedule().first(100) == timedelta(seconds=1.98)
+    assert a_schedule(0.0).first(100) == timedelta()
 
 
 def test_those_that_begin_together_come_apart_once_and_keep_their_interval_then() -> None:
-    spreading = a_spreading(0.25)
-    assert [pause_after(spreading, None).total_seconds() for _ in range(4)] == [15, 60, 60, 60]
+    schedule = a_schedule(0.25)
+    assert [pause_after(schedule, None).total_seconds() for _ in range(4)] == [15, 60, 60, 60]
 
 
 def test_failed_first_look_does_not_keep_them_together() -> None:
-    spreading = a_spreading(0.25)
-    pause_after(spreading, NoAnswer("reset"))
-    assert [pause_after(spreading, None).total_seconds() for _ in range(2)] == [15, 60]
+    schedule = a_schedule(0.25)
+    pause_after(schedule, NoAnswer("reset"))
+    assert [pause_after(schedule, None).total_seconds() for _ in range(2)] == [15, 60]
 
 
 def test_failures_in_a_row_lengthen_the_interval_up_to_five_minutes_more() -> None:
-    spreading = settled()
-    more = [(pause_after(spreading, ServerFailure("503")) - EVERY).total_seconds() for _ in range(12)]
+    schedule = settled()
+    more = [(pause_after(schedule, ServerFailure("503")) - EVERY).total_seconds() for _ in range(12)]
     assert more == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
-    assert timedelta(seconds=300) == LONGEST_BACKOFF
-    assert pause_after(spreading, None) == EVERY
-    assert pause_after(spreading, ServerFailure("503")) == EVERY + timedelta(seconds=1)
+    assert timedelta(seconds=300) == MAX_BACKOFF
+    assert pause_after(schedule, None) == EVERY
+    assert pause_after(schedule, ServerFailure("503")) == EVERY + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("failure", [CredentialsRejected("401"), CredentialsUnavailable("no Secret")], ids=repr)
 def test_what_a_person_mends_is_looked_for_at_each_interval(failure: Failure) -> None:
-    spreading = settled()
-    assert [pause_after(spreading, failure) for _ in range(5)] == [EVERY] * 5
+    schedule = settled()
+    assert [pause_after(schedule, failure) for _ in range(5)] == [EVERY] * 5
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_who_was_held_back_comes_again_soon_after_the_next_probe_whatever_the_in
 
 
 def test_being_held_back_is_no_failure_more() -> None:
-    spreading = settled()
+    schedule = settled()
     for _ in range(20):
-        pause_after(spreading, CircuitOpen("down", retry_after=timedelta(seconds=10)))
-    assert pause_after(spreading, NoAnswer("reset")) == EVERY + timedelta(seconds=1)
+        pause_after(schedule, CircuitOpen("down", retry_after=timedelta(seconds=10)))
+    assert pause_after(schedule, NoAnswer("reset")) == EVERY + timedelta(seconds=1)
 
 
 @given(
@@ -110,6 +110,6 @@ def test_being_held_back_is_no_failure_more() -> None:
 def test_no_look_that_reached_the_cloud_is_followed_before_the_interval_but_for_the_first(
     failures: list[Failure | None], chance: float, seconds: int
 ) -> None:
-    spreading, interval = settled(chance), timedelta(seconds=seconds)
+    schedule, interval = settled(chance), timedelta(seconds=seconds)
     for failure in failures:
-        assert interval <= pause_after(spreading, failure, interval) <= 2 * interval + LONGEST_BACKOFF
+        assert interval <= pause_after(schedule, failure, interval) <= 2 * interval + MAX_BACKOFF

@@ -100,7 +100,7 @@ async def _list(facts: Facts, observed: DeletionObserved) -> None:
     counts_from = observed.witnesses_count_from
     has_one = poller.latest is not None and poller.latest.begun >= counts_from
     # The first look may be shared with other deletions; asked again, it has to be a new one.
-    await poller.look(facts.tools.clock.monotonic() if has_one else counts_from)
+    await poller.fetch(facts.tools.clock.monotonic() if has_one else counts_from)
 
 
 async def _read_container(facts: Facts, fact: Fact, node_pool: NodePool) -> None:
