@@ -204,7 +204,7 @@ class Operator:
             recorder=recorder,
         )
         controller = Controller(tools, Sender(tools, may_send=leadership.may_act))
-        times = WatchTimes(stream=settings.watch_timeout, sweep=settings.sweep_interval)
+        times = WatchTimes(stream=settings.watch_timeout, resync=settings.sweep_interval)
         watch = Watch(registry, self._connect, clock, times)
         supervisor = Supervisor(self._cluster, registry, controller, clock, watch, times)
         self._probes.lead(supervisor, Gauges(registry, tools.pollers, supervisor, tools.writes))

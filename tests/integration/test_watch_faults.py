@@ -51,8 +51,8 @@ async def until(condition: Callable[[], bool], seconds: float = HANGING_SECONDS)
 async def until_quiet(watch: Watch, seconds: float) -> dict[str, float]:
     """When each stream was last heard, once none of them has said anything for so long: all three have begun."""
     heard: dict[str, float] = {}
-    while heard != watch.hearing.heard_at():
-        heard = watch.hearing.heard_at()
+    while heard != watch.last_events.times():
+        heard = watch.last_events.times()
         await asyncio.sleep(seconds)
     return heard
 
@@ -124,6 +124,6 @@ async def test_bookmarks_break_the_silence_of_one_watch_and_the_quietest_counts(
         silence = watch.silence()
         assert silence >= timedelta(seconds=0.3)
         await api.say("BOOKMARK", {"kind": "ModelArtsNodePool", "metadata": {"resourceVersion": "150"}})
-        await until(lambda: watch.hearing.heard_at() != heard)
-        # The other two have said nothing.
+        await until(lambda: watch.last_events.times() != heard)
+        # The other two have received nothing.
         assert watch.silence() > silence

@@ -19,7 +19,7 @@ from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.writes import Writes
 from modelarts_nodepool.metrics import Sample
 from modelarts_nodepool.polling.pollers import Pollers
-from modelarts_nodepool.watch.supervisor import Speaking
+from modelarts_nodepool.watch.supervisor import EventSource
 
 _OTHER = "Other"
 _KNOWN_REASONS = frozenset(reason.value for reason in Reason)
@@ -43,7 +43,7 @@ class ObjectState(StrEnum):
 class Gauges:
     """The samples of one leadership: what it leads goes with it."""
 
-    def __init__(self, registry: Registry, pollers: Pollers, watch: Speaking, writes: Writes) -> None:
+    def __init__(self, registry: Registry, pollers: Pollers, watch: EventSource, writes: Writes) -> None:
         """Only read, never written to."""
         self._registry = registry
         self._writes = writes

@@ -1,7 +1,7 @@
-"""What kopf is used for: three watches that fill the registry.
+"""The handlers and settings of kopf: three watches that fill the cache.
 
-The one kind of handler is on.event: it makes no PATCH, knows no finalizer and never waits. kopf would remove its
-own configured finalizer wherever no handler asks for it, so that name is one that no object ever carries.
+All handlers are `on.event` handlers: kopf sends no PATCH for them, adds no finalizer, and they never wait. kopf removes
+its configured finalizer from objects that no handler needs it for, so its name is one that no object has.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ Login = Callable[[], kopf.AiohttpSession]
 
 
 def build_registry(*, log_in: Login, on_node_pool: Sink, on_account: Sink, on_namespace: Sink) -> kopf.OperatorRegistry:
-    """All handlers, each with an id of its own. A sink takes an object and whether it is gone."""
+    """All handlers, each with its own id. A sink gets an object and whether it is gone."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(id="log-in", registry=registry)
@@ -43,44 +43,45 @@ def build_registry(*, log_in: Login, on_node_pool: Sink, on_account: Sink, on_na
 
 
 def build_settings(stream: timedelta, reconnect: timedelta) -> kopf.OperatorSettings:
-    """Settings under which kopf writes nothing, ends quickly and does not trust a silent stream.
+    """Settings with which kopf writes nothing, ends quickly and reconnects silent streams.
 
-    `stream`: the API server ends each stream after so long; `reconnect`: one that is silent for so long is dead.
+    `stream`: the API server ends each stream after this time. `reconnect`: kopf reconnects a stream that is silent for
+    this time.
     """
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = NEVER_USED_FINALIZER
     settings.posting.enabled = False
-    # While a CRD terminates, discovery drops it and kopf would go blind for its objects without a word.
+    # While a CRD terminates, discovery omits it. With scanning kopf would silently stop to watch its objects.
     settings.scanning.disabled = True
-    # kopf drops events while it throttles after an error.
+    # kopf drops events while it throttles itself after an error.
     settings.queueing.error_delays = ()
     settings.queueing.exit_timeout = 0.2
     settings.process.ultimate_exiting_timeout = None
-    # Short: while the API server is away, a long wait between two tries would outlast it.
+    # Short, so that kopf reconnects soon after an outage of the API server.
     settings.networking.error_backoffs = (1, 1, 2)
     settings.watching.server_timeout = round(stream.total_seconds())
     settings.watching.inactivity_timeout = reconnect.total_seconds()
-    # Whole bodies of ten thousand objects at once are a peak in memory for nothing.
+    # Whole bodies of ten thousand objects at once would be a peak in memory.
     settings.watching.chunk_size = KUBE_PAGE_SIZE
-    # A task for each object holds its last body for so long after its last event.
+    # kopf has a task for each object, which keeps its last body for this time after its last event.
     settings.queueing.idle_timeout = 0.5
-    settings.persistence.diffbase_storage = _NoMemory()
+    settings.persistence.diffbase_storage = _NoStorage()
     return settings
 
 
-class _NoMemory(kopf.DiffBaseStorage):
-    """kopf compares each version with the last one handled, deep copies and all, whether a handler asks or not."""
+class _NoStorage(kopf.DiffBaseStorage):
+    """Keeps kopf from comparing each version with the last one that it handled, which takes deep copies."""
 
     @override
     def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
-        """Nothing of it."""
+        """An empty essence."""
         return kopf.BodyEssence({})
 
     @override
     def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
-        """Nothing was stored."""
+        """Nothing is stored."""
         return None
 
     @override
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        """Nothing is ever stored."""
+        """Stores nothing."""

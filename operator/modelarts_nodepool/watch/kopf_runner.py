@@ -1,7 +1,9 @@
-"""Runs kopf in a thread of its own and hands what it sees over to the engine's event loop.
+"""Runs kopf in a thread and passes its events to the event loop of the controllers.
 
-When kopf stops it ends every task of its event loop that began after it did, whoever made it: in a shared loop
-that would end pollers and deletions. So it gets a loop, and connections, for itself.
+When kopf stops, it cancels all tasks of its event loop that began after it, also those of other code: in a shared loop
+that would end pollers and reconciles. So it has a thread, an event loop and connections for itself.
+
+kopf does not report bookmarks. `LastEvents` sees them nevertheless: it is a middleware of the HTTP session of kopf.
 """
 
 import asyncio
@@ -9,104 +11,108 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 import kopf
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, StreamReader
 
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.errors import ClusterUnavailable
+from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.ports import Clock
 from modelarts_nodepool.watch.kopf_handlers import Body, Sink, build_registry, build_settings
-from modelarts_nodepool.watch.last_event import Hearing
 from modelarts_nodepool.watch.supervisor import WatchTimes
 
 logger = logging.getLogger(__name__)
 
 END_SECONDS = 1.0
 JOIN_SECONDS = 3.0
-# For kopf's peering, which is off. Without one kopf asks for the name of the user, whom a Pod's uid need not have.
+# For kopf's peering, which is off. Without an identity kopf looks up the user name, and a Pod's uid may have none.
 IDENTITY = "modelarts-nodepool-operator"
-# The names of kopf's tasks that wait for a pause of the operator: each watcher has one and ends it itself.
+# Each watcher of kopf has a task with this name, which waits for a pause of the operator. The watcher ends it.
 _WAITER = "pause-waiter"
+_WATCHED = (paths.NODE_POOLS, paths.ACCOUNTS, paths.NAMESPACES)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _is_relevant(record: logging.LogRecord) -> bool:
     return "OS signals are ignored" not in record.getMessage()
 
 
-# Signals are app's; that kopf does not handle them in its thread is on purpose.
-logging.getLogger("kopf._core.reactor.running").addFilter(_is_news)
+# app.py handles the signals; kopf need not log that it ignores them.
+logging.getLogger("kopf._core.reactor.running").addFilter(_is_relevant)
 
 
-def _to_cluster_error(error: Exception) -> Exception:
-    """What kopf and its HTTP client raise is trouble with the API server; anything else is a fault of ours."""
-    if type(error).__module__.partition(".")[0] not in {"kopf", "aiohttp"}:
-        return error
-    found = ClusterUnavailable(f"the watch ended: {error} ({type(error).__name__})")
-    found.__cause__ = error
-    return found
+class LastEvents:
+    """When the watches last received anything: an object, a bookmark, or the start of a stream.
 
-
-async def _first_to_end(stop: asyncio.Event, roots: Collection[asyncio.Task[Any]]) -> None:
-    """Until asked to stop, or one of kopf's tasks has ended, which none of them should; raises what it raised."""
-    asked = asyncio.create_task(stop.wait(), name="stop")
-    done, _ = await asyncio.wait([asked, *roots], return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
-    for task in done - {asked}:
-        task.result()
-
-
-async def _end(roots: Collection[asyncio.Task[Any]]) -> None:
-    """End kopf; everything in this event loop is its own.
-
-    kopf.operator would do the first half, and for the second half wait for ever: when one of its watchers fails, it
-    cancels the other ones together with what they are waiting for, and then they take the one for the other and go
-    on. So what is left is cancelled here again and again, without what it waits for, and not without end.
+    One instance serves all restarts of the watch.
     """
-    for task in roots:
-        task.cancel()
-    await asyncio.wait(roots, timeout=END_SECONDS)
-    begun = time.monotonic()
-    while left := asyncio.all_tasks() - {asyncio.current_task()}:
-        if time.monotonic() - begun > END_SECONDS:
-            logger.warning("kopf did not end; %d of its tasks are left behind", len(left))
-            return
-        workers = {task for task in left if not task.get_name().startswith(_WAITER)}
-        for task in workers or left:
-            task.cancel()
-        await asyncio.wait(workers or left, timeout=END_SECONDS / 10)
+
+    def __init__(self, clock: Clock) -> None:
+        """Silence counts from now."""
+        self._clock = clock
+        self._times = dict.fromkeys(_WATCHED, clock.monotonic())
+
+    def times(self) -> dict[str, float]:
+        """When each watch last received anything (monotonic seconds), by its path."""
+        return dict(self._times)
+
+    def silence(self) -> timedelta:
+        """The time since the last event of the watch that has been silent longest. From any thread."""
+        return timedelta(seconds=self._clock.monotonic() - min(tuple(self._times.values())))
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Called by aiohttp for each request of kopf."""
+        response = await handler(request)
+        for path in _WATCHED:
+            if request.url.path.endswith(path) and response.status == HTTPStatus.OK:
+                self._record(path)
+                # The attribute is public, and kopf reads a stream only by iter_chunked.
+                response.content = _ObservedStream(response.content, lambda path=path: self._record(path))  # type: ignore[misc,assignment]
+        return response
+
+    def _record(self, path: str) -> None:
+        self._times[path] = self._clock.monotonic()
 
 
-def close(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop in which nothing runs any more. What kopf's streams complain of then is nobody's concern."""
-    loop.set_exception_handler(
-        lambda _, context: logger.debug("kopf's end: %s: %r", context["message"], context.get("exception"))
-    )
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
+class _ObservedStream:
+    """Calls `on_chunk` for each chunk that is read."""
+
+    def __init__(self, content: StreamReader, on_chunk: Callable[[], None]) -> None:
+        self._content = content
+        self._on_chunk = on_chunk
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        async for chunk in self._content.iter_chunked(size):
+            self._on_chunk()
+            yield chunk
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of a stream
+        return getattr(self._content, name)
 
 
 class Watch:
-    """Call it to watch: it returns or raises when kopf cannot any more, and ends kopf when it is cancelled."""
+    """Call it to watch. It returns or raises when kopf ends; cancelling it ends kopf."""
 
     def __init__(
         self, objects: Registry, connect: Callable[[], Awaitable[Connection]], clock: Clock, times: WatchTimes
     ) -> None:
-        """`connect` is called in kopf's thread, within its running event loop."""
+        """`connect` is called in kopf's thread, in its running event loop."""
         self.objects = objects
         self.connect = connect
         self.times = times
-        self.hearing = Hearing(clock)
+        self.last_events = LastEvents(clock)
 
     def silence(self) -> timedelta:
-        """How long the quietest of the three watches has not said anything; from any thread."""
-        return self.hearing.silence()
+        """The time since the last event of the watch that has been silent longest; from any thread."""
+        return self.last_events.silence()
 
     async def __call__(self) -> None:
-        """Watch until it ends."""
+        """Watch until kopf ends."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
         run = _Run(self, loop, ended)
@@ -116,60 +122,61 @@ class Watch:
             await asyncio.shield(ended)
         finally:
             run.stop()
-            # Bounded: a daemon thread that hangs must not keep the process from ending.
+            # Limited in time: a thread that hangs must not keep the process from ending.
             await asyncio.to_thread(thread.join, JOIN_SECONDS)
 
 
 class _Run:
-    """One life of kopf."""
+    """One run of kopf in a thread."""
 
-    def __init__(self, of: Watch, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
-        self._of = of
+    def __init__(self, watch: Watch, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+        """`loop` is that of the controllers."""
+        self._watch = watch
         self._loop = loop
         self._ended = ended
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._asked = threading.Event()
-        self._handed: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
-        self._is_waking = False
+        self._is_stopped = threading.Event()
+        self._calls: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._is_scheduled = False
 
     def main(self) -> None:
-        """The thread."""
+        """In the thread."""
         error: BaseException | None = None
-        # Not asyncio.run: it waits without end for tasks that do not mind being cancelled.
+        # Not asyncio.run: it waits without a limit for tasks that ignore cancellation.
         loop = asyncio.new_event_loop()
         try:
-            loop.run_until_complete(self._watch())
-        except Exception as caught:  # noqa: BLE001 - handed over to whoever waits
+            loop.run_until_complete(self._run())
+        except Exception as caught:  # noqa: BLE001 - raised in the other event loop
             error = _to_cluster_error(caught)
         finally:
             close(loop)
-        self._hand_over(self._finish, error)
+        self._call(self._finish, error)
 
     def stop(self) -> None:
-        """End kopf; from the engine's thread."""
-        self._asked.set()
+        """End kopf; called in the controllers' thread."""
+        self._is_stopped.set()
         if self._own_loop is not None and self._stop is not None and not self._own_loop.is_closed():
             try:
                 self._own_loop.call_soon_threadsafe(self._stop.set)
             except RuntimeError:
-                # It closed between the two lines: kopf has ended by itself.
+                # The loop was closed after the check: kopf has ended by itself.
                 return
 
-    async def _watch(self) -> None:
+    async def _run(self) -> None:
         self._stop = asyncio.Event()
         self._own_loop = asyncio.get_running_loop()
-        if self._asked.is_set():
+        if self._is_stopped.is_set():
             return
-        watch = self._of
+        watch = self._watch
         connection = await watch.connect()
         registry = build_registry(
             log_in=lambda: kopf.AiohttpSession(
-                server=connection.server, aiohttp_session=connection.new_session(watch.hearing)
+                server=connection.server, aiohttp_session=connection.new_session(watch.last_events)
             ),
-            on_node_pool=self._sink(self._take_node_pool),
-            on_account=self._sink(self._take_account),
-            on_namespace=self._sink(self._take_namespace),
+            on_node_pool=self._sink(self._on_node_pool),
+            on_account=self._sink(self._on_account),
+            on_namespace=self._sink(self._on_namespace),
         )
         settings = build_settings(watch.times.stream, watch.times.reconnect)
         try:
@@ -182,40 +189,40 @@ class _Run:
                 identity=IDENTITY,  # type: ignore[arg-type]
             )
             try:
-                await _first_to_end(self._stop, roots)
+                await _wait_for_first(self._stop, roots)
             finally:
-                await _end(roots)
+                await _cancel(roots)
         finally:
             await connection.close()
 
-    def _sink(self, take: Sink) -> Sink:
-        def hand_over(body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
-            # One that is asked to end and does not must not go on telling beside the one that follows it.
-            if not self._asked.is_set():
-                self._hand_over(take, body, is_gone)
+    def _sink(self, call: Sink) -> Sink:
+        def sink(body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
+            # A kopf that does not end must not pass on events beside the one that is started after it.
+            if not self._is_stopped.is_set():
+                self._call(call, body, is_gone)
 
-        return hand_over
+        return sink
 
-    def _hand_over(self, call: Callable[..., None], *arguments: object) -> None:
-        """Call it in the engine's event loop, in the order in which it came.
+    def _call(self, call: Callable[..., None], *arguments: object) -> None:
+        """Call it in the controllers' event loop; calls keep their order.
 
-        Waking that loop is a system call, in which the engine takes the interpreter away: once for a whole burst.
+        Waking that loop is a system call, during which the other thread takes the GIL: one for a whole burst.
         """
-        self._handed.append((call, arguments))
-        if self._is_waking:
-            # It was set before what is taken over then is looked for, and that has just been added.
+        self._calls.append((call, arguments))
+        if self._is_scheduled:
+            # The flag is reset before the queue is read, and the call is in the queue already.
             return
-        self._is_waking = True
+        self._is_scheduled = True
         try:
-            self._loop.call_soon_threadsafe(self._take_over)
+            self._loop.call_soon_threadsafe(self._drain)
         except RuntimeError:
-            logger.debug("the engine has stopped; what kopf saw is left out")
+            logger.debug("the controllers' event loop is closed; an event of kopf is dropped")
 
-    def _take_over(self) -> None:
-        """In the engine's loop: each call on its own, so that none stops the others and other work gets its turn."""
-        self._is_waking = False
-        while self._handed:
-            call, arguments = self._handed.popleft()
+    def _drain(self) -> None:
+        """In the controllers' event loop: each call separately, so that no error and no burst blocks other work."""
+        self._is_scheduled = False
+        while self._calls:
+            call, arguments = self._calls.popleft()
             self._loop.call_soon(call, *arguments)
 
     def _finish(self, error: BaseException | None) -> None:
@@ -226,20 +233,68 @@ class _Run:
         else:
             self._ended.set_exception(error)
 
-    def _take_node_pool(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
+    def _on_node_pool(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
         if is_gone:
-            self._of.objects.drop_node_pool(body["metadata"]["uid"])
+            self._watch.objects.drop_node_pool(body["metadata"]["uid"])
         else:
-            self._of.objects.tell_node_pool(body)
+            self._watch.objects.tell_node_pool(body)
 
-    def _take_account(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
+    def _on_account(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
         if is_gone:
-            self._of.objects.drop_account(body["metadata"]["name"], body["metadata"]["uid"])
+            self._watch.objects.drop_account(body["metadata"]["name"], body["metadata"]["uid"])
         else:
-            self._of.objects.take_account(body)
+            self._watch.objects.take_account(body)
 
-    def _take_namespace(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
+    def _on_namespace(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
         if is_gone:
-            self._of.objects.drop_namespace(body["metadata"]["name"], body["metadata"]["uid"])
+            self._watch.objects.drop_namespace(body["metadata"]["name"], body["metadata"]["uid"])
         else:
-            self._of.objects.take_namespace(body)
+            self._watch.objects.take_namespace(body)
+
+
+def _to_cluster_error(error: Exception) -> Exception:
+    """Errors of kopf and aiohttp mean trouble with the API server; any other error is a bug of ours."""
+    if type(error).__module__.partition(".")[0] not in {"kopf", "aiohttp"}:
+        return error
+    found = ClusterUnavailable(f"the watch ended: {error} ({type(error).__name__})")
+    found.__cause__ = error
+    return found
+
+
+async def _wait_for_first(stop: asyncio.Event, roots: Collection[asyncio.Task[Any]]) -> None:
+    """Until asked to stop, or until a task of kopf ends, which is unexpected; raises its error."""
+    asked = asyncio.create_task(stop.wait(), name="stop")
+    done, _ = await asyncio.wait([asked, *roots], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    for task in done - {asked}:
+        task.result()
+
+
+async def _cancel(roots: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel all tasks of this event loop; all are kopf's.
+
+    kopf.operator would cancel the roots and then wait forever: when one of its watchers fails, it cancels the others
+    together with what they wait for. They take one cancellation for the other and continue. So this cancels the
+    remaining tasks again and again, first without what they wait for, for a limited time.
+    """
+    for task in roots:
+        task.cancel()
+    await asyncio.wait(roots, timeout=END_SECONDS)
+    begun = time.monotonic()
+    while left := asyncio.all_tasks() - {asyncio.current_task()}:
+        if time.monotonic() - begun > END_SECONDS:
+            logger.warning("kopf did not end: %d of its tasks are left", len(left))
+            return
+        workers = {task for task in left if not task.get_name().startswith(_WAITER)}
+        for task in workers or left:
+            task.cancel()
+        await asyncio.wait(workers or left, timeout=END_SECONDS / 10)
+
+
+def close(loop: asyncio.AbstractEventLoop) -> None:
+    """Close an event loop without running tasks. Errors of kopf's streams at this point do not matter."""
+    loop.set_exception_handler(
+        lambda _, context: logger.debug("kopf's end: %s: %r", context["message"], context.get("exception"))
+    )
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()

@@ -1,7 +1,7 @@
-"""LISTs of everything that the operator watches: whole objects to begin with, names and versions for the sweep.
+"""Relists the kinds that the operator watches.
 
-Called by watch/supervisor.py before each life of the watch and by watch/resync.py. They fill the registry and
-decide nothing.
+watch/supervisor.py relists whole objects before each start of the watch; watch/resync.py relists metadata only. Both
+fill the cache and decide nothing.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +17,7 @@ from modelarts_nodepool.ports import Clock, Cluster
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One object as a LIST of metadata shows it."""
+    """One object in a LIST of metadata."""
 
     uid: str
     name: str
@@ -40,7 +40,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One object as the registry holds it: `seen` is when it came (monotonic seconds)."""
+    """One object in the cache; `seen` is when it came (monotonic seconds)."""
 
     name: str
     version: str
@@ -49,7 +49,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind that is watched: its LIST, how one is taken, what the registry holds by uid, how one is dropped."""
+    """One watched kind.
+
+    `path` is that of its LIST; `take` puts an object into the cache; `kept` gives the cached objects by uid; `drop`
+    removes one.
+    """
 
     path: str
     take: Callable[[Mapping[str, Any]], object]
@@ -57,12 +61,12 @@ class Kind:
     drop: Callable[[str], None]
 
     def vanished(self, listed: Collection[str], begun: float) -> list[str]:
-        """The uids of what is held although a complete LIST, begun then (monotonic seconds), does not show it."""
+        """The uids of cached objects that a complete LIST, begun at `begun` (monotonic seconds), does not show."""
         return [uid for uid, kept in self.kept().items() if uid not in listed and kept.seen < begun]
 
 
 def kinds_of(registry: Registry) -> tuple[Kind, Kind, Kind]:
-    """Namespaces, accounts and node pools, in the order in which they are to be listed."""
+    """Namespaces, accounts and node pools, in the order in which they have to be listed."""
     return (
         Kind(paths.NAMESPACES, registry.take_namespace, lambda: _namespaces(registry), registry.drop_namespace_of),
         Kind(paths.ACCOUNTS, registry.take_account, lambda: _accounts(registry), registry.drop_account_of),
@@ -73,10 +77,10 @@ def kinds_of(registry: Registry) -> tuple[Kind, Kind, Kind]:
 async def list_everything(
     cluster: Cluster, registry: Registry, clock: Clock, absent: Collection[str] = frozenset()
 ) -> None:
-    """Take all namespaces, accounts and objects; drop what a complete LIST no longer shows.
+    """Put all namespaces, accounts and node pools into the cache; drop what a complete LIST does not show any more.
 
-    `absent` are paths of kinds that have no CRD: there is nothing to list, and nothing of them is left.
-    Raises errors.ClusterError; what was taken until then stays.
+    `absent` are paths of kinds without a CRD: there is nothing to list, and no object is left.
+    Raises errors.ClusterError; objects that were listed before stay in the cache.
     """
     for kind in kinds_of(registry):
         begun = clock.monotonic()
@@ -84,7 +88,7 @@ async def list_everything(
         for uid in kind.vanished({uid for uid, _ in found}, begun):
             kind.drop(uid)
         if kind.path == paths.NODE_POOLS:
-            # Only now: before the last page an object that is to take over may not be known yet.
+            # Only after the last page: before that, a duplicate that takes over the node pool may be unknown.
             for uid, is_deleted in found:
                 if is_deleted:
                     registry.tell_deletion(uid)
@@ -119,7 +123,7 @@ def _node_pools(registry: Registry) -> dict[str, Kept]:
 
 
 def _misfits(registry: Registry, *, is_namespaced: bool) -> dict[str, Kept]:
-    """Objects that were told but do not have our schema are not missed."""
+    """Objects that do not match our schema are in the cache, too."""
     return {
         uid: Kept(misfit.metadata.name, misfit.metadata.resource_version, misfit.seen)
         for uid, misfit in registry.misfits.items()

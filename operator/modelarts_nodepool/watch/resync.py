@@ -1,8 +1,8 @@
-"""The sweep: a LIST of metadata alone, every few minutes, that finds what the watch has missed.
+"""Resyncs the cache: every few minutes a LIST of metadata finds what the watch has missed.
 
-Called by watch/supervisor.py. It puts work into the queues and drops what is gone; it releases nothing, decides
-nothing about the cloud and writes nothing. What LIST shows and the watch does not tell within some patience proves
-that the watch is blind; the supervisor then begins a new one, with a LIST of everything.
+watch/supervisor.py calls it. It queues objects and drops those that are gone; it releases nothing, decides nothing
+about the cloud and writes nothing. If the watch does not deliver within `patience` what the LIST shows, the watch is
+broken; the supervisor then starts a new one after a relist.
 """
 
 import asyncio
@@ -21,35 +21,35 @@ from modelarts_nodepool.watch.relist import Kind, Listed, kinds_of
 
 logger = logging.getLogger(__name__)
 
-_NAMED = 5
+_MAX_NAMED = 5
 
 
 class Repair(StrEnum):
-    """What a sweep sets right; the label `kind` of sweep_repairs_total."""
+    """What a resync repairs; the label `kind` of sweep_repairs_total."""
 
-    MISSED = "missed"  # in the cluster, never told by the watch
-    OUTDATED = "outdated"  # a newer version is in the cluster than the watch told
-    VANISHED = "vanished"  # told by the watch, gone from the cluster
-    UNPROTECTED = "unprotected"  # lives without our finalizer
-    UNATTENDED = "unattended"  # deleted and held by our finalizer, but nobody is at work on its deletion
+    MISSED = "missed"  # in the cluster, but the watch did not deliver it
+    OUTDATED = "outdated"  # the cluster has a newer version than the watch delivered
+    VANISHED = "vanished"  # in the cache, but not in the cluster any more
+    UNPROTECTED = "unprotected"  # not being deleted, and without our finalizer
+    UNATTENDED = "unattended"  # being deleted with our finalizer, but no worker deletes it
 
 
-IS_BLIND = frozenset({Repair.MISSED, Repair.OUTDATED})
+MISSED_BY_WATCH = frozenset({Repair.MISSED, Repair.OUTDATED})
 
 
 class Workers(Protocol):
-    """Who works on objects: the controller."""
+    """Works on objects: the controllers."""
 
     def requeue(self, uid: str) -> None:
-        """Have somebody look at this object again."""
+        """Reconcile this object again."""
 
     def is_deleting(self, uid: str) -> bool:
-        """Whether somebody is at work on its deletion."""
+        """Whether a worker deletes this object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing amiss."""
+    """One difference between the cluster and the cache."""
 
     repair: Repair
     kind: Kind
@@ -58,8 +58,8 @@ class Found:
 
 
 @dataclass(slots=True)
-class Sweep:
-    """`once` is one sweep; `patience` is how long the watch may lag behind a LIST before it counts as blind."""
+class Resync:
+    """`once` does one resync; `patience` is how far the watch may lag behind a LIST."""
 
     cluster: MetadataCluster
     registry: Registry
@@ -68,44 +68,44 @@ class Sweep:
     patience: timedelta
 
     async def once(self) -> tuple[Found, ...]:
-        """Look, give the watch its time, set right what is still amiss; what that was. Raises errors.ClusterError."""
-        looks = [await self._look(kind) for kind in kinds_of(self.registry)]
-        if any(self._compare(look) for look in looks):
+        """List, wait for the watch, repair and return the remaining differences. Raises errors.ClusterError."""
+        lists = [await self._list(kind) for kind in kinds_of(self.registry)]
+        if any(self._compare(one) for one in lists):
             await asyncio.sleep(self.patience.total_seconds())
-        found = tuple(one for look in looks for one in self._compare(look))
+        found = tuple(difference for one in lists for difference in self._compare(one))
         for one in found:
             metrics.SWEEP_REPAIRS.labels(one.repair.value).inc()
-            self._set_right(one)
+            self._repair(one)
         if found:
-            words = ", ".join(f"{one.name} ({one.repair})" for one in found[:_NAMED])
-            logger.warning("the sweep found %d amiss: %s", len(found), words)
+            names = ", ".join(f"{one.name} ({one.repair})" for one in found[:_MAX_NAMED])
+            logger.warning("the resync found %d differences: %s", len(found), names)
         return found
 
-    async def _look(self, kind: Kind) -> "_Look":
+    async def _list(self, kind: Kind) -> "_List":
         begun = self.clock.monotonic()
         listed = await self.cluster.list_metadata(kind.path, Listed.from_body)
-        return _Look(kind, begun, {one.uid: one for one in listed})
+        return _List(kind, begun, {one.uid: one for one in listed})
 
-    def _compare(self, look: "_Look") -> list[Found]:
-        kept = look.kind.kept()
+    def _compare(self, complete: "_List") -> list[Found]:
+        kept = complete.kind.kept()
         found = [
-            Found(Repair.VANISHED, look.kind, uid, kept[uid].name)
-            for uid in look.kind.vanished(look.listed, look.begun)
+            Found(Repair.VANISHED, complete.kind, uid, kept[uid].name)
+            for uid in complete.kind.vanished(complete.listed, complete.begun)
         ]
-        for uid, listed in look.listed.items():
+        for uid, listed in complete.listed.items():
             known = kept.get(uid)
             if known is None:
                 repair = None if self.registry.is_gone(uid) else Repair.MISSED
             elif is_older(known.version, listed.version):
                 repair = Repair.OUTDATED
             else:
-                repair = self._find_idle(uid) if look.kind.path == paths.NODE_POOLS else None
+                repair = self._find_idle(uid) if complete.kind.path == paths.NODE_POOLS else None
             if repair is not None:
-                found.append(Found(repair, look.kind, uid, listed.name))
+                found.append(Found(repair, complete.kind, uid, listed.name))
         return found
 
     def _find_idle(self, uid: str) -> Repair | None:
-        """Whether nobody does what has to be done for this object; judged by its newest version that is known."""
+        """Whether work for this object is missing, judged by its newest known version."""
         node_pool = self.registry.node_pools.get(uid)
         if node_pool is None:
             return None
@@ -113,8 +113,7 @@ class Sweep:
             return None if node_pool.is_protected else Repair.UNPROTECTED
         return Repair.UNATTENDED if node_pool.is_protected and not self.workers.is_deleting(uid) else None
 
-    def _set_right(self, found: Found) -> None:
-        """What the watch did not tell is not touched: the LIST of everything that follows brings it whole."""
+    def _repair(self, found: Found) -> None:
         match found.repair:
             case Repair.VANISHED:
                 found.kind.drop(found.uid)
@@ -124,12 +123,13 @@ class Sweep:
                 self.registry.tell_deletion(found.uid)
                 self.workers.requeue(found.uid)
             case Repair.MISSED | Repair.OUTDATED:
+                # The relist before the next watch brings the whole object.
                 pass
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """A complete LIST of one kind, begun then (monotonic seconds)."""
+class _List:
+    """A complete LIST of one kind that began at `begun` (monotonic seconds)."""
 
     kind: Kind
     begun: float

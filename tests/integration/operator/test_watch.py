@@ -66,7 +66,7 @@ def stage(installed: ControlPlane, identity: Path, api: Api, cloud: Cloud, tmp_p
 
 
 def restarts(operator: OperatorProcess) -> list[str]:
-    return [line["message"] for line in operator.lines() if line["message"].startswith("the watch is blind")]
+    return [line["message"] for line in operator.lines() if line["message"].startswith("the watch misses events")]
 
 
 def test_a_stream_that_died_silently_is_opened_anew_and_nothing_is_sent_twice(stage: Stage) -> None:
@@ -122,7 +122,7 @@ def test_livez_fails_while_neither_watch_nor_sweep_works_and_service_resumes_by_
         tenant.delete("training-a")
         assert eventually(lambda: operator.readiness()[0] == 503, SECONDS), operator.readiness()
         assert eventually(lambda: operator.liveness()[0] == 503, SECONDS), operator.liveness()
-        assert "the watch has said nothing for" in operator.liveness()[1]
+        assert "the watch has been silent for" in operator.liveness()[1]
         scene.proxy.thaw()
         assert eventually(operator.is_ready, SECONDS), operator.tail()
         assert operator.liveness()[0] == 200

@@ -1,4 +1,4 @@
-"""The sweep against a registry that missed something, with a cluster and workers by hand."""
+"""Resyncs of a cache that missed something; the test controls the cluster and the workers."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -10,7 +10,7 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.watch.resync import Repair, Sweep
+from modelarts_nodepool.watch.resync import Repair, Resync
 from tests.support.builders import NodePoolBuilder, a_node_pool, an_account
 from tests.support.clocks import TickingClock
 
@@ -69,8 +69,8 @@ def workers() -> Workers:
 
 
 @pytest.fixture
-def sweep(registry: Registry, cluster: HandCluster, workers: Workers, clock: TickingClock) -> Sweep:
-    return Sweep(cluster, registry, workers, clock, patience=timedelta(milliseconds=1))
+def resync(registry: Registry, cluster: HandCluster, workers: Workers, clock: TickingClock) -> Resync:
+    return Resync(cluster, registry, workers, clock, patience=timedelta(milliseconds=1))
 
 
 def version(number: int, builder: NodePoolBuilder = OBJECT) -> dict[str, Any]:
@@ -78,54 +78,56 @@ def version(number: int, builder: NodePoolBuilder = OBJECT) -> dict[str, Any]:
     return body | {"metadata": body["metadata"] | {"resourceVersion": str(number)}}
 
 
-async def repairs(sweep: Sweep) -> list[Repair]:
-    return [found.repair for found in await sweep.once()]
+async def repairs(resync: Resync) -> list[Repair]:
+    return [found.repair for found in await resync.once()]
 
 
 async def test_nothing_is_amiss_where_the_watch_told_everything(
-    sweep: Sweep, registry: Registry, cluster: HandCluster, workers: Workers
+    resync: Resync, registry: Registry, cluster: HandCluster, workers: Workers
 ) -> None:
     registry.take_node_pool(version(5))
     cluster.holds[paths.NODE_POOLS] = [version(5)]
-    assert await repairs(sweep) == []
+    assert await repairs(resync) == []
     assert workers.requeued == []
 
 
-async def test_an_object_that_was_never_told_is_missed(sweep: Sweep, cluster: HandCluster) -> None:
+async def test_an_object_that_was_never_told_is_missed(resync: Resync, cluster: HandCluster) -> None:
     cluster.holds[paths.NODE_POOLS] = [version(5)]
-    assert await repairs(sweep) == [Repair.MISSED]
+    assert await repairs(resync) == [Repair.MISSED]
 
 
 async def test_an_object_with_a_newer_version_is_outdated(
-    sweep: Sweep, registry: Registry, cluster: HandCluster
+    resync: Resync, registry: Registry, cluster: HandCluster
 ) -> None:
     registry.take_node_pool(version(5))
     cluster.holds[paths.NODE_POOLS] = [version(10)]
-    assert await repairs(sweep) == [Repair.OUTDATED]
+    assert await repairs(resync) == [Repair.OUTDATED]
 
 
-async def test_an_object_that_is_not_there_any_more_is_dropped(sweep: Sweep, registry: Registry) -> None:
+async def test_an_object_that_is_not_there_any_more_is_dropped(resync: Resync, registry: Registry) -> None:
     registry.take_node_pool(version(5))
-    assert await repairs(sweep) == [Repair.VANISHED]
+    assert await repairs(resync) == [Repair.VANISHED]
     assert not registry.node_pools
 
 
 async def test_what_came_after_the_list_had_begun_has_not_vanished(
-    sweep: Sweep, registry: Registry, cluster: HandCluster
+    resync: Resync, registry: Registry, cluster: HandCluster
 ) -> None:
     cluster.meanwhile = lambda: registry.take_node_pool(version(5))
-    assert await repairs(sweep) == []
+    assert await repairs(resync) == []
     assert UID in registry.node_pools
 
 
-async def test_a_watch_that_only_lags_is_given_its_time(sweep: Sweep, registry: Registry, cluster: HandCluster) -> None:
+async def test_a_watch_that_only_lags_is_given_its_time(
+    resync: Resync, registry: Registry, cluster: HandCluster
+) -> None:
     cluster.holds[paths.NODE_POOLS] = [version(5)]
     cluster.meanwhile = lambda: registry.take_node_pool(version(6))
-    assert await repairs(sweep) == []
+    assert await repairs(resync) == []
 
 
 async def test_what_went_right_after_the_list_was_not_missed(
-    sweep: Sweep, registry: Registry, cluster: HandCluster
+    resync: Resync, registry: Registry, cluster: HandCluster
 ) -> None:
     account = an_account().body()
     registry.take_node_pool(version(5))
@@ -138,84 +140,84 @@ async def test_what_went_right_after_the_list_was_not_missed(
         registry.drop_account(account["metadata"]["name"], account["metadata"]["uid"])
 
     cluster.meanwhile = go
-    assert await repairs(sweep) == []
+    assert await repairs(resync) == []
 
 
 async def test_an_object_without_our_finalizer_is_looked_at_again(
-    sweep: Sweep, registry: Registry, cluster: HandCluster, workers: Workers
+    resync: Resync, registry: Registry, cluster: HandCluster, workers: Workers
 ) -> None:
     bare = version(5, a_node_pool())
     registry.take_node_pool(bare)
     cluster.holds[paths.NODE_POOLS] = [bare]
-    assert await repairs(sweep) == [Repair.UNPROTECTED]
+    assert await repairs(resync) == [Repair.UNPROTECTED]
     assert workers.requeued == [UID]
 
 
 async def test_a_deletion_that_nobody_is_at_work_on_is_begun(
-    sweep: Sweep, registry: Registry, cluster: HandCluster, workers: Workers
+    resync: Resync, registry: Registry, cluster: HandCluster, workers: Workers
 ) -> None:
     body = version(5, OBJECT.being_deleted())
     registry.take_node_pool(body)
     cluster.holds[paths.NODE_POOLS] = [body]
-    assert await repairs(sweep) == [Repair.UNATTENDED]
+    assert await repairs(resync) == [Repair.UNATTENDED]
     assert UID in registry.deletion_told
     assert workers.requeued == [UID]
 
 
 async def test_a_deletion_that_somebody_is_at_work_on_is_left_to_them(
-    sweep: Sweep, registry: Registry, cluster: HandCluster, workers: Workers
+    resync: Resync, registry: Registry, cluster: HandCluster, workers: Workers
 ) -> None:
     body = version(5, OBJECT.being_deleted())
     registry.take_node_pool(body)
     workers.deleting.add(UID)
     cluster.holds[paths.NODE_POOLS] = [body]
-    assert await repairs(sweep) == []
+    assert await repairs(resync) == []
 
 
 async def test_an_object_that_terminates_without_our_finalizer_is_out_of_our_hands(
-    sweep: Sweep, registry: Registry, cluster: HandCluster
+    resync: Resync, registry: Registry, cluster: HandCluster
 ) -> None:
     body = version(5, a_node_pool().with_finalizer("others.example.com/f").being_deleted())
     registry.take_node_pool(body)
     cluster.holds[paths.NODE_POOLS] = [body]
-    assert await repairs(sweep) == []
+    assert await repairs(resync) == []
 
 
 async def test_an_object_without_our_schema_was_told_all_the_same(
-    sweep: Sweep, registry: Registry, cluster: HandCluster
+    resync: Resync, registry: Registry, cluster: HandCluster
 ) -> None:
     broken = version(5) | {"spec": {"poolName": 7}}
     assert registry.take_node_pool(broken) is None
     cluster.holds[paths.NODE_POOLS] = [broken]
-    assert await repairs(sweep) == []
+    assert await repairs(resync) == []
     cluster.holds[paths.NODE_POOLS] = [version(9) | {"spec": {"poolName": 7}}]
-    assert await repairs(sweep) == [Repair.OUTDATED]
+    assert await repairs(resync) == [Repair.OUTDATED]
 
 
-async def test_namespaces_and_accounts_are_swept_too(sweep: Sweep, registry: Registry, cluster: HandCluster) -> None:
+async def test_namespaces_and_accounts_are_swept_too(resync: Resync, registry: Registry, cluster: HandCluster) -> None:
     registry.take_namespace({"metadata": {"name": "old", "uid": "n1", "resourceVersion": "1"}})
     cluster.holds[paths.NAMESPACES] = [{"metadata": {"name": "new", "uid": "n2", "resourceVersion": "2"}}]
     cluster.holds[paths.ACCOUNTS] = [an_account().body()]
-    assert sorted(await repairs(sweep)) == [Repair.MISSED, Repair.MISSED, Repair.VANISHED]
+    assert sorted(await repairs(resync)) == [Repair.MISSED, Repair.MISSED, Repair.VANISHED]
     assert "old" not in registry.namespaces
 
 
-async def test_repairs_are_counted_by_kind(sweep: Sweep, cluster: HandCluster) -> None:
+async def test_repairs_are_counted_by_kind(resync: Resync, cluster: HandCluster) -> None:
     def counted() -> float:
         return metrics.REGISTRY.get_sample_value("modelarts_nodepool_sweep_repairs_total", {"kind": "missed"}) or 0.0
 
     before = counted()
     cluster.holds[paths.NODE_POOLS] = [version(5)]
-    await sweep.once()
+    await resync.once()
     assert counted() == before + 1
 
 
-async def test_a_list_that_fails_touches_nothing(sweep: Sweep, registry: Registry, cluster: HandCluster) -> None:
+async def test_a_list_that_fails_touches_nothing(resync: Resync, registry: Registry, cluster: HandCluster) -> None:
     def fail() -> None:
         raise ClusterUnavailable("no answer")
 
     registry.take_node_pool(version(5))
     cluster.meanwhile = fail
     with pytest.raises(ClusterUnavailable):
-        await sweep.once()
+        await resync.once()
     assert UID in registry.node_pools

@@ -16,7 +16,7 @@ from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGo
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.polling.pollers import Pollers
-from modelarts_nodepool.watch.supervisor import LIVED_WELL, MOST_FAULTS, CannotWorkError, Supervisor, WatchTimes
+from modelarts_nodepool.watch.supervisor import MAX_FAULTS, STABLE_AFTER, CannotWorkError, Supervisor, WatchTimes
 from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
 from tests.support.limits import HANGING_SECONDS
@@ -25,7 +25,7 @@ T = TypeVar("T")
 Body = Mapping[str, Any]
 VERBS = ["get", "list", "watch", "patch"]
 SHORT = timedelta(milliseconds=1)
-TIMES = WatchTimes(hearken=SHORT, first_pause=SHORT, longest_pause=SHORT * 4)
+TIMES = WatchTimes(check_silence=SHORT, first_pause=SHORT, longest_pause=SHORT * 4)
 
 
 class HandCluster:
@@ -165,13 +165,13 @@ async def test_pauses_between_short_lives_double(cluster: HandCluster, registry:
 async def test_faults_of_ours_again_and_again_end_the_work_with_their_words(
     cluster: HandCluster, registry: Registry, clock: HandClock
 ) -> None:
-    watch = HandWatch(*[fail] * MOST_FAULTS)
+    watch = HandWatch(*[fail] * MAX_FAULTS)
     supervisor = supervise(cluster, registry, clock, watch)
     with pytest.raises(CannotWorkError, match="RuntimeError: nobody foresaw this"):
         await supervisor.run()
-    assert watch.begun == MOST_FAULTS
+    assert watch.begun == MAX_FAULTS
     assert supervisor.readyz().problems == (
-        "the watch of the cluster failed and is being started again: RuntimeError: nobody foresaw this",
+        "the watch of the cluster failed and is restarting: RuntimeError: nobody foresaw this",
     )
 
 
@@ -179,7 +179,7 @@ async def test_a_watch_that_just_ends_again_and_again_is_a_fault_as_well(
     cluster: HandCluster, registry: Registry, clock: HandClock
 ) -> None:
     with pytest.raises(CannotWorkError, match="it ended without an error"):
-        await supervise(cluster, registry, clock, HandWatch(*[end] * MOST_FAULTS)).run()
+        await supervise(cluster, registry, clock, HandWatch(*[end] * MAX_FAULTS)).run()
 
 
 async def test_what_the_first_lists_trip_over_ends_the_work_too(
@@ -193,22 +193,22 @@ async def test_what_the_first_lists_trip_over_ends_the_work_too(
 async def test_an_api_server_in_trouble_never_ends_the_work(
     cluster: HandCluster, registry: Registry, clock: HandClock
 ) -> None:
-    watch = HandWatch(*[lose_the_server] * (MOST_FAULTS * 3))
+    watch = HandWatch(*[lose_the_server] * (MAX_FAULTS * 3))
     await until(supervise(cluster, registry, clock, watch), watch.is_watching.is_set)
-    assert watch.begun == MOST_FAULTS * 3 + 1
+    assert watch.begun == MAX_FAULTS * 3 + 1
 
 
 async def test_faults_between_which_it_worked_for_a_minute_do_not_add_up(
     cluster: HandCluster, registry: Registry, clock: HandClock
 ) -> None:
     async def fail_after_a_minute() -> None:
-        clock.seconds += LIVED_WELL.total_seconds()
+        clock.seconds += STABLE_AFTER.total_seconds()
         await fail()
 
-    watch = HandWatch(*[fail_after_a_minute] * (MOST_FAULTS * 2))
+    watch = HandWatch(*[fail_after_a_minute] * (MAX_FAULTS * 2))
     supervisor = supervise(cluster, registry, clock, watch)
     await until(supervisor, watch.is_watching.is_set)
-    assert watch.begun == MOST_FAULTS * 2 + 1
+    assert watch.begun == MAX_FAULTS * 2 + 1
 
 
 async def test_a_silent_watch_is_begun_again(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
@@ -236,7 +236,7 @@ async def test_silence_from_before_this_life_is_not_held_against_it(
 async def test_a_watch_that_does_not_tell_what_a_sweep_sees_is_begun_again(
     cluster: HandCluster, registry: Registry, clock: HandClock
 ) -> None:
-    times = WatchTimes(sweep=SHORT, hearken=SHORT, first_pause=SHORT, longest_pause=SHORT)
+    times = WatchTimes(resync=SHORT, check_silence=SHORT, first_pause=SHORT, longest_pause=SHORT)
     watch = HandWatch()
     supervisor = supervise(cluster, registry, clock, watch, times)
 
@@ -253,8 +253,8 @@ async def test_a_watch_that_does_not_tell_what_a_sweep_sees_is_begun_again(
     [
         (timedelta(), timedelta(), True),
         (TIMES.fatal_silence, timedelta(), True),
-        (timedelta(), TIMES.fatal_sweep, True),
-        (TIMES.fatal_silence, TIMES.fatal_sweep, False),
+        (timedelta(), TIMES.fatal_resync, True),
+        (TIMES.fatal_silence, TIMES.fatal_resync, False),
     ],
     ids=["well", "silent", "unswept", "silent and unswept"],
 )
@@ -277,11 +277,11 @@ def test_it_is_dead_only_when_the_watch_is_silent_and_the_sweep_old(
 async def test_it_is_ready_while_the_watch_speaks(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
     watch = HandWatch()
     supervisor = supervise(cluster, registry, clock, watch)
-    assert supervisor.readyz().problems == ("the operator has just started",)
+    assert supervisor.readyz().problems == ("the operator is starting: its first LIST is not complete",)
     await until(supervisor, watch.is_watching.is_set)
     assert not supervisor.readyz().problems
     watch.quiet = TIMES.reconnect + timedelta(seconds=1)
-    assert supervisor.readyz().problems == ("the watch has said nothing for 41 s",)
+    assert supervisor.readyz().problems == ("the watch has been silent for 41 s",)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,10 @@ async def test_waiting_for_the_crds_is_no_reason_to_be_restarted_and_no_answer_a
     watch.quiet = TIMES.fatal_silence
     supervisor = supervise(cluster, registry, clock, watch)
     cluster.failure = failure
-    clock.seconds += TIMES.fatal_sweep.total_seconds()
-    await until(supervisor, lambda: supervisor.readyz().problems != ("the operator has just started",))
+    clock.seconds += TIMES.fatal_resync.total_seconds()
+    await until(
+        supervisor,
+        lambda: supervisor.readyz().problems != ("the operator is starting: its first LIST is not complete",),
+    )
     assert (not supervisor.livez().problems) is is_alive
     assert supervisor.readyz().problems

@@ -1,7 +1,9 @@
-"""The end of the event loop that kopf runs in."""
+"""Importing kopf, and closing its event loop."""
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -32,3 +34,15 @@ def test_a_stream_that_complains_at_the_end_is_no_error_of_the_operator(caplog: 
     assert loop.is_closed()
     told = [record for record in caplog.records if "asynchronous generator" in record.getMessage()]
     assert [record.levelno for record in told] == [logging.DEBUG]
+
+
+def test_the_official_client_is_not_loaded_with_kopf() -> None:
+    code = (
+        "import sys\n"
+        "from modelarts_nodepool.watch import kopf_runner\n"
+        "assert 'kopf' in sys.modules and kopf_runner\n"
+        "assert not [name for name in sys.modules if name.partition('.')[0] == 'kubernetes']\n"
+        "import kubernetes\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
+    assert done.returncode == 0, done.stderr
