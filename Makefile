@@ -17,6 +17,8 @@ PIP_CA ?=
 BUILD_FLAGS ?=
 # More arguments for demo, test and test-unit: make demo ARGS=--keep
 ARGS ?=
+# Tests start hundreds of processes; where this is set, each of them compiles the whole package anew.
+export PYTHONDONTWRITEBYTECODE :=
 # A virtual environment does not survive being moved: its commands begin with its old path.
 MOVED := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] || echo moved)
 

@@ -66,7 +66,7 @@ class Scraper:
             subprocess.Popen(command, stdout=log, stderr=log) as process,  # noqa: S603 - pinned or the user's own
         ):
             try:
-                assert eventually(lambda: _is_ready(client), 60), (folder / "prometheus.log").read_text()[-3000:]
+                assert eventually(lambda: _is_ready(client)), (folder / "prometheus.log").read_text()[-3000:]
                 yield cls(client)
             finally:
                 process.kill()

@@ -9,10 +9,11 @@ from tests.support.limits import HANGING_SECONDS
 ROOT = Path(__file__).parents[2]
 TESTS = sorted((ROOT / "tests").glob("**/*.py"))
 SHORTEST = 120.0
-# Calls whose only argument, or whose `timeout`, says how long is waited for something.
+# Calls whose last argument, or whose `timeout`, says how long is waited for something.
 WAITS = {"timeout", "wait_for", "wait", "result", "join", "communicate", "run"}
 # Helpers of tests/support whose `seconds` says the same.
 PATIENT = {"until", "until_ready", "until_gone", "until_true", "eventually", "wait_for_looks", "deleting", "start"}
+LAST = (WAITS - {"run"}) | (PATIENT - {"wait_for_looks"})
 FLAG = re.compile(r"--timeout=(\d+)s\b")
 # What is asserted there is that something ends in time, or that it never comes.
 PACES = {
@@ -33,7 +34,7 @@ def limits_in(tree: ast.AST) -> list[tuple[int, float]]:
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             says = {"timeout", "seconds"} if name in PATIENT else {"timeout"}
             given = [keyword.value for keyword in node.keywords if keyword.arg in says]
-            given += node.args[-1:] if name in WAITS - {"run"} else []
+            given += node.args[-1:] if name in LAST else []
             found += [(each.lineno, seconds) for each in given if (seconds := number_of(each)) is not None]
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             found += [(node.lineno, float(seconds)) for seconds in FLAG.findall(node.value)]
@@ -61,6 +62,6 @@ def test_limits_are_found_wherever_they_stand() -> None:
     text = (
         "async with asyncio.timeout(5): pass\nawait asyncio.wait_for(life, 20)\nprocess.wait(10)\n"
         "subprocess.run(['x'], timeout=60)\nkubectl('wait', '--timeout=40s')\nfuture.result(timeout=3)\n"
-        "until_gone('a', seconds=9)\nsleep(1)\n"
+        "until_gone('a', seconds=9)\neventually(is_ready, 8)\nwait_for_looks(1)\nsleep(1)\n"
     )
-    assert [seconds for _, seconds in sorted(limits_in(ast.parse(text)))] == [5, 20, 10, 60, 40, 3, 9]
+    assert [seconds for _, seconds in sorted(limits_in(ast.parse(text)))] == [5, 20, 10, 60, 40, 3, 9, 8]

@@ -71,7 +71,7 @@ def test_a_namespace_that_is_deleted_waits_for_its_node_pools_and_says_so(guarde
     guarded.run_shown(remedies.confirm(confirmed), "annotate")
     guarded.run_shown(remedies.retain(retained), "patch")
     gone = ("get", "namespace", guarded.namespace)
-    assert eventually(lambda: guarded.plane.kubectl.run(*gone, check=False).code != 0, 90), said()
+    assert eventually(lambda: guarded.plane.kubectl.run(*gone, check=False).code != 0), said()
 
 
 def test_the_garbage_collector_is_refused_until_somebody_confirms(guarded: Guarded) -> None:
@@ -82,10 +82,10 @@ def test_the_garbage_collector_is_refused_until_somebody_confirms(guarded: Guard
     node_pool = guarded.now()
     guarded.run("delete", "configmap", "owner", "-n", guarded.namespace)
     # The collector learns of new kinds every 30 s.
-    assert eventually(lambda: refusals_of(guarded, COLLECTOR) > 0, 90)
+    assert eventually(lambda: refusals_of(guarded, COLLECTOR) > 0)
     assert guarded.is_untouched(node_pool)
     guarded.confirm("training-a", "training-a")
-    assert eventually(lambda: guarded.names() == [], 90)
+    assert eventually(lambda: guarded.names() == [])
 
 
 @pytest.fixture(scope="module")

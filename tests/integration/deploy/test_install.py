@@ -105,7 +105,7 @@ def installed(
         kubeconfig = plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
         tenant.operator = OperatorProcess.as_deployed(container(plane), NAMESPACE, kubeconfig, folder / "operator.log")
         try:
-            tenant.operator.start(60)
+            tenant.operator.start()
             yield Installed(helm, values, notes, tenant.operator, tenant)
             assert not tenant.operator.errors()
         finally:

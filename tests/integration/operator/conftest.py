@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.controlplane import ControlPlane
+from lab.controlplane import Binaries, ControlPlane
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY
@@ -46,11 +46,43 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="module")
-def operator(identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One that is ready; after the module it stops as it should and has logged no error of ours."""
+def operator(
+    request: pytest.FixtureRequest, identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    """One that is ready; after the module it stops as it should and has logged no error of ours.
+
+    A module may say OPERATOR_FLAGS.
+    """
     log = tmp_path_factory.mktemp("operator") / "operator.log"
-    with at_work(OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", log)) as operator:
+    flags: tuple[str, ...] = getattr(request.module, "OPERATOR_FLAGS", ())
+    with at_work(OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", log, *flags)) as operator:
         yield operator
+
+
+@pytest.fixture(scope="module")
+def own_plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane of the module's own, with the operator's permissions; its tests put the CRDs there."""
+    with ControlPlane.start(tmp_path_factory.mktemp("own") / "control-plane", control_plane_binaries) as plane:
+        plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
+        yield plane
+
+
+@pytest.fixture
+def own_operator(own_plane: ControlPlane, cloud: Cloud, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """Of that control plane, and not started yet."""
+    identity = own_plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
+    operator = OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", tmp_path / "operator.log")
+    yield operator
+    operator.end()
+
+
+@pytest.fixture
+def served(own_plane: ControlPlane, cloud: Cloud, own_operator: OperatorProcess) -> Iterator[Tenant]:
+    """Its tenant for as soon as the CRDs are there: call `set_up`."""
+    with Api(own_plane) as api:
+        tenant = Tenant(own_plane, api, cloud, own_operator)
+        yield tenant
+        tenant.tear_down()
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def outlive_several_keys(tenant: Tenant, source: str) -> None:
     since = tenant.cloud.last
     tenant.delete("training-a")
     tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
-    tenant.until_true(lambda: len(keys_of(tenant, since)) >= KEYS_TO_OUTLIVE, "several keys came and went", 90)
+    tenant.until_true(lambda: len(keys_of(tenant, since)) >= KEYS_TO_OUTLIVE, "several keys came and went")
     assert says(tenant.get("training-a"), "Ready", "False", "DeletingNodePool")
     tenant.finish_delete("training-a")
     tenant.until_gone("training-a")
@@ -172,7 +172,7 @@ def test_an_issuer_that_is_down_holds_a_deletion_only_once_the_last_key_has_ende
         assert len(cloud.requests(None, "issue_metadata_key", since)) <= 8, "a storm"
     finally:
         cloud.change({"issuers": {"failsWith": None}})
-    tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting", 90)
+    tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
     tenant.finish_delete("training-a")
     tenant.until_gone("training-a")
     assert tenant.deletes() == ["accepted"]

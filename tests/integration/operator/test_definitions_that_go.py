@@ -1,45 +1,18 @@
 """CRDs that are being deleted while their objects are held: each is served, and neither waits for the other."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.controlplane import Binaries, ControlPlane
-from tests.support.api import Api
+from lab.controlplane import ControlPlane
 from tests.support.cloud import Cloud
-from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
+from tests.support.crds import ACCOUNTS, NODE_POOLS
 from tests.support.definitions import install, says
 from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess
 from tests.support.tenant import Tenant
 
 pytestmark = pytest.mark.long
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    with ControlPlane.start(tmp_path_factory.mktemp("own") / "control-plane", control_plane_binaries) as plane:
-        plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
-        yield plane
-
-
-@pytest.fixture
-def operator(plane: ControlPlane, cloud: Cloud, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """Not started yet."""
-    identity = plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
-    operator = OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", tmp_path / "operator.log")
-    yield operator
-    operator.end()
-
-
-@pytest.fixture
-def served(plane: ControlPlane, cloud: Cloud, operator: OperatorProcess) -> Iterator[Tenant]:
-    """A tenant for as soon as the CRDs are there: call `set_up`."""
-    with Api(plane) as api:
-        tenant = Tenant(plane, api, cloud, operator)
-        yield tenant
-        tenant.tear_down()
 
 
 def is_terminating(plane: ControlPlane, crd: str) -> bool:
@@ -73,33 +46,33 @@ def served_anew(plane: ControlPlane, served: Tenant, operator: OperatorProcess, 
 
 
 def test_an_operator_that_starts_while_the_crd_of_node_pools_goes_serves_its_objects(
-    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+    own_plane: ControlPlane, own_operator: OperatorProcess, served: Tenant
 ) -> None:
-    install(plane, NODE_POOLS, ACCOUNTS)
-    operator.start()
+    install(own_plane, NODE_POOLS, ACCOUNTS)
+    own_operator.start()
     served.set_up()
     served.mirrored("training-a")
     served.mirrored("training-b")
     # Nobody is there to see it begin: the status still says what was before.
-    assert operator.stop()[0] == 0
-    delete_crds(plane, NODE_POOLS)
+    assert own_operator.stop()[0] == 0
+    delete_crds(own_plane, NODE_POOLS)
     served.until_true(lambda: served.get("training-b")["metadata"].get("deletionTimestamp"), "deleted")
     assert says_ready(served, "training-b", "True")
-    operator.start()
-    pid = operator.pid
-    assert eventually(lambda: serves_by_lists(operator, NODE_POOLS)), operator.readiness()
+    own_operator.start()
+    pid = own_operator.pid
+    assert eventually(lambda: serves_by_lists(own_operator, NODE_POOLS)), own_operator.readiness()
     message = served.until_blocked("training-a", "CustomResourceDefinitionTerminating")
     served.until_blocked("training-b", "CustomResourceDefinitionTerminating")
     assert says_ready(served, "training-b", "False")
-    assert operator.metrics().value("watch_last_event_age_seconds") < 60
+    assert own_operator.metrics().value("watch_last_event_age_seconds") < 60
     served.run_as_told(message, "annotate")
     served.until_gone("training-a")
     assert served.deletes() == ["accepted"]
     served.patch("training-b", {"spec": {"deletionPolicy": "Retain"}})
     served.until_gone("training-b")
-    assert eventually(lambda: go(plane, NODE_POOLS))
+    assert eventually(lambda: go(own_plane, NODE_POOLS))
     assert served.deletes() == ["accepted"]
-    served_anew(plane, served, operator, pid)
+    served_anew(own_plane, served, own_operator, pid)
 
 
 def says_ready(served: Tenant, name: str, status: str) -> bool:
@@ -108,10 +81,10 @@ def says_ready(served: Tenant, name: str, status: str) -> bool:
 
 
 def test_the_next_leader_serves_the_objects_of_a_crd_that_goes(
-    plane: ControlPlane, served: Tenant, cloud: Cloud, tmp_path: Path
+    own_plane: ControlPlane, served: Tenant, cloud: Cloud, tmp_path: Path
 ) -> None:
-    install(plane, NODE_POOLS, ACCOUNTS)
-    identity = plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
+    install(own_plane, NODE_POOLS, ACCOUNTS)
+    identity = own_plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
     one, other = (
         OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", tmp_path / f"{name}.log", "--leader-election")
         for name in ("one", "other")
@@ -124,60 +97,60 @@ def test_the_next_leader_serves_the_objects_of_a_crd_that_goes(
         served.set_up()
         served.mirrored("training-a")
         served.mirrored("training-b")
-        delete_crds(plane, NODE_POOLS)
+        delete_crds(own_plane, NODE_POOLS)
         served.until_blocked("training-a", "CustomResourceDefinitionTerminating")
         assert one.stop()[0] == 0
         served.operator = other
-        assert eventually(other.is_ready, 40), other.tail()
+        assert eventually(other.is_ready), other.tail()
         served.annotate("training-a", confirm_delete="training-a")
         served.until_gone("training-a")
         served.patch("training-b", {"spec": {"deletionPolicy": "Retain"}})
         served.until_gone("training-b")
         assert served.deletes() == ["accepted"]
-        assert eventually(lambda: go(plane, NODE_POOLS))
-        served_anew(plane, served, other, other.pid)
+        assert eventually(lambda: go(own_plane, NODE_POOLS))
+        served_anew(own_plane, served, other, other.pid)
     finally:
         one.end()
         other.end()
 
 
 def test_an_operator_that_starts_while_the_crd_of_accounts_goes_still_deletes_by_them(
-    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+    own_plane: ControlPlane, own_operator: OperatorProcess, served: Tenant
 ) -> None:
-    install(plane, NODE_POOLS, ACCOUNTS)
-    operator.start()
+    install(own_plane, NODE_POOLS, ACCOUNTS)
+    own_operator.start()
     served.set_up()
     served.mirrored("training-a")
-    assert operator.stop()[0] == 0
-    delete_crds(plane, ACCOUNTS)
-    operator.start()
-    pid = operator.pid
-    assert eventually(lambda: serves_by_lists(operator, ACCOUNTS)), operator.readiness()
-    assert is_terminating(plane, ACCOUNTS), "an object still names an account"
+    assert own_operator.stop()[0] == 0
+    delete_crds(own_plane, ACCOUNTS)
+    own_operator.start()
+    pid = own_operator.pid
+    assert eventually(lambda: serves_by_lists(own_operator, ACCOUNTS)), own_operator.readiness()
+    assert is_terminating(own_plane, ACCOUNTS), "an object still names an account"
     served.delete("training-a")
     served.until_gone("training-a")
     assert served.deletes() == ["accepted"]
-    assert eventually(lambda: go(plane, ACCOUNTS)), "its last account was let go"
-    assert eventually(lambda: says(operator, "not installed", "kubectl apply")), operator.readiness()
-    install(plane, ACCOUNTS)
-    assert eventually(lambda: plane.kubectl.run("get", "maacct", check=False).code == 0)
+    assert eventually(lambda: go(own_plane, ACCOUNTS)), "its last account was let go"
+    assert eventually(lambda: says(own_operator, "not installed", "kubectl apply")), own_operator.readiness()
+    install(own_plane, ACCOUNTS)
+    assert eventually(lambda: own_plane.kubectl.run("get", "maacct", check=False).code == 0)
     served.create_account()
     served.mirrored("training-b")
-    assert operator.pid == pid
+    assert own_operator.pid == pid
 
 
 def test_an_operator_that_starts_while_both_crds_go_lets_both_go(
-    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+    own_plane: ControlPlane, own_operator: OperatorProcess, served: Tenant
 ) -> None:
-    install(plane, NODE_POOLS, ACCOUNTS)
-    operator.start()
+    install(own_plane, NODE_POOLS, ACCOUNTS)
+    own_operator.start()
     served.set_up()
     served.mirrored("training-a")
     served.mirrored("training-b")
-    assert operator.stop()[0] == 0
-    delete_crds(plane, NODE_POOLS, ACCOUNTS)
-    operator.start()
-    pid = operator.pid
+    assert own_operator.stop()[0] == 0
+    delete_crds(own_plane, NODE_POOLS, ACCOUNTS)
+    own_operator.start()
+    pid = own_operator.pid
     served.until_blocked("training-a", "CustomResourceDefinitionTerminating")
     served.until_blocked("training-b", "CustomResourceDefinitionTerminating")
     served.annotate("training-a", confirm_delete="training-a")
@@ -185,28 +158,28 @@ def test_an_operator_that_starts_while_both_crds_go_lets_both_go(
     served.patch("training-b", {"spec": {"deletionPolicy": "Retain"}})
     served.until_gone("training-b")
     assert served.deletes() == ["accepted"]
-    assert eventually(lambda: go(plane, NODE_POOLS, ACCOUNTS))
-    install(plane, NODE_POOLS, ACCOUNTS)
-    assert eventually(lambda: plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
+    assert eventually(lambda: go(own_plane, NODE_POOLS, ACCOUNTS))
+    install(own_plane, NODE_POOLS, ACCOUNTS)
+    assert eventually(lambda: own_plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
     served.create_account()
     served.mirrored("training-c")
-    assert operator.pid == pid
+    assert own_operator.pid == pid
 
 
 def test_objects_of_a_crd_that_goes_are_released_although_the_crd_of_accounts_is_gone(
-    plane: ControlPlane, operator: OperatorProcess, served: Tenant
+    own_plane: ControlPlane, own_operator: OperatorProcess, served: Tenant
 ) -> None:
-    install(plane, NODE_POOLS, ACCOUNTS)
-    operator.start()
+    install(own_plane, NODE_POOLS, ACCOUNTS)
+    own_operator.start()
     served.set_up(with_account=False)
     served.create("training-a")
     served.until_true(lambda: served.is_held("training-a"), "protected")
-    assert operator.stop()[0] == 0
-    delete_crds(plane, NODE_POOLS, ACCOUNTS)
-    assert eventually(lambda: go(plane, ACCOUNTS)), "no account held it"
-    operator.start()
+    assert own_operator.stop()[0] == 0
+    delete_crds(own_plane, NODE_POOLS, ACCOUNTS)
+    assert eventually(lambda: go(own_plane, ACCOUNTS)), "no account held it"
+    own_operator.start()
     served.until_blocked("training-a", "AccountNotFound")
     served.patch("training-a", {"spec": {"deletionPolicy": "Retain"}})
     served.until_gone("training-a")
-    assert eventually(lambda: go(plane, NODE_POOLS))
+    assert eventually(lambda: go(own_plane, NODE_POOLS))
     assert not served.deletes()

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from tests.support.conditions import says
+from tests.support.limits import QUICKLY_SECONDS
 from tests.support.operator import USER, OperatorProcess
 from tests.support.tenant import SLOW, Tenant
 
@@ -31,7 +32,7 @@ def test_stopped_while_a_delete_waits_for_its_answer_it_ends_quickly_and_sends_n
     unanswered_delete(tenant)
     code, seconds = operator.stop(number)
     assert code == 0
-    assert seconds < 10
+    assert seconds < QUICKLY_SECONDS
     (record,) = [line for line in operator.lines() if line.get("audit") == "delete" and line["uid"] == uid]
     assert record["outcome"] == "Unknown"
     operator.start()

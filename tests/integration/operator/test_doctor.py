@@ -4,7 +4,6 @@ import json
 import secrets
 import select
 import socket
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,16 @@ import pytest
 from lab.controlplane import ControlPlane
 from modelarts_nodepool.api.names import CREDENTIALS_LABEL
 from tests.support.api import ACCOUNTS, secrets_in
-from tests.support.cloud import Cloud
 from tests.support.commands import Done, interrupted, run
 from tests.support.conditions import condition_of
+from tests.support.limits import QUICKLY_SECONDS
 from tests.support.operator import NAMESPACE, USER, OperatorProcess
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import Tenant
 
 pytestmark = pytest.mark.long
 
+OPERATOR_FLAGS = ("--leader-election",)
 OF_CLUSTER = [
     *("API server", "CRD modelartsnodepools", "CRD modelartsaccounts"),
     *("permissions", "Lease", "namespaces", "object writes", "accounts"),
@@ -31,19 +31,6 @@ OF_ACCOUNT = ["account", "credentials", "endpoint", "clock", "log-in", "project"
 OPERATORS_WORD = "operator's word"
 
 Found = dict[str, dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def operator(identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """With its Lease."""
-    log = tmp_path_factory.mktemp("operator") / "operator.log"
-    operator = OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", log, "--leader-election")
-    try:
-        operator.start()
-        yield operator
-        operator.stop()
-    finally:
-        operator.end()
 
 
 def examine(tenant: Tenant, *args: str, kubeconfig: Path | None = None, endpoint: str | None = None) -> Done:
@@ -301,4 +288,4 @@ def test_ctrl_c_ends_it_at_once_and_without_a_traceback(tenant: Tenant, installe
         )
     assert done.returncode == 130
     assert "Traceback" not in done.stdout + done.stderr
-    assert seconds < 10
+    assert seconds < QUICKLY_SECONDS

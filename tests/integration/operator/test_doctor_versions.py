@@ -12,26 +12,13 @@ from typing import Any
 import pytest
 
 from lab.controlplane import ControlPlane
-from tests.support.cloud import Cloud
 from tests.support.commands import run
 from tests.support.door import Door
-from tests.support.operator import OperatorProcess
 from tests.support.tenant import Tenant
 
+# Without a Lease doctor has something to say about that.
+OPERATOR_FLAGS = ("--leader-election",)
 DEFINITIONS = ("CRD modelartsnodepools", "CRD modelartsaccounts")
-
-
-@pytest.fixture(scope="module")
-def operator(identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """With its Lease, for without one doctor has something to say about that."""
-    log = tmp_path_factory.mktemp("operator") / "operator.log"
-    operator = OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", log, "--leader-election")
-    try:
-        operator.start()
-        yield operator
-        operator.stop()
-    finally:
-        operator.end()
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def start(identity: Path, cloud: Cloud, tmp_path: Path) -> Iterator[Start]:
 def operator(start: Start) -> OperatorProcess:
     """The leader, which can be starved; also for the tenant's reports."""
     leader = start("leader", STARVABLE)
-    assert eventually(leader.is_ready, 60), leader.tail()
+    assert eventually(leader.is_ready), leader.tail()
     return leader
 
 
@@ -73,7 +73,7 @@ def test_the_lease_is_renewed_while_the_work_starves_and_nobody_else_takes_it(
     tenant: Tenant, api: Api, operator: OperatorProcess, start: Start
 ) -> None:
     standby = start("standby")
-    assert eventually(standby.is_standby, 60), standby.tail()
+    assert eventually(standby.is_standby), standby.tail()
     tenant.mirrored("training-a")
     before = lease(api)
     assert LeaseTimes().duration.total_seconds() < STARVED_SECONDS
@@ -99,7 +99,7 @@ def test_a_leader_whose_work_hangs_for_ever_fails_livez_and_loses_the_lease(
     tenant: Tenant, operator: OperatorProcess, start: Start
 ) -> None:
     standby = start("standby")
-    assert eventually(standby.is_standby, 60), standby.tail()
+    assert eventually(standby.is_standby), standby.tail()
     tenant.mirrored("training-a")
     operator.send(SIGUSR2)
     begun = time.monotonic()
@@ -121,8 +121,8 @@ def test_a_leader_that_cannot_work_says_why_fails_livez_and_leaves_the_lease_to_
     broken = start("broken", BROKEN)
     words = "getpwuid(): uid not found: 65532"
     # Its four attempts take seven seconds; what it fails by is shown from the first one on.
-    assert eventually(lambda: words in broken.readiness()[1], 60), broken.readiness()
-    assert eventually(lambda: broken.liveness()[0] == 503, 60), broken.tail()
+    assert eventually(lambda: words in broken.readiness()[1]), broken.readiness()
+    assert eventually(lambda: broken.liveness()[0] == 503), broken.tail()
     status, body = broken.readiness()
     assert status == 503
     assert words in body
@@ -134,7 +134,7 @@ def test_a_leader_that_cannot_work_says_why_fails_livez_and_leaves_the_lease_to_
     time.sleep(5)
     assert lease(api) == given_back
     standby = start("standby")
-    assert eventually(standby.is_ready, 60), standby.tail()
+    assert eventually(standby.is_ready), standby.tail()
     tenant = Tenant(request.getfixturevalue("installed"), api, request.getfixturevalue("cloud"), standby)
     try:
         tenant.set_up()

@@ -64,9 +64,12 @@ def test_an_object_costs_two_writes_until_it_is_mirrored_and_then_none(tenant: T
 def test_a_deletion_costs_two_writes_one_for_each_change_of_counts_and_one_delete(tenant: Tenant) -> None:
     names = NAMES[:5]
     for name in names:
-        tenant.mirrored(name, cloud={"deleteSeconds": 3})
+        tenant.mirrored(name, cloud=SLOW)
     begun = datetime.now(UTC)
     tenant.delete(*names)
+    for name in names:
+        tenant.until(name, lambda found: found["status"]["counts"]["deleting"] == 2, "showing deleting nodes")
+    tenant.finish_delete(*names)
     tenant.until_gone(*names)
     # The write-ahead, the nodes that turn from available to deleting, the finalizer.
     found = Counter((event.name, event.subresource, event.code) for event in writes(tenant, begun).on(NODE_POOLS))

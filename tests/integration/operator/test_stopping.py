@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.cloud import Cloud
+from tests.support.limits import QUICKLY_SECONDS
 from tests.support.liveness import is_alive
 from tests.support.operator import OperatorProcess
 from tests.support.tenant import Tenant
 
 pytestmark = pytest.mark.long
 
-QUICKLY_SECONDS = 5.0
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 
 
