@@ -1,7 +1,7 @@
-"""What messages say about annotations that people set and that do not mean what they may have hoped. Pure.
+"""Remarks in messages about annotations with an undocumented value. Pure.
 
-A value that is not one of those that are documented gets the safe reading, and the message says which value was
-found and what it has to be. api/objects.py reads them; the texts here are read by people.
+Such a value gets the safe interpretation, and the message shows the value and what it must be. api/objects.py parses
+the annotations; this module only explains them.
 """
 
 import json
@@ -15,13 +15,13 @@ _SHOWN = 200
 
 
 def quoted(value: str) -> str:
-    """A value as it was found: spaces kept, on one printable line, of limited length, without secrets."""
+    """A value with its spaces, on one printable line, of limited length, without secrets."""
     shown = masked(value)
     return json.dumps(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}...")
 
 
 def unusual_pause(node_pool: NodePool) -> str:
-    """Which value of the paused annotation pauses, where it is not "true"; empty otherwise."""
+    """The value of the paused annotation, if it pauses and is not "true"; empty otherwise."""
     value = node_pool.metadata.annotations.get(PAUSED_ANNOTATION)
     if value is None or value == "true" or not node_pool.is_paused:
         return ""
@@ -29,24 +29,24 @@ def unusual_pause(node_pool: NodePool) -> str:
 
 
 def ineffective_override(node_pool: NodePool, reason: Reason) -> str:
-    """Why the override annotation does not lift this overridable guard; empty where there is none to speak of."""
+    """Why the override annotation does not lift this overridable guard; empty if there is no such annotation."""
     text = node_pool.override
     words, at, uid = text.partition("@")
     if not text:
         return ""
     if not at:
-        return _override_is(text, "it names no uid; it has to be <Reason>@<uid of the object>")
+        return _override_is(text, "it names no uid; write <Reason>@<uid of the object>")
     if uid != node_pool.metadata.uid:
         return _override_is(text, f"its uid is {quoted(uid)}, the object's is {node_pool.metadata.uid}")
     given = {word.strip() for word in words.split(",")}
     unknown = sorted(given - {known.value for known in OVERRIDABLE})
     if reason.value in given or not unknown:
         return ""
-    return _override_is(text, f"{quoted(unknown[0])} is none of {_names(OVERRIDABLE)}, as they are written here")
+    return _override_is(text, f"{quoted(unknown[0])} is not one of {_names(OVERRIDABLE)}")
 
 
 def useless_override(node_pool: NodePool, reason: Reason) -> str:
-    """That an override names a guard which no override lifts; empty otherwise."""
+    """A remark if the override annotation names a guard that no override lifts; empty otherwise."""
     words, _, _ = node_pool.override.partition("@")
     named = {word.strip().casefold() for word in words.split(",")}
     if reason in OVERRIDABLE or reason.value.casefold() not in named:

@@ -1,6 +1,6 @@
-"""What an account's status says: whether its credentials worked the last time they were used. Pure.
+"""The status of an account: did its credentials work when they were last used? Pure.
 
-Called by controllers/account.py after each look at the cloud and each change of the account.
+Called by controllers/account.py after each poll and each change of the account.
 """
 
 from collections.abc import Mapping
@@ -22,20 +22,20 @@ from modelarts_nodepool.errors import CloudError, SecretNotFound
 
 
 def decide_account_status(account: Account, *, was_used: bool, failure: Failure | None, now: datetime) -> AccountStatus:
-    """The whole status; equal to the account's own where nothing has to be written.
+    """The whole status; equal to the account's own status if nothing has to be written.
 
-    A cloud that is out of reach says nothing about credentials: the last word stands.
+    While ModelArts cannot be reached, the last conditions stay: such a failure tells nothing about credentials.
     """
     before = account.status
-    # Also after a restart: what the last process found out stands until it is found out anew.
-    is_news = not _says_nothing(failure) and (was_used or failure is not None)
-    said = (None if is_news else say_as_last(before.conditions)) or _say(failure, was_used=was_used)
+    # Also after a restart: the conditions of the last process stay until this process has a result.
+    is_new = not _tells_nothing(failure) and (was_used or failure is not None)
+    said = (None if is_new else say_as_last(before.conditions)) or _say(failure, was_used=was_used)
     generation = account.metadata.generation
     conditions = set_conditions(keep_steady(said, before.conditions), before.conditions, generation, now)
     return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
 
 
-def _says_nothing(failure: Failure | None) -> bool:
+def _tells_nothing(failure: Failure | None) -> bool:
     return isinstance(failure, CloudError) and failure.is_transient
 
 
@@ -43,13 +43,13 @@ def _say(failure: Failure | None, *, was_used: bool) -> Mapping[ConditionType, S
     if failure is not None and needs_a_person(failure):
         reason = Reason.SECRET_NOT_FOUND if isinstance(failure, SecretNotFound) else reason_of(failure)
         return _pair(ConditionType.STALLED, ConditionStatus.FALSE, reason, str(failure))
-    if _says_nothing(failure):
-        words = "ModelArts is out of reach, so the credentials are not known to work; tried again by itself"
+    if _tells_nothing(failure):
+        words = "ModelArts cannot be reached, so the credentials are not verified; retries automatically"
         return _pair(ConditionType.RECONCILING, ConditionStatus.UNKNOWN, Reason.NOT_YET_USED, words)
     if not was_used:
-        words = "the credentials have not been used yet; ModelArts is asked once within seconds"
+        words = "the credentials have not been used yet; the operator verifies them within seconds"
         return _pair(ConditionType.RECONCILING, ConditionStatus.UNKNOWN, Reason.NOT_YET_USED, words)
-    # A "not found" or a refusal is an answer to somebody who was let in.
+    # Also "not found" and a refusal: ModelArts answers so only after it accepted the credentials.
     words = "ModelArts accepted the credentials the last time they were used"
     return {
         ConditionType.READY: Said(status=ConditionStatus.TRUE, reason=Reason.CREDENTIALS_VALID, message=words),

@@ -1,6 +1,6 @@
-"""What a failed look or DELETE is called, what to do about it, and when its words change. Used by all of decide/.
+"""Failed requests: their reasons, their messages, and when a message changes. Used by all of decide/.
 
-Only five classes of failure need a person; everything else is the cloud being out of reach, whatever it said.
+Only five classes of failure need a person. All others mean that ModelArts cannot be reached, whatever it answered.
 """
 
 import re
@@ -16,8 +16,8 @@ from modelarts_nodepool.decide.deletion.decision import Hold, Release
 from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.errors import CircuitOpen, CloudError, ClusterError, Conflict, RefusedByAPIServer, Throttled
 
-# A failed look is repeated after this, or after what the server asked for. Rejected keys are not hammered by
-# it: the breaker in access/circuit_breaker.py answers instead of the cloud.
+# A failed request is repeated after this, or after the server's Retry-After. A rejected key is not used again: the
+# circuit breaker in access/circuit_breaker.py answers instead of ModelArts.
 RETRY_AFTER = timedelta(seconds=10)
 SHORTEST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=5)
@@ -38,7 +38,7 @@ FAILURES = (*_FOR_PEOPLE.values(), Reason.CLOUD_UNAVAILABLE)
 
 _EXPECTED = (Throttled, Conflict, CircuitOpen)
 
-# The words of these change with every answer (times, breakers, request ids) and say the same: the first stand.
+# The messages of these change with every answer (times, request ids) and mean the same: the first message stays.
 _STEADY = frozenset(
     {
         Reason.CREDENTIALS_REJECTED,
@@ -47,13 +47,13 @@ _STEADY = frozenset(
         Reason.OBSERVATION_STALE,
     }
 )
-# Their words quote the API server, which may name ports and times.
+# Their messages quote the API server, which may name ports and times.
 _BY_API_SERVER = frozenset({Reason.NOT_PROTECTED, Reason.REFUSED_BY_API_SERVER, Reason.RELEASE_REFUSED})
 _DIGITS = re.compile(r"\d+")
 
 
 class FailureClass(StrEnum):
-    """Who or what ends a failure: a person, somebody else's patience, or the next try."""
+    """What ends a failure: a person, time, or a retry."""
 
     STALLED = "Stalled"
     WAITING = "Waiting"
@@ -61,52 +61,52 @@ class FailureClass(StrEnum):
 
 
 def reason_of(failure: Failure) -> Reason:
-    """The class of a failure as users see it. Never a "not found" and never a refusal: those are for DELETEs."""
+    """The reason that users see. "Not found" and refusals have reasons only for DELETEs, so they do not count here."""
     return _FOR_PEOPLE.get(failure.reason, Reason.CLOUD_UNAVAILABLE)
 
 
 def class_of(failure: Failure) -> FailureClass:
-    """What has to happen before the same call can work."""
+    """What must happen before the same request can succeed."""
     if reason_of(failure) is not Reason.CLOUD_UNAVAILABLE:
         return FailureClass.STALLED
-    # The cloud works on it, or asked for patience: nothing is wrong.
+    # ModelArts asks to wait; nothing is wrong.
     return FailureClass.WAITING if isinstance(failure, _EXPECTED) else FailureClass.TRANSIENT
 
 
 def needs_a_person(failure: Failure) -> bool:
-    """Whether trying again cannot help until somebody mends something."""
+    """Whether a retry cannot succeed until a person fixes something."""
     return class_of(failure) is FailureClass.STALLED
 
 
 def asked_pause(failure: Failure, usual: timedelta = RETRY_AFTER) -> timedelta:
-    """What the server asked for, within bounds: neither spinning nor sleeping for ever; else the usual pause."""
+    """The server's Retry-After within bounds, else the usual pause."""
     asked = failure.retry_after if isinstance(failure, CloudError) else None
     return usual if asked is None else min(max(asked, SHORTEST_RETRY), LONGEST_RETRY)
 
 
 def hold_for(node_pool: NodePool, failure: Failure, what: str, retry_after: timedelta, *, also: str = "") -> Hold:
-    """Held by class of failure: the transient ones retry, for the others somebody has to act.
+    """Hold by class of failure: transient failures retry, for the others a person must act.
 
-    `also`: another thing that a person can do, with its command.
+    `also`: another option, with its command.
     """
     way_out = f"{also}; {remedies.way_out(node_pool)}" if also else remedies.way_out(node_pool)
     said = str(failure).rstrip(". ")
     reason = reason_of(failure)
     if not needs_a_person(failure):
-        when = "goes on by itself" if class_of(failure) is FailureClass.WAITING else "tried again by itself"
+        when = "continues automatically" if class_of(failure) is FailureClass.WAITING else "retries automatically"
         words = f"{what}: {said}; {when}; details: {remedies.describe(node_pool)}; {way_out}"
         return Hold(reason, words, retry_after, is_transient=True)
     words = (
-        f"{what}: {said}; it goes on by itself once that is repaired; see the account: "
+        f"{what}: {said}; continues automatically after the problem is fixed; see the account: "
         f"{remedies.describe_account(node_pool.spec.account_ref.name)}; {way_out}"
     )
     return Hold(reason, words, retry_after)
 
 
 def steady_words(reason: str, last: str, new: str) -> str:
-    """The words to show where `reason` stands already with the words `last`.
+    """The message to show if `reason` is already shown with the message `last`.
 
-    Else a message that quotes a time or a request id would cost a write at every look: a heartbeat.
+    Otherwise a message that quotes a time or a request id would cause a write at every poll.
     """
     if reason in _STEADY:
         return last
@@ -118,7 +118,7 @@ def steady_words(reason: str, last: str, new: str) -> str:
 
 
 def keep_steady(said: Mapping[ConditionType, Said], before: Iterable[Condition]) -> dict[ConditionType, Said]:
-    """The same, for whole conditions: only where status and reason are what they were."""
+    """The same for whole conditions, only if status and reason are unchanged."""
     last = {condition.type: condition for condition in before}
     return {
         kind: words.model_copy(update={"message": steady_words(words.reason, last[kind].message, words.message)})
@@ -129,41 +129,41 @@ def keep_steady(said: Mapping[ConditionType, Said], before: Iterable[Condition])
 
 
 def release_refused(release: Release, error: ClusterError, retry_after: timedelta) -> Hold:
-    """The decision is Release, and our finalizer cannot be removed, or the account's audit entry not be written."""
-    words = f"{release.message}; the object stays only because the operator cannot let it go: {_said(error)}"
-    # An orphan stays one after a restart: row 1 reads this reason.
+    """The decision is Release, but removing our finalizer or writing the account's audit entry fails."""
+    words = f"{release.message}; the operator cannot release the object: {_said(error)}"
+    # An orphan remains an orphan after a restart: the guard `retained` reads this reason.
     reason = Reason.REFUSED_BY_API_SERVER if release.is_orphan else Reason.RELEASE_REFUSED
     return _hold_refused(reason, words, error, retry_after)
 
 
 def write_ahead_refused(node_pool: NodePool, error: ClusterError, retry_after: timedelta) -> Hold:
-    """The decision is Send, and what is written before each DELETE cannot be written: nothing is sent."""
+    """The decision is Send, but the write-ahead fails, so nothing is sent."""
     words = (
-        f"no DELETE of node pool {node_pool.node_pool_name} was sent: the operator first writes into the object's "
-        f"status that it sends one, and cannot: {_said(error)}"
+        f"no DELETE of node pool {node_pool.node_pool_name} was sent, because the operator cannot record it in the "
+        f"object's status first: {_said(error)}"
     )
     hold = _hold_refused(Reason.REFUSED_BY_API_SERVER, words, error, retry_after)
     return Hold(hold.reason, f"{hold.message}; {remedies.way_out(node_pool)}", retry_after, hold.is_transient)
 
 
 def not_protected(error: ClusterError) -> str:
-    """The message of row 2b."""
+    """The message of NotProtected."""
     words = (
-        "deleting this object now would forget its node pool, which would go on costing money: the operator cannot "
-        f"put its finalizer on the object: {_said(error)}"
+        f"the operator cannot add its finalizer to the object: {_said(error)}; if the object is deleted now, its node "
+        "pool stays in the cloud and costs money"
     )
     return f"{words}; {_WHAT_TO_DO}"
 
 
 def write_refused(error: ClusterError, *, is_status: bool) -> str:
-    """For an Event, where the object itself cannot say it."""
-    what = "the status of this object may be old: the operator cannot write it"
+    """The message of an Event, if the status of the object cannot be written."""
+    what = "the operator cannot write the status of this object, which may be out of date"
     if not is_status:
-        what = "the operator cannot put its finalizer on this object, or take it off"
+        what = "the operator cannot add its finalizer to this object, or remove it"
     return f"{what}: {_said(error)}; {_WHAT_TO_DO}"
 
 
-_WHAT_TO_DO = f"the operator tries again once a minute; find what refuses it: {remedies.show_admission()}"
+_WHAT_TO_DO = f"retries once a minute; to find what refuses the write: {remedies.show_admission()}"
 
 
 def _hold_refused(reason: Reason, words: str, error: ClusterError, retry_after: timedelta) -> Hold:
@@ -176,5 +176,5 @@ def _said(error: ClusterError) -> str:
 
 
 def _head(words: str) -> str:
-    """What was asked and how it was answered, without the cloud's own words."""
+    """The request and the kind of its answer, without the text of ModelArts."""
     return words.partition(" was answered ")[0]

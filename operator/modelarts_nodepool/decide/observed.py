@@ -1,6 +1,6 @@
-"""What a decision may depend on, and nothing else. Gathered by controllers/deletion/gather.py, read by decide/.
+"""Everything that a decision may depend on. Gathered by controllers/deletion/gather.py, read by decide/.
 
-Everything is frozen: the same observation and the same moment always give the same decision.
+All classes are frozen: the same observation at the same moment always gives the same decision.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool
 
 T_co = TypeVar("T_co", covariant=True)
 
-# The schema asks for at least this; an object from before the schema must not make anything spin.
+# The schema requires at least this; an object from before the schema must not cause a busy loop.
 _SHORTEST_INTERVAL = timedelta(seconds=1)
 
 Failure = CloudError | CredentialsUnavailable
 
 
 class Fact(StrEnum):
-    """A fact that costs calls, to the cloud or to the API server. A decision asks for it by `Look`."""
+    """A fact that costs requests to ModelArts or to the API server. A decision asks for it by `Look`."""
 
     LISTING = "list_node_pools"
     NODE_POOL = "show_node_pool"
@@ -38,9 +38,9 @@ class Fact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence(Generic[T_co]):
-    """What one look at the cloud showed: a value or a failure, and when the look began (monotonic seconds).
+    """The result of one request: a value or a failure, and when the request began (monotonic seconds).
 
-    The beginning counts, not the end: an answer is true for some moment after its request was sent.
+    The beginning counts, not the end: the answer is true for a moment after the request was sent.
     """
 
     begun: float
@@ -50,9 +50,9 @@ class Evidence(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What an object lives in, its CRD or its namespace, as the API server shows it. `created` is None if gone.
+    """The CRD or the namespace of an object, as the API server shows it. `created` is None if it does not exist.
 
-    Gone while objects are left in it: somebody emptied its finalizers, or the API server was not itself.
+    It may not exist while objects are left in it, for example after its finalizers were removed by force.
     """
 
     created: datetime | None
@@ -60,17 +60,17 @@ class Container:
 
 
 class OwnerState(StrEnum):
-    """Whether an owner is in this cluster, in words. Only what the API server says itself is Gone."""
+    """Whether an owner exists in this cluster, as messages say it. GONE only by an answer of the API server."""
 
     EXISTS = "exists"
     DELETING = "is being deleted"
     GONE = "does not exist"
-    UNKNOWN = "could not be looked up"
+    UNKNOWN = "could not be read"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundOwner:
-    """An owner of the object, as the API server shows it. `why` is short and stays the same: it ends in a status."""
+    """An owner of the object, as the API server shows it. `why` is short and steady: it becomes part of a status."""
 
     owner: Owner
     state: OwnerState
@@ -79,9 +79,9 @@ class FoundOwner:
 
 @dataclass(frozen=True, slots=True)
 class BudgetView:
-    """The account's budget as one deletion sees it. `limit` None: unlimited.
+    """The account's deletion budget for one deletion. `limit` None: unlimited.
 
-    `free` slots are left for others than those counted; `ahead` deletions wait for one for longer than this.
+    `used`: DELETEs of other objects in the window. `ahead`: deletions that have waited longer than this one.
     """
 
     limit: int | None
@@ -92,7 +92,7 @@ class BudgetView:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether this deletion has to wait: no slot is left once those ahead of it have theirs."""
+        """Whether this deletion must wait: no slot is left after those ahead of it get theirs."""
         return self.limit is not None and self.used + self.ahead >= self.limit
 
 
@@ -106,16 +106,16 @@ class AccountView:
 
     @property
     def poll_interval(self) -> timedelta:
-        """How often the account lets a resource pool be looked at."""
+        """The interval between two polls of a resource pool."""
         return self.account.spec.poll_interval
 
     @property
     def active_poll_interval(self) -> timedelta:
-        """The same while something is created or deleted; never slower than the usual interval, never nothing."""
+        """The interval while nodes are created or deleted; never longer than `poll_interval`, never zero."""
         return max(min(self.account.spec.active_poll_interval, self.account.spec.poll_interval), _SHORTEST_INTERVAL)
 
     def changed_from(self, pinned: Identity) -> str:
-        """What of a pinned identity account and spec now say otherwise, in the words of the API."""
+        """The fields of a pinned identity for which account and spec now give another value, by their API names."""
         now = self.identity.to_wire()
         return ", ".join(key for key, value in pinned.to_wire().items() if value != now[key])
 
@@ -126,23 +126,23 @@ class DeletionObserved:
 
     - `deletion_seen`: when this process first saw the deletionTimestamp (monotonic).
     - `retain_seen`: the policy was Retain at any time since then.
-    - `record`: status.deletion, with what this process knows beyond it.
-    - `send_finished`: when the last DELETE of this process was answered or given up (monotonic).
-    - `last_failure`: how that DELETE failed, or why it could not be sent; None where it was accepted or none
-      was tried by this process. `last_failure_at`: when (monotonic).
-    - `sent_seen`: when this process first found the record's sent_time, where it did not send that one (monotonic).
-    - `reconcile_requested`: when a reconcile-at value not handled yet was first seen (monotonic).
-    - `went_past`: when the newest reconcile-at was first seen that no DELETE has followed yet, handled or not
-      (monotonic): what it lifted stays lifted while a later row holds.
-    - `listing`: the newest LIST of the identity's resource pool; `earlier_listing`: the first one of the unbroken
-      run of LISTs up to it that do not show the node pool, None where the newest shows it.
-    - `twins`: other objects that stand for the same node pool, granted and with their account.
-    - `unplaced_duplicate`: another that names it, in a namespace of which this process does not know the labels yet.
-    - `unreadable_duplicate`: another that names it and cannot be read by this version.
+    - `record`: status.deletion, updated with what this process knows.
+    - `send_finished`: when the last DELETE of this process was answered or abandoned (monotonic).
+    - `last_failure`: how that DELETE failed, or why it could not be sent; None if it was accepted or this process
+      sent none. `last_failure_at`: when (monotonic).
+    - `sent_seen`: when this process first saw the record's sent_time, if another process sent it (monotonic).
+    - `reconcile_requested`: when a reconcile-at value that is not handled yet was first seen (monotonic).
+    - `went_past`: when the newest reconcile-at value since the last DELETE was first seen, handled or not
+      (monotonic): a pause that it lifted stays lifted while a later guard holds.
+    - `listing`: the newest LIST of the identity's resource pool; `earlier_listing`: the first of the unbroken run
+      of LISTs up to it that do not show the node pool, None if the newest LIST shows it.
+    - `duplicates`: other objects that refer to the same node pool, granted and with their account.
+    - `unplaced_duplicate`: another object that names it, in a namespace whose labels are not known yet.
+    - `unreadable_duplicate`: another object that names it and that this version cannot read.
     - `leaving`: node pools of the same resource pool whose DELETE may be in effect.
     - `definition`, `namespace`: the CRD and the namespace, read by GET.
-    - `owners`: those of its ownerReferences that were looked up, each read by GET.
-    - `budget`: the account's, as this deletion sees it; None without an account.
+    - `owners`: the owners in its ownerReferences, each read by GET.
+    - `budget`: the account's budget for this deletion; None without an account.
     """
 
     node_pool: NodePool
@@ -173,25 +173,25 @@ class DeletionObserved:
 
     @property
     def identity(self) -> Identity | None:
-        """The pinned identity, else what account and spec say now, else None without an account."""
+        """The pinned identity, else the identity by account and spec; None without an account."""
         if self.node_pool.status.identity is not None:
             return self.node_pool.status.identity
         return self.account.identity if self.account else None
 
     @property
     def node_pool_name(self) -> str:
-        """The node pool's name: the pinned one, for what spec says later is not what is deleted."""
+        """The node pool's name. The pinned name, because a later change of spec does not change what is deleted."""
         pinned = self.node_pool.status.identity
         return pinned.node_pool_name if pinned else self.node_pool.node_pool_name
 
     @property
     def witnesses_count_from(self) -> float:
-        """A look that began earlier than this proves nothing about absence (monotonic)."""
+        """A request that began earlier than this proves nothing about absence (monotonic)."""
         return self.deletion_seen if self.send_finished is None else max(self.deletion_seen, self.send_finished)
 
     @property
     def asked_to_go_on(self) -> float | None:
-        """When reconcile-at was set that no DELETE has followed yet (monotonic): each value lifts one pause."""
+        """When reconcile-at was last set since the last DELETE (monotonic): each value lifts one pause."""
         asked = [moment for moment in (self.reconcile_requested, self.went_past) if moment is not None]
         return max(asked, default=None)
 
@@ -204,17 +204,17 @@ class DeletionObserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveObserved:
-    """Everything that the status of an object that lives depends on.
+    """Everything that the status of an object depends on that is not being deleted.
 
-    - `account` is None where the account does not exist.
-    - `failure`: why the newest look failed, None where it worked.
-    - `seen`: the newest good LIST of its resource pool, None where there was none yet.
-    - `seen_age`: how long ago that LIST began; where it shows the node pool with unreadable counts, how long ago
-      the last one with readable counts began; where there is none, how long looking has been tried.
-    - `older_duplicate`: title of an older object that stands for the same node pool.
-    - `reconcile_at`: the newest reconcile-at value that a look has followed.
-    - `finalizer_refused`: why the API server does not take our finalizer, once that has lasted; None while it is on
-      the object, or not refused for long.
+    - `account` is None if the account does not exist.
+    - `failure`: why the newest poll failed, None if it succeeded.
+    - `seen`: the newest successful LIST of its resource pool, None if there is none yet.
+    - `seen_age`: the age of that LIST; if it shows unreadable counts, the age of the last LIST with readable counts;
+      without a LIST, how long polling has been tried.
+    - `older_duplicate`: title of an older object that refers to the same node pool.
+    - `reconcile_at`: the newest reconcile-at value that a poll has followed.
+    - `finalizer_refused`: why the API server refuses our finalizer, after some time; None while the finalizer is on the
+      object, or the refusal is recent.
     """
 
     node_pool: NodePool

@@ -1,8 +1,8 @@
-"""The commands that messages, doctor, inventory and uninstall-check print, ready to be pasted into a shell. Pure.
+"""The commands that messages, doctor, inventory and uninstall-check print, ready to paste into a shell. Pure.
 
-Each stands here once; tests/integration/test_printed_commands.py runs all of them. Each that changes an object names a
-field manager of its own: Flux takes back what managers named `kubectl…` set on an object that it applies
-(fluxcd/pkg `ssa`, `ApplyCleanupOptions` of kustomize-controller). Where Git itself names the field, only Git helps.
+Each command is defined once; tests/integration/test_printed_commands.py runs all of them. A command that changes an
+object names its own field manager: Flux reverts what managers named `kubectl…` set on an object that it applies
+(fluxcd/pkg `ssa`, `ApplyCleanupOptions` of kustomize-controller). A field that Git sets can only be changed in Git.
 """
 
 import shlex
@@ -25,9 +25,9 @@ from modelarts_nodepool.api.unreadable import Misfit
 _MANAGER = "--field-manager=on-call"
 _DEPLOYMENT = "deploy/modelarts-nodepool-operator"
 
-# How every command begins that deletes something.
+# Every command that deletes something begins with this.
 DELETES = "kubectl delete"
-# Where messages speak of any object: a person puts the name in.
+# Placeholders in messages about any object.
 ANY_NAMESPACE, ANY_NAME = "NAMESPACE", "NAME"
 
 
@@ -47,12 +47,12 @@ def _annotate(node_pool: NodePool, setting: str) -> str:
 
 
 def retain(node_pool: NodePool) -> str:
-    """Let the object go and keep the node pool. Cannot be taken back while the object is being deleted."""
+    """Release the object and keep the node pool. Cannot be undone while the object is being deleted."""
     return retain_named(node_pool.metadata.namespace, node_pool.metadata.name)
 
 
 def retain_named(namespace: str, name: str) -> str:
-    """The same, for an object of which only the name is known."""
+    """The same, by namespace and name."""
     patch = """--type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'"""
     return f"kubectl patch {_named(namespace, name)} {patch} {_MANAGER}"
 
@@ -63,7 +63,7 @@ def look_again(node_pool: NodePool) -> str:
 
 
 def unpause(node_pool: NodePool) -> str:
-    """Go on."""
+    """Remove the annotation paused."""
     return f"kubectl annotate {_target(node_pool)} {PAUSED_ANNOTATION}- {_MANAGER}"
 
 
@@ -73,13 +73,13 @@ def confirm(node_pool: NodePool) -> str:
 
 
 def override(node_pool: NodePool, reason: Reason) -> str:
-    """Lift one more guard of this very object, keeping those lifted already."""
+    """Override one more guard for this object, and keep the guards that are overridden already."""
     reasons = ",".join(sorted(node_pool.overrides | {reason}))
     return _annotate(node_pool, f"{OVERRIDE_ANNOTATION}={reasons}@{shlex.quote(node_pool.metadata.uid)}")
 
 
 def show(node_pool: NodePool) -> str:
-    """Show its line of the table."""
+    """Show the object as one line."""
     return f"kubectl get {_target(node_pool)}"
 
 
@@ -89,17 +89,17 @@ def describe(node_pool: NodePool | Misfit) -> str:
 
 
 def edit(node_pool: NodePool | Misfit) -> str:
-    """Change the object by hand."""
+    """Edit the object."""
     return f"kubectl edit {_target(node_pool)} {_MANAGER}"
 
 
 def delete(node_pool: NodePool) -> str:
-    """Delete the object, and with it whatever its policy says."""
+    """Delete the object, and the node pool too if its policy is Delete."""
     return delete_named(node_pool.metadata.namespace, node_pool.metadata.name)
 
 
 def delete_named(namespace: str, name: str) -> str:
-    """The same, for an object of which only the name is known."""
+    """The same, by namespace and name."""
     return f"{DELETES} {_named(namespace, name)}"
 
 
@@ -112,7 +112,7 @@ def list_all() -> str:
 
 
 def list_of_account(name: str) -> str:
-    """Show the objects that name an account. Not by field selector: Kubernetes 1.30 has none for this."""
+    """Show the objects that name an account. Not by field selector: Kubernetes 1.30 does not support it."""
     return f"{list_all()} | grep -w {shlex.quote(name)}"
 
 
@@ -120,12 +120,12 @@ def list_of_account(name: str) -> str:
 
 
 def create_account() -> str:
-    """Create an account from the manifest that the person has."""
+    """Create an account from the user's manifest."""
     return "kubectl apply -f account.yaml"
 
 
 def create_sample_account() -> str:
-    """Create the account of the samples, in a checkout, once its values are the person's own."""
+    """Create the account of the samples, in a checkout, after the user has set the values."""
     return "kubectl apply -f deploy/samples/account.yaml"
 
 
@@ -140,12 +140,12 @@ def describe_account(name: str) -> str:
 
 
 def edit_account(name: str) -> str:
-    """Change an account by hand."""
+    """Edit an account."""
     return f"kubectl edit {ACCOUNT_SHORT} {shlex.quote(name)} {_MANAGER}"
 
 
 def delete_account(name: str) -> str:
-    """Delete an account. It stays until no object refers to it."""
+    """Delete an account. It remains until no object refers to it."""
     return f"{DELETES} {ACCOUNT_SHORT} {shlex.quote(name)}"
 
 
@@ -153,14 +153,14 @@ def delete_account(name: str) -> str:
 
 
 def create_secret(namespace: str, name: str) -> str:
-    """Create the Secret of an account from two files, labelled. Not from literals: a shell remembers those."""
+    """Create the labelled Secret of an account from two files. Not from literals: a shell keeps a history."""
     files = "--from-file=accessKey=FILE --from-file=secretKey=FILE"
     create = f"kubectl -n {shlex.quote(namespace)} create secret generic {shlex.quote(name)} {files}"
     return f"{create} && {label_secret(namespace, name)}"
 
 
 def label_secret(namespace: str, name: str) -> str:
-    """Say that a Secret holds ModelArts credentials."""
+    """Label a Secret as ModelArts credentials."""
     secret = f"kubectl -n {shlex.quote(namespace)} label secret {shlex.quote(name)}"
     return f"{secret} {CREDENTIALS_LABEL}=true --overwrite {_MANAGER}"
 
@@ -171,7 +171,7 @@ def describe_secret(namespace: str, name: str) -> str:
 
 
 def edit_secret(namespace: str, name: str) -> str:
-    """Change a Secret by hand."""
+    """Edit a Secret."""
     return f"kubectl -n {shlex.quote(namespace)} edit secret {shlex.quote(name)} {_MANAGER}"
 
 
@@ -189,7 +189,7 @@ def describe_definition(name: str) -> str:
 
 
 def apply_definitions() -> str:
-    """Bring the CRDs to the version whose folder this is run in, whoever installed them."""
+    """Apply the CRDs of the version in the current folder, with any field manager as owner."""
     return "kubectl apply --server-side --force-conflicts -f crds/"
 
 
@@ -205,7 +205,7 @@ def show_admission() -> str:
 
 
 def show_namespace(name: str) -> str:
-    """Show a namespace with its labels, which grants may ask for."""
+    """Show a namespace with its labels, which grants may select."""
     return f"kubectl get namespace {shlex.quote(name)} --show-labels"
 
 
@@ -218,12 +218,12 @@ def create_namespace(name: str) -> str:
 
 
 def apply_permissions() -> str:
-    """Grant the operator what this version needs, in a checkout, whoever changed it."""
+    """Grant the operator the permissions of this version, in a checkout."""
     return "kubectl apply --server-side --force-conflicts -k deploy/kustomize/base"
 
 
 def list_pods(namespace: str) -> str:
-    """Show what runs in the operator's namespace."""
+    """Show the Pods in the operator's namespace."""
     return f"kubectl -n {shlex.quote(namespace)} get pods"
 
 
@@ -233,7 +233,7 @@ def show_log(namespace: str) -> str:
 
 
 def run_doctor_in_pod(namespace: str) -> str:
-    """Run doctor where the operator runs: with its network, clock and ServiceAccount."""
+    """Run doctor in the operator's Pod, with its network, clock and ServiceAccount."""
     return f"kubectl -n {shlex.quote(namespace)} exec {_DEPLOYMENT} -- modelarts-nodepool doctor"
 
 
@@ -241,22 +241,22 @@ def run_doctor_in_pod(namespace: str) -> str:
 
 
 def way_out(node_pool: NodePool) -> str:
-    """The last clause of every hold that may last: the object goes, and nothing more is sent to the cloud.
+    """The last clause of every hold that may last: release the object and send nothing more to ModelArts.
 
-    Git is not named: the object is being deleted, and a Retain that was seen once since then counts.
+    Without a hint to Git: the object is being deleted, and Retain counts once the operator has seen it.
     """
     record = node_pool.status.deletion
     if record is not None and record.sent_time is not None:
-        return f"or let the object go, whatever becomes of the node pool: {retain(node_pool)}"
-    return f"or let the object go and keep the node pool: {retain(node_pool)}"
+        return f"or release the object without waiting for the node pool: {retain(node_pool)}"
+    return f"or release the object and keep the node pool: {retain(node_pool)}"
 
 
 def by_hand(metadata: Metadata, command: str) -> str:
-    """What follows a verb: where the object comes from, if that is known, and the command.
+    """What follows a verb: the origin of the object, if known, and the command.
 
-    `raise spec.deletionBudget: kubectl edit …`, or `raise spec.deletionBudget in Git (…); what is changed by hand may
-    be taken back: kubectl edit …`.
+    `raise spec.deletionBudget: kubectl edit …`, or `raise spec.deletionBudget in Git (…); a manual change may be
+    reverted: kubectl edit …`.
     """
     if not metadata.origin or metadata.deleted is not None:
         return f": {command}"
-    return f" {metadata.origin}; what is changed by hand may be taken back: {command}"
+    return f" {metadata.origin}; a manual change may be reverted: {command}"

@@ -1,6 +1,6 @@
-"""What status says about an object that this version cannot read: what is amiss, what is not done, what to do.
+"""The status of an object that this version of the operator cannot read: InvalidObject.
 
-Called by controllers/unreadable.py. Nothing here sends or releases: there is no such decision about a misfit.
+Called by controllers/unreadable.py. There is no decision to send or to release for such an object.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from modelarts_nodepool.decide import remedies
 
 
 def decide_misfit_conditions(misfit: Misfit, now: datetime) -> tuple[Condition, ...]:
-    """All conditions of its status; lastTransitionTime of those that can be read is kept."""
+    """All conditions of its status. The lastTransitionTime of readable conditions is kept."""
     words, true, false = _words(misfit), ConditionStatus.TRUE, ConditionStatus.FALSE
     invalid, blocked = Reason.INVALID_OBJECT, Reason.DELETION_BLOCKED
     if misfit.metadata.deleted is None:
@@ -33,7 +33,7 @@ def _words(misfit: Misfit) -> str:
     return (
         f"this version of the operator cannot read the object ({misfit.problem}), so {_what_is_not_done(misfit)}; "
         f"compare the versions: modelarts-nodepool doctor; {remedies.show_definition()}; run the version of the "
-        f"operator that fits the CRD, or bring the CRDs to this version: {remedies.apply_definitions()}; and correct "
+        f"operator that matches the CRD, or apply the CRDs of this version: {remedies.apply_definitions()}; or correct "
         f"the object{remedies.by_hand(misfit.metadata, remedies.edit(misfit))}"
     )
 
@@ -42,5 +42,5 @@ def _what_is_not_done(misfit: Misfit) -> str:
     if misfit.metadata.deleted is not None:
         return "it neither deletes the node pool nor releases the object"
     if misfit.is_protected:
-        return "nothing is mirrored; once deleted the object is held, its node pool neither deleted nor released"
-    return "it is not protected: deleting the object would leave its node pool in the cloud"
+        return "its status is not updated, and a deletion of it is held"
+    return "it has no finalizer: deleting the object would leave its node pool in the cloud"

@@ -57,7 +57,8 @@ def test_what_cannot_be_read_says_so_is_never_acted_for_and_holds_its_twin(tenan
     tenant.until_true(lambda: tenant.is_held("renamed"), "a protected twin")
     tenant.delete("renamed")
     words = tenant.until_blocked("renamed", "DuplicateObject")
-    assert f"{tenant.name}/training-b names node pool training-b as well and cannot be read" in words
+    names = f"{tenant.name}/training-b also names node pool training-b"
+    assert f"{names}, but this version of the operator cannot read that object" in words
 
     tenant.delete("training-a")
     is_held_and_told_once(tenant, "training-a")

@@ -66,7 +66,7 @@ def test_an_owner_that_the_operator_may_not_read_is_named_and_holds(tenant: Tena
     tenant.mirrored("training-a")
     owned_by(tenant, owner("v1", "ConfigMap", "stale"))
     message = until_collected(tenant, "OwnedObject")
-    assert "ConfigMap stale of v1 could not be looked up: the operator may not read it" in message
+    assert "ConfigMap stale of v1 could not be read: the operator may not read it" in message
     tenant.wait_for_looks(3)
     assert not tenant.deletes()
     tenant.run_as_told(message, "patch")

@@ -145,7 +145,7 @@ def test_an_object_whose_finalizer_a_policy_refuses_says_that_it_is_not_protecte
         assert says(found, "Reconciling", "True", "NotProtected")
         message = condition_of(found, "Ready")["message"]
         assert WORDS in message
-        assert "would forget its node pool" in message
+        assert "its node pool stays in the cloud and costs money" in message
         tenant.run_as_told(message, "get")
         assert read(found) == "InProgress"
         assert tenant.events("training-a") == ["NotProtected"]

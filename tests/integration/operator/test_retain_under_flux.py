@@ -55,7 +55,7 @@ def test_a_held_deletion_of_an_object_that_git_says_delete_of_is_let_go_by_the_p
     flux.sync(in_git(tenant, deletionPolicy="Delete"))
     tenant.run_as_told(message, "patch")
     tenant.until_gone("training-a")
-    # Flux creates it again, and it stands for the same node pool.
+    # Flux creates it again, and it refers to the same node pool.
     flux.sync(in_git(tenant, deletionPolicy="Delete"))
     tenant.until_ready("training-a")
     assert not tenant.deletes()
@@ -67,10 +67,10 @@ def test_a_living_object_in_trouble_names_git_before_the_command(tenant: Tenant)
     tenant.cloud.remove_node_pool(tenant.resource_pool, "training-a")
     tenant.until_ready("training-a", "NodePoolNotFound", "False")
     (ready,) = [each for each in tenant.get("training-a")["status"]["conditions"] if each["type"] == "Ready"]
-    assert (
-        "or delete this one in Git (Flux Kustomization flux-system/apps); what is changed by hand" in ready["message"]
-    )
+    assert "or delete this one in Git (Flux Kustomization flux-system/apps); a manual change" in ready["message"]
     tenant.patch("training-a", {"metadata": {"annotations": {"modelarts.huaweicloud.com/paused": "true"}}})
     flux.sync(in_git(tenant))
-    paused = "unpause in Git (Flux Kustomization flux-system/apps); what is changed by hand may be taken back: kubectl"
+    paused = (
+        "remove the annotation in Git (Flux Kustomization flux-system/apps); a manual change may be reverted: kubectl"
+    )
     tenant.until("training-a", lambda found: paused in str(found["status"]["conditions"]), "paused, and where")

@@ -109,7 +109,9 @@ def test_who_stands_in_line_for_long_says_so_once_and_goes_in_its_turn() -> None
                 shown = world.cluster.bodies[paths[-1]]
                 words = {condition["type"]: condition["message"] for condition in shown["status"]["conditions"]}
                 assert set(words) == {"Reconciling", "Ready"}
-                assert "np-099 waits for its turn: of resource pool pool-a" in words["Ready"]
+                assert (
+                    "np-099 is queued; the operator prepares a few deletions of resource pool pool-a" in words["Ready"]
+                )
                 assert int(shown["metadata"]["resourceVersion"]) == int(last["metadata"]["resourceVersion"]) + 1
             await world.until(lambda: not any(path in world.cluster.bodies for path in paths))
         assert cloud.deletes == CROWD

@@ -87,7 +87,7 @@ def test_an_object_that_cannot_be_protected_says_so_first_in_progress_then_stall
         await asyncio.sleep(60)
         said = stage.condition("Reconciling")
         assert (said["status"], said["reason"]) == ("True", "NotProtected")
-        assert "deleting this object now would forget its node pool" in said["message"]
+        assert "if the object is deleted now, its node pool stays in the cloud" in said["message"]
         assert str(error) in said["message"]
         ready = stage.condition("Ready")
         assert (ready["status"], ready["reason"]) == ("False", "NotProtected")

@@ -142,7 +142,7 @@ def test_a_status_that_cannot_be_written_is_told_by_one_event_and_the_deletion_g
         stage.edit(generation=2)
         await asyncio.sleep(60 * MINUTES)
         (told,) = stage.told("RefusedByAPIServer")
-        assert "the status of this object may be old" in told
+        assert "the operator cannot write the status of this object" in told
         assert stage.world.tools.writes.unwritable() == {NODE_POOL_KIND: 1}
         stage.edit(deletionTimestamp=(NOON + timedelta(hours=1)).isoformat())
         stage.retain()

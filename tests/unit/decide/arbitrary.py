@@ -221,7 +221,7 @@ def accounts(draw: st.DrawFn, node_pool: NodePool) -> AccountView | None:
 
 @st.composite
 def _twins(draw: st.DrawFn) -> NodePool:
-    """Another object that stands for the same node pool."""
+    """Another object that refers to the same node pool."""
     builder = a_node_pool(draw(st.sampled_from(["renamed", "zealous"]))).standing_for("training-a")
     builder = builder.created(draw(moments))
     builder = builder.finalized() if draw(st.booleans()) else builder

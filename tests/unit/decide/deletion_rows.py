@@ -94,14 +94,14 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         a_deletion(DELETED.retained(), record=sent(HOUR)),
         Release,
         Reason.RETAINED_AFTER_SEND,
-        "look at it in the cloud",
+        "check it in the ModelArts console",
     ),
     "Orphaned: deletion was held": (a_deletion(HELD_BEFORE.retained()), Release, Reason.ORPHANED, "was held"),
     "Orphaned: DELETE was refused": (
         a_deletion(DELETED.retained(), record=refused(MINUTE)),
         Release,
         Reason.ORPHANED,
-        "no object stands for it",
+        "no object refers to it",
     ),
     "Retained: no longer held": (a_deletion(ONCE_HELD.retained()), Release, Reason.RETAINED, "stays"),
     "AccountNotFound": (without_account(a_deletion()), Hold, Reason.ACCOUNT_NOT_FOUND, RETAIN),
@@ -122,7 +122,7 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
     "IdentityMismatch: retain": (a_deletion(DELETED.pinned(pool_name="b")), Hold, Reason.IDENTITY_MISMATCH, RETAIN),
     "not pinned: fetched": (a_deletion(UNSEEN, listing=None), Look, None, ""),
     "not pinned: shown": (a_deletion(UNSEEN), Send, None, ""),
-    "not pinned: absent": (a_deletion(UNSEEN, **ABSENT), Release, Reason.ALREADY_GONE, "nothing was sent"),
+    "not pinned: absent": (a_deletion(UNSEEN, **ABSENT), Release, Reason.ALREADY_GONE, "no DELETE was sent"),
     "CloudUnavailable": (
         a_deletion(listing=failed(ServerFailure("503"))),
         Hold,
@@ -147,7 +147,7 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         Reason.CLOUD_UNAVAILABLE,
         "(available is -1)",
     ),
-    "AlreadyGone": (a_deletion(**ABSENT), Release, Reason.ALREADY_GONE, "nothing was sent"),
+    "AlreadyGone": (a_deletion(**ABSENT), Release, Reason.ALREADY_GONE, "no DELETE was sent"),
     "Gone": (a_deletion(**ABSENT, record=sent(HOUR)), Release, Reason.GONE, "training-a is gone"),
     "AlreadyGone: though paused": (a_deletion(DELETED.paused(), **ABSENT), Release, Reason.ALREADY_GONE, ""),
     "AlreadyGone: though other finalizers": (a_deletion(FOREIGN, **ABSENT), Release, Reason.ALREADY_GONE, ""),
@@ -192,13 +192,13 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         a_deletion(record=sent(3 * MINUTE, accepted=True)),
         Hold,
         Reason.DELETION_REVERTED,
-        f"none of its 2 nodes is being deleted; sent again 30 min after that was first seen, or at once: {LOOK_AGAIN}",
+        f"is sent again after 30 minutes in this state; to send it now: {LOOK_AGAIN}",
     ),
     "DuplicateObject: unreadable": (
         a_deletion(DELETED.paused(), unreadable_duplicate=a_misfit("renamed", deletionPolicy="Archive")),
         Hold,
         Reason.DUPLICATE_OBJECT,
-        "ml/renamed names node pool training-a as well and cannot be read by this version of the operator",
+        "ml/renamed also names node pool training-a, but this version of the operator cannot read that object",
     ),
     "Paused": (
         a_deletion(DELETED.paused()),
@@ -246,10 +246,10 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
             a_deletion(FOREIGN.annotated(OVERRIDE_ANNOTATION, text)),
             Hold,
             Reason.OTHER_FINALIZERS,
-            f'before (the annotation modelarts.huaweicloud.com/override is "{text}" and does not lift this: {why}): ',
+            f'now (the annotation modelarts.huaweicloud.com/override is "{text}" and does not lift this: {why}): ',
         )
         for text, why in (
-            ("OtherFinalizers", "it names no uid; it has to be <Reason>@<uid of the object>"),
+            ("OtherFinalizers", "it names no uid; write <Reason>@<uid of the object>"),
             ("OtherFinalizers@uid-of-training-b", 'its uid is "uid-of-training-b", the object\'s is uid-of-training-a'),
             (
                 "OtherFinalizers@uid-of-training-a ",
@@ -257,11 +257,11 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
             ),
             (
                 "otherfinalizers@uid-of-training-a",
-                '"otherfinalizers" is none of BillingUnknown, LastNodePool, OtherFinalizers, as they are written here',
+                '"otherfinalizers" is not one of BillingUnknown, LastNodePool, OtherFinalizers',
             ),
             (
                 "LastNodePool,Finalizers@uid-of-training-a",
-                '"Finalizers" is none of BillingUnknown, LastNodePool, OtherFinalizers, as they are written here',
+                '"Finalizers" is not one of BillingUnknown, LastNodePool, OtherFinalizers',
             ),
         )
     },
@@ -269,7 +269,7 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         a_deletion(FOREIGN.overriding(Reason.BILLING_UNKNOWN)),
         Hold,
         Reason.OTHER_FINALIZERS,
-        "or before: kubectl",
+        "to delete it now: kubectl",
     ),
     "OwnerGone": (
         a_deletion(OWNED, owners=owners(OwnerState.GONE)),
@@ -289,7 +289,7 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
             a_deletion(OWNED, owners=owners(state)),
             Hold,
             Reason.OWNED_OBJECT,
-            f"may have deleted it because of them (Claim claim-a of example.com/v1 {state}); confirm the del",
+            f"may have deleted it (Claim claim-a of example.com/v1 {state}); confirm the del",
         )
         for state in (OwnerState.EXISTS, OwnerState.DELETING, OwnerState.UNKNOWN)
     },
@@ -306,7 +306,7 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         a_deletion(MANY_OWNERS, owners=looked(None)),
         Hold,
         Reason.OWNED_OBJECT,
-        "Claim claim-4 of example.com/v1 could not be looked up, and 2 more); confirm",
+        "Claim claim-4 of example.com/v1 could not be read, and 2 more); confirm",
     ),
     "OwnedObject: confirmed": (a_deletion(OWNED.annotated(CONFIRM_ANNOTATION, "training-a")), Send, None, ""),
     "OwnedObject: confirmed by another name": (

@@ -152,7 +152,7 @@ def test_the_resource_pool_is_gone_only_when_both_looks_say_so() -> None:
     assert reason(still_shown) is Reason.CLOUD_UNAVAILABLE
     decision = decide(replace(one, resource_pools=in_workspace("another")))
     assert isinstance(decision, Release)
-    assert "its resource pool are not in the cloud" in decision.message
+    assert "neither node pool training-a nor its resource pool exists" in decision.message
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_contradiction_is_asked_again_although_polls_go_on(
     held = decide(observed(9.0))
     assert isinstance(held, Hold)
     assert held.retry_after == SECOND
-    assert "nothing is concluded" in held.message
+    assert "both are requested again" in held.message
     assert decide(observed(10.0)) == Look(facts)
 
 
@@ -283,5 +283,5 @@ def test_a_name_like_another_one_is_not_the_node_pool() -> None:
 def test_what_failed_in_no_known_way_is_called_unavailable() -> None:
     decision = decide(a_deletion(listing=failed(CloudUnavailable("what?. "))))
     assert isinstance(decision, Hold)
-    assert "what?; tried again by itself" in decision.message
+    assert "what?; retries automatically" in decision.message
     assert not isinstance(decision, Send)

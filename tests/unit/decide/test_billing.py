@@ -59,7 +59,7 @@ def decide(observed: DeletionObserved) -> Decision:
         ({"nodes": nodes(PLAIN, LOCKED)}, Reason.NODE_LOCKED, "node node-2 is locked against deletion"),
         ({"resource_pool": billed(Billing.UNKNOWN)}, Reason.BILLING_UNKNOWN, "how resource pool pool-a is billed"),
         ({"nodes": nodes(PLAIN, UNKNOWN)}, Reason.BILLING_UNKNOWN, "how node node-4 is billed"),
-        ({"nodes": nodes()}, Reason.BILLING_UNKNOWN, "how the 2 nodes that it counts and does not list are billed"),
+        ({"nodes": nodes()}, Reason.BILLING_UNKNOWN, "how the 2 nodes that it counts but does not list are billed"),
         (
             {"nodes": nodes(), "listing": listed(abnormal=1)},
             Reason.BILLING_UNKNOWN,

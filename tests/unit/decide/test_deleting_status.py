@@ -132,7 +132,7 @@ def test_who_waits_for_its_turn_is_not_blocked_any_more_and_nothing_is_said_of_a
     assert said(status) == DELETING
     assert status is not None
     assert status.deletion is None
-    assert "waits for its turn" in status.conditions[0].message
+    assert "is queued" in status.conditions[0].message
     assert status.conditions[0].message.endswith("kubectl get manp -A -o wide")
 
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.decide.deletion.absence import absence
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Wait
+from modelarts_nodepool.decide.deletion.guards import identity_mismatch
 from modelarts_nodepool.decide.deletion.in_flight import shown_counts
-from modelarts_nodepool.decide.deletion.table import ROWS, absence, decide_deletion, identity_differs
+from modelarts_nodepool.decide.deletion.table import ROWS, decide_deletion
 from modelarts_nodepool.decide.failures import FAILURES
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
 from tests.support.builders import a_listing, an_unreadable_node_pool
@@ -198,7 +200,7 @@ def test_what_only_people_can_change_is_looked_at_once_a_minute(name: str) -> No
 
 
 def test_the_row_of_the_identity_leaves_a_missing_account_to_its_own_row() -> None:
-    assert identity_differs(replace(a_deletion(), account=None), NOW) is None
+    assert identity_mismatch(replace(a_deletion(), account=None), NOW) is None
 
 
 def test_a_missing_fact_is_asked_for_only_where_a_row_needs_it() -> None:

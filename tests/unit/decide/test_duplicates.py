@@ -108,7 +108,7 @@ def test_nothing_is_decided_while_the_namespace_of_a_twin_is_not_known() -> None
     assert decision.reason is Reason.DUPLICATE_OBJECT
     assert decision.is_transient
     assert "has not seen namespace moved-to yet" in decision.message
-    assert "kubectl get namespace moved-to --show-labels; or let the object go" in decision.message
+    assert "kubectl get namespace moved-to --show-labels; or release the object" in decision.message
     # One that is placed and lives takes over; what was sent goes on.
     heir = a_twin().build()
     assert isinstance(decide_deletion(replace(observed, duplicates=(heir,)), NOW), Release)

@@ -68,7 +68,7 @@ def test_an_object_deleted_before_its_container_is_meant_in_particular(container
 def test_a_container_that_is_gone_holds_what_is_left_of_it(container: str, reason: Reason) -> None:
     decision = held(a_deletion(**{container: no_more()}))
     assert decision.reason is reason
-    assert "is gone" in decision.message
+    assert "no longer exists" in decision.message
 
 
 @pytest.mark.parametrize(("container", "reason"), CONTAINERS.items())

@@ -7,7 +7,7 @@ import pytest
 from modelarts_nodepool.api.node_pool import DeletionRecord, SendOutcome
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Send, Wait
-from modelarts_nodepool.decide.deletion.in_flight import decide_in_effect, decide_reverted
+from modelarts_nodepool.decide.deletion.in_flight import deleting, reverted
 from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved
 from tests.support.builders import NOON, a_node_pool, an_account
@@ -31,7 +31,11 @@ def test_two_minutes_are_waited_after_each_delete(accepted: bool) -> None:  # no
     waiting = decide(a_deletion(record=sent(2 * MINUTE - SECOND, accepted=accepted)))
     assert isinstance(waiting, Wait)
     assert waiting.retry_after == 10 * SECOND
-    words = "it shows no node being deleted yet" if accepted else "its outcome is unknown: looking before sending again"
+    words = (
+        "no node is being deleted yet"
+        if accepted
+        else "its outcome is unknown; the operator checks the node pool before it sends another DELETE"
+    )
     assert words in waiting.message
     over = decide(a_deletion(record=sent(2 * MINUTE, accepted=accepted)))
     assert isinstance(over, Hold if accepted else Send)
@@ -51,7 +55,9 @@ def test_wait_says_why_the_outcome_is_unknown() -> None:
     error = refused(SECOND).last_error
     decision = decide(a_deletion(record=sent(MINUTE).model_copy(update={"last_error": error})))
     assert isinstance(decision, Wait)
-    assert "outcome is unknown (ModelArts.50004000: in use (request request-2)): looking" in decision.message
+    assert (
+        "outcome is unknown (ModelArts.50004000: in use (request request-2)); the operator checks" in decision.message
+    )
 
 
 def test_an_interval_of_nothing_does_not_spin() -> None:
@@ -126,8 +132,8 @@ def test_a_code_is_said_once_and_a_missing_one_not_at_all() -> None:
         decision = decide(a_deletion(record=record.model_copy(update={"last_error": error})))
         assert isinstance(decision, Hold)
         words[name] = decision.message
-    assert "training-a: in use; repair that, then try again" in words["plain"]
-    assert "training-a: was answered 400 ModelArts.50004000: in use (request request-2); repair" in words["twice"]
+    assert "training-a: in use; fix the cause, then retry" in words["plain"]
+    assert "training-a: was answered 400 ModelArts.50004000: in use (request request-2); fix" in words["twice"]
 
 
 def test_a_refusal_without_its_words_is_no_reason_to_hold() -> None:
@@ -195,11 +201,11 @@ def test_an_error_beside_an_unknown_outcome_is_no_refusal() -> None:
 
 def test_the_rows_stand_by_themselves_where_nothing_is_shown() -> None:
     unseen = a_deletion(listing=None, record=sent(MINUTE))
-    assert isinstance(decide_in_effect(unseen, NOW), Wait)
-    reverted = decide_reverted(a_deletion(listing=None, record=sent(HOUR, accepted=True)), NOW)
-    assert isinstance(reverted, Hold)
-    assert "none of its 0 nodes" in reverted.message
+    assert isinstance(deleting(unseen, NOW), Wait)
+    hold = reverted(a_deletion(listing=None, record=sent(HOUR, accepted=True)), NOW)
+    assert isinstance(hold, Hold)
+    assert "none of its 0 nodes" in hold.message
     undeleted = a_deletion(a_node_pool().finalized(), listing=listed(deleting=1))
-    waiting = decide_in_effect(undeleted, NOW)
+    waiting = deleting(undeleted, NOW)
     assert isinstance(waiting, Wait)
     assert not waiting.is_stuck

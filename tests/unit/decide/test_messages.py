@@ -192,15 +192,13 @@ def test_while_nothing_was_sent_the_way_out_keeps_the_node_pool_and_afterwards_i
         message for name, _, message, _ in ALL_HELD if name in {"ServerFailure, after a DELETE", "refused, once sent"}
     }
     assert len(after) == 2
-    assert all("or let the object go, whatever becomes of the node pool: kubectl patch" in each for each in after)
+    assert all("or release the object without waiting for the node pool: kubectl patch" in each for each in after)
 
 
 def test_git_is_named_before_the_command_where_a_living_thing_comes_from_it() -> None:
     view = ACCOUNT.granting_nothing().seen_by(YOUNG.build())
     from_git = replace(view, account=replace(view.account, metadata=GIT))
-    words = (
-        "add it to spec.grants in Git (Flux Kustomization flux-system/accounts); what is changed by hand may be taken"
-    )
+    words = "add it to spec.grants in Git (Flux Kustomization flux-system/accounts); a manual change may be"
     assert words in message_of(an_observation(YOUNG, account=from_git))
     assert "add it to spec.grants: kubectl edit" in message_of(under(ACCOUNT.granting_nothing()))
     full = a_deletion(budget=FULL)

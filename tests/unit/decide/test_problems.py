@@ -58,12 +58,12 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
     "identity": (
         under(ACCOUNT.in_region("cn-east-3"), PINNED),
         Reason.IDENTITY_MISMATCH,
-        "(cn-north-4); account or spec now say another region; create the account again as it was",
+        "(cn-north-4), but account and spec now give another region; create the account again with the old values",
     ),
     "duplicate": (
         an_observation(YOUNG, older_duplicate="ml/elder"),
         Reason.DUPLICATE_OBJECT,
-        "ml/elder is older and stands for the same node pool",
+        "ml/elder is older and refers to the same node pool",
     ),
     "no-secret": (
         an_observation(YOUNG, failure=CredentialsUnavailable("Secret modelarts has no key accessKey.")),
@@ -81,7 +81,7 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
     "no-resource-pool": (
         an_observation(YOUNG, failure=ResourcePoolNotFound("404 request-9")),
         Reason.RESOURCE_POOL_NOT_FOUND,
-        "resource pool pool-a is not in the cloud; check spec.poolName",
+        "resource pool pool-a does not exist in ModelArts; check spec.poolName",
     ),
     "no-resource-pool-by-words": (
         an_observation(YOUNG, failure=NotFound("404")),
@@ -111,7 +111,7 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
     "no-node-pool-but-one-that-differs-in-capitals": (
         an_observation(YOUNG, seen=a_listing(*(a_cloud_node_pool(name) for name in ("a", "b", "Training-A", "c/d")))),
         Reason.NODE_POOL_NOT_FOUND,
-        "(it has: Training-A, a, b, 'c/d', which no call can name); correct",
+        "(it has: Training-A, a, b, 'c/d', which is not a valid name); correct",
     ),
     "no-node-pool-at-all": (
         an_observation(YOUNG, seen=a_listing()),

@@ -64,7 +64,7 @@ READY: Mapping[str, tuple[dict[str, int], dict[str, tuple[str, str]], str]] = {
     "NodePoolEmpty": (
         {},
         {"Ready": ("True", "NodePoolEmpty"), "NodesHealthy": ALL_WELL},
-        "has no nodes, as was asked for",
+        "has no nodes, as requested",
     ),
     "NodesCreating": (
         {"creating": 2, "deleting": 1},
@@ -222,7 +222,7 @@ def test_after_five_minutes_the_observation_is_stale() -> None:
         "NodesHealthy": ("Unknown", stale),
     }
     assert verdict.status.counts == before.counts
-    assert "answered 503: busy; counts are of the last good answer" in message_of(verdict.status)
+    assert "answered 503: busy; the counts are from the last successful poll" in message_of(verdict.status)
     assert verdict.recheck_after is None
 
 
@@ -239,14 +239,14 @@ def test_the_limit_is_five_minutes_or_three_polls(interval: timedelta, limit: ti
 def test_a_good_look_that_nobody_renewed_is_stale_too() -> None:
     verdict = decide_status(after(mirrored(available=3), seen_age=5 * MINUTE), NOON)
     assert words_of(verdict.status)["Ready"] == ("Unknown", "ObservationStale")
-    assert "no look at the resource pool has come back lately" in message_of(verdict.status)
+    assert "no poll of the resource pool has finished recently" in message_of(verdict.status)
 
 
 @pytest.mark.parametrize(
     ("shown", "words"),
     [
-        (an_unreadable_node_pool(), "node pool training-a with unreadable counts (available is -1)"),
-        (an_unreadable_node_pool(problem=None), "unreadable counts (no numbers)"),
+        (an_unreadable_node_pool(), "unreadable counts for node pool training-a (available is -1)"),
+        (an_unreadable_node_pool(problem=None), "node pool training-a (no numbers)"),
     ],
     ids=["with a problem", "without one"],
 )

@@ -32,12 +32,12 @@ def said(misfit: Misfit) -> list[tuple[str, str, str]]:
         (
             LIVING,
             [("Stalled", "True", "InvalidObject"), ("Ready", "False", "InvalidObject")],
-            "once deleted the object is held, its node pool neither deleted nor released",
+            "its status is not updated, and a deletion of it is held",
         ),
         (
             a_node_pool(),
             [("Stalled", "True", "InvalidObject"), ("Ready", "False", "InvalidObject")],
-            "it is not protected: deleting the object would leave its node pool in the cloud",
+            "it has no finalizer: deleting the object would leave its node pool in the cloud",
         ),
         (
             DELETING,
@@ -90,7 +90,10 @@ def test_nothing_is_sent_while_an_object_of_the_node_pool_cannot_be_read(record:
     if record is None:
         assert isinstance(decision, Hold)
         assert decision.reason is Reason.DUPLICATE_OBJECT
-        assert "ml/renamed names node pool training-a as well and cannot be read" in decision.message
+        assert (
+            "ml/renamed also names node pool training-a, but this version of the operator cannot read"
+            in decision.message
+        )
         assert "kubectl describe -n ml manp renamed;" in decision.message
         assert decision.message.endswith(RETAIN)
 

@@ -1,7 +1,7 @@
-"""The account's memory of deletions: status.recentDeletions, which outlives the objects. Pure.
+"""The entries of status.recentDeletions of an account, which outlive the objects. Pure.
 
-It is the audit trail of admins and the memory of the deletion budget. At most one entry per uid, 100 in all. A DELETE
-has its entry from the moment it is sent, and its outcome later: it counts whatever becomes of its object.
+They are the audit trail of admins and the data of the deletion budget. At most one entry per uid, 100 in all. A DELETE
+gets its entry when it is sent, and its outcome later, so it counts even if its object is gone.
 """
 
 from collections.abc import Iterable
@@ -16,15 +16,15 @@ from modelarts_nodepool.decide.deletion.record import record_of
 from modelarts_nodepool.decide.observed import DeletionObserved
 
 MOST = 100
-# A look may be a minute old when it lets a DELETE pass, and for two minutes the cloud shows nothing of the other one.
+# A LIST that lets a DELETE pass may be a minute old, and another DELETE may show no effect for two minutes.
 RECENTLY = timedelta(minutes=3)
 
 
 def recently_deleted(accounts: Iterable[Account], identity: Identity, now: datetime) -> frozenset[str]:
-    """Node pools of the same resource pool whose objects went so lately that a look may still show them whole.
+    """Node pools of the same resource pool that were deleted so recently that a LIST may still show them unchanged.
 
-    By whatever account: two may name one project. Only after a DELETE; what was retained meanwhile leaves, too. Without
-    a finishedTime it counts from the DELETE: its object may have gone while no leader was there to see it.
+    Of all accounts, because two accounts may name one project. Only after a DELETE, also if the object was retained
+    later. Without a finishedTime the time of the DELETE counts: the object may have gone while there was no leader.
     """
     return frozenset(
         entry.node_pool_name
@@ -40,16 +40,16 @@ def recently_deleted(accounts: Iterable[Account], identity: Identity, now: datet
 def keep_newest(
     entries: Iterable[RecentDeletion], window: timedelta | None, now: datetime
 ) -> tuple[RecentDeletion, ...]:
-    """As many as are kept, newest first. Entries that the budget does not need are evicted first."""
+    """The newest `MOST` entries, newest first. Entries that the budget does not need are evicted first."""
     kept = sorted(entries, key=lambda entry: (_counts(entry, window, now), _time(entry)), reverse=True)[:MOST]
     return tuple(sorted(kept, key=_time, reverse=True))
 
 
 def build_sent(node_pool: NodePool, identity: Identity, record: DeletionRecord, now: datetime) -> RecentDeletion | None:
-    """The entry for a DELETE, from its write-ahead on: what is known of it by `record`.
+    """The entry for a DELETE from its write-ahead on, as `record` describes it.
 
-    One that was refused and had no effect is entered without a sentTime, so that it uses nothing of the budget. None
-    where no DELETE is in effect and none was refused: nothing was sent, or nobody has done anything with it.
+    A DELETE that was refused and had no effect has no sentTime, so it does not use the budget. None if no DELETE is in
+    effect and none was refused.
     """
     is_refused = record.sent_time is None and record.outcome is SendOutcome.REFUSED
     if record.sent_time is None and not is_refused:
@@ -66,7 +66,7 @@ def build_sent(node_pool: NodePool, identity: Identity, record: DeletionRecord, 
 def build_stripped(
     node_pool: NodePool, identity: Identity, known: RecentDeletion | None, now: datetime
 ) -> RecentDeletion | None:
-    """The entry of an object that went without us after its DELETE was sent; None where none was."""
+    """The entry of an object whose finalizer another client removed after the DELETE was sent; None if none was."""
     record = record_of(node_pool)
     if known is not None and known.sent_time is not None:
         finished = {"finished_time": now.replace(microsecond=0), "outcome": Reason.ORPHANED.value}
@@ -77,21 +77,21 @@ def build_stripped(
 
 
 def is_recorded_by(known: RecentDeletion | None, entry: RecentDeletion) -> bool:
-    """Whether what is known of the object is about this DELETE or a later one."""
+    """Whether the known entry of the object is about this DELETE or a later one."""
     if known is None or known.sent_time is None or entry.sent_time is None:
         return False
     return known.sent_time >= entry.sent_time
 
 
 def keep_finished_time(known: RecentDeletion | None, entry: RecentDeletion) -> RecentDeletion:
-    """The entry of a release as it was first made: a release that is tried again says nothing new by its time."""
+    """The entry of a release with its first finishedTime: a retry of the release must not change the entry."""
     if known is None or known.finished_time is None:
         return entry
     return known if known == entry.model_copy(update={"finished_time": known.finished_time}) else entry
 
 
 def build_entry(observed: DeletionObserved, release: Release, now: datetime) -> RecentDeletion | None:
-    """The entry for a release; None where nothing of the cloud is known of the object."""
+    """The entry for a release; None if the object has no identity in ModelArts."""
     if observed.identity is None:
         return None
     finished = now.replace(microsecond=0)
@@ -121,5 +121,5 @@ def _counts(entry: RecentDeletion, window: timedelta | None, now: datetime) -> b
 
 def _time(entry: RecentDeletion) -> tuple[float, str]:
     moment = entry.finished_time or entry.sent_time
-    # An entry without any time is the oldest there is; the uid makes the order total.
+    # An entry without a time is the oldest; the uid makes the order total.
     return (moment.timestamp() if moment else 0.0, entry.uid)

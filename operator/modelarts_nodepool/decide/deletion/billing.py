@@ -1,4 +1,4 @@
-"""Row 15: nothing that is billed yearly/monthly, or locked, is deleted, and billing has to be known."""
+"""The guard of billing: nothing that is billed yearly/monthly, or locked, is deleted, and billing must be known."""
 
 from datetime import timedelta
 from typing import TypeVar
@@ -17,13 +17,14 @@ from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool, Mome
 
 T = TypeVar("T")
 
-# Facts that let a DELETE pass are at most this old; facts that hold one are looked at less often.
+# Facts that let a DELETE pass are at most this old; facts that hold it are fetched less often.
 FRESH = timedelta(seconds=60)
 HELD = timedelta(minutes=5)
+_NAMED_NODES = 3
 
 
-def decide_billing(observed: DeletionObserved, moment: Moment) -> Decision | None:
-    """Hold for yearly/monthly, locked and unknown; ask for facts that are missing or old."""
+def billing(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Hold for yearly/monthly, locked and unknown billing; fetch facts that are missing or old."""
     resource_pool, nodes = observed.resource_pool, observed.nodes
     missing = frozenset(
         fact
@@ -35,51 +36,49 @@ def decide_billing(observed: DeletionObserved, moment: Moment) -> Decision | Non
     for fact, evidence in ((Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes)):
         if evidence.value is None:
             return _failed(observed, evidence, fact, moment)
-    return _weigh(observed, resource_pool, nodes, moment)
-
-
-def _weigh(
-    observed: DeletionObserved,
-    resource_pool: Evidence[CloudResourcePool],
-    nodes: Evidence[tuple[CloudNode, ...]],
-    moment: Moment,
-) -> Decision | None:
-    held = _blocked(observed, resource_pool.value, nodes.value or ())
+    held = _hold(observed, resource_pool.value, nodes.value or ())
     if held is not None:
         return held
-    old = frozenset(
-        fact
-        for fact, evidence in (
-            (Fact.LISTING, observed.listing),
-            (Fact.RESOURCE_POOL, resource_pool),
-            (Fact.NODES, nodes),
-        )
-        if not _is_usable(evidence, observed, moment, FRESH)
-    )
+    facts = ((Fact.LISTING, observed.listing), (Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes))
+    old = frozenset(fact for fact, evidence in facts if not _is_usable(evidence, observed, moment, FRESH))
     return Look(old) if old else None
 
 
-def _blocked(
+def _hold(
     observed: DeletionObserved, resource_pool: CloudResourcePool | None, nodes: tuple[CloudNode, ...]
 ) -> Hold | None:
+    node_pool = observed.node_pool
     own = resource_pool.billing if resource_pool else Billing.UNKNOWN
     if own is Billing.YEARLY_MONTHLY:
-        return _yearly(observed, f"resource pool {observed.node_pool.spec.pool_name} is billed yearly/monthly")
+        return _yearly_monthly(observed, f"resource pool {node_pool.spec.pool_name} is billed yearly/monthly")
     prepaid = [node.name for node in nodes if node.billing is Billing.YEARLY_MONTHLY]
     if prepaid:
-        return _yearly(observed, f"{_some(prepaid)} billed yearly/monthly")
+        return _yearly_monthly(observed, f"{_name_some(prepaid)} billed yearly/monthly")
     locked = [node.name for node in nodes if node.is_locked]
     if locked:
-        return _locked(observed, locked)
+        words = (
+            f"{_name_some(locked)} locked against deletion; unlock in the ModelArts console, then: "
+            f"{remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
+        )
+        return Hold(Reason.NODE_LOCKED, words, HELD)
     unknown = _unknown_billing(observed, own, nodes)
-    if unknown is None or Reason.BILLING_UNKNOWN in observed.node_pool.overrides:
+    if unknown is None or Reason.BILLING_UNKNOWN in node_pool.overrides:
         return None
     words = (
-        f"ModelArts does not say how {unknown} billed; if you know that it is pay-per-use"
-        f"{ineffective_override(observed.node_pool, Reason.BILLING_UNKNOWN)}: "
-        f"{remedies.override(observed.node_pool, Reason.BILLING_UNKNOWN)}; {remedies.way_out(observed.node_pool)}"
+        f"ModelArts does not report how {unknown} billed; if that is pay-per-use"
+        f"{ineffective_override(node_pool, Reason.BILLING_UNKNOWN)}: "
+        f"{remedies.override(node_pool, Reason.BILLING_UNKNOWN)}; {remedies.way_out(node_pool)}"
     )
     return Hold(Reason.BILLING_UNKNOWN, words, HELD)
+
+
+def _yearly_monthly(observed: DeletionObserved, what: str) -> Hold:
+    node_pool = observed.node_pool
+    words = (
+        f"{what}; ModelArts does not delete prepaid nodes, and this operator never unsubscribes; no DELETE is sent; "
+        f"unsubscribe in the ModelArts console, then: {remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
+    )
+    return Hold(Reason.YEARLY_MONTHLY_BILLING, words, HELD)
 
 
 def _unknown_billing(observed: DeletionObserved, own: Billing, nodes: tuple[CloudNode, ...]) -> str | None:
@@ -87,40 +86,21 @@ def _unknown_billing(observed: DeletionObserved, own: Billing, nodes: tuple[Clou
         return f"resource pool {observed.node_pool.spec.pool_name} is"
     unknown = [node.name for node in nodes if node.billing is Billing.UNKNOWN]
     if unknown:
-        return _some(unknown)
+        return _name_some(unknown)
     counts = shown_counts(observed) or Counts()
     if not nodes and counts.available + counts.abnormal > 0:
-        # Counted and not listed: nobody can say that none of them is prepaid.
-        return f"the {counts.total} nodes that it counts and does not list are"
+        # Any of these nodes may be prepaid.
+        return f"the {counts.total} nodes that it counts but does not list are"
     return None
-
-
-def _yearly(observed: DeletionObserved, what: str) -> Hold:
-    node_pool = observed.node_pool
-    words = (
-        f"{what}: ModelArts does not delete what is prepaid, and this operator never unsubscribes anything; no DELETE "
-        f"is sent; unsubscribe it in the ModelArts console, then: {remedies.look_again(node_pool)}; "
-        f"{remedies.way_out(node_pool)}"
-    )
-    return Hold(Reason.YEARLY_MONTHLY_BILLING, words, HELD)
-
-
-def _locked(observed: DeletionObserved, locked: list[str]) -> Hold:
-    node_pool = observed.node_pool
-    words = (
-        f"{_some(locked)} locked against deletion; unlock in the ModelArts console, then: "
-        f"{remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
-    )
-    return Hold(Reason.NODE_LOCKED, words, HELD)
 
 
 def _failed(observed: DeletionObserved, evidence: Evidence[object], fact: Fact, moment: Moment) -> Decision:
     weighed = weigh_failure(evidence, fact, moment)
     if isinstance(weighed, Missing):
-        # "Not found" contradicts the LIST that shows the node pool: that one is asked again as well.
+        # "Not found" contradicts the LIST that shows the node pool: request the LIST again, too.
         is_contradiction = isinstance(evidence.failure, NotFound)
         return Look(weighed.facts | {Fact.LISTING} if is_contradiction else weighed.facts)
-    what = f"it is not known whether the node pool may be deleted ({fact} could not be read)"
+    what = f"whether the node pool may be deleted is unknown ({fact} could not be read)"
     return hold_for(observed.node_pool, weighed.failure, what, weighed.retry_after)
 
 
@@ -132,7 +112,7 @@ def _is_usable(evidence: Evidence[T] | None, observed: DeletionObserved, moment:
     return moment.age_of(evidence.begun) < longest
 
 
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004 - enough to recognise them
+def _name_some(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED_NODES])
+    more = f" and {len(names) - _NAMED_NODES} more" if len(names) > _NAMED_NODES else ""
     return f"node {shown} is" if len(names) == 1 else f"nodes {shown}{more} are"

@@ -1,4 +1,4 @@
-"""The five things that can be decided about a deletion. Carried out by controllers/deletion/reconciler.py."""
+"""The five decisions about a deletion. controllers/deletion/reconciler.py carries them out."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,13 +7,16 @@ from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.observed import Fact
 
+# A held object is decided again after this, and at once when the object or its account changes.
+HELD = timedelta(minutes=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Let the object go.
+    """Remove the finalizer.
 
-    `is_orphan`: the node pool may live on although its deletion was asked for. `heir`: the object that goes on
-    with the node pool.
+    `is_orphan`: the node pool may still exist although its deletion was requested. `heir`: the object that keeps the
+    node pool.
     """
 
     reason: Reason
@@ -24,9 +27,9 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Keep the object and send nothing; somebody has to act, or time has to pass.
+    """Keep the object and send nothing, until a person acts or time passes.
 
-    The message ends with the exact next command. Decide again after `retry_after` at the latest.
+    The message ends with the next command. Decide again after `retry_after` at the latest.
     """
 
     reason: Reason
@@ -37,7 +40,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The cloud is deleting. Decide again at the next look at it."""
+    """ModelArts is deleting the node pool. Decide again after the next poll."""
 
     reason: Reason
     message: str
@@ -47,7 +50,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Facts are missing or old: get them, then decide again."""
+    """Facts are missing or too old: fetch them, then decide again."""
 
     facts: frozenset[Fact]
 

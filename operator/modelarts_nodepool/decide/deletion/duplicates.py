@@ -1,7 +1,7 @@
-"""Row 5: several objects stand for one node pool. Only the last of them may delete it.
+"""The guards of duplicates: several objects refer to one node pool, and only the last of them may delete it.
 
-Git renames an object or moves its namespace: the new one is applied, the old one pruned. That must not cost the
-node pool, and two objects deleted together must not send two DELETEs.
+A rename or a move between namespaces in Git creates the new object and prunes the old one. That must not delete the
+node pool. And two objects that are deleted together must not send two DELETEs.
 """
 
 from datetime import datetime, timedelta
@@ -19,81 +19,83 @@ SOON = timedelta(seconds=2)
 
 
 def handed_over(observed: DeletionObserved, _: Moment) -> Decision | None:
-    """Released without a call where another object goes on with the node pool, or deletes it."""
+    """Release without a request to ModelArts if another object keeps the node pool or deletes it."""
     if observed.record.sent_time is not None:
         return None
-    living = [twin for twin in observed.duplicates if twin.metadata.deleted is None]
-    protected = [twin for twin in living if twin.is_protected]
+    living = [other for other in observed.duplicates if other.metadata.deleted is None]
+    protected = [other for other in living if other.is_protected]
     if protected:
-        return _release(observed, protected[0], "goes on with it")
+        return _release(observed, protected[0], "keeps it")
     if living:
         words = (
-            f"{living[0].title} stands for the same node pool and is about to take over; it lacks this operator's "
-            f"finalizer yet: {remedies.show(living[0])}; or let this object go at once: "
+            f"{living[0].title} also refers to node pool {observed.node_pool_name}; this object is released after "
+            f"that object gets this operator's finalizer: {remedies.show(living[0])}; or release this object now: "
             f"{remedies.retain(observed.node_pool)}"
         )
         return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
-    return _unplaced(observed) or _among_deleted(observed)
-
-
-def unreadable(observed: DeletionObserved, _: Moment) -> Decision | None:
-    """Nobody can say whether an object that this version cannot read goes on with the node pool.
-
-    Behind the proof of absence: what is gone is released all the same. Before every DELETE, not the first alone.
-    """
-    twin = observed.unreadable_duplicate
-    if twin is None:
-        return None
-    words = (
-        f"{twin.title} names node pool {observed.node_pool_name} as well and cannot be read by this version of the "
-        f"operator ({twin.problem}), so it cannot say whether that object goes on with the node pool; this is "
-        f"decided once that object is readable or gone; see what it needs: {remedies.describe(twin)}; "
-        f"{remedies.way_out(observed.node_pool)}"
-    )
-    return Hold(Reason.DUPLICATE_OBJECT, words, SOON)
+    return _unplaced(observed) or _all_deleted(observed)
 
 
 def _unplaced(observed: DeletionObserved) -> Decision | None:
-    """The watch of namespaces may lag behind that of objects: nothing is decided on a guess."""
-    twin = observed.unplaced_duplicate
-    if twin is None:
+    """The watch of namespaces may be behind the watch of objects, and grants depend on namespace labels."""
+    other = observed.unplaced_duplicate
+    if other is None:
         return None
-    namespace = twin.metadata.namespace
+    namespace = other.metadata.namespace
     words = (
-        f"{twin.title} names node pool {observed.node_pool_name} as well, and the operator has not seen namespace "
-        f"{namespace} yet, so it cannot say whether that object is granted the node pool and goes on with it; "
-        f"this is decided once it has: {remedies.show_namespace(namespace)}; "
-        f"{remedies.way_out(observed.node_pool)}"
+        f"{other.title} also names node pool {observed.node_pool_name}, but the operator has not seen namespace "
+        f"{namespace} yet, so it cannot check whether the account grants that object the node pool; retries "
+        f"automatically; details: {remedies.show_namespace(namespace)}; {remedies.way_out(observed.node_pool)}"
     )
     return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
 
 
-def _among_deleted(observed: DeletionObserved) -> Decision | None:
-    """All are being deleted: the oldest deletes the node pool, and the others go once its DELETE is written down.
+def _all_deleted(observed: DeletionObserved) -> Decision | None:
+    """All are being deleted: the oldest object sends the DELETE, and the others are released once it is recorded.
 
-    Not before: two that hand over to each other at the same moment would both go, and the node pool would be forgotten.
-    Those that will not delete the node pool (Retain) cannot take over, nor can those out of our hands.
+    Not before: two objects that hand over to each other at the same moment would both go, and nothing would delete the
+    node pool. Objects with the policy Retain, or without our finalizer, cannot take over.
     """
     deleting = [
-        twin for twin in observed.duplicates if twin.is_protected and twin.spec.deletion_policy is DeletionPolicy.DELETE
+        other
+        for other in observed.duplicates
+        if other.is_protected and other.spec.deletion_policy is DeletionPolicy.DELETE
     ]
-    sent = [twin for twin in deleting if record_of(twin).sent_time is not None]
+    sent = [other for other in deleting if record_of(other).sent_time is not None]
     if sent:
-        return _release(observed, min(sent, key=_age), "has sent its DELETE")
-    older = [twin for twin in deleting if _age(twin) < _age(observed.node_pool)]
+        return _release(observed, min(sent, key=_age), "sent its DELETE")
+    older = [other for other in deleting if _age(other) < _age(observed.node_pool)]
     if not older:
         return None
     first = min(older, key=_age)
     words = (
-        f"{first.title} is older, stands for node pool {observed.node_pool_name} as well and is deleted first; this "
-        f"object goes with it; see what it waits for: {remedies.describe(first)}; or let only this object go, the "
-        f"other one goes on: {remedies.retain(observed.node_pool)}"
+        f"{first.title} also refers to node pool {observed.node_pool_name}, is older and sends the DELETE; this object "
+        f"is released after that; details: {remedies.describe(first)}; or release only this object now: "
+        f"{remedies.retain(observed.node_pool)}"
+    )
+    return Hold(Reason.DUPLICATE_OBJECT, words, SOON)
+
+
+def unreadable_duplicate(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """An object that this version cannot read may keep the node pool.
+
+    After `absence`: what is gone is released. Before every DELETE, not only before the first one.
+    """
+    other = observed.unreadable_duplicate
+    if other is None:
+        return None
+    words = (
+        f"{other.title} also names node pool {observed.node_pool_name}, but this version of the operator cannot read "
+        f"that object ({other.problem}), so it cannot check whether that object keeps the node pool; continues "
+        f"automatically after that object is corrected or deleted; details: {remedies.describe(other)}; "
+        f"{remedies.way_out(observed.node_pool)}"
     )
     return Hold(Reason.DUPLICATE_OBJECT, words, SOON)
 
 
 def _release(observed: DeletionObserved, heir: NodePool, what: str) -> Release:
-    words = f"{heir.title} stands for node pool {observed.node_pool_name} as well and {what}: nothing was sent"
+    name = observed.node_pool_name
+    words = f"{heir.title} also refers to node pool {name} and {what}; no DELETE was sent for this object"
     return Release(Reason.HANDED_OVER, words, heir=heir)
 
 

@@ -1,6 +1,6 @@
-"""status.deletion through one deletion: written ahead, answered, refused, noted. Pure.
+"""status.deletion during one deletion: written ahead, then updated with the answer and the progress. Pure.
 
-`sent_time` is set exactly while some DELETE may be in effect; `outcome` is that of the last attempt.
+`sent_time` is set exactly while a DELETE may be in effect. `outcome` is the outcome of the last attempt.
 """
 
 from datetime import datetime, timedelta
@@ -9,24 +9,24 @@ from modelarts_nodepool.api.node_pool import CloudErrorRecord, Counts, DeletionR
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.errors import CloudError, PermissionDenied, RefusedByModelArts
 
-# How long after a DELETE the cloud may go on showing nothing of it.
+# ModelArts may show no effect of a DELETE for this long.
 SETTLE = timedelta(minutes=2)
-# A 403 to a DELETE is the cloud's refusal of this very deletion, whatever may still be read.
+# A 403 to a DELETE refuses this deletion, whatever the account may read.
 REFUSALS = (RefusedByModelArts, PermissionDenied)
-# A DELETE that was sent so long before its object was created is another object's: no clock is that wrong, for the
-# cloud refuses signatures that are 15 minutes off.
+# A DELETE that was sent this long before its object was created belongs to another object. No clock is that wrong:
+# ModelArts refuses signatures that are 15 minutes off.
 BEFORE_CREATION = timedelta(hours=1)
 
 
 def record_of(node_pool: NodePool) -> DeletionRecord:
-    """status.deletion, as far as it is about this very object: a backup brings back what was done about another."""
+    """status.deletion, if it is about this object. A backup restores the record of another object."""
     record = node_pool.status.deletion or DeletionRecord()
-    is_another_s = record.sent_time is not None and record.sent_time < node_pool.metadata.created - BEFORE_CREATION
-    return DeletionRecord() if is_another_s else record
+    is_of_another = record.sent_time is not None and record.sent_time < node_pool.metadata.created - BEFORE_CREATION
+    return DeletionRecord() if is_of_another else record
 
 
 def write_ahead(record: DeletionRecord, now: datetime) -> DeletionRecord:
-    """Before a DELETE: one attempt more, outcome unknown."""
+    """Before a DELETE: one more attempt, outcome unknown."""
     return DeletionRecord(attempt=record.attempt + 1, sent_time=_whole(now), outcome=SendOutcome.UNKNOWN)
 
 
@@ -45,8 +45,8 @@ def accept(record: DeletionRecord, request_id: str | None, now: datetime) -> Del
 def fail(record: DeletionRecord, before: DeletionRecord, error: CloudError, now: datetime) -> DeletionRecord:
     """After any other answer, or none. `before` is the record from before the write-ahead.
 
-    Where the answer proves that this DELETE had no effect, what was known of an earlier one stands again; else
-    the outcome stays unknown. A 409 is shown as refused and may still mean that a deletion is in effect.
+    If the answer proves that this DELETE had no effect, the record of the earlier one counts again. Otherwise the
+    outcome stays unknown. A 409 shows as refused, although a deletion may be in effect.
     """
     changes: dict[str, object] = {
         "last_error": CloudErrorRecord(
@@ -55,16 +55,16 @@ def fail(record: DeletionRecord, before: DeletionRecord, error: CloudError, now:
         "request_id": error.request_id,
     }
     if error.had_no_effect:
-        changes |= _known_before(before)
+        changes |= _earlier(before)
     if before.sent_time is not None and error.had_no_effect:
-        # A support ticket is about the DELETE that may be in effect; this answer's own id stands in last_error.
+        # A support ticket needs the DELETE that may be in effect; the id of this answer is in last_error.
         changes["request_id"] = before.request_id
     if isinstance(error, REFUSALS):
         changes["outcome"] = SendOutcome.REFUSED
     return record.model_copy(update=changes)
 
 
-def _known_before(before: DeletionRecord) -> dict[str, object]:
+def _earlier(before: DeletionRecord) -> dict[str, object]:
     outcome = None
     if before.sent_time is not None:
         outcome = SendOutcome.UNKNOWN if before.accepted_time is None else SendOutcome.ACCEPTED
@@ -77,7 +77,7 @@ def _known_before(before: DeletionRecord) -> dict[str, object]:
 
 
 def note_progress(record: DeletionRecord, counts: Counts | None, now: datetime) -> DeletionRecord:
-    """Keep `nothing_deleting_since`: set when an accepted DELETE shows nothing, cleared when a node is deleting."""
+    """Set `nothing_deleting_since` if an accepted DELETE deletes nothing; clear it if a node is deleting."""
     if counts is None or record.accepted_time is None:
         return record
     since, sent = record.nothing_deleting_since, record.sent_time
@@ -87,14 +87,14 @@ def note_progress(record: DeletionRecord, counts: Counts | None, now: datetime) 
         return record
     if since is None and sent is not None and timedelta() <= now - sent < SETTLE:
         return record
-    # Also where the clock was put back meanwhile: a beginning in the future would never be over.
+    # Also if the clock was set back: a wait that begins in the future would not end.
     return record.model_copy(update={"nothing_deleting_since": _whole(now)})
 
 
 def cap_future(record: DeletionRecord, first_seen: datetime) -> DeletionRecord:
-    """A sent_time in the future counts as when this process first saw it: clocks jump, waits must end.
+    """A sent_time in the future counts as the time when this process first saw it: clocks jump, waits must end.
 
-    `first_seen` has to be when this very sent_time was first seen: anything earlier would end a wait too soon.
+    `first_seen` must be when this sent_time was first seen: an earlier time would end a wait too soon.
     """
     if record.sent_time is None or record.sent_time <= first_seen:
         return record
@@ -102,5 +102,5 @@ def cap_future(record: DeletionRecord, first_seen: datetime) -> DeletionRecord:
 
 
 def _whole(moment: datetime) -> datetime:
-    # Whole seconds, as it will be read back: else every comparison would see a difference.
+    # Whole seconds, as the API server returns them: otherwise every comparison finds a difference.
     return moment.replace(microsecond=0)

@@ -1,6 +1,6 @@
-"""What status says about an object that is being deleted: rows 1, 2 and 2a of the status table.
+"""The status of an object that is being deleted: DeletionBlocked or DeletingNodePool.
 
-Called by controllers/deletion/reconciler.py after each decision. Answers None where nothing may be written yet.
+Called by controllers/deletion/reconciler.py after each decision. Returns None while nothing may be written.
 """
 
 from datetime import datetime, timedelta
@@ -23,42 +23,42 @@ from modelarts_nodepool.decide.failures import steady_words
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.decide.status.table import say_paused
 
-# A hold shorter than this is not worth a word: finalizers of others come and go, transient faults too.
+# A hold shorter than this is not shown: other finalizers and transient faults come and go.
 GRACE = timedelta(seconds=5)
 TRANSIENT_GRACE = timedelta(minutes=5)
-# These are answers of the cloud to a DELETE: they are written at once, so that no restart forgets them.
+# Answers of ModelArts to a DELETE are written at once: a restart must not lose them.
 AT_ONCE = frozenset({Reason.REFUSED_BY_MODELARTS, Reason.DELETION_REVERTED})
 
 
 def decide_deleting_status(
     observed: DeletionObserved, decision: Decision, held_for: timedelta, now: datetime
 ) -> NodePoolStatus | None:
-    """The whole status, or None where nothing may be written: the write-ahead must not collide with a mirror."""
+    """The whole status, or None if nothing may be written: a status write would collide with the write-ahead."""
     blocked = _blocked_now(observed)
     match decision:
         case Wait(_, message, _, is_stuck=False):
             return _build(observed, observed.record, _deleting(message), now)
         case Wait(reason, message):
             return _build(observed, observed.record, _blocked(reason, message, blocked), now)
-        case Hold(reason, message) if _is_told(decision, blocked, held_for):
+        case Hold(reason, message) if _is_shown(decision, blocked, held_for):
             return _build(observed, observed.record, _blocked(reason, message, blocked), now)
         case Hold(_, message) if observed.record != DeletionRecord():
-            # Written ahead already: what came of that DELETE is shown and kept, the hold not yet.
+            # A DELETE was written ahead before: show and keep its outcome, but not the hold yet.
             said = _blocked(blocked.reason, blocked.message, blocked) if blocked else _deleting(message)
             return _build(observed, observed.record, said, now)
         case Hold(_, message) if held_for >= GRACE and _proposes_deletion(*observed.node_pool.status.conditions):
-            # Passing faults are not worth a word for long, but the words from before the deletion are wrong now.
+            # A transient fault is not shown for five minutes, but the message from before the deletion is wrong now.
             return _build(observed, observed.record, _deleting(message), now)
         case _:
             return None
 
 
 def build_write_ahead(observed: DeletionObserved, now: datetime) -> NodePoolStatus:
-    """The status that goes before a DELETE: one attempt more, identity pinned, DeletingNodePool."""
+    """The status that is written before a DELETE: one more attempt, identity pinned, DeletingNodePool."""
     blocked = _blocked_now(observed)
     message = f"the DELETE of node pool {observed.node_pool_name} is being sent"
     if blocked is not None and blocked.reason == Reason.DELETION_STUCK:
-        # One more attempt does not make it less stuck: the alert goes on.
+        # One more attempt does not end DeletionStuck, or the alert would stop.
         said = _blocked(blocked.reason, blocked.message, blocked)
     else:
         said = _deleting(message)
@@ -66,42 +66,42 @@ def build_write_ahead(observed: DeletionObserved, now: datetime) -> NodePoolStat
 
 
 def queued(identity: Identity, retry_after: timedelta) -> Wait:
-    """The Wait of an object that is in the queue for long (controllers/deletion/places.py)."""
+    """The Wait of an object that is in the queue for a long time."""
     words = (
-        f"the DELETE of node pool {identity.node_pool_name} waits for its turn: of resource pool {identity.pool_name} "
-        f"a few deletions are prepared at once, and their DELETEs sent one after the other; it goes on by itself; how "
-        f"far the others are: {remedies.list_all()}"
+        f"the DELETE of node pool {identity.node_pool_name} is queued; the operator prepares a few deletions of "
+        f"resource pool {identity.pool_name} at a time and sends their DELETEs one by one; continues automatically; "
+        f"to see the other deletions: {remedies.list_all()}"
     )
     return Wait(Reason.DELETING_NODE_POOL, words, retry_after)
 
 
 def is_worth_a_write(before: NodePoolStatus, after: NodePoolStatus) -> bool:
-    """Whether they differ in more than an answer that may be recorded with the next write.
+    """Whether they differ in more than what may be recorded with the next write.
 
-    A deletion costs the API server two writes and one for each change of the counts; the cloud's acceptance
-    and the words about progress ride along. After a crash between them the outcome counts as unknown.
+    A deletion costs two writes, and one for each change of the counts. The acceptance by ModelArts and messages about
+    progress are written together with these. After a crash in between, the outcome counts as unknown.
     """
-    return _without_riders(before) != _without_riders(after)
+    return _without_deferred(before) != _without_deferred(after)
 
 
-def _is_told(hold: Hold, blocked: Condition | None, held_for: timedelta) -> bool:
+def _is_shown(hold: Hold, blocked: Condition | None, held_for: timedelta) -> bool:
     if hold.reason in AT_ONCE or (blocked is not None and not hold.is_transient):
         return True
     return held_for >= (TRANSIENT_GRACE if hold.is_transient else GRACE)
 
 
 def _proposes_deletion(*conditions: Condition) -> bool:
-    """Whether they still say what they said while the object lived: that it may be deleted."""
+    """Whether a message from before the deletion still proposes to delete the object."""
     return any(remedies.DELETES in condition.message for condition in conditions)
 
 
 def _blocked_now(observed: DeletionObserved) -> Condition | None:
-    """DeletionBlocked as it stands, where it is true."""
+    """The condition DeletionBlocked, if it is true."""
     found = find_condition(observed.node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
     return found if found is not None and found.status is ConditionStatus.TRUE else None
 
 
-def _without_riders(status: NodePoolStatus) -> NodePoolStatus:
+def _without_deferred(status: NodePoolStatus) -> NodePoolStatus:
     record = status.deletion or DeletionRecord()
     quiet = record.model_copy(update={"accepted_time": None, "request_id": None, "outcome": None, "last_error": None})
     conditions = tuple(
@@ -136,7 +136,7 @@ def _build(
     before = node_pool.status
     healthy = find_condition(before.conditions, ConditionType.NODES_HEALTHY)
     if healthy is not None:
-        # Kept as it was: a node pool on its way out is neither healthy nor not. Without its advice: that was taken.
+        # Kept as it was: health has no meaning for a node pool that is being deleted. Without advice to delete it.
         words = "the object is being deleted" if _proposes_deletion(healthy) else healthy.message
         said[ConditionType.NODES_HEALTHY] = Said(status=healthy.status, reason=healthy.reason, message=words)
     conditions = set_conditions(said | say_paused(node_pool), before.conditions, node_pool.metadata.generation, now)
@@ -153,14 +153,14 @@ def _build(
 
 
 def _seen_identity(observed: DeletionObserved) -> Identity | None:
-    """Pinned by a LIST that shows the name, and only where the account lets this object name it."""
+    """Pinned by a LIST that shows the name, and only if the account grants it to this object."""
     if observed.account is None or not observed.account.is_granted or shown_counts(observed) is None:
         return None
     return observed.identity
 
 
 def _handled_reconcile_at(observed: DeletionObserved) -> str | None:
-    """The new value once a look that began after it was set has been decided on."""
+    """The new value after a decision on a LIST that began after it was set."""
     node_pool, asked = observed.node_pool, observed.reconcile_requested
     if asked is not None and (observed.listing is None or observed.listing.begun < asked):
         return node_pool.status.last_handled_reconcile_at

@@ -1,4 +1,4 @@
-"""Rows 2b and 3 of the status table: what is wrong with an object that lives, if anything, and who can mend it."""
+"""The problems that a person must fix, each with its reason: from NotProtected to NodePoolNotFound."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,102 +15,103 @@ _LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """A reason with what to do about it."""
+class Problem:
+    """A reason, with a message that says how to fix it."""
 
     reason: Reason
     message: str
 
 
-def find_trouble(observed: LiveObserved) -> Trouble | None:
-    """The first that applies, None where nothing is wrong or the cloud is only out of reach."""
+def find_problem(observed: LiveObserved) -> Problem | None:
+    """The first problem that applies. None if there is none, or if ModelArts only cannot be reached."""
     return (
-        _protection_trouble(observed)
-        or _account_trouble(observed)
-        or _identity_trouble(observed)
-        or _name_trouble(observed)
-        or _failure_trouble(observed)
-        or _absence_trouble(observed)
+        _protection_problem(observed)
+        or _account_problem(observed)
+        or _identity_problem(observed)
+        or _name_problem(observed)
+        or _failure_problem(observed)
+        or _absence_problem(observed)
     )
 
 
-def _protection_trouble(observed: LiveObserved) -> Trouble | None:
+def _protection_problem(observed: LiveObserved) -> Problem | None:
     if observed.finalizer_refused is None:
         return None
-    return Trouble(Reason.NOT_PROTECTED, not_protected(observed.finalizer_refused))
+    return Problem(Reason.NOT_PROTECTED, not_protected(observed.finalizer_refused))
 
 
-def _account_trouble(observed: LiveObserved) -> Trouble | None:
+def _account_problem(observed: LiveObserved) -> Problem | None:
     node_pool, view = observed.node_pool, observed.account
     name = node_pool.spec.account_ref.name
     if view is None:
         words = f"ModelArtsAccount {name} does not exist; create it: {remedies.create_account()}"
-        return Trouble(Reason.ACCOUNT_NOT_FOUND, words)
+        return Problem(Reason.ACCOUNT_NOT_FOUND, words)
     if view.account.is_terminating and node_pool.status.identity is None:
         words = (
-            f"ModelArtsAccount {name} is being deleted and takes no new objects; delete this one and create it again "
-            f"with another spec.accountRef{remedies.by_hand(node_pool.metadata, remedies.delete(node_pool))}"
+            f"ModelArtsAccount {name} is being deleted and accepts no new objects; delete this object and create it "
+            f"again with another spec.accountRef{remedies.by_hand(node_pool.metadata, remedies.delete(node_pool))}"
         )
-        return Trouble(Reason.ACCOUNT_TERMINATING, words)
+        return Problem(Reason.ACCOUNT_TERMINATING, words)
     if not view.is_granted:
         words = (
             f"ModelArtsAccount {name} grants namespace {node_pool.metadata.namespace} no access to resource pool "
             f"{node_pool.spec.pool_name}; add it to "
             f"spec.grants{remedies.by_hand(view.account.metadata, remedies.edit_account(name))}"
         )
-        return Trouble(Reason.NOT_GRANTED, words)
+        return Problem(Reason.NOT_GRANTED, words)
     return None
 
 
-def _identity_trouble(observed: LiveObserved) -> Trouble | None:
+def _identity_problem(observed: LiveObserved) -> Problem | None:
     node_pool, view = observed.node_pool, observed.account
     pinned = node_pool.status.identity
     if pinned is not None and view is not None and pinned != view.identity:
         words = (
-            f"the object stands for node pool {pinned.node_pool_name} of resource pool {pinned.pool_name} in project "
-            f"{pinned.project_id} ({pinned.region}); account or spec now say another {view.changed_from(pinned)}; "
-            "create the account again as it was; or delete this object and create another, and to keep the node pool "
-            f"first set spec.deletionPolicy to Retain{remedies.by_hand(node_pool.metadata, remedies.retain(node_pool))}"
+            f"the object refers to node pool {pinned.node_pool_name} of resource pool {pinned.pool_name} in project "
+            f"{pinned.project_id} ({pinned.region}), but account and spec now give another "
+            f"{view.changed_from(pinned)}; create the account again with the old values; or delete this object and "
+            "create another one; to keep the node pool, first set spec.deletionPolicy to "
+            f"Retain{remedies.by_hand(node_pool.metadata, remedies.retain(node_pool))}"
         )
-        return Trouble(Reason.IDENTITY_MISMATCH, words)
+        return Problem(Reason.IDENTITY_MISMATCH, words)
     if observed.older_duplicate is not None:
         words = (
-            f"{observed.older_duplicate} is older and stands for the same node pool; delete one of the two objects, "
-            "the node pool stays while the other "
-            f"lives{remedies.by_hand(node_pool.metadata, remedies.delete(node_pool))}"
+            f"{observed.older_duplicate} is older and refers to the same node pool; delete one of the two objects; the "
+            "node pool is kept while the other object "
+            f"exists{remedies.by_hand(node_pool.metadata, remedies.delete(node_pool))}"
         )
-        return Trouble(Reason.DUPLICATE_OBJECT, words)
+        return Problem(Reason.DUPLICATE_OBJECT, words)
     return None
 
 
-def _name_trouble(observed: LiveObserved) -> Trouble | None:
+def _name_problem(observed: LiveObserved) -> Problem | None:
     node_pool = observed.node_pool
     is_valid = is_valid_resource_pool_name(node_pool.spec.pool_name)
     if is_valid and is_valid_node_pool_name(node_pool.node_pool_name):
         return None
     words = (
-        "spec.poolName or the node pool's name is not a valid ModelArts name: it would change the URL of the call, so "
-        "nothing is asked; names cannot be changed: create another object; before you delete this one, set "
-        f"spec.deletionPolicy to Retain{remedies.by_hand(node_pool.metadata, remedies.retain(node_pool))}"
+        "spec.poolName or spec.nodePoolName is not a valid ModelArts name; no request was sent; names are immutable: "
+        "create another object; before you delete this one, set spec.deletionPolicy to "
+        f"Retain{remedies.by_hand(node_pool.metadata, remedies.retain(node_pool))}"
     )
-    return Trouble(Reason.INVALID_OBJECT, words)
+    return Problem(Reason.INVALID_OBJECT, words)
 
 
-def _failure_trouble(observed: LiveObserved) -> Trouble | None:
+def _failure_problem(observed: LiveObserved) -> Problem | None:
     failure, node_pool = observed.failure, observed.node_pool
     if isinstance(failure, NotFound):
         words = (
-            f"resource pool {node_pool.spec.pool_name} is not in the cloud; check spec.poolName, which is the resource "
-            f"pool's ID and not its display name: {remedies.describe(node_pool)}"
+            f"resource pool {node_pool.spec.pool_name} does not exist in ModelArts; check spec.poolName, which is the "
+            f"resource pool's ID and not its display name: {remedies.describe(node_pool)}"
         )
-        return Trouble(Reason.RESOURCE_POOL_NOT_FOUND, words)
+        return Problem(Reason.RESOURCE_POOL_NOT_FOUND, words)
     if failure is None or not needs_a_person(failure):
         return None
     said = str(failure).rstrip(". ")
-    return Trouble(reason_of(failure), f"{said}; see: {remedies.describe_account(node_pool.spec.account_ref.name)}")
+    return Problem(reason_of(failure), f"{said}; see: {remedies.describe_account(node_pool.spec.account_ref.name)}")
 
 
-def _absence_trouble(observed: LiveObserved) -> Trouble | None:
+def _absence_problem(observed: LiveObserved) -> Problem | None:
     if observed.seen is None or observed.failure is not None:
         return None
     node_pool = observed.node_pool
@@ -122,13 +123,13 @@ def _absence_trouble(observed: LiveObserved) -> Trouble | None:
         f"{_names_shown(observed.seen.node_pools, name)}); correct the name in a new object, or delete this "
         f"one{remedies.by_hand(node_pool.metadata, remedies.delete(node_pool))}"
     )
-    return Trouble(Reason.NODE_POOL_NOT_FOUND, words)
+    return Problem(Reason.NODE_POOL_NOT_FOUND, words)
 
 
 def _names_shown(names: Iterable[str], wanted: str) -> str:
-    """Up to five names that the cloud shows, the most alike first: a capital is easily overlooked.
+    """Up to five names that ModelArts shows, the most similar first: a wrong capital is easy to miss.
 
-    A name that no call can carry is quoted in ASCII and cut short, since it is the cloud's own text.
+    A name that is not valid in a request is quoted in ASCII and shortened.
     """
     found = sorted(
         names, key=lambda name: (name.casefold() != wanted.casefold(), not is_valid_node_pool_name(name), name)
@@ -139,4 +140,4 @@ def _names_shown(names: Iterable[str], wanted: str) -> str:
 
 def _quoted(name: str) -> str:
     shown = ascii(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}...")
-    return f"{shown}, which no call can name"
+    return f"{shown}, which is not a valid name"

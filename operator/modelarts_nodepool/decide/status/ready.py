@@ -1,4 +1,4 @@
-"""Ready and NodesHealthy from the counts: rows 6 to 10 of the status table. Pure words about numbers."""
+"""Ready and NodesHealthy: from the counts, or as last written while ModelArts cannot be reached. Pure."""
 
 from collections.abc import Iterable
 
@@ -6,20 +6,20 @@ from modelarts_nodepool.api.conditions import Condition, ConditionStatus, Condit
 from modelarts_nodepool.api.node_pool import Counts, NodePoolShape
 from modelarts_nodepool.api.reasons import Reason
 
-# These are said anew each time, or have no place on an object that lives.
+# Paused is set anew each time; DeletionBlocked belongs to a deletion.
 _NOT_KEPT = frozenset({ConditionType.PAUSED, ConditionType.DELETION_BLOCKED})
-_TROUBLE = frozenset({ConditionType.STALLED, ConditionType.RECONCILING})
+_NEGATIVE = frozenset({ConditionType.STALLED, ConditionType.RECONCILING})
 
 
 def say_ready(name: str, counts: Counts, shape: NodePoolShape) -> dict[ConditionType, Said]:
     """Ready, with Reconciling beside it while nodes come or go and none is available."""
-    # Nodes that are there count, whatever was asked for: `1 of 0 nodes` would help nobody.
+    # Never less than the nodes that exist: "1 of 0 nodes" would be wrong.
     total = max(shape.count, counts.total)
     if counts.available > 0:
         words = f"{counts.available} of {total} nodes of node pool {name} are available"
         return {ConditionType.READY: _said(ConditionStatus.TRUE, Reason.NODES_AVAILABLE, words)}
     if shape.count == 0 and counts.total == 0:
-        words = f"node pool {name} is there and has no nodes, as was asked for"
+        words = f"node pool {name} exists and has no nodes, as requested"
         return {ConditionType.READY: _said(ConditionStatus.TRUE, Reason.NODE_POOL_EMPTY, words)}
     if counts.creating > 0:
         words = f"{counts.creating} of {total} nodes of node pool {name} are being created, none is available"
@@ -27,16 +27,15 @@ def say_ready(name: str, counts: Counts, shape: NodePoolShape) -> dict[Condition
     if counts.deleting > 0:
         words = f"{counts.deleting} nodes of node pool {name} are being deleted in the cloud, none is available"
         return _in_progress(Reason.NODES_DELETING, words)
-    words = f"none of the {total} nodes of node pool {name} is available; look at it in the ModelArts console"
+    words = f"none of the {total} nodes of node pool {name} is available; check it in the ModelArts console"
     return {ConditionType.READY: _said(ConditionStatus.FALSE, Reason.NO_NODES_AVAILABLE, words)}
 
 
 def say_healthy(name: str, counts: Counts, shape: NodePoolShape) -> Said:
-    """NodesHealthy: read by Argo CD, not by kstatus, so that one bad node in a hundred fails no sync."""
+    """NodesHealthy: Argo CD reads it, kstatus does not, so one abnormal node in a hundred fails no sync."""
     if counts.abnormal > 0:
-        words = (
-            f"{counts.abnormal} of {counts.total} nodes of node pool {name} are abnormal; look in the ModelArts console"
-        )
+        abnormal = f"{counts.abnormal} of {counts.total} nodes of node pool {name} are abnormal"
+        words = f"{abnormal}; check them in the ModelArts console"
         return _said(ConditionStatus.FALSE, Reason.NODES_ABNORMAL, words)
     if counts.total < shape.count and counts.creating == 0 and counts.deleting == 0:
         words = f"node pool {name} has {counts.total} of {shape.count} nodes and none is being created"
@@ -45,19 +44,19 @@ def say_healthy(name: str, counts: Counts, shape: NodePoolShape) -> Said:
 
 
 def say_as_last(conditions: Iterable[Condition]) -> dict[ConditionType, Said] | None:
-    """What was said last, None where nothing was, or nothing that may be said again.
+    """The last conditions; None if there are none, or if they contradict each other.
 
-    The second happens where somebody wrote the status by hand: contradictions are not carried on.
+    They can contradict each other after a manual change of the status.
     """
     last = {condition.type: condition for condition in conditions if condition.type not in _NOT_KEPT}
     ready = last.get(ConditionType.READY)
-    raised = [last[kind] for kind in ConditionType if kind in _TROUBLE and kind in last]
+    raised = [last[kind] for kind in ConditionType if kind in _NEGATIVE and kind in last]
     if ready is None or any(condition.status is not ConditionStatus.TRUE for condition in raised):
         return None
     types = {condition.type for condition in raised}
     fits = {
         ConditionStatus.TRUE: not types,
-        ConditionStatus.FALSE: len(types) < len(_TROUBLE),
+        ConditionStatus.FALSE: len(types) < len(_NEGATIVE),
         ConditionStatus.UNKNOWN: types == {ConditionType.RECONCILING},
     }
     if not fits[ready.status]:

@@ -1,6 +1,7 @@
-"""What status says about an object that lives: the status table, row by row, first that applies.
+"""The status of an object that is not being deleted.
 
-Called by controllers/node_pool.py at each look at the cloud and each change of the object. Deletions: deleting.py.
+The first that applies: a problem that a person must fix, ModelArts cannot be reached, or the counts. Called by
+controllers/node_pool.py after each poll and each change of the object. While it is being deleted: deletion/status.py.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.failures import keep_steady
 from modelarts_nodepool.decide.observed import AccountView, LiveObserved
-from modelarts_nodepool.decide.status.problems import Trouble, find_trouble
+from modelarts_nodepool.decide.status.problems import Problem, find_problem
 from modelarts_nodepool.decide.status.ready import say_as_last, say_healthy, say_ready
 from modelarts_nodepool.ports import CloudNodePool
 
@@ -31,17 +32,17 @@ STALE_POLLS = 3
 
 @dataclass(frozen=True, slots=True)
 class LiveVerdict:
-    """The status that should stand, and when time alone may change it (None: only a change can)."""
+    """The status to write, and when time alone may change it (None: only a change can)."""
 
     status: NodePoolStatus
     recheck_after: timedelta | None = None
 
 
 def decide_status(observed: LiveObserved, now: datetime) -> LiveVerdict:
-    """The whole status. Equal to the object's own where nothing has to be written."""
-    trouble = find_trouble(observed)
-    if trouble is not None:
-        return _troubled(observed, trouble, now)
+    """The whole status. Equal to the object's own status if nothing has to be written."""
+    problem = find_problem(observed)
+    if problem is not None:
+        return _with_problem(observed, problem, now)
     view, shown = observed.account, _shown(observed)
     if view is None or shown is None or shown.counts is None or _is_out_of_reach(observed):
         return _out_of_reach(observed, now)
@@ -49,21 +50,21 @@ def decide_status(observed: LiveObserved, now: datetime) -> LiveVerdict:
 
 
 def say_paused(node_pool: NodePool) -> dict[ConditionType, Said]:
-    """Paused beside everything else, only while it is so."""
+    """The condition Paused, only while the object is paused."""
     if not node_pool.is_paused:
         return {}
-    go_on = remedies.by_hand(node_pool.metadata, remedies.unpause(node_pool))
-    words = f"nothing is sent to the cloud{unusual_pause(node_pool)}; observation goes on; unpause{go_on}"
+    resume = remedies.by_hand(node_pool.metadata, remedies.unpause(node_pool))
+    words = f"no DELETE is sent{unusual_pause(node_pool)}; the status is still updated; remove the annotation{resume}"
     return {ConditionType.PAUSED: Said(status=ConditionStatus.TRUE, reason=Reason.PAUSED, message=words)}
 
 
 def _shown(observed: LiveObserved) -> CloudNodePool | None:
-    """What the newest good LIST shows of the node pool."""
+    """The node pool in the newest successful LIST."""
     return observed.seen.node_pools.get(observed.node_pool.node_pool_name) if observed.seen else None
 
 
 def _is_out_of_reach(observed: LiveObserved) -> bool:
-    # Also without a failure: where no look came back for so long, the last one is no news any more.
+    # Also without a failure: if no poll finished for so long, the last one is out of date.
     return observed.failure is not None or _until_stale(observed) <= timedelta()
 
 
@@ -75,7 +76,7 @@ def _until_stale(observed: LiveObserved) -> timedelta:
 def _mirrored(
     observed: LiveObserved, view: AccountView, shown: CloudNodePool, counts: Counts, now: datetime
 ) -> NodePoolStatus:
-    """Rows 6 to 10."""
+    """Ready and NodesHealthy from the counts."""
     said = say_ready(shown.name, counts, shown.shape)
     said[ConditionType.NODES_HEALTHY] = say_healthy(shown.name, counts, shown.shape)
     return _build(
@@ -88,14 +89,14 @@ def _mirrored(
     )
 
 
-def _troubled(observed: LiveObserved, trouble: Trouble, now: datetime) -> LiveVerdict:
-    """Row 3: in progress at first, Stalled after five minutes: GitOps tools fail at once on Stalled."""
+def _with_problem(observed: LiveObserved, problem: Problem, now: datetime) -> LiveVerdict:
+    """Reconciling at first, Stalled after five minutes: GitOps tools fail at once on Stalled."""
     left = _until_stalled(observed.node_pool, now)
     kind = ConditionType.RECONCILING if left > timedelta() else ConditionType.STALLED
     said = {
-        kind: Said(status=ConditionStatus.TRUE, reason=trouble.reason, message=trouble.message),
-        ConditionType.READY: Said(status=ConditionStatus.FALSE, reason=trouble.reason, message=trouble.message),
-        ConditionType.NODES_HEALTHY: _unobserved(trouble.reason, trouble.message),
+        kind: Said(status=ConditionStatus.TRUE, reason=problem.reason, message=problem.message),
+        ConditionType.READY: Said(status=ConditionStatus.FALSE, reason=problem.reason, message=problem.message),
+        ConditionType.NODES_HEALTHY: _unobserved(problem.reason, problem.message),
     }
     return LiveVerdict(_build(observed, said, now), left if left > timedelta() else None)
 
@@ -115,21 +116,21 @@ def _until_stalled(node_pool: NodePool, now: datetime) -> timedelta:
         since = reconciling.last_transition_time
     elif not conditions:
         since = node_pool.metadata.created
-    # A beginning in the future is a clock that was put back: it is looked at again in time.
+    # A time in the future means that the clock was set back: check again after five minutes.
     return min(STALLED_AFTER - (now - since), STALLED_AFTER)
 
 
 def _out_of_reach(observed: LiveObserved, now: datetime) -> LiveVerdict:
-    """Rows 4 and 5: the last word stands for a while, then it is called stale."""
+    """The last conditions stay for a while, then ObservationStale replaces them."""
     status, left = observed.node_pool.status, _until_stale(observed)
     if left > timedelta():
         if not status.conditions:
-            # Nothing was said yet: observedGeneration -1 goes on to read "in progress".
+            # No conditions yet: observedGeneration -1 reads as "in progress".
             return LiveVerdict(status, left)
         said = say_as_last(status.conditions)
         if said is not None:
             return LiveVerdict(_build(observed, said, now), left)
-    words = f"{_why_unreadable(observed)}; counts are of the last good answer; tried again by itself"
+    words = f"{_why_unreadable(observed)}; the counts are from the last successful poll; retries automatically"
     said = {
         ConditionType.RECONCILING: Said(status=ConditionStatus.TRUE, reason=Reason.OBSERVATION_STALE, message=words),
         ConditionType.READY: Said(status=ConditionStatus.UNKNOWN, reason=Reason.OBSERVATION_STALE, message=words),
@@ -143,8 +144,8 @@ def _why_unreadable(observed: LiveObserved) -> str:
         return str(observed.failure).rstrip(". ")
     shown = _shown(observed)
     if shown is None or shown.counts is not None:
-        return "no look at the resource pool has come back lately"
-    return f"ModelArts shows node pool {shown.name} with unreadable counts ({shown.problem or 'no numbers'})"
+        return "no poll of the resource pool has finished recently"
+    return f"ModelArts returned unreadable counts for node pool {shown.name} ({shown.problem or 'no numbers'})"
 
 
 def _unobserved(reason: Reason, message: str) -> Said:
@@ -162,7 +163,7 @@ def _build(observed: LiveObserved, said: dict[ConditionType, Said], now: datetim
             "observed_generation": generation,
             "conditions": set_conditions(steady | say_paused(node_pool), before.conditions, generation, now),
             "last_handled_reconcile_at": observed.reconcile_at or before.last_handled_reconcile_at,
-            # An object that lives was never deleted: a record here came out of a backup and would be believed.
+            # This object was never deleted: a record here comes from a backup and would be believed.
             "deletion": None,
         }
     )
