@@ -1,6 +1,6 @@
-"""The one place where objects are built and joined: `run` is the operator from start to stop.
+"""Builds and connects all objects of the operator; `run` is the operator from start to stop.
 
-Called by cli.py with checked settings. Everything else gets what it needs handed in.
+cli.py calls it with checked settings. No other module builds what it needs.
 """
 
 import asyncio
@@ -47,15 +47,14 @@ logger = logging.getLogger(__name__)
 
 VERSION = version("modelarts-nodepool-operator")
 STOP_SECONDS = 8.0
-# A leader that could not work stands back for so long, and twice as long each time it fails again.
-FIRST_REST = timedelta(seconds=30)
-LONGEST_REST = timedelta(minutes=5)
-HOLDING = "hold the Lease"
+# A leader that cannot work pauses for this time, and twice as long after each further failure.
+FIRST_PAUSE = timedelta(seconds=30)
+MAX_PAUSE = timedelta(minutes=5)
 
 
 async def run(settings: Settings) -> None:
-    """The operator: until SIGTERM or SIGINT. Raises errors.SettingsError before it has done anything."""
-    _spare_the_collector()
+    """Run the operator until SIGTERM or SIGINT. Raises errors.SettingsError before it sends anything."""
+    _tune_garbage_collection()
     endpoints = {region: parse_endpoint(f"{region}={url}") for region, url in settings.endpoints.items()}
     trust = build_trust(Path(settings.ca_bundle) if settings.ca_bundle else None)
     stop = asyncio.Event()
@@ -63,7 +62,7 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    # Once: all connections lead to the same cluster, whatever becomes of the kubeconfig and its current context.
+    # Once: all connections reach the same cluster even if the kubeconfig or its current context changes.
     config = load_client_config(settings.kubeconfig)
 
     async def connect() -> Connection:
@@ -76,7 +75,7 @@ async def run(settings: Settings) -> None:
 
 
 class Operator:
-    """One process: candidate, then leader, then perhaps candidate again."""
+    """One process: a candidate, then the leader, then possibly a candidate again."""
 
     def __init__(
         self,
@@ -87,9 +86,9 @@ class Operator:
         connect: Callable[[], Awaitable[Connection]],
         stop: asyncio.Event,
     ) -> None:
-        """`trust` holds for all but the API server; `stop` ends it.
+        """`trust` is for all servers except the API server; `stop` ends the operator.
 
-        `connect` opens one more to the same API server, in the event loop that calls it.
+        `connect` opens another connection to the same API server, in the event loop that calls it.
         """
         self._settings = settings
         self._endpoints = endpoints
@@ -101,9 +100,9 @@ class Operator:
         self._heartbeat = Heartbeat(self._clock)
         self._election = self._build_election() if settings.leader_election else None
         self._probes = Probes(self._heartbeat, self._election)
-        self._rest = FIRST_REST
-        # What is known outlives the Lease: a key that has to rest goes on resting, and of a LIST of everything only
-        # what has changed is read again. Nothing is decided from it before such a LIST is complete.
+        self._pause = FIRST_PAUSE
+        # The cache and the sessions outlive the Lease: circuit breakers stay open, and a relist parses only changed
+        # objects again. Nothing is decided before the relist is complete.
         self._registry = Registry(self._clock)
         self._clouds = Clouds(
             self._cluster,
@@ -115,7 +114,7 @@ class Operator:
         )
 
     async def serve(self) -> None:
-        """Serve health all the time, and work while leading."""
+        """Serve /livez, /readyz and /metrics all the time, and work as the leader."""
         server = HealthServer(
             self._settings.http_host,
             self._settings.http_port,
@@ -132,7 +131,7 @@ class Operator:
                 await self._election.start()
             while not self._stop.is_set():
                 if self._election is None or await self._until_leading(self._election):
-                    await self._take_a_turn()
+                    await self._lead_or_pause()
         finally:
             if self._election is not None:
                 await self._election.close()
@@ -141,7 +140,7 @@ class Operator:
             await server.stop()
 
     async def _until_leading(self, election: LeaderElection) -> bool:
-        """Stand by until the Lease is held; False where the process is asked to stop first."""
+        """Stand by until the Lease is held; False if the process is asked to stop first."""
         logger.info("standing by for the Lease")
         acquiring = asyncio.create_task(election.acquire(), name="acquire the Lease")
         await _first_of(self._stop, [acquiring])
@@ -149,25 +148,25 @@ class Operator:
             acquiring.result()
             return True
         await _end([acquiring])
-        # The last write may have gone through unseen.
+        # The cancelled request may have acquired the Lease.
         await election.release()
         return False
 
-    async def _take_a_turn(self) -> None:
-        """Lead; where that does not work, leave the Lease to others for a while."""
+    async def _lead_or_pause(self) -> None:
+        """Lead. After repeated failures leave the Lease to other replicas for a while."""
         try:
             await self._lead()
         except CannotWorkError as error:
-            rest, self._rest = self._rest, min(self._rest * 2, LONGEST_REST)
+            pause, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE)
             # The supervisor has logged each failure with its traceback.
-            words = "the work as leader fails again and again: %s; the Lease is left to others for %.0f s"
-            logger.error(words, error, rest.total_seconds())  # noqa: TRY400 - see above
-            self._probes.rest(str(error), rest)
+            message = "the work as leader fails repeatedly: %s; the Lease is left to other replicas for %.0f s"
+            logger.error(message, error, pause.total_seconds())  # noqa: TRY400 - see above
+            self._probes.pause(str(error), pause)
             with suppress(TimeoutError):
-                async with asyncio.timeout(rest.total_seconds()):
+                async with asyncio.timeout(pause.total_seconds()):
                     await self._stop.wait()
         else:
-            self._rest = FIRST_REST
+            self._pause = FIRST_PAUSE
 
     async def _lead(self) -> None:
         """Work until asked to stop or until the Lease is lost. Raises CannotWorkError once everything has ended."""
@@ -179,20 +178,20 @@ class Operator:
             for task in tasks:
                 if task.done():
                     task.result()
-            logger.info("stopping: nothing new is begun")
+            logger.info("stopping: no new work starts")
         finally:
-            # A task that does not end in time is left behind: it may not act under the next Lease.
+            # A task that does not end in time may still run: it may not act in the next term.
             leadership.end()
-            # The Lease is renewed until the work has stopped, and only then given away.
+            # The Lease is renewed until the work has stopped, and released after that.
             await _end(tasks)
             self._probes.stand_by()
-            # What did not end has no way to the cloud any more.
+            # A task that did not end cannot reach the cloud any more.
             await self._clouds.keep_only(())
             if self._election is not None:
                 await self._election.release()
 
     def _begin(self, leadership: Leadership) -> list[asyncio.Task[None]]:
-        """All that is there for one time of leading, at work."""
+        """Build and start everything for one term as leader."""
         clock, settings, registry = self._clock, self._settings, self._registry
         recorder = EventRecorder(self._cluster)
         tools = Tools(
@@ -214,7 +213,7 @@ class Operator:
             asyncio.create_task(supervisor.run(), name="supervisor"),
         ]
         if self._election is not None:
-            tasks.append(asyncio.create_task(self._election.until_lost(), name=HOLDING))
+            tasks.append(asyncio.create_task(self._election.until_lost(), name="hold the Lease"))
         return tasks
 
     def _build_election(self) -> LeaderElection:
@@ -250,26 +249,26 @@ class Operator:
         return not self._stop.is_set() and (self._election is None or self._election.holds())
 
 
-def _spare_the_collector() -> None:
-    """Two thirds of all objects are the modules': going through them stopped everything for a tenth of a second."""
+def _tune_garbage_collection() -> None:
+    """Exclude the modules' objects, two thirds of all: traversing them paused the process for a tenth of a second."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(2_000, 20, 10)
 
 
 async def _first_of(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Until asked to stop, or one of them has ended."""
+    """Until the process is asked to stop, or until one of the tasks ends."""
     asked = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    """Abandon what is under way: every step of a deletion may be interrupted and is taken up again."""
+    """Cancel the tasks: each step of a deletion can be interrupted, and the next leader continues."""
     if not tasks:
         return
     for task in tasks:
         task.cancel()
     _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
     for task in late:
-        logger.error("task %s did not end in time and is left behind", task.get_name())
+        logger.error("task %s did not end in time", task.get_name())

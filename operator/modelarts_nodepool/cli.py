@@ -1,6 +1,6 @@
-"""The command line: reads flags and environment, checks them, says what is wrong and how to mend it.
+"""The command line: reads and checks flags and environment variables, and says how to correct them.
 
-Exit codes: 0 fine, 1 the work failed, 2 wrong usage or settings.
+Exit codes: 0 success, 1 failure, 2 wrong usage or settings.
 """
 
 import asyncio
@@ -85,9 +85,9 @@ def cli() -> None:
     """Delete ModelArts node pools safely from Kubernetes, and see their nodes in status.
 
     \b
-    In a cluster that kubectl reaches:            modelarts-nodepool run
-    Before and after installing it:               modelarts-nodepool doctor
-    What is in the cloud, and how to adopt it:    modelarts-nodepool inventory
+    Run the operator in the cluster of kubectl:             modelarts-nodepool run
+    Check the configuration, before and after installing:   modelarts-nodepool doctor
+    List the node pools in the cloud, and adopt them:       modelarts-nodepool inventory
     """  # noqa: D301 - click reads the backspace
 
 
@@ -108,8 +108,7 @@ cli.add_command(inventory)
     show_default=True,
     envvar=f"{PREFIX}_HTTP_HOST",
     show_envvar=True,
-    help="The address at which /livez, /readyz and /metrics are served. :: is every address, IPv6 and IPv4; "
-    "0.0.0.0 is IPv4 alone.",
+    help="The address of /livez, /readyz and /metrics. :: means all addresses, IPv6 and IPv4; 0.0.0.0 means IPv4 only.",
 )
 @click.option(
     "--http-port",
@@ -118,7 +117,7 @@ cli.add_command(inventory)
     type=click.IntRange(0, 65535),
     envvar=f"{PREFIX}_HTTP_PORT",
     show_envvar=True,
-    help="Its port; 0 is any free one, which the log names.",
+    help="The port of /livez, /readyz and /metrics; 0 means any free port, see the log.",
 )
 @click.option(
     "--leader-election/--no-leader-election",
@@ -126,7 +125,7 @@ cli.add_command(inventory)
     show_default=True,
     envvar=f"{PREFIX}_LEADER_ELECTION",
     show_envvar=True,
-    help="Work only while holding the Lease in the operator's namespace, so that two replicas never both do.",
+    help="Work only while holding the Lease in the operator's namespace, so that only one replica works at a time.",
 )
 @click.option(
     "--cloud-rate",
@@ -135,7 +134,7 @@ cli.add_command(inventory)
     type=click.IntRange(1, 10_000),
     envvar=f"{PREFIX}_CLOUD_RATE",
     show_envvar=True,
-    help="Requests a second to ModelArts with one access key, in the long run. Deletions go before polls.",
+    help="The average number of requests per second to ModelArts with one access key. Deletions precede polls.",
 )
 @click.option(
     "--cloud-burst",
@@ -144,7 +143,7 @@ cli.add_command(inventory)
     type=click.IntRange(1, 100_000),
     envvar=f"{PREFIX}_CLOUD_BURST",
     show_envvar=True,
-    help="How many of them at once. A quarter of it, or of a second's worth, is kept from polls.",
+    help="The number of requests at once. A quarter of the smaller of burst and rate is reserved for deletions.",
 )
 @click.option(
     "--log-format",
@@ -153,7 +152,7 @@ cli.add_command(inventory)
     type=click.Choice([f.value for f in LogFormat]),
     envvar=f"{PREFIX}_LOG_FORMAT",
     show_envvar=True,
-    help="json for machines, text for people.",
+    help="The format of log lines: json for machines, text for people.",
 )
 @click.option(
     "--log-level",
@@ -162,7 +161,7 @@ cli.add_command(inventory)
     type=click.Choice([v.value for v in LogLevel]),
     envvar=f"{PREFIX}_LOG_LEVEL",
     show_envvar=True,
-    help="How much is logged. debug logs each call to the cloud.",
+    help="The lowest level that is logged. debug logs each request to the cloud.",
 )
 @options.watch_timeout
 @options.sweep_interval
@@ -185,8 +184,8 @@ def run(
 ) -> None:
     """Run the operator until SIGTERM or Ctrl-C.
 
-    Watches ModelArtsNodePool and ModelArtsAccount objects in all namespaces, mirrors node counts into status,
-    and deletes node pools whose objects are deleted with deletionPolicy Delete.
+    The operator watches ModelArtsNodePool and ModelArtsAccount objects in all namespaces. It writes node counts to
+    status, and deletes the node pool of a deleted object whose deletionPolicy is Delete.
     """
     settings = Settings(
         operator_namespace=operator_namespace,
@@ -210,37 +209,37 @@ def run(
 
 def _serve(settings: Settings) -> None:
     set_up_logging(settings.log_format, settings.log_level)
-    # Until the operator handles it itself: nothing has begun yet, so there is nothing to end.
+    # Until the operator handles the signal itself: there is nothing to end yet.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    # Here and not above: it takes a second, which --help and an early Ctrl-C should not wait for.
+    # The import takes a second: --help and an early Ctrl-C should not wait for it.
     from modelarts_nodepool import app  # noqa: PLC0415
 
     asyncio.run(app.run(settings))
 
 
-@cli.command("uninstall-check", short_help="Say whether the operator may be uninstalled.")
+@cli.command("uninstall-check", short_help="Check whether the operator may be uninstalled.")
 @options.kubeconfig
 @click.option(
     "--restore",
     metavar="COMMAND",
-    help="Shown after a refusal: what brings the refused release back to what was running. Set by the Helm chart.",
+    help="The command to restore the release, shown if the check fails. Set by the Helm chart.",
 )
 def uninstall_check(kubeconfig: str | None, restore: str | None) -> None:
-    """Say whether the operator may be uninstalled; exit code 1 while objects need it.
+    """Check whether the operator may be uninstalled; exit code 1 while objects need it.
 
-    Each object that the operator protects carries a finalizer that nobody else removes. The Helm chart asks this
-    before it uninstalls anything. Nothing is changed.
+    The operator protects each object with a finalizer, which only the operator removes. The Helm chart runs this check
+    before it uninstalls anything. The check changes nothing.
     """
     from modelarts_nodepool.commands import uninstall_check as check  # noqa: PLC0415 - see run
 
     try:
         held = asyncio.run(check.find_held_objects(kubeconfig))
     except ClusterError as error:
-        words = f"It cannot be told whether objects need the operator. {error}"
+        words = f"The check failed: objects may need the operator. {error}"
         raise click.ClickException(check.with_cure(words, restore)) from error
     if held:
         raise click.ClickException(check.with_cure(check.explain(held), restore))
-    click.echo("No object carries a finalizer of the operator: it may be uninstalled.")
+    click.echo("No object has a finalizer of the operator. It may be uninstalled.")
 
 
 def main() -> None:

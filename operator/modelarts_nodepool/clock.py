@@ -1,9 +1,9 @@
-"""The machine's clocks, as ports.Clock wants them. Handed to whoever needs the time; nobody else reads it."""
+"""The implementation of ports.Clock. app.py passes it to all code that needs the time."""
 
 import time
 from datetime import UTC, datetime
 
-# One that goes on while the machine sleeps, where there is one: a leader that slept must not think it still leads.
+# A clock that includes suspends, if there is one: after a suspend a leader must not believe that it still leads.
 _MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -15,5 +15,5 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that only grow, also across suspends where the system counts them."""
+        """Seconds that never decrease, including suspends if the system counts them."""
         return time.clock_gettime(_MONOTONIC)

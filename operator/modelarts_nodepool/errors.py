@@ -1,36 +1,36 @@
-"""Every error of our own, with the word that users see for it.
+"""All errors of the operator, with the reason that users see.
 
 The tree (the leaf's `reason` is the condition reason, the event reason, the metric label and a heading in
 docs/operations/troubleshooting.md):
 
     OperatorError
     ├── SettingsError            a flag or variable is wrong; the process ends with exit code 2
-    ├── InvalidName              a name that would change a URL; nothing was sent
-    ├── CredentialsUnavailable   Secret not labelled, a key missing or unreadable
-    │   └── SecretNotFound       no such Secret
-    ├── CloudError               an answer of ModelArts or its gateway, or none
-    │   ├── CredentialsRejected  401, APIG.0301: no hot retry, six bad signatures lock the key
-    │   ├── ClockSkew            401 while the server's Date is far from ours
-    │   ├── EndpointUnknown      not sent: neither table nor settings know the region's API
+    ├── InvalidName              a name that would change a URL; no request was sent
+    ├── CredentialsUnavailable   the Secret has no label, or a key is missing or unreadable
+    │   └── SecretNotFound       the Secret does not exist
+    ├── CloudError               an error answer of ModelArts or its gateway, or no answer
+    │   ├── CredentialsRejected  401, APIG.0301: no immediate retry, six bad signatures lock the key
+    │   ├── ClockSkew            401 while the server's Date differs much from our clock
+    │   ├── EndpointUnknown      not sent: neither the table of regions nor the settings have the region's API
     │   ├── PermissionDenied     403
-    │   ├── NotFound             ModelArts itself says that the thing does not exist
+    │   ├── NotFound             ModelArts itself, not its gateway, answers that it does not exist
     │   │   └── ResourcePoolNotFound
-    │   ├── RefusedByModelArts   400, 409: understood and not done
-    │   │   └── Conflict         409: may mean that a deletion is already in effect
-    │   └── CloudUnavailable     try again later; never read as "gone"
-    │       ├── Throttled        429, or a pause that a 429 asked for: the request had no effect
-    │       ├── CircuitOpen      not sent: the calls before it were not answered
-    │       ├── Unreachable      no connection was made: the request had no effect
-    │       ├── NoAnswer         sent, then time-out or reset: the effect is unknown
-    │       ├── ServerFailure    5xx: the effect is unknown
-    │       ├── WrongEndpoint    3xx, APIG.0101: this is not the API
-    │       └── MalformedAnswer  200 with a body that is not what the API page describes
-    └── ClusterError             an answer of the Kubernetes API server, or none
+    │   ├── RefusedByModelArts   400, 409: ModelArts refused the request
+    │   │   └── Conflict         409: a deletion may be in progress already
+    │   └── CloudUnavailable     retry later; never means "gone"
+    │       ├── Throttled        429, or not sent because of an earlier 429: no effect
+    │       ├── CircuitOpen      not sent: earlier requests had no answer
+    │       ├── Unreachable      no connection: no effect
+    │       ├── NoAnswer         sent, then timeout or reset: unknown effect
+    │       ├── ServerFailure    5xx: unknown effect
+    │       ├── WrongEndpoint    3xx, APIG.0101: not the ModelArts API
+    │       └── MalformedAnswer  200 with a body that the API page does not describe
+    └── ClusterError             an error answer of the Kubernetes API server, or no answer
         ├── ObjectChanged        409, or 422 of a JSON Patch test: decide again
         ├── ObjectGone           404
-        └── ClusterUnavailable   everything else
-            ├── RefusedByAPIServer   403, 422 with causes, a webhook that cannot be asked: a person has to act
-            └── WriteHeldBack        not sent: writes of this object failed before and are tried once a minute
+        └── ClusterUnavailable   any other failure
+            ├── RefusedByAPIServer   403, 422 with causes, a webhook that does not answer: a person has to act
+            └── WriteHeldBack        not sent: backoff after failed writes to this object
 """
 
 from datetime import timedelta
@@ -40,23 +40,23 @@ from modelarts_nodepool.logs import mask_registered
 
 
 class OperatorError(Exception):
-    """Any error that this program raises on purpose. Its words may end in a status or an event."""
+    """Any expected error. Its message may appear in a status or an Event."""
 
     reason: ClassVar[str] = "Error"
 
     def __init__(self, message: str = "") -> None:
-        """Whatever the words quote, what was registered as a secret is masked in them."""
+        """Masks registered secrets in the message."""
         super().__init__(mask_registered(message))
 
 
 class SettingsError(OperatorError):
-    """A setting is wrong; the message names it and says how to mend it."""
+    """A setting is wrong; the message names it and says how to correct it."""
 
     reason = "SettingsError"
 
 
 class InvalidName(OperatorError):
-    """A name that may not become part of a URL. Nothing was sent."""
+    """A name that is not allowed in a URL. No request was sent."""
 
     reason = "InvalidName"
 
@@ -68,16 +68,16 @@ class CredentialsUnavailable(OperatorError):
 
 
 class SecretNotFound(CredentialsUnavailable):
-    """The Secret itself does not exist; accounts say so by a reason of its own."""
+    """The Secret does not exist; accounts have a separate reason for it."""
 
 
 class CloudError(OperatorError):
-    """ModelArts, or the gateway before it, did not do what was asked.
+    """A request to ModelArts failed.
 
-    `status` is the HTTP status or None without an answer; `code` the error_code of the body;
-    `request_id` from X-Request-Id or the body. `had_no_effect` is True only where the answer proves
-    that the request changed nothing. `outcome` says what became of the call without naming what was asked for, as the
-    end of a sentence that begins with "a call of …": for those that share the failure and asked for something else.
+    `status` is the HTTP status, None without an answer; `code` the error_code of the body; `request_id` from
+    X-Request-Id or the body. `had_no_effect` is True only if the answer proves that the request changed nothing.
+    `outcome` describes the failure without the requested object, as the end of a sentence that begins with "a call of
+    …": for objects that share the failure of another object's request.
     """
 
     reason = "CloudError"
@@ -94,7 +94,7 @@ class CloudError(OperatorError):
         retry_after: timedelta | None = None,
         outcome: str | None = None,
     ) -> None:
-        """Keep what the answer said beside the sentence for people."""
+        """Keep the parts of the answer beside the message."""
         super().__init__(message)
         self.message = str(self)
         self.outcome = mask_registered(outcome) if outcome else f"failed: {self.message}"
@@ -119,21 +119,21 @@ class ClockSkew(CloudError):
 
 
 class EndpointUnknown(CloudError):
-    """Where the API of a region is, neither the table of regions nor the operator's settings say. Nothing was sent."""
+    """Neither the table of regions nor the settings have the region's API. No request was sent."""
 
     reason = "EndpointUnknown"
     had_no_effect = True
 
 
 class PermissionDenied(CloudError):
-    """403: the identity may not do this."""
+    """403: the identity does not have the permission."""
 
     reason = "PermissionDenied"
     had_no_effect = True
 
 
 class NotFound(CloudError):
-    """ModelArts itself, not its gateway, says that the thing does not exist. One witness, not a proof."""
+    """ModelArts itself, not its gateway, answers that it does not exist. One witness, not a proof."""
 
     reason = "NodePoolNotFound"
 
@@ -145,45 +145,45 @@ class ResourcePoolNotFound(NotFound):
 
 
 class RefusedByModelArts(CloudError):
-    """400: understood and not done."""
+    """400: ModelArts refused the request."""
 
     reason = "RefusedByModelArts"
     had_no_effect = True
 
 
 class Conflict(RefusedByModelArts):
-    """409: not done now; it may mean that a deletion is already in effect."""
+    """409: refused for now; a deletion may be in progress already."""
 
     had_no_effect = False
 
 
 class CloudUnavailable(CloudError):
-    """Nothing can be concluded from this; try again later."""
+    """The answer proves nothing; retry later."""
 
     reason = "CloudUnavailable"
     is_transient = True
 
 
 class Throttled(CloudUnavailable):
-    """429, or held back since one; `retry_after` is what the server asked for, capped."""
+    """429, or not sent because of an earlier 429; `retry_after` is what the server asked for, with a limit."""
 
     had_no_effect = True
 
 
 class CircuitOpen(CloudUnavailable):
-    """Nothing was sent: so many calls in a row were not answered that one is tried at a time."""
+    """Circuit open after repeated failures: one probe request at a time. Not sent."""
 
     had_no_effect = True
 
 
 class Unreachable(CloudUnavailable):
-    """No connection was made (DNS, TCP, TLS, proxy): nothing was sent."""
+    """No connection (DNS, TCP, TLS, proxy): no request was sent."""
 
     had_no_effect = True
 
 
 class NoAnswer(CloudUnavailable):
-    """The request went out and no whole answer came back."""
+    """The request was sent, and no complete answer arrived."""
 
 
 class ServerFailure(CloudUnavailable):
@@ -191,50 +191,50 @@ class ServerFailure(CloudUnavailable):
 
 
 class WrongEndpoint(CloudUnavailable):
-    """3xx or APIG.0101: what answers is not the ModelArts API of this region."""
+    """3xx or APIG.0101: the server is not the ModelArts API of this region."""
 
 
 class MalformedAnswer(CloudUnavailable):
-    """A success status with a body that is not what the API page describes."""
+    """A success status with a body that the API page does not describe."""
 
 
 class ClusterError(OperatorError):
-    """The Kubernetes API server did not do what was asked."""
+    """A request to the Kubernetes API server failed."""
 
     reason = "ClusterError"
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: timedelta | None = None) -> None:
-        """Keep the HTTP status, None where there was no answer, and the pause that the API server asked for."""
+        """Keep the HTTP status, None without an answer, and the Retry-After of the API server."""
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
 
 
 class ObjectChanged(ClusterError):
-    """409, or 422 of a patch that tests uid and resourceVersion: the object is not what was decided on."""
+    """409, or 422 of a patch that tests uid and resourceVersion: the object changed after the decision."""
 
     reason = "ObjectChanged"
 
 
 class ObjectGone(ClusterError):
-    """404: the object, or its kind, does not exist (any more)."""
+    """404: the object or its kind does not exist."""
 
     reason = "ObjectGone"
 
 
 class ClusterUnavailable(ClusterError):
-    """No answer, 429, 5xx, or what the subclasses say."""
+    """No answer, 429, 5xx, or one of the subclasses."""
 
     reason = "ClusterUnavailable"
 
 
 class RefusedByAPIServer(ClusterUnavailable):
-    """Understood and not done: missing permission, admission policy, webhook, schema. Only a person can lift it."""
+    """Refused: missing permission, admission policy, webhook, schema. A person has to act."""
 
     reason = "RefusedByAPIServer"
 
 
 class WriteHeldBack(ClusterUnavailable):
-    """Not sent: writes of this object failed lately. `retry_after` says how long none of this sort is tried."""
+    """Not sent: backoff after failed writes to this object. `retry_after` is the time until the next attempt."""
 
     reason = "WriteHeldBack"

@@ -1,9 +1,9 @@
-"""Logging: one line a record, JSON or text, on standard error, and no secret in any of them.
+"""Logging: one line per record, JSON or text, on standard error, without secrets.
 
-cli.py calls `set_up_logging` once. Whoever reads a secret hands it to `redact` first; whatever shape it later
-takes in a message, an argument, an extra or a traceback, `***` stands in its place. Imports nothing of ours.
+cli.py calls `set_up_logging` once. Code that reads a secret passes it to `redact` first; from then on `***` replaces it
+in messages, arguments, extras and tracebacks, in any encoding. Imports no other module of the operator.
 
-Our own extras, where a line is about an object: object (namespace/name), uid, nodePool, requestId.
+Extras of lines about an object: object (namespace/name), uid, nodePool, requestId.
 """
 
 import base64
@@ -26,7 +26,7 @@ _MOST_SECRETS = 2000
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _KOPF_ONLY = frozenset({"settings", "k8s_skip", "k8s_ref"})
-# Their own words name URLs, headers and whole objects; httpcore's debug lines show each header.
+# Their messages hold URLs, headers and whole objects; httpcore's debug lines show each header.
 _QUIET = ("kopf", "kubernetes", "aiohttp", "httpx", "httpcore", "hpack", "asyncio", "urllib3", "client")
 
 _HEADERS = r"(?:proxy-)?authorization|x-security-token|x-auth-token|x-subject-token|set-cookie|cookie"
@@ -34,7 +34,7 @@ _FIELDS = (
     r"secret[_-]?key|secret[_-]?access[_-]?key|security[_-]?token|session[_-]?token|access[_-]?token"
     r"|id[_-]?token|refresh[_-]?token|client[_-]?secret|private[_-]?key|password"
 )
-# What stands between a name and its value: `name: v`, `name=v`, `'name': 'v'`, `(b'name', b'v')`.
+# Between a name and its value: `name: v`, `name=v`, `'name': 'v'`, `(b'name', b'v')`.
 _BETWEEN = r"(?:\\?['\"]\s*,\s*b?|\\?['\"]?\s*[:=]\s*b?)"
 _QUOTED = r"\\?\"[^\"]*\"|\\?'[^']*'"
 _SENSITIVE_NAME = re.compile(rf"(?:{_HEADERS}|{_FIELDS}|signature|token)", re.IGNORECASE)
@@ -48,10 +48,10 @@ _PATTERNS = (
 
 
 class _Secrets:
-    """The values that may never be shown, in every form they are likely to take.
+    """The values that must not be shown, in their usual encodings.
 
-    Temporary keys come and go for years, and their tokens have thousands of characters: the oldest are forgotten,
-    and nothing here costs more than a look at each form. One regular expression of them all takes seconds to make.
+    There are new temporary keys every hour, and their tokens have thousands of characters: the oldest are forgotten. A
+    search for each value is cheap; compiling one regular expression of all takes seconds.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class _Secrets:
         forms |= {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
         with self._lock:
             is_known = forms <= self._forms.keys()
-            # To the end, known or not: what is still in use is never the oldest.
+            # A known value moves to the end: a value that is in use is never the oldest.
             for form in forms:
                 self._forms.pop(form, None)
                 self._forms[form] = None
@@ -73,7 +73,7 @@ class _Secrets:
                 return
             for oldest in list(self._forms)[:-_MOST_SECRETS]:
                 del self._forms[oldest]
-            # The longest first, so that a secret inside a longer one does not leave the rest standing.
+            # The longest first: a secret inside a longer one must not leave the rest of it visible.
             self._longest_first = tuple(sorted(self._forms, key=len, reverse=True))
 
     def mask(self, text: str) -> str:
@@ -87,19 +87,19 @@ _secrets = _Secrets()
 
 
 def redact(value: str | None) -> None:
-    """From now on show this value nowhere. Values of less than four characters are not remembered."""
+    """Mask this value from now on. Ignores values with less than four characters."""
     value = value.strip() if value else ""
     if len(value) >= _SHORTEST_SECRET:
         _secrets.add(value)
 
 
 def mask_registered(text: str) -> str:
-    """The text without registered secrets; words of our own that only look like one stay."""
+    """The text without registered secrets; text that only looks like a secret stays."""
     return _secrets.mask(text)
 
 
 def masked(text: str) -> str:
-    """The text without secrets, registered or recognisable."""
+    """The text without registered secrets and without text that looks like a secret."""
     text = _secrets.mask(text)
     for pattern, mask in _PATTERNS:
         text = pattern.sub(mask, text)
@@ -107,13 +107,13 @@ def masked(text: str) -> str:
 
 
 def clean(text: str, longest: int = 500) -> str:
-    """Somebody else's words made fit for a message: no secrets, one line, printable, not too long."""
+    """Text of another program for use in a message: without secrets, one line, printable, not too long."""
     line = " ".join("".join(c if c.isprintable() else " " for c in masked(text)).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 class _Formatter(logging.Formatter):
-    """Gathers what a record says, already without secrets."""
+    """Converts a record into fields without secrets."""
 
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {
@@ -129,7 +129,7 @@ class _Formatter(logging.Formatter):
         return fields
 
     def trace(self, record: logging.LogRecord) -> str:
-        # Not kept in record.exc_text: another handler's formatter would find it there, or we would find its own.
+        # Not cached in record.exc_text, which the formatter of another handler may read or set.
         parts = [self.formatException(record.exc_info)] if record.exc_info else []
         parts += [self.formatStack(record.stack_info)] if record.stack_info else []
         return masked("\n".join(parts))
@@ -147,7 +147,7 @@ class JsonFormatter(_Formatter):
 
 
 class TextFormatter(_Formatter):
-    """For people: time, level, message, then what it is about."""
+    """For people: time, level, message, then the fields."""
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -165,16 +165,16 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     @override
     def handleError(self, record: logging.LogRecord) -> None:
-        # logging's own way is to print the record's arguments as they are.
+        # The default prints the record's arguments without masking.
         self.stream.write(f"a log record of {record.name}:{record.lineno} could not be written\n")
 
 
 def set_up_logging(log_format: str, level: str, stream: TextIO | None = None) -> None:
-    """Route everything, kopf's loggers and warnings included, to one stream. May be called again."""
+    """Send all records, including kopf's and warnings, to one stream. May be called again."""
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root = logging.getLogger()
-    # Any other handler would write what this one masks.
+    # Another handler would write records without masking.
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in _QUIET:
@@ -203,7 +203,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _reference(reference: object) -> dict[str, str]:
-    """What a kopf object logger adds to its records."""
+    """The object reference that kopf's object loggers add to their records."""
     if not isinstance(reference, Mapping):
         return {}
     name, namespace = reference.get("name"), reference.get("namespace")
@@ -211,7 +211,7 @@ def _reference(reference: object) -> dict[str, str]:
 
 
 def _safe(key: str, value: object) -> object:
-    """An extra without secrets, whatever it holds."""
+    """An extra of any type, without secrets."""
     if _SENSITIVE_NAME.fullmatch(key):
         return MASK
     if value is None or isinstance(value, bool | int | float):

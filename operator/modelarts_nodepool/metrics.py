@@ -1,8 +1,8 @@
-"""What is counted and measured, in the text format of Prometheus. Label values are bounded: no object's name is one.
+"""The metrics, in the text format of Prometheus. The number of label values is bounded: no label names an object.
 
-Counted by controllers/ and app.py, served by server/http_server.py as /metrics from a thread of its own. What the
-cluster and the pollers hold is not kept here: it is asked for at each scrape (`AT_SCRAPE`), so that it is never old and
-goes with what it is about. Every name is explained in docs/operations/metrics.md. Imports nothing of ours.
+controllers/ and app.py count; server/http_server.py serves /metrics in its thread. Gauges of objects and pollers are
+computed at each scrape (`AT_SCRAPE`): they are never old, and go with their object. docs/operations/metrics.md explains
+each name. Imports no other module of the operator.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,22 +13,22 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
-# A registry of our own: the library's default one adds series about the interpreter that nobody asked for.
+# Not the library's default registry: it has further series about the interpreter.
 REGISTRY = CollectorRegistry()
-# When a counter began is of no use here and doubles the series.
+# The start times of counters would double the number of series.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 _PREFIX = "modelarts_nodepool"
 
 CLOUD_REQUESTS = Counter(
     "cloud_requests_total",
-    "Calls to ModelArts by operation and outcome (HTTP status, or the error's class without one).",
+    "Requests to ModelArts by operation and outcome (HTTP status, or the error's class if there is none).",
     ("operation", "code"),
     namespace=_PREFIX,
     registry=REGISTRY,
 )
 CLOUD_REQUEST_SECONDS = Histogram(
     "cloud_request_duration_seconds",
-    "How long calls to ModelArts took.",
+    "Duration of requests to ModelArts.",
     ("operation",),
     namespace=_PREFIX,
     registry=REGISTRY,
@@ -36,21 +36,21 @@ CLOUD_REQUEST_SECONDS = Histogram(
 )
 RECONCILES = Counter(
     "reconciles_total",
-    "Passes over one object, living or being deleted, by how they ended.",
+    "Reconciles of objects, by result.",
     ("result",),
     namespace=_PREFIX,
     registry=REGISTRY,
 )
 RECONCILE_SECONDS = Histogram(
     "reconcile_duration_seconds",
-    "How long such a pass took, its calls to the API server and to ModelArts included.",
+    "Duration of reconciles, including requests to the API server and to ModelArts.",
     namespace=_PREFIX,
     registry=REGISTRY,
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60),
 )
 CLOUD_DELAYED = Counter(
     "cloud_requests_delayed_total",
-    "Calls to ModelArts that waited for the rate limit of their access key, by lane (deletion, look, poll).",
+    "Requests to ModelArts that waited for the rate limit of their access key, by lane (deletion, look, poll).",
     ("lane",),
     namespace=_PREFIX,
     registry=REGISTRY,
@@ -60,88 +60,86 @@ STATUS_WRITES = Counter(
 )
 WRITES_REFUSED = Counter(
     "writes_refused_total",
-    "Writes to node pool objects and accounts that the API server did not do, by why.",
+    "Failed writes to node pool objects and accounts, by reason.",
     ("reason",),
     namespace=_PREFIX,
     registry=REGISTRY,
 )
 DELETIONS = Counter(
     "deletions_total",
-    "Objects released, by the reason of the release.",
+    "Released objects, by the reason of the release.",
     ("outcome",),
     namespace=_PREFIX,
     registry=REGISTRY,
 )
 DELETION_SECONDS = Histogram(
     "deletion_duration_seconds",
-    "From the deletionTimestamp to the release, of objects for which a DELETE was sent.",
+    "Time from the deletionTimestamp to the release, for objects with a DELETE request.",
     namespace=_PREFIX,
     registry=REGISTRY,
     buckets=(5, 15, 60, 180, 300, 600, 1200, 1800, 3600, 7200, 21600, 86400),
 )
 ORPHANS = Counter(
     "orphans_total",
-    "Node pools that may live on although nothing stands for them: retained after a DELETE was sent or held, "
-    "finalizer stripped, gone before it was protected.",
+    "Node pools that may exist without an object: retained after a DELETE was sent or held, finalizer removed by "
+    "another client, or deleted before the operator added its finalizer.",
     namespace=_PREFIX,
     registry=REGISTRY,
 )
 SWEEP_REPAIRS = Counter(
     "sweep_repairs_total",
-    "What the sweep found wrong and repaired.",
+    "Differences between cluster and cache that a resync found and repaired, by kind.",
     ("kind",),
     namespace=_PREFIX,
     registry=REGISTRY,
 )
-BUILD = Gauge("build_info", "1, with the version as a label.", ("version",), namespace=_PREFIX, registry=REGISTRY)
+BUILD = Gauge(
+    "build_info", "Always 1, with the version as a label.", ("version",), namespace=_PREFIX, registry=REGISTRY
+)
 
 
 @dataclass(frozen=True, slots=True)
 class AtScrape:
-    """A gauge whose values are asked for at each scrape."""
+    """A gauge whose values are computed at each scrape."""
 
     name: str
     documentation: str
     labels: tuple[str, ...] = ()
 
 
-LEADER = AtScrape("leader", "1 while this process works and may act, 0 while it stands by.")
-OBJECTS = AtScrape("objects", "Node pool objects by state; each is in exactly one.", ("state",))
+LEADER = AtScrape("leader", "1 if this process is the leader and may act, 0 if it is a standby.")
+OBJECTS = AtScrape("objects", "Node pool objects by state; each object has exactly one.", ("state",))
 NODES = AtScrape(
     "nodes",
-    "Nodes of the node pools that have objects, as their status shows them.",
+    "Nodes of node pools with an object, from the status.",
     ("account", "resource_pool", "state"),
 )
 UNREADABLE_NODE_POOLS = AtScrape(
     "unreadable_node_pools",
-    "Node pools that ModelArts shows with numbers of nodes that cannot be read, in the newest good answer.",
+    "Node pools with unreadable node counts in the newest good answer of ModelArts.",
     ("account", "resource_pool"),
 )
-DELETION_BLOCKED = AtScrape("deletion_blocked", "Objects whose deletion is held, by what holds it.", ("reason",))
-ACCOUNT_READY = AtScrape(
-    "account_ready", "1 where the account's Ready condition is True, 0 where it is False.", ("account",)
-)
+DELETION_BLOCKED = AtScrape("deletion_blocked", "Objects whose deletion is blocked, by reason.", ("reason",))
+ACCOUNT_READY = AtScrape("account_ready", "1 if the account's Ready condition is True, 0 if it is False.", ("account",))
 OBJECTS_UNWRITABLE = AtScrape(
     "objects_unwritable",
-    "Objects of which a write was not done and is tried again: their status may be old.",
+    "Objects with failed writes that are retried; their status may be old.",
     ("kind",),
 )
 STANDING_CONFIRMATIONS = AtScrape(
-    "standing_confirmations", "Objects that live and carry a confirmation of their own deletion."
+    "standing_confirmations", "Objects that are not being deleted and have the annotation that confirms a deletion."
 )
-POLL_LAG = AtScrape(
-    "poll_lag_seconds", "How overdue the most overdue LIST of node pools is; 0 while all begin in time."
-)
+POLL_LAG = AtScrape("poll_lag_seconds", "How long the most overdue LIST of node pools is overdue; 0 if none is.")
 WATCH_AGE = AtScrape(
     "watch_last_event_age_seconds",
-    "How long the quietest of the three watches has not said anything, bookmarks included.",
+    "Time since the last event or bookmark of the watch that has been silent longest.",
 )
 
 Sample = tuple[AtScrape, tuple[str, ...], float]
 
 
 class Scraped(Collector):
-    """All gauges of that kind. `source` gives their samples and is called in whichever thread serves the scrape."""
+    """All gauges of that kind. The thread that serves the scrape calls `source` for their samples."""
 
     gauges = (
         LEADER,
@@ -157,16 +155,16 @@ class Scraped(Collector):
     )
 
     def __init__(self) -> None:
-        """Without any sample until there is a source."""
+        """Has no samples until there is a source."""
         self.source: Callable[[], Iterable[Sample]] = tuple
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Without asking the source: so the library knows the names."""
+        """The families without samples, so that the library knows the names."""
         return iter(self._families().values())
 
     @override
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One family each, also where it has no sample."""
+        """One family for each gauge, also without samples."""
         families = self._families()
         for gauge, labels, value in self.source():
             families[gauge].add_metric(labels, value)
@@ -184,5 +182,5 @@ REGISTRY.register(AT_SCRAPE)
 
 
 def render() -> str:
-    """Everything there is, as Prometheus reads it."""
+    """All metrics in the text format of Prometheus."""
     return generate_latest(REGISTRY).decode()

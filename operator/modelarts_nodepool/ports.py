@@ -1,7 +1,6 @@
-"""The narrow ports between the operator and the world, with what passes through them.
+"""The ports between the operator and the cloud, the cluster and the clock, with their values.
 
-Protocols say what a call promises; modelarts/, kube/ and credentials/ keep the promises; controllers/ relies on
-them; decide/ sees only the values.
+modelarts/, kube/ and credentials/ implement the protocols; controllers/ calls them; decide/ sees only the values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,9 +24,9 @@ class Billing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CloudNodePool:
-    """A node pool as list_node_pools and show_node_pool show it.
+    """A node pool in the answers of list_node_pools and show_node_pool.
 
-    `counts` is None where they were unreadable (negative, no number); `problem` then says which.
+    `counts` is None if they are unreadable (negative, not a number); `problem` then says which.
     """
 
     name: str
@@ -46,7 +45,7 @@ class NodePoolListing:
 
 @dataclass(frozen=True, slots=True)
 class CloudResourcePool:
-    """A resource pool as show_pool shows it. A missing or unreadable billing mode is UNKNOWN."""
+    """A resource pool in the answer of show_pool. A missing or unreadable billing mode is UNKNOWN."""
 
     name: str
     billing: Billing
@@ -55,7 +54,7 @@ class CloudResourcePool:
 
 @dataclass(frozen=True, slots=True)
 class CloudNode:
-    """A node of a node pool. `billing` is None where the node says nothing: it follows its resource pool."""
+    """A node of a node pool. `billing` is None if the node has none: it has that of its resource pool."""
 
     name: str
     billing: Billing | None
@@ -65,43 +64,43 @@ class CloudNode:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A DELETE that was answered 200, 202 or 204. The node pool is not gone yet."""
+    """The answer 200, 202 or 204 to a DELETE. The node pool is not gone yet."""
 
     request_id: str | None
 
 
 class ModelArts(Protocol):
-    """One project of ModelArts in one region, with credentials in hand.
+    """One project of ModelArts in one region, with credentials.
 
-    Every call makes exactly one HTTP request (list_node_pool_nodes: one a page), never repeats it, and raises
-    errors.CloudError or errors.InvalidName (before anything is sent). A body that is not what the API page
-    describes is errors.MalformedAnswer, never an empty result.
+    Each call sends exactly one HTTP request (list_node_pool_nodes: one per page), never repeats it, and raises
+    errors.CloudError, or errors.InvalidName before it sends anything. A body that the API page does not describe is
+    errors.MalformedAnswer, never an empty result.
     """
 
     async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
         """All resource pools of a workspace by name."""
 
     async def show_pool(self, resource_pool: str) -> CloudResourcePool:
-        """One resource pool; errors.ResourcePoolNotFound where ModelArts says it is not there."""
+        """One resource pool; errors.ResourcePoolNotFound if ModelArts answers that it does not exist."""
 
     async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
         """All node pools of a resource pool in one answer."""
 
     async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
-        """One node pool; errors.NotFound where ModelArts says it is not there."""
+        """One node pool; errors.NotFound if ModelArts answers that it does not exist."""
 
     async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         """All nodes of a node pool, all pages."""
 
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
-        """Ask for a node pool's deletion. `CloudError.had_no_effect` says whether a failure is proven harmless."""
+        """Request a node pool's deletion. `CloudError.had_no_effect` says whether a failed request had no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """Credentials for signing. Never printed: secret and token stay out of repr.
+    """Credentials for signing. The secret and the token are not in repr.
 
-    `expires` is when a temporary key ends (UTC, aware); None where that is not known.
+    `expires` is the end of a temporary key (UTC, aware); None if unknown.
     """
 
     access: str
@@ -110,7 +109,7 @@ class AccessKey:
     expires: datetime | None = None
 
     def is_same(self, other: "AccessKey") -> bool:
-        """Whether both sign alike, however long they last."""
+        """Whether both give the same signatures; `expires` does not matter."""
         mine, theirs = (
             (self.access, self.secret, self.security_token),
             (other.access, other.secret, other.security_token),
@@ -119,46 +118,46 @@ class AccessKey:
 
 
 class Connections(Protocol):
-    """The connections to one project of ModelArts, with nobody logged in."""
+    """The connections to one project of ModelArts, without credentials."""
 
     def signing_with(self, key: AccessKey) -> ModelArts:
-        """The project as this key sees it; several keys may be in use at once."""
+        """The project with the permissions of this key; several keys may be in use at the same time."""
 
     async def aclose(self) -> None:
-        """Close them all."""
+        """Close all connections."""
 
 
 class KeySource(Protocol):
-    """Somebody who issues temporary access keys: a metadata service, an agent, a token service."""
+    """A service that issues temporary access keys: a metadata service, an agent, a token service."""
 
     async def obtain(self) -> AccessKey:
-        """A key that ends in the future (`expires` is set), by one attempt that is bounded in time and size.
+        """A key that ends in the future (`expires` is set), by one attempt that is limited in time and size.
 
-        Raises errors.CredentialsUnavailable, whose message says what to do and holds no secret. It names no time
-        and no request either: the same trouble has the same words, so that status stays as it is.
+        Raises errors.CredentialsUnavailable, whose message says what to do and holds no secret. The message names no
+        time and no request: the same failure has the same message, so that the status does not change.
         """
 
 
 class Keys(Protocol):
-    """The access key of an account, kept fresh. Safe to ask from many tasks at once: they share one refresh."""
+    """The access key of an account, refreshed before it ends. Concurrent callers share one refresh."""
 
     remedy: str
-    """What to do about a key that ModelArts rejects, as the end of a sentence."""
+    """What to do if ModelArts rejects the key, as the end of a sentence."""
 
     async def current(self) -> AccessKey:
-        """A key that is good as far as we know. Raises errors.CredentialsUnavailable."""
+        """A key that is valid as far as known. Raises errors.CredentialsUnavailable."""
 
     async def renew(self, rejected: AccessKey) -> AccessKey:
-        """The key after ModelArts rejected this one; an equal one where there is no other."""
+        """The key after ModelArts rejected this one; an equal one if there is no other."""
 
     async def aclose(self) -> None:
-        """Stop what is under way."""
+        """Cancel a refresh in progress."""
 
 
 class Cluster(Protocol):
-    """The Kubernetes API server, as far as the engine needs it.
+    """The Kubernetes API server, with the requests that controllers need.
 
-    Raises errors.ClusterError; every call is bounded in time. Bodies are plain JSON objects.
+    Raises errors.ClusterError; each request is limited in time. Bodies are plain JSON objects.
     """
 
     async def list_as(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T]:
@@ -168,7 +167,7 @@ class Cluster(Protocol):
         """One object; errors.ObjectGone on 404."""
 
     async def get_metadata(self, path: str) -> Mapping[str, Any]:
-        """One object with nothing but `metadata` that counts; errors.ObjectGone on 404."""
+        """One object, of which only `metadata` is valid; errors.ObjectGone on 404."""
 
     async def json_patch(self, path: str, patch: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Apply a JSON Patch; the object after it. errors.ObjectChanged on 409 and 422, ObjectGone on 404."""
@@ -178,14 +177,14 @@ class Cluster(Protocol):
 
 
 class MetadataCluster(Protocol):
-    """What a sweep needs of the API server. Raises errors.ClusterError; every call is bounded in time."""
+    """What a resync needs of the API server. Raises errors.ClusterError; each request is limited in time."""
 
     async def list_metadata(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T]:
-        """As Cluster.list_as, with nothing but `metadata` in each item."""
+        """As Cluster.list_as, with `metadata` only in each item."""
 
 
 class ListingCluster(Cluster, MetadataCluster, Protocol):
-    """Both: what the supervisor needs."""
+    """The requests that the supervisor needs."""
 
 
 class Clock(Protocol):
@@ -195,16 +194,16 @@ class Clock(Protocol):
         """Wall time in UTC, aware."""
 
     def monotonic(self) -> float:
-        """Seconds that only grow."""
+        """Seconds that never decrease."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One reading of both clocks: wall time for what is stored, monotonic seconds for how fresh facts are."""
+    """One reading of both clocks: wall time for stored values, monotonic seconds for the age of facts."""
 
     utc: datetime
     monotonic: float
 
     def age_of(self, monotonic: float) -> timedelta:
-        """How long ago that reading was."""
+        """The time since that reading."""
         return timedelta(seconds=self.monotonic - monotonic)

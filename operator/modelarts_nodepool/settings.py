@@ -1,6 +1,6 @@
-"""What `run` was told, and the constants that nobody is asked for.
+"""The settings of `run`, and constants without a flag.
 
-Values only: cli.py reads flags and environment, checks them and says what is wrong. Imports nothing of ours.
+cli.py reads and checks flags and environment variables. Imports no other module of the operator.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ KUBE_TIMEOUT = timedelta(seconds=15)
 KUBE_RETRY_AFTER_LIMIT = timedelta(seconds=5)
 KUBE_PAGE_SIZE = 500
 
-# Events: never in the way of a deletion.
+# Limits of Events: they must not delay a deletion.
 EVENTS_A_SECOND = 10
 EVENTS_BURST = 50
 EVENTS_QUEUED = 1000
@@ -27,25 +27,25 @@ DEFAULT_SWEEP_INTERVAL = timedelta(minutes=5)
 
 # The namespace of deploy/kustomize/base.
 DEFAULT_NAMESPACE = "modelarts-nodepool-operator"
-# Every address of both families: the kubelet probes the Pod's address, and that may be of either.
+# All addresses of both families: the kubelet probes the Pod's address, which may be IPv6 or IPv4.
 DEFAULT_HTTP_HOST = "::"
 DEFAULT_HTTP_PORT = 8080
 
 
-# For each access key. ModelArts publishes no limits: a fuse, far above what polls need (docs/operations/limits.md).
+# For each access key. ModelArts publishes no limits; these are far above what polls need (docs/operations/limits.md).
 DEFAULT_CLOUD_RATE = 300
 DEFAULT_CLOUD_BURST = 600
 
 
 class LogFormat(StrEnum):
-    """How a log line looks."""
+    """The format of log lines."""
 
     JSON = "json"
     TEXT = "text"
 
 
 class LogLevel(StrEnum):
-    """How much is logged."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -55,7 +55,7 @@ class LogLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CloudLimits:
-    """How many requests to ModelArts one access key makes: `rate` a second in the long run, `burst` at once."""
+    """Limits of requests to ModelArts with one access key: `rate` per second on average, `burst` at once."""
 
     rate: float = DEFAULT_CLOUD_RATE
     burst: int = DEFAULT_CLOUD_BURST
@@ -66,9 +66,9 @@ class Settings:
     """The settings of `run`.
 
     `endpoints` maps a region to the text of the URL given for it; `ca_bundle` is a file of PEM certificates;
-    `http_port` 0 is any free port; `kubeconfig` None is what kubectl would use, else the Pod's ServiceAccount.
-    `metadata_endpoint` and `sts_endpoint` None are the cloud's own; `login_environment` are the variables of the
-    process that say who it is to the cloud.
+    `http_port` 0 is any free port; `kubeconfig` None is that of kubectl, else the Pod's ServiceAccount.
+    `metadata_endpoint` and `sts_endpoint` None are those of the cloud; `login_environment` are environment variables
+    with the identity of the process in the cloud.
     """
 
     operator_namespace: str

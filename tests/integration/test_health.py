@@ -166,5 +166,5 @@ async def test_a_heartbeat_that_stops_is_a_problem_and_one_that_beats_is_none() 
     clock.seconds += STUCK_SECONDS
     assert heartbeat.problems() == ()
     clock.seconds += 1
-    assert heartbeat.problems() == (f"the event loop has not turned for {STUCK_SECONDS + 1:.0f} s",)
+    assert heartbeat.problems() == (f"the event loop has been blocked for {STUCK_SECONDS + 1:.0f} s",)
     beating.cancel()

@@ -1,7 +1,7 @@
-"""What /metrics says of objects, nodes and accounts: computed at each scrape from what the engine holds.
+"""The gauges of /metrics about objects, nodes and accounts, computed from the cache at each scrape.
 
-Called in the HTTP server's thread while the engine's event loop goes on. So it copies each collection at once (one
-step of the interpreter, which no other thread can come between) and reads values that never change in place.
+They run in the HTTP server's thread while the event loop of the controllers runs. So they copy each collection in one
+step of the interpreter, which no other thread can interrupt, and read values that never change in place.
 """
 
 from collections import Counter
@@ -26,36 +26,36 @@ _KNOWN_REASONS = frozenset(reason.value for reason in Reason)
 
 
 class ObjectState(StrEnum):
-    """The label `state` of objects: the first that applies."""
+    """The label `state` of objects: the first state that applies."""
 
     BLOCKED = "blocked"  # being deleted, and held
     DELETING = "deleting"  # being deleted
-    NAMESPACE_GONE = "namespace_gone"  # no write to it is possible, its status says what was
-    NEW = "new"  # nothing was said of it yet
+    NAMESPACE_GONE = "namespace_gone"  # writes fail, so its status is old
+    NEW = "new"  # without a Ready condition
     STALLED = "stalled"
     READY = "ready"
-    STALE = "stale"  # the cloud has not been seen for too long
+    STALE = "stale"  # without an answer of the cloud for too long
     PROGRESSING = "progressing"
     NOT_READY = "not_ready"
-    INVALID = "invalid"  # cannot be read by this version
+    INVALID = "invalid"  # this version cannot read it
 
 
 class Gauges:
-    """The samples of one leadership: what it leads goes with it."""
+    """The samples of one term as leader."""
 
     def __init__(self, registry: Registry, pollers: Pollers, watch: EventSource, writes: Writes) -> None:
-        """Only read, never written to."""
+        """Reads these, never changes them."""
         self._registry = registry
         self._writes = writes
         self._pollers = pollers
         self._watch = watch
 
     def unwritable(self) -> str:
-        """What /readyz says of objects that cannot be written, "" where that are few."""
+        """The problem for /readyz if too many objects cannot be written, else ""."""
         return self._writes.problem(len(self._registry.node_pools) + len(self._registry.misfits))
 
     def samples(self) -> Iterator[Sample]:
-        """All of them."""
+        """All samples."""
         node_pools = tuple(self._registry.node_pools.values())
         misfits = tuple(misfit for misfit in tuple(self._registry.misfits.values()) if misfit.is_node_pool)
         yield from _samples_of_objects(node_pools, misfits, tuple(self._registry.namespaces))
@@ -77,14 +77,14 @@ def _samples_of_objects(
     for node_pool in node_pools:
         state = state_of(node_pool)
         if node_pool.metadata.namespace not in standing:
-            # No write to it is possible, so its status cannot say so.
+            # Writes to it fail, so its status cannot show this.
             state = ObjectState.NAMESPACE_GONE
             if node_pool.metadata.deleted is not None:
                 state = ObjectState.BLOCKED
                 reasons[Reason.NAMESPACE_TERMINATING.value] += 1
         elif state is ObjectState.BLOCKED:
             held = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
-            # What stands in a status may have been written by anybody.
+            # Any client may have written the status.
             reasons[held.reason if held and held.reason in _KNOWN_REASONS else _OTHER] += 1
         states[state] += 1
         confirmed += node_pool.metadata.deleted is None and node_pool.confirmation == node_pool.node_pool_name
@@ -100,7 +100,7 @@ def _samples_of_objects(
 
 
 def _samples_of_nodes(node_pools: Iterable[NodePool]) -> Iterator[Sample]:
-    """By the pinned identity: two objects of one node pool count once, and what was never seen does not count."""
+    """By the pinned identity: duplicates count once, and a node pool that was never seen does not count."""
     counts: dict[tuple[str, str, str], Counts] = {}
     for node_pool in node_pools:
         identity = node_pool.status.identity
@@ -118,25 +118,25 @@ def _samples_of_nodes(node_pools: Iterable[NodePool]) -> Iterator[Sample]:
 def _samples_of_accounts(accounts: Iterable[Account]) -> Iterator[Sample]:
     for account in accounts:
         ready = find_condition(account.status.conditions, ConditionType.READY)
-        # Nothing is known of an account that was not tried yet: a 0 would call somebody for nothing.
+        # An account that was not verified yet has no sample: a 0 would raise a false alert.
         if ready is not None and ready.status is not ConditionStatus.UNKNOWN:
             yield metrics.ACCOUNT_READY, (account.metadata.name,), float(ready.status is ConditionStatus.TRUE)
 
 
 def state_of(node_pool: NodePool) -> ObjectState:
-    """Where an object stands, as its status says."""
-    told = {condition.type: condition.status for condition in node_pool.status.conditions}
+    """The state of an object by its status."""
+    statuses = {condition.type: condition.status for condition in node_pool.status.conditions}
     if node_pool.metadata.deleted is not None:
-        is_held = told.get(ConditionType.DELETION_BLOCKED) is ConditionStatus.TRUE
+        is_held = statuses.get(ConditionType.DELETION_BLOCKED) is ConditionStatus.TRUE
         return ObjectState.BLOCKED if is_held else ObjectState.DELETING
-    ready = told.get(ConditionType.READY)
+    ready = statuses.get(ConditionType.READY)
     if ready is None:
         return ObjectState.NEW
-    if told.get(ConditionType.STALLED) is ConditionStatus.TRUE:
+    if statuses.get(ConditionType.STALLED) is ConditionStatus.TRUE:
         return ObjectState.STALLED
     if ready is ConditionStatus.TRUE:
         return ObjectState.READY
     if ready is ConditionStatus.UNKNOWN:
         return ObjectState.STALE
-    is_reconciling = told.get(ConditionType.RECONCILING) is ConditionStatus.TRUE
+    is_reconciling = statuses.get(ConditionType.RECONCILING) is ConditionStatus.TRUE
     return ObjectState.PROGRESSING if is_reconciling else ObjectState.NOT_READY

@@ -1,8 +1,8 @@
-"""The operator's own HTTP server: /livez, /readyz and /metrics for the kubelet and for Prometheus.
+"""The operator's HTTP server: /livez and /readyz for the kubelet, /metrics for Prometheus.
 
-Started by app.py and served from a thread of its own, so that it answers while the engine's event loop is busy with
-ten thousand objects. What is asked for comes in as plain functions. They run in that thread at each request: they
-have to be quick, only read, and never touch the engine's event loop.
+app.py starts it. It runs in a thread, so that it answers while ten thousand objects block the event loop of the
+controllers. It gets its answers from plain functions, which run in its thread at each request: they have to be quick,
+only read, and never use the event loop of the controllers.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from modelarts_nodepool.watch.supervisor import Health
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BEAT_SECONDS = 1.0
-# Ten thousand objects at a restart keep the engine's event loop busy for some seconds at a time.
+# At a restart, ten thousand objects block the event loop of the controllers for some seconds at a time.
 STUCK_SECONDS = 60.0
 _JOIN_SECONDS = 2.0
-# The host that stands for every address of both families.
+# All addresses, IPv6 and IPv4.
 ANY_HOST = "::"
 _NO_IPV6 = {errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL}
 
@@ -35,7 +35,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Heartbeat:
-    """Shows from outside whether the engine's event loop turns: `run` is a task in it."""
+    """Shows to other threads whether an event loop is blocked; `run` is a task in that loop."""
 
     clock: Clock
     _beat_at: float = field(init=False)
@@ -52,11 +52,11 @@ class Heartbeat:
     def problems(self) -> tuple[str, ...]:
         """Why the process should be restarted; from any thread."""
         age = self.clock.monotonic() - self._beat_at
-        return (f"the event loop has not turned for {age:.0f} s",) if age > STUCK_SECONDS else ()
+        return (f"the event loop has been blocked for {age:.0f} s",) if age > STUCK_SECONDS else ()
 
 
 class HealthServer:
-    """Serves from `start` to `stop`. `url` is known after `start`, also where `port` was 0."""
+    """Serves from `start` to `stop`. `url` is valid after `start`, also if `port` is 0."""
 
     def __init__(
         self,
@@ -78,26 +78,26 @@ class HealthServer:
         self.url = ""
 
     async def start(self) -> None:
-        """Listen. Raises errors.SettingsError where the address cannot be had."""
+        """Listen. Raises errors.SettingsError if the address is not available."""
         listening: concurrent.futures.Future[str] = concurrent.futures.Future()
-        # A daemon: whatever a probe does, the process can end.
+        # A daemon, so that a probe that hangs cannot keep the process from ending.
         self._thread = threading.Thread(target=self._run, args=(listening,), name="http", daemon=True)
         self._thread.start()
         self.url = await asyncio.wrap_future(listening)
         _logger.info("http server listening on %s", self.url)
 
     async def stop(self) -> None:
-        """Close the port. Harmless where it never opened."""
+        """Close the port. Does nothing if it is not open."""
         thread, self._thread = self._thread, None
         if thread is None or self._loop is None or self._stopping is None:
             return
-        # Its event loop is closed where it has ended by itself, or never listened.
+        # Its event loop is closed if the thread has ended, or never listened.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._stopping.set)
         await asyncio.to_thread(thread.join, _JOIN_SECONDS)
 
     def _run(self, listening: "concurrent.futures.Future[str]") -> None:
-        """The thread."""
+        """In the thread."""
         try:
             asyncio.run(self._serve(listening))
         except Exception as error:
@@ -108,7 +108,7 @@ class HealthServer:
 
     async def _serve(self, listening: "concurrent.futures.Future[str]") -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        # A probe that is still being answered must not keep the process from ending.
+        # A request in progress must not keep the process from ending.
         runner = web.AppRunner(self._build(), access_log=None, shutdown_timeout=0.2)
         await runner.setup()
         try:
@@ -138,10 +138,10 @@ class HealthServer:
         address = f"{self._host}:{self._port}"
         if error.errno == errno.EADDRINUSE:
             return (
-                f"The health server's port is taken: another program listens on {address}. Choose another with "
-                "--http-port, or 0 for any that is free."
+                f"The port of the HTTP server is in use: another program listens on {address}. Choose another port "
+                "with --http-port, or 0 for any free port."
             )
-        return f"The health server cannot listen on {address} ({error.strerror}): see --http-host and --http-port."
+        return f"The HTTP server cannot listen on {address} ({error.strerror}): see --http-host and --http-port."
 
     async def _answer_livez(self, _: web.Request) -> web.Response:
         return _to_response(self._livez())
@@ -155,7 +155,7 @@ class HealthServer:
 
 
 def listen_on_any_address(port: int, create: Callable[..., socket.socket] = socket.create_server) -> socket.socket:
-    """A socket for IPv6 and IPv4, whatever bindv6only says; for IPv4 alone where the kernel has no IPv6.
+    """A socket for IPv6 and IPv4, independent of bindv6only; for IPv4 only if the kernel has no IPv6.
 
     `create` is socket.create_server. Raises OSError.
     """
@@ -168,11 +168,11 @@ def listen_on_any_address(port: int, create: Callable[..., socket.socket] = sock
 
 
 def _to_response(health: Health) -> web.Response:
-    is_well = not health.problems
-    answer = {"ok": is_well, "role": health.role, "problems": list(health.problems)}
+    is_healthy = not health.problems
+    answer = {"ok": is_healthy, "role": health.role, "problems": list(health.problems)}
     if health.notes:
         answer["notes"] = list(health.notes)
-    return web.json_response(answer, status=200 if is_well else 503)
+    return web.json_response(answer, status=200 if is_healthy else 503)
 
 
 def _to_url(address: tuple[str, int] | tuple[str, int, int, int]) -> str:

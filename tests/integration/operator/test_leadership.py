@@ -80,7 +80,7 @@ def test_a_leader_that_is_cut_off_steps_down_and_the_other_takes_over(
     assert not shows_objects(one), "what a former leader remembers is not shown"
     assert eventually(other.is_ready, TAKEN_OVER_SECONDS), other.tail()
     # A standby that could not take over is not ready, and alive all the same.
-    assert eventually(lambda: one.readiness()[0] == 503 and "the Lease cannot be had" in one.readiness()[1])
+    assert eventually(lambda: one.readiness()[0] == 503 and "the Lease cannot be read or written" in one.readiness()[1])
     assert one.liveness()[0] == 200
     tenant.delete("training-a")
     tenant.until_gone("training-a")
