@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from lab.bench import machine, page, results, table
+from lab.bench import page, results, table
 from lab.bench.figures import violations
 from lab.bench.results import COMMITTED, LATEST, Result
 from lab.bench.run import measure, require_linux
@@ -18,8 +18,8 @@ from lab.bench.soak import soak
 from lab.bench.stage import Pace, Say
 from lab.controlplane import Binaries, ConsoleNarrator, ControlPlaneError, ensure_binaries
 from lab.harness.failures import LabError
-from lab.harness.ground import CHECKOUT, reach_loopback_directly
 from lab.harness.interrupts import signals_interrupt
+from lab.harness.workspace import CHECKOUT, reach_loopback_directly
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 DEFAULT_SIZES = "100,1000,10000"
@@ -55,7 +55,7 @@ def run(*, sizes: list[int], poll: int, record: bool) -> None:
     async def work(binaries: Binaries, say: Say) -> bool:
         found: dict[int, Result] = {}
         for size in sizes:
-            facts = machine.describe()
+            facts = results.describe_machine()
             figures = await measure(Scale(size), pace, binaries, say)
             found[size] = results.new_result(Scale(size), figures, pace, facts)
             _keep(found[size], record=record)

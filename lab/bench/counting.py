@@ -1,7 +1,8 @@
-"""From what is on record to numbers. Pure: audit log and calls in, counts and seconds out."""
+"""From what is on record to numbers: audit log and calls in, counts and seconds out. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from lab.bench.calls import DELETE, LIST, Call
@@ -109,3 +110,25 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least this share of all values does not exceed (nearest rank)."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * round(share * 100) // 100) - 1)]
+
+
+@dataclass(slots=True)
+class Tally:
+    """The objects that `found_in` finds in the operator's requests from now on, each with its latest time."""
+
+    read: Callable[[], AuditLog]
+    found_in: Callable[[AuditLog], Mapping[Key, float]]
+    _found: dict[Key, float] = field(default_factory=dict)
+    _seen: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What was answered before is not counted."""
+        self._seen = len(self.read())
+
+    def look(self) -> Mapping[Key, float]:
+        """By namespace and name, until now."""
+        log = self.read()
+        new = AuditLog(log.events[self._seen :])
+        self._seen = len(log)
+        self._found |= self.found_in(by_operator(new))
+        return self._found

@@ -1,16 +1,22 @@
-"""Results as JSON files, one for each size: written by a run, read for comparison, table and plot."""
+"""Results as JSON files, one for each size, with the machine that they were measured on.
+
+A run writes them; comparison, table and plot read them.
+"""
 
 import json
+import os
+import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from lab.bench.figures import Figures
 from lab.bench.scale import Scale
 from lab.bench.stage import Pace
-from lab.harness.ground import CHECKOUT
+from lab.harness.workspace import CHECKOUT
 
 COMMITTED = Path(__file__).with_name("results")
 # Not committed; `make bench RECORD=1` writes to the other.
@@ -56,3 +62,26 @@ def read(folder: Path) -> dict[int, Result]:
         if raw.pop("format") == FORMAT:
             found[raw["objects"]] = Result(**raw)
     return dict(sorted(found.items()))
+
+
+_GIB = 1024**3
+
+
+def describe_machine() -> Mapping[str, object]:
+    """Cores, memory, versions, and how busy it was before the run began."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "memoryGiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB),
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "operator": version("modelarts-nodepool-operator"),
+        "kopf": version("kopf"),
+        "loadBefore": round(os.getloadavg()[0], 1),
+    }
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

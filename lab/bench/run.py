@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from lab.bench import deleting, phases
+from lab.bench import phases
 from lab.bench.figures import Figures
 from lab.bench.scale import Scale
 from lab.bench.stage import Pace, Say, standing
 from lab.controlplane import Binaries
 from lab.harness.failures import LabError
 
-PHASES = (phases.create, phases.idle, phases.restart, deleting.delete_some, deleting.delete_all, deleting.deletions)
+PHASES = (phases.create, phases.idle, phases.restart, phases.delete_some, phases.delete_all, phases.deletions)
 
 
 async def measure(scale: Scale, pace: Pace, binaries: Binaries, say: Say) -> Figures:

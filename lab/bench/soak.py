@@ -7,19 +7,114 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from statistics import median
 
 from lab.bench import counting
 from lab.bench.api import at_once
 from lab.bench.calls import DELETE, LIST
-from lab.bench.clearing import clear
-from lab.bench.counting import Key
-from lab.bench.flatness import Level, levels
+from lab.bench.counting import Key, Tally
 from lab.bench.scale import Place, Scale
 from lab.bench.stage import Pace, Say, Stage, standing
-from lab.bench.tally import Tally
 from lab.controlplane import Binaries
+from lab.harness.api import NODE_POOLS, Body
+from lab.harness.failures import LabError
+from lab.storm.judges import describe
+from lab.storm.on_call import needs_a_person
+
+# By share of the middle third's median, and so much in any case: an allocator and a pool of connections breathe.
+TOLERANCES: Mapping[str, tuple[float, float]] = {
+    "memory_mib": (0.03, 2.0),
+    "threads": (0.0, 2.0),
+    "files": (0.0, 4.0),
+    "sockets": (0.0, 4.0),
+    "tasks": (0.05, 5.0),
+}
+LEAST_SAMPLES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Medians of the middle and of the last third of the time. The first third is for warming up."""
+
+    what: str
+    middle: float
+    last: float
+
+    @property
+    def allowed(self) -> float:
+        """The most that the last third may show."""
+        share, extra = TOLERANCES[self.what]
+        return self.middle * (1 + share) + extra
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it has not grown."""
+        return self.last <= self.allowed
+
+
+def levels(samples: Sequence[Mapping[str, float]]) -> list[Level]:
+    """Of everything that was sampled every time. Raises ValueError for too few samples."""
+    if len(samples) < LEAST_SAMPLES:
+        raise ValueError(f"{len(samples)} samples are too few to judge: soak for longer")
+    third = len(samples) // 3
+    known = [what for what in TOLERANCES if all(what in sample for sample in samples)]
+    return [
+        Level(
+            what,
+            median(sample[what] for sample in samples[third : 2 * third]),
+            median(sample[what] for sample in samples[2 * third :]),
+        )
+        for what in known
+    ]
+
+
+# An unknown outcome is looked at for two minutes before the DELETE is sent again.
+END_SECONDS = 420.0
+LOOK_SECONDS = 5.0
+MOST_TOLD = 5
+
+
+async def clear(stage: Stage) -> None:
+    """All objects are deleted and go, those whose DELETE had an unknown outcome included."""
+    stage.say("deleting everything that is left")
+    left = await _living(stage)
+    await at_once(stage.api.delete_object, left)
+    deadline = time.monotonic() + END_SECONDS
+    asked: set[str] = set()
+    while objects := await stage.api.items(NODE_POOLS):
+        stage.operator.look()
+        if time.monotonic() > deadline:
+            for body in objects[:MOST_TOLD]:
+                stage.say(f"{body['metadata']['namespace']}/{body['metadata']['name']}: {describe(body)}")
+            raise LabError(f"{len(objects)} objects are not gone {END_SECONDS:g} s after the churn has ended.")
+        await _help(stage, objects, asked)
+        await asyncio.sleep(LOOK_SECONDS)
+    if asked:
+        stage.say(f"{len(asked)} refused DELETEs were tried again by hand, as their messages say")
+
+
+async def _help(stage: Stage, objects: Iterable[Body], asked: set[str]) -> None:
+    """As a person on call does: a DELETE that was refused twice would wait for ten minutes, by design."""
+    places = {(place.namespace, place.name): place for place in stage.scale.places()}
+    for body in filter(needs_a_person, objects):
+        key = body["metadata"]["namespace"], body["metadata"]["name"]
+        value = f"{body['metadata']['uid']}-{body['status']['deletion']['attempt']}"
+        if value not in asked:
+            asked.add(value)
+            await stage.api.look_again(places[key], value)
+
+
+async def _living(stage: Stage) -> Sequence[Place]:
+    names = {
+        (body["metadata"]["namespace"], body["metadata"]["name"])
+        for body in await stage.api.items(NODE_POOLS)
+        if "deletionTimestamp" not in body["metadata"]
+    }
+    return [place for place in stage.scale.places() if (place.namespace, place.name) in names]
+
 
 OBJECTS = 300
 PACE = Pace(poll=5, active_poll=1, deleting=1.0)

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from lab.bench.api import BenchApi
 from lab.bench.calls import CloudLog
 from lab.bench.counting import by_operator
-from lab.bench.process import look_at
-from lab.bench.programs import MeasuredOperator, start_cloud
+from lab.bench.programs import MeasuredOperator, look_at, start_cloud
 from lab.bench.scale import PROJECT_ID, REGION, Scale, namespace_of
 from lab.controlplane import AuditLog, Binaries, ControlPlane
 from lab.harness.api import ACCOUNTS, NAMESPACES, secrets_in
-from lab.harness.ground import Ground, install, private_ground
 from lab.harness.objects import Body, build_account, build_secret
 from lab.harness.operator import OPERATOR_NAMESPACE
+from lab.harness.workspace import Workspace, install, private_workspace
 
 GRACE_SECONDS = 3.0
 Say = Callable[[str], None]
@@ -61,23 +60,25 @@ class Stage:
 @asynccontextmanager
 async def standing(scale: Scale, pace: Pace, binaries: Binaries, say: Say) -> AsyncIterator[Stage]:
     """A ready operator that has nothing to do yet; taken down behind the block, Ctrl-C included."""
-    async with private_ground("bench", lambda: say("stopping everything")) as ground, AsyncExitStack() as stack:
-        stage = await _set_up(stack, ground, (scale, pace, say), binaries)
-        ground.server, ground.pids = stage.plane.server, stage.pids
+    async with private_workspace("bench", lambda: say("stopping everything")) as workspace, AsyncExitStack() as stack:
+        stage = await _set_up(stack, workspace, (scale, pace, say), binaries)
+        workspace.server, workspace.pids = stage.plane.server, stage.pids
         yield stage
 
 
-async def _set_up(stack: AsyncExitStack, ground: Ground, what: tuple[Scale, Pace, Say], binaries: Binaries) -> Stage:
+async def _set_up(
+    stack: AsyncExitStack, workspace: Workspace, what: tuple[Scale, Pace, Say], binaries: Binaries
+) -> Stage:
     scale, pace, say = what
     say("starting a control plane, the stand-in cloud and the operator")
-    plane = await stack.enter_async_context(ControlPlane.start(ground.folder / "control-plane", binaries))
+    plane = await stack.enter_async_context(ControlPlane.start(workspace.folder / "control-plane", binaries))
     flags = ("--latency-ms", str(pace.latency * 1000), "--delete-seconds", str(pace.deleting))
-    cloud, endpoint = await start_cloud(ground.folder, scale.objects, *flags)
+    cloud, endpoint = await start_cloud(workspace.folder, scale.objects, *flags)
     stack.push_async_callback(asyncio.to_thread, cloud.stop, GRACE_SECONDS)
     kubeconfig = await install(plane)
     api = await stack.enter_async_context(BenchApi(plane))
     await _create_accounts(api, scale, pace)
-    operator = MeasuredOperator(ground.folder, kubeconfig, endpoint)
+    operator = MeasuredOperator(workspace.folder, kubeconfig, endpoint)
     stack.push_async_callback(asyncio.to_thread, operator.end)
     await operator.start()
     pids = {**plane.pids, "the stand-in cloud": cloud.pid}

@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 
 from lab.controlplane import ConsoleNarrator, ControlPlaneError, ensure_binaries
-from lab.demo.performance import perform
 from lab.demo.recording import make_recording_console, write_svg
+from lab.demo.run import perform
 from lab.demo.screen import WIDTH, Screen
 from lab.harness.failures import LabError
-from lab.harness.ground import find_shipped, reach_loopback_directly
 from lab.harness.interrupts import signals_interrupt
+from lab.harness.workspace import find_shipped, reach_loopback_directly
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 

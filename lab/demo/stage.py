@@ -1,6 +1,6 @@
 """What runs while the story is told: the control plane, the simulator, the operator; and ways to look at them.
 
-performance.py sets it up and takes it down. The chapters of the story run commands and wait through it, so that
+run.py sets it up and takes it down. The chapters of the story run commands and wait through it, so that
 every command is shown as it is run, and no wait goes on when something it needs has died.
 """
 

@@ -1,6 +1,6 @@
 """What the demo, the storm, the bench and tests/ share: start and stop programs, and talk to each of them.
 
-ground      the checkout, a private folder, what is shipped, what is left over
+workspace      the checkout, a private folder, what is shipped, what is left over
 interrupts  Ctrl-C and SIGTERM
 operator    `modelarts-nodepool run` as a process
 simulator   `modelarts-nodepool simulate` as a process, and its control endpoint

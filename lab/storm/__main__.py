@@ -9,13 +9,13 @@ from rich.console import Console
 
 from lab.controlplane import ConsoleNarrator, ControlPlaneError, ensure_binaries
 from lab.harness.failures import LabError
-from lab.harness.ground import reach_loopback_directly
 from lab.harness.interrupts import signals_interrupt
+from lab.harness.workspace import reach_loopback_directly
 from lab.storm.cases import rows_of
-from lab.storm.ground import Plan
-from lab.storm.performance import SETTLE_SECONDS, perform
 from lab.storm.plan import build_plan
-from lab.storm.telling import Teller, plan_words
+from lab.storm.report import Reporter, plan_words
+from lab.storm.run import SETTLE_SECONDS, perform
+from lab.storm.world import Plan
 from modelarts_nodepool.decide.deletion.table import ROWS
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
@@ -45,22 +45,22 @@ def main(*, seed: int | None, minutes: float) -> None:
     reach_loopback_directly()
     fault_seconds = max(LEAST_FAULT_SECONDS, minutes * 60 - SET_UP_SECONDS - SETTLE_SECONDS)
     plan = build_plan(seed, fault_seconds, rows_of(name for name, _ in ROWS))
-    teller = Teller(console)
-    teller.plain(f"seed {seed}", "bold")
+    reporter = Reporter(console)
+    reporter.plain(f"seed {seed}", "bold")
     with signals_interrupt():
-        code = _run(plan, teller, console)
+        code = _run(plan, reporter, console)
     verdict = {0: "no violation", EXIT_INTERRUPTED: "interrupted"}.get(code, "failed")
-    teller.plain(f"seed {seed}: {verdict}; again: make storm SEED={seed} (what happens is the same, timing varies)")
+    reporter.plain(f"seed {seed}: {verdict}; again: make storm SEED={seed} (what happens is the same, timing varies)")
     sys.exit(code)
 
 
-def _run(plan: Plan, teller: Teller, console: Console) -> int:
+def _run(plan: Plan, reporter: Reporter, console: Console) -> int:
     try:
-        teller.say(plan_words(plan))
+        reporter.say(plan_words(plan))
         binaries = ensure_binaries(ConsoleNarrator(console))
-        return 0 if asyncio.run(perform(plan, teller, binaries)) else EXIT_FAILED
+        return 0 if asyncio.run(perform(plan, reporter, binaries)) else EXIT_FAILED
     except (LabError, ControlPlaneError) as error:
-        teller.say(str(error), "bold red")
+        reporter.say(str(error), "bold red")
         return EXIT_FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
         return EXIT_INTERRUPTED

@@ -1,6 +1,6 @@
 """What can be planned for one object, and how it has to end, by the table of deletion. Pure.
 
-Drawn by draw_objects.py, judged by ending.py and sending.py.
+Drawn by draw_objects.py, judged by judges.py and judges.py.
 """
 
 from collections.abc import Collection, Iterable

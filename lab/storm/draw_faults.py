@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from lab.storm.ground import ACCOUNT_OF
+from lab.storm.world import ACCOUNT_OF
 
 READS = ("list_node_pools", "show_node_pool", "show_pool", "list_pools", "list_node_pool_nodes")
 DELETE = "delete_node_pool"

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from lab.storm.cases import Case, is_possible
-from lab.storm.ground import (
+from lab.storm.world import (
     CAREFUL,
     DOOMED_NAMESPACE,
     LAST_RESOURCE_POOL,

@@ -1,15 +1,23 @@
-"""All that a storm is judged by, gathered from outside: plan, journal, the cloud's and the API server's records.
+"""All that a storm is judged by: the plan, the journal, and the records of the cloud and the API server.
 
-performance.py gathers it, the judges (sending.py, releasing.py, ending.py, tidiness.py) are pure functions of it.
+run.py calls `gather` once everything has settled, or time is up. judges.py has pure functions of the evidence.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.harness.simulator import ACCEPTED, DELETE_NODE_POOL, Call, State
-from lab.storm.ground import ObjectPlan, Plan
+import yaml
+
+from lab.controlplane import ControlPlane
+from lab.harness.api import EVENTS, Api
+from lab.harness.operator import OPERATOR_USER
+from lab.harness.simulator import ACCEPTED, DELETE_NODE_POOL, DELETE_POOL, Call, CloudControl, State
 from lab.storm.journal import Journal
+from lab.storm.replica import Replica
+from lab.storm.world import ObjectPlan, Plan
+from modelarts_nodepool.api.names import NODE_POOL_PLURAL
 
 
 @dataclass(frozen=True)
@@ -74,3 +82,38 @@ class Evidence:
             if write.title == planned.title and not write.subresource and write.code == 200  # noqa: PLR2004 - success
         ]
         return patches[-1].received if patches else None
+
+
+async def gather(
+    plan: Plan,
+    journal: Journal,
+    last: Snapshot,
+    *,
+    api: Api,
+    cloud: CloudControl,
+    plane: ControlPlane,
+    operators: list[Replica],
+) -> Evidence:
+    """All of it."""
+    calls = [call for operation in (DELETE_NODE_POOL, DELETE_POOL) for call in await cloud.calls(operation=operation)]
+    texts = {operator.log.name: operator.log.read_text(errors="replace") for operator in operators}
+    texts["objects.yaml"] = yaml.safe_dump_all([*last.objects.values(), *last.accounts.values()], sort_keys=False)
+    texts["events.json"] = json.dumps([_short(event) for event in await api.items(EVENTS)], indent=1)
+    return Evidence(
+        plan=plan,
+        journal=journal,
+        calls=sorted(calls, key=lambda call: call.number),
+        writes=list(_writes(plane)),
+        last=last,
+        texts=texts,
+    )
+
+
+def _writes(plane: ControlPlane) -> Iterator[Write]:
+    for event in plane.audit().by_user(OPERATOR_USER).writes().on(NODE_POOL_PLURAL):
+        title = f"{event.namespace}/{event.name}"
+        yield Write(title, event.received.timestamp(), event.time.timestamp(), event.subresource, event.code)
+
+
+def _short(event: dict[str, object]) -> dict[str, object]:
+    return {key: event[key] for key in ("involvedObject", "reason", "message", "type", "lastTimestamp") if key in event}

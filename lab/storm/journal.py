@@ -1,4 +1,4 @@
-"""What the storm itself did, with the time: the first half of every judgement. Filled by acting.py."""
+"""What the storm itself did, with the time: the first half of every judgement. Filled by actions.py."""
 
 import time
 from dataclasses import dataclass, field

@@ -4,7 +4,7 @@ from typing import Any
 
 from lab.harness import objects
 from lab.storm.cases import Case
-from lab.storm.ground import (
+from lab.storm.world import (
     ACCOUNT_OF,
     ACCOUNTS,
     DOOMED_NAMESPACE,

@@ -1,6 +1,6 @@
 """A plan: all that happens in a storm, when and to whom, as a pure function of its seed.
 
-performance.py carries it out. Timing on the machine varies from run to run; the plan never does.
+run.py carries it out. Timing on the machine varies from run to run; the plan never does.
 """
 
 from collections.abc import Collection, Iterator
@@ -9,7 +9,7 @@ from random import Random
 from lab.storm.cases import Case
 from lab.storm.draw_faults import draw_fault
 from lab.storm.draw_objects import LIVES, draw_objects
-from lab.storm.ground import (
+from lab.storm.world import (
     ACCOUNTS,
     DOOMED_NAMESPACE,
     Happening,

@@ -2,7 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
-from lab.bench import page, plot, results, table
+from lab.bench import page, results, table
 from lab.bench.figures import FIGURES
 from lab.bench.results import Result
 
@@ -20,7 +20,7 @@ def test_the_page_shows_the_committed_results() -> None:
     text = page.PAGE.read_text()
     assert COMMITTED, "lab/bench/results holds no results"
     assert page.fill(text, COMMITTED) == text, "make bench RECORD=1 writes the table; it is not edited"
-    assert page.PLOT.read_text() == plot.draw(COMMITTED)
+    assert page.PLOT.read_text() == page.draw(COMMITTED)
 
 
 def test_filling_keeps_what_stands_around_the_figures() -> None:
@@ -33,15 +33,15 @@ def test_filling_keeps_what_stands_around_the_figures() -> None:
 
 
 def test_the_plot_is_one_panel_a_chart_with_a_point_for_each_size() -> None:
-    drawn = ET.fromstring(plot.draw({size: a_result(size) for size in (100, 1_000, 10_000)}))  # noqa: S314 - our own
+    drawn = ET.fromstring(page.draw({size: a_result(size) for size in (100, 1_000, 10_000)}))  # noqa: S314 - our own
     space = "{http://www.w3.org/2000/svg}"
     panels = drawn.findall(f"{space}g")
-    assert len(panels) == len(plot.CHARTS)
-    assert [len(panel.findall(f"{space}circle")) for panel in panels] == [3] * len(plot.CHARTS)
+    assert len(panels) == len(page.CHARTS)
+    assert [len(panel.findall(f"{space}circle")) for panel in panels] == [3] * len(page.CHARTS)
 
 
 def test_a_single_size_can_be_drawn() -> None:
-    assert "<circle" in plot.draw({100: a_result(100)})
+    assert "<circle" in page.draw({100: a_result(100)})
 
 
 def test_a_run_is_shown_with_its_bars_and_the_committed_figures() -> None:

@@ -1,5 +1,5 @@
 from lab.bench import counting
-from lab.bench.tally import Tally
+from lab.bench.counting import Tally
 from lab.controlplane.audit import AuditEvent, AuditLog
 from lab.harness.operator import OPERATOR_USER
 from tests.unit.lab.bench.audit_lines import NOON, an_event

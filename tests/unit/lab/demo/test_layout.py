@@ -2,7 +2,7 @@ import shlex
 
 import pytest
 
-from lab.demo.layout import align, fold_command, fold_prose, split_message
+from lab.demo.screen import align, fold_command, fold_prose, split_message
 
 WORDS = ["kubectl", "get", "manp", "-o", shlex.quote('jsonpath={"  "}{.a}'), "--timeout=60s"]
 

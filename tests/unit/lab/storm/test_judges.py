@@ -5,15 +5,12 @@ import pytest
 
 from lab.harness.simulator import Call, State
 from lab.storm.cases import Case
-from lab.storm.ending import judge_ending
 from lab.storm.evidence import Evidence, Snapshot, Write
-from lab.storm.ground import ACCOUNTS, ObjectPlan, Plan
 from lab.storm.journal import Journal
-from lab.storm.mending import needs_a_person
-from lab.storm.releasing import judge_releasing
-from lab.storm.sending import judge_sending
-from lab.storm.telling import timeline
-from lab.storm.tidiness import judge_tidiness
+from lab.storm.judges import judge_ending, judge_releasing, judge_sending, judge_tidiness
+from lab.storm.on_call import needs_a_person
+from lab.storm.report import timeline
+from lab.storm.world import ACCOUNTS, ObjectPlan, Plan
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 
 PLAIN = ObjectPlan("plain-00", "ml", Case.PLAIN, "rp-a", "np-00")

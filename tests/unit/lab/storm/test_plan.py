@@ -6,9 +6,9 @@ from lab.simulator.reading import to_scenario
 from lab.simulator.scenario_faults import Fault
 from lab.storm.cases import EXPECTED, Case, Ending, rows_of
 from lab.storm.draw_objects import LIVES
-from lab.storm.ground import DOOMED_NAMESPACE, LAST_RESOURCE_POOL, SPARE, Plan, Verb
 from lab.storm.manifests import build_account, build_object, build_scenario
 from lab.storm.plan import build_plan
+from lab.storm.world import DOOMED_NAMESPACE, LAST_RESOURCE_POOL, SPARE, Plan, Verb
 from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.table import ROWS

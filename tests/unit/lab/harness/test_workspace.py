@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lab.harness.failures import LabError
-from lab.harness.ground import (
+from lab.harness.workspace import (
     SHIPPED,
     find_leftovers,
     find_shipped,

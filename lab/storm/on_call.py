@@ -1,7 +1,7 @@
 """What a person on call does while things settle: follow the commands in messages and log. No more.
 
 A refusal that a fault made is tried again by itself after five minutes or more, by design; the message says how to
-go on at once, and performance.py lets this be done three times. Objects whose case is to be held are left alone.
+go on at once, and run.py lets this be done three times. Objects whose case is to be held are left alone.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from typing import Any
 from lab.harness.api import NAMESPACES, Api, node_pools_in
 from lab.storm.cases import EXPECTED
 from lab.storm.evidence import Snapshot
-from lab.storm.ground import Plan
 from lab.storm.journal import Journal
-from lab.storm.releasing import ENDINGS
+from lab.storm.judges import ENDINGS
+from lab.storm.world import Plan
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER, RECONCILE_ANNOTATION
 
 # From the third attempt on the pause before the next one is longer than a storm settles for.

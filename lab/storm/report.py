@@ -9,13 +9,13 @@ from rich.text import Text
 
 from lab.harness.simulator import DELETE_NODE_POOL
 from lab.storm.evidence import Evidence, Violation
-from lab.storm.ground import Plan, Verb
+from lab.storm.world import Plan, Verb
 
 MOST_LINES = 60
 MOST_TOLD = 12
 
 
-class Teller:
+class Reporter:
     """Prints to one console, on a terminal in colours."""
 
     def __init__(self, console: Console) -> None:

@@ -4,6 +4,9 @@ command.py calls `perform`. However it ends, nothing is left but, after a failur
 """
 
 import asyncio
+import json
+import os
+import shlex
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,23 +15,22 @@ from pathlib import Path
 
 from lab.controlplane import Binaries, ControlPlane, ControlPlaneError
 from lab.controlplane.child import last_lines
-from lab.demo.keeping import explain_keeping
 from lab.demo.objects import row_of
-from lab.demo.samples import build_manifests, build_scenario
+from lab.demo.samples import BROKEN, NAMESPACE, RESOURCE_POOL, YEARLY, build_manifests, build_scenario
 from lab.demo.screen import Screen
 from lab.demo.stage import Stage
 from lab.demo.story import CHAPTERS
 from lab.harness.failures import LabError, NotYetError
-from lab.harness.ground import Ground, keep_logs, make_folder, remove_folder, require_nothing_left
 from lab.harness.interrupts import Interrupts
 from lab.harness.simulator import CloudControl, read_hello, start_simulator
+from lab.harness.workspace import Workspace, keep_logs, make_folder, remove_folder, require_nothing_left
 
 LOG_LINES = 12
 HELLO = ("region", "projectId", "accessKey", "secretKey")
 
 
 @dataclass
-class Trace(Ground):
+class Trace(Workspace):
     """And what is worth keeping after a failure."""
 
     dumps: dict[str, str] = field(default_factory=dict)
@@ -144,3 +146,32 @@ def fill_work_folder(work: Path, shipped: Mapping[str, Path], files: Mapping[str
         # Some of them hold a key.
         target.touch(mode=0o600)
         target.write_text(text, encoding="utf-8")
+
+
+def explain_keeping(stage: Stage) -> None:
+    """Print how to use what runs."""
+    screen, state = stage.screen, f"{stage.cloud.endpoint}/_simulator/state"
+    screen.heading("Everything goes on running until Ctrl-C")
+    screen.say("In another terminal, look at the cluster and use it:")
+    screen.command("export", shlex.quote(f"KUBECONFIG={stage.plane.kubeconfig}"))
+    kubectl = _kubectl(stage)
+    screen.command(kubectl, "get", "manp", "-n", NAMESPACE, "-w")
+    screen.command(kubectl, "describe", "manp", YEARLY, "-n", NAMESPACE)
+    screen.command("cd", shlex.quote(str(stage.work)), "&&", "ls", "-R")
+    screen.say("Change the simulated cloud, and read what reached it:")
+    screen.command("curl", "-s", state)
+    broken = {"resourcePools": {RESOURCE_POOL: {"nodePools": {BROKEN: {"states": {"available": 0, "abnormal": 2}}}}}}
+    screen.command("curl", "-s", "-X", "PATCH", state, "-d", shlex.quote(json.dumps(broken, separators=(",", ":"))))
+    screen.command("curl", "-s", f"{stage.cloud.endpoint}/_simulator/requests")
+    screen.say("Look at the operator:")
+    url = stage.operator.url if stage.operator is not None else ""
+    screen.command("curl", "-s", f"{url}/readyz")
+    screen.command("tail", "-f", shlex.quote(str(stage.folder / "operator.log")))
+
+
+def _kubectl(stage: Stage) -> str:
+    """The command that finds the kubectl of the demo."""
+    binary = stage.plane.binaries.kubectl
+    return (
+        "kubectl" if shutil.which("kubectl", path=os.environ.get("PATH")) == str(binary) else shlex.quote(str(binary))
+    )

@@ -13,15 +13,15 @@ from lab.harness.api import ACCOUNTS as ACCOUNT_PATH
 from lab.harness.api import NAMESPACES as NAMESPACE_PATH
 from lab.harness.api import Api, node_pools_in, secrets_in
 from lab.harness.failures import LabError
-from lab.harness.ground import install
 from lab.harness.operator import OPERATOR_NAMESPACE
 from lab.harness.simulator import CloudControl, read_hello, start_simulator
 from lab.harness.waiting import until
-from lab.storm.ground import ACCOUNTS, DOOMED_NAMESPACE, NAMESPACES, Plan
+from lab.harness.workspace import install
 from lab.storm.journal import Journal
 from lab.storm.manifests import build_account, build_object, build_scenario, build_secret
+from lab.storm.observer import Observer
 from lab.storm.replica import Replica
-from lab.storm.watching import Watching
+from lab.storm.world import ACCOUNTS, DOOMED_NAMESPACE, NAMESPACES, Plan
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 
 READY_SECONDS = 90.0
@@ -31,12 +31,12 @@ LOOK_SECONDS = 0.5
 GRACE_SECONDS = 3.0
 
 
-class Setting:
+class Setup:
     """Everything that runs."""
 
     api: Api
     cloud: CloudControl
-    watching: Watching
+    observer: Observer
 
     def __init__(self, plan: Plan, folder: Path, plane: ControlPlane) -> None:
         self.plan = plan
@@ -61,52 +61,52 @@ class Setting:
             self.simulator.stop(GRACE_SECONDS)
 
 
-async def set_up(setting: Setting, stack: AsyncExitStack) -> None:
+async def set_up(setup: Setup, stack: AsyncExitStack) -> None:
     """The simulator, what is shipped, accounts, operators, objects; until every object is mirrored."""
-    plan, plane = setting.plan, setting.plane
-    simulator = setting.simulator = await asyncio.to_thread(start_simulator, setting.folder, build_scenario(plan))
+    plan, plane = setup.plan, setup.plane
+    simulator = setup.simulator = await asyncio.to_thread(start_simulator, setup.folder, build_scenario(plan))
     hello = await until(lambda: read_hello(simulator), READY_SECONDS, "the simulator serves")
-    setting.cloud = await stack.enter_async_context(CloudControl(hello["endpoint"]))
-    setting.api = await stack.enter_async_context(Api(plane, outage_seconds=OUTAGE_SECONDS))
+    setup.cloud = await stack.enter_async_context(CloudControl(hello["endpoint"]))
+    setup.api = await stack.enter_async_context(Api(plane, outage_seconds=OUTAGE_SECONDS))
     kubeconfig = await install(plane)
-    await _create_ground(setting, hello)
+    await _create_ground(setup, hello)
     endpoint = f"{hello['region']}={hello['endpoint']}"
     for number in range(1, plan.operators + 1):
-        operator = Replica(number, setting.folder, kubeconfig, endpoint, setting.journal)
-        setting.operators.append(operator)
+        operator = Replica(number, setup.folder, kubeconfig, endpoint, setup.journal)
+        setup.operators.append(operator)
         await asyncio.to_thread(operator.start)
-    setting.watching = Watching(plan, setting.api, setting.cloud, setting.operators, setting.journal)
+    setup.observer = Observer(plan, setup.api, setup.cloud, setup.operators, setup.journal)
     await asyncio.gather(
         *(
-            setting.api.create(node_pools_in(planned.namespace), build_object(planned))
+            setup.api.create(node_pools_in(planned.namespace), build_object(planned))
             for planned in plan.objects
             if not planned.is_late
         )
     )
-    await _until_mirrored(setting)
+    await _until_mirrored(setup)
 
 
-async def _create_ground(setting: Setting, hello: dict[str, str]) -> None:
-    api = setting.api
+async def _create_ground(setup: Setup, hello: dict[str, str]) -> None:
+    api = setup.api
     for namespace in (*NAMESPACES, DOOMED_NAMESPACE):
         await api.create(NAMESPACE_PATH, {"metadata": {"name": namespace}})
     for account in ACCOUNTS:
-        secret = build_secret(account.name, setting.plan.secrets[account.name][0])
+        secret = build_secret(account.name, setup.plan.secrets[account.name][0])
         await api.create(secrets_in(OPERATOR_NAMESPACE), secret)
         await api.create(ACCOUNT_PATH, build_account(account, hello["region"], hello["projectId"]))
 
 
-async def _until_mirrored(setting: Setting) -> None:
+async def _until_mirrored(setup: Setup) -> None:
     """An object that was never seen protects nothing: the storm begins when all are protected and mirrored."""
     began = time.monotonic()
     waiting: list[str] = []
     while time.monotonic() - began < READY_SECONDS:
-        for operator in setting.operators:
+        for operator in setup.operators:
             operator.check()
-        objects = (await setting.watching.look()).objects
+        objects = (await setup.observer.look()).objects
         waiting = [
             planned.title
-            for planned in setting.plan.objects
+            for planned in setup.plan.objects
             if not planned.is_late and not _is_mirrored(objects.get(planned.title))
         ]
         if not waiting:

@@ -51,7 +51,7 @@ def reach_loopback_directly() -> None:
 
 
 @dataclass
-class Ground:
+class Workspace:
     """A private folder, and what else must be gone in the end: processes, and entries in the user's kube contexts."""
 
     folder: Path
@@ -60,16 +60,16 @@ class Ground:
 
 
 @asynccontextmanager
-async def private_ground(purpose: str, on_signal: Callable[[], None]) -> AsyncIterator[Ground]:
+async def private_workspace(purpose: str, on_signal: Callable[[], None]) -> AsyncIterator[Workspace]:
     """While the block runs, a signal cancels it, once. LabError where something is left behind it."""
     interrupts = Interrupts(on_signal)
-    ground = Ground(await asyncio.to_thread(make_folder, purpose))
+    workspace = Workspace(await asyncio.to_thread(make_folder, purpose))
     try:
-        yield ground
+        yield workspace
     finally:
         interrupts.ignore()
-        await asyncio.to_thread(remove_folder, ground.folder)
-    require_nothing_left(purpose, ground)
+        await asyncio.to_thread(remove_folder, workspace.folder)
+    require_nothing_left(purpose, workspace)
 
 
 def make_folder(purpose: str) -> Path:
@@ -101,9 +101,9 @@ def keep_logs(purpose: str, folder: Path, extra: Mapping[str, str]) -> Path:
     return kept
 
 
-def require_nothing_left(purpose: str, ground: Ground) -> None:
+def require_nothing_left(purpose: str, workspace: Workspace) -> None:
     """Raise LabError where something is left."""
-    if left := find_leftovers(ground.pids, ground.folder, ground.server):
+    if left := find_leftovers(workspace.pids, workspace.folder, workspace.server):
         raise LabError(
             f"The {purpose} should leave nothing behind, and this is left: {'; '.join(left)}. Remove it by hand."
         )

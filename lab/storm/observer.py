@@ -1,6 +1,6 @@
 """Looks at objects and cloud all the time, and takes note of an object that goes before its node pool.
 
-performance.py runs it beside the storm and asks it for snapshots. It changes nothing.
+run.py runs it beside the storm and asks it for snapshots. It changes nothing.
 """
 
 import asyncio
@@ -9,17 +9,16 @@ from collections import Counter
 from lab.harness.api import ACCOUNTS, NODE_POOLS, Api
 from lab.harness.simulator import ACCEPTED, DELETE_NODE_POOL, Call, CloudControl
 from lab.storm.cases import EXPECTED, Case
-from lab.storm.ending import condition
 from lab.storm.evidence import Snapshot, Violation
-from lab.storm.ground import Plan
 from lab.storm.journal import Journal
-from lab.storm.releasing import ENDINGS, RULE
+from lab.storm.judges import ENDINGS, TOO_EARLY, condition
 from lab.storm.replica import Replica
+from lab.storm.world import Plan
 
 LOOK_SECONDS = 0.7
 
 
-class Watching:
+class Observer:
     """The eyes of a storm."""
 
     def __init__(self, plan: Plan, api: Api, cloud: CloudControl, operators: list[Replica], journal: Journal) -> None:
@@ -66,7 +65,7 @@ class Watching:
             ends_with_node_pool = EXPECTED[planned.case].ending in ENDINGS
             if ends_with_node_pool and not is_handed_over and planned.place in self.last.cloud:
                 words = f"the object is gone and node pool {'/'.join(planned.place)} is there"
-                self.violations.append(Violation(RULE, planned.title, words))
+                self.violations.append(Violation(TOO_EARLY, planned.title, words))
 
     async def words(self) -> str:
         """How things stand, in one line."""

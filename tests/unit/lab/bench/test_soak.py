@@ -1,6 +1,6 @@
 import pytest
 
-from lab.bench.flatness import levels
+from lab.bench.soak import levels
 
 
 def samples(*memory: float, **others: float) -> list[dict[str, float]]:

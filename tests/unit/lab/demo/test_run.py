@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from lab.demo.performance import fill_work_folder
+from lab.demo.run import fill_work_folder
 
 
 def test_files_that_hold_a_key_are_readable_by_their_owner_only(tmp_path: Path) -> None:

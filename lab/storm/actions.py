@@ -1,6 +1,6 @@
 """Carries out what a plan says, at its moment: people, cloud and machines at the same time.
 
-performance.py runs it for the time of the faults. Nothing here judges.
+run.py runs it for the time of the faults. Nothing here judges.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from lab.controlplane import ControlPlane
 from lab.harness.api import ACCOUNTS, NAMESPACES, Api, node_pools_in
 from lab.harness.operator import OPERATOR_NAMESPACE
 from lab.harness.simulator import CloudControl
-from lab.storm.ground import Happening, ObjectPlan, Plan, Verb
 from lab.storm.journal import Journal
 from lab.storm.manifests import build_object, encode_key
 from lab.storm.replica import Replica
+from lab.storm.world import Happening, ObjectPlan, Plan, Verb
 from modelarts_nodepool.api.names import (
     NODE_POOL_FINALIZER,
     OVERRIDE_ANNOTATION,
@@ -27,7 +27,7 @@ NOTE = "storm.example.com/note"
 EMPTIED_EVERY_SECONDS = 0.2
 
 
-class Acting:
+class Actions:
     """Everybody who does something in a storm."""
 
     def __init__(
