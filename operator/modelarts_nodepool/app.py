@@ -22,20 +22,16 @@ from modelarts_nodepool.access.sessions import nobody
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.clock import SystemClock
-from modelarts_nodepool.controllers.counting import count_call
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.manager import Controller
-from modelarts_nodepool.controllers.tools import Tools
+from modelarts_nodepool.controllers.factory import build_controllers
 from modelarts_nodepool.credentials.providers import Sources
 from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.kube.kubeconfig import load_client_config
 from modelarts_nodepool.kube.leader_election import LeaderElection, Leadership
-from modelarts_nodepool.modelarts.client import ModelArtsClient
+from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of, parse_endpoint
 from modelarts_nodepool.modelarts.tls import build_trust
-from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.server.gauges import Gauges
 from modelarts_nodepool.server.http_server import HealthServer, Heartbeat
 from modelarts_nodepool.server.probes import Probes
@@ -103,7 +99,7 @@ class Operator:
         self._pause = FIRST_PAUSE
         # The cache and the sessions outlive the Lease: circuit breakers stay open, and a relist parses only changed
         # objects again. Nothing is decided before the relist is complete.
-        self._registry = Registry(self._clock)
+        self._cache = Registry(self._clock)
         self._clouds = Clouds(
             self._cluster,
             self._clock,
@@ -192,23 +188,15 @@ class Operator:
 
     def _begin(self, leadership: Leadership) -> list[asyncio.Task[None]]:
         """Build and start everything for one term as leader."""
-        clock, settings, registry = self._clock, self._settings, self._registry
+        clock, settings = self._clock, self._settings
         recorder = EventRecorder(self._cluster)
-        tools = Tools(
-            registry=registry,
-            pollers=Pollers(registry, self._clouds, clock),
-            clouds=self._clouds,
-            cluster=self._cluster,
-            clock=clock,
-            recorder=recorder,
-        )
-        controller = Controller(tools, Sender(tools, may_send=leadership.may_act))
+        parts = build_controllers(self._cache, self._clouds, self._cluster, recorder, clock, may_act=leadership.may_act)
         times = WatchTimes(stream=settings.watch_timeout, resync=settings.sweep_interval)
-        watch = Watch(registry, self._connect, clock, times)
-        supervisor = Supervisor(self._cluster, registry, controller, clock, watch, times)
-        self._probes.lead(supervisor, Gauges(registry, tools.pollers, supervisor, tools.writes))
+        watch = Watch(parts.cache, self._connect, clock, times)
+        supervisor = Supervisor(self._cluster, parts.cache, parts.manager, clock, watch, times)
+        self._probes.lead(supervisor, Gauges(parts.cache, parts.pollers, supervisor, parts.writes))
         tasks = [
-            asyncio.create_task(controller.run(), name="controller"),
+            asyncio.create_task(parts.manager.run(), name="controllers"),
             asyncio.create_task(recorder.run(), name="events"),
             asyncio.create_task(supervisor.run(), name="supervisor"),
         ]
@@ -232,7 +220,7 @@ class Operator:
             key=nobody,
             clock=self._clock,
             trust=self._trust,
-            on_call=count_call,
+            on_call=_count_call,
         )
 
     def _build_sources(self) -> Sources:
@@ -272,3 +260,20 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
     for task in late:
         logger.error("task %s did not end in time", task.get_name())
+
+
+def _count_call(report: CallReport) -> None:
+    """A call to ModelArts has ended, well or not."""
+    metrics.CLOUD_REQUESTS.labels(report.operation, report.outcome).inc()
+    metrics.CLOUD_REQUEST_SECONDS.labels(report.operation).observe(report.duration.total_seconds())
+    logger.debug(
+        "%s: %s",
+        report.operation,
+        report.outcome,
+        extra={
+            "resourcePool": report.resource_pool,
+            "nodePool": report.node_pool,
+            "requestId": report.request_id,
+            "durationSeconds": round(report.duration.total_seconds(), 3),
+        },
+    )

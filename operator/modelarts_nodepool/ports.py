@@ -204,6 +204,11 @@ class Moment:
     utc: datetime
     monotonic: float
 
+    @classmethod
+    def of(cls, clock: Clock) -> "Moment":
+        """Both clocks, read at once."""
+        return cls(clock.now(), clock.monotonic())
+
     def age_of(self, monotonic: float) -> timedelta:
         """The time since that reading."""
         return timedelta(seconds=self.monotonic - monotonic)

@@ -150,6 +150,15 @@ class NodePool:
         """`namespace/name`, as logs and messages name the object."""
         return f"{self.metadata.namespace}/{self.metadata.name}"
 
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """What every log line about the object carries."""
+        return {
+            "object": self.title,
+            "uid": self.metadata.uid,
+            "nodePool": f"{self.spec.pool_name}/{self.node_pool_name}",
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:

@@ -44,7 +44,7 @@ class _OfAccount:
 
 
 @dataclass(slots=True)
-class Ongoing:
+class InFlight:
     """The deletions of this process, by uid."""
 
     _known: dict[str, _One] = field(default_factory=dict)

@@ -30,6 +30,10 @@ class Index(Generic[K]):
         """The uids of this key as they are now: a copy, so that it may be gone through while they change."""
         return frozenset(self._uids.get(key, ()))
 
+    def has(self, key: K, uid: str) -> bool:
+        """Whether the uid belongs to this key."""
+        return uid in self._uids.get(key, ())
+
     def __contains__(self, key: K) -> bool:
         """Whether there is any uid of this key; copies nothing."""
         return key in self._uids

@@ -1,13 +1,14 @@
 """What the cluster holds, slim and typed, fed by the watches, our own LISTs and the answers to our own writes.
 
-The one memory that controllers/ decides from. It sends nothing; whoever wants to know of changes registers for them.
+The one memory that controllers/ decides from. It sends nothing; changes are reported to the listener it was built with.
 An older version of an object never replaces a newer one, and one that is gone never comes back: answers to writes
 and watch events cross, and a watch that was cut off tells again what is long over.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from copy import copy
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -23,6 +24,44 @@ logger = logging.getLogger(__name__)
 GONE_REMEMBERED = 10_000
 
 
+class Listener(Protocol):
+    """What gets to know of changes."""
+
+    def node_pool_changed(self, uid: str) -> None:
+        """An object came, changed or went, or can no longer be read."""
+
+    def node_pool_written(self, uid: str) -> None:
+        """The answer to a write of ours is a new version of an object."""
+
+    def node_pool_gone(self, node_pool: NodePool) -> None:
+        """An object is gone; this was its last version. `node_pool_changed` follows."""
+
+    def account_changed(self, name: str) -> None:
+        """An account came, changed or went."""
+
+    def namespace_changed(self, name: str) -> None:
+        """A namespace came, changed or went."""
+
+
+class NoListener:
+    """Wants to know of nothing."""
+
+    def node_pool_changed(self, uid: str) -> None:
+        """Nothing."""
+
+    def node_pool_written(self, uid: str) -> None:
+        """Nothing."""
+
+    def node_pool_gone(self, node_pool: NodePool) -> None:
+        """Nothing."""
+
+    def account_changed(self, name: str) -> None:
+        """Nothing."""
+
+    def namespace_changed(self, name: str) -> None:
+        """Nothing."""
+
+
 class Registry:
     """Node pool objects by uid, accounts and namespaces by name.
 
@@ -32,9 +71,10 @@ class Registry:
     accounts that cannot be read, by uid: an object is there or in `node_pools`, never in both.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, listener: Listener | None = None) -> None:
         """Empty; feed it with the `take_*` methods."""
         self._clock = clock
+        self._listener: Listener = listener or NoListener()
         self.node_pools: dict[str, NodePool] = {}
         self.accounts: dict[str, Account] = {}
         self.namespaces: dict[str, Namespace] = {}
@@ -49,10 +89,15 @@ class Registry:
         self._gone: dict[str, None] = {}
         self.of_account: Index[str] = Index()
         self.of_node_pool: Index[tuple[str, str, str]] = Index()
-        self.on_node_pool: Callable[[str], None] = lambda _uid: None
-        self.on_vanished: Callable[[NodePool], None] = lambda _node_pool: None
-        self.on_account: Callable[[str], None] = lambda _name: None
-        self.on_namespace: Callable[[str], None] = lambda _name: None
+
+    def reporting_to(self, listener: Listener) -> "Registry":
+        """The same content, whose changes are reported to this listener: for one time of leading.
+
+        All collections are shared and changed in place. What the returned one takes, this one holds as well.
+        """
+        found = copy(self)
+        found._listener = listener  # noqa: SLF001 - its own class
+        return found
 
     def tell_node_pool(self, body: Mapping[str, Any]) -> None:
         """Take a version of an object that comes in order, after all that was there before."""
@@ -63,17 +108,19 @@ class Registry:
         before = self.node_pools.get(uid)
         self.take_node_pool(body)
         if is_news and before is not None and self.node_pools.get(uid) is before:
-            self.on_node_pool(uid)
+            self._listener.node_pool_changed(uid)
 
     def tell_deletion(self, uid: str) -> None:
         """A complete LIST shows the object deleted, and everything that was there before it is taken."""
         node_pool = self.node_pools.get(uid)
         if node_pool is not None and node_pool.metadata.deleted is not None and uid not in self.deletion_told:
             self.deletion_told.add(uid)
-            self.on_node_pool(uid)
+            self._listener.node_pool_changed(uid)
 
-    def take_node_pool(self, body: Mapping[str, Any]) -> NodePool | None:
+    def take_node_pool(self, body: Mapping[str, Any], *, is_written: bool = False) -> NodePool | None:
         """Take a version of an object; None where it does not have our schema, or is gone already.
+
+        `is_written`: it is the answer to a write of ours, which follows the version that the write was decided on.
 
         A ghost would be worse than a gap: other objects of its node pool would be handed over to it.
         """
@@ -95,7 +142,10 @@ class Registry:
         self._note(node_pool)
         if known is None or known != node_pool:
             self.node_pools[uid] = node_pool
-            self.on_node_pool(uid)
+            if is_written:
+                self._listener.node_pool_written(uid)
+            else:
+                self._listener.node_pool_changed(uid)
         return node_pool
 
     def drop_node_pool(self, uid: str) -> None:
@@ -109,9 +159,9 @@ class Registry:
         for memory in (self.first_seen, self.deletion_seen, self.reconcile_seen):
             memory.pop(uid, None)
         if node_pool is not None:
-            self.on_vanished(node_pool)
+            self._listener.node_pool_gone(node_pool)
         self.retain_seen.discard(uid)
-        self.on_node_pool(uid)
+        self._listener.node_pool_changed(uid)
 
     def is_gone(self, uid: str) -> bool:
         """Whether something of this uid was there and went, not too long ago."""
@@ -139,7 +189,7 @@ class Registry:
             if not same:
                 self.account_seen[name] = self._clock.monotonic()
             self.accounts[name] = account
-            self.on_account(name)
+            self._listener.account_changed(name)
         return account
 
     def drop_account(self, name: str, uid: str) -> None:
@@ -150,7 +200,7 @@ class Registry:
         if known is not None and known.metadata.uid == uid:
             del self.accounts[name]
             self.account_seen.pop(name, None)
-            self.on_account(name)
+            self._listener.account_changed(name)
 
     def drop_account_of(self, uid: str) -> None:
         """The same by its uid alone."""
@@ -170,7 +220,7 @@ class Registry:
             if not same:
                 self.namespace_seen[namespace.name] = self._clock.monotonic()
             self.namespaces[namespace.name] = namespace
-            self.on_namespace(namespace.name)
+            self._listener.namespace_changed(namespace.name)
 
     def drop_namespace(self, name: str, uid: str) -> None:
         """The namespace of that uid is gone; one created again under the name stays."""
@@ -179,7 +229,7 @@ class Registry:
         if known is not None and known.uid == uid:
             del self.namespaces[name]
             self.namespace_seen.pop(name, None)
-            self.on_namespace(name)
+            self._listener.namespace_changed(name)
 
     def drop_namespace_of(self, uid: str) -> None:
         """The same by its uid alone."""
@@ -238,7 +288,7 @@ class Registry:
             _complain(misfit)
         if misfit.is_node_pool:
             self._take_out(uid)
-            self.on_node_pool(uid)
+            self._listener.node_pool_changed(uid)
 
 
 def _complain(misfit: Misfit) -> None:

@@ -1,186 +1,351 @@
-"""Accounts: our in-use finalizer, and a status that is written when what there is to say changes.
+"""Accounts: our in-use finalizer, and a status that is written when what it says changes.
 
-The one writer of accounts. Told of every look by the controller, and by controllers/entries.py of every DELETE and
-every release; its queue's work is one account by name, with at most one write of entries a second.
+`AccountReconciler` is the one writer of accounts, recentDeletions included, with at most one write of those a second.
+`AccountCalls` remembers how the last call with each account ended. `AccountCheck` finds out whether an account that no
+object uses could be used: one list_pools for each generation, until it is answered. Without it such an account would
+say nothing of its credentials, and Flux, which waits for the account before it creates objects, would wait for ever.
 """
 
 import logging
+import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
+from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.rate_limiter import Lane, Urgency
+from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.controllers.entries import BATCH, Pending, apply
-from modelarts_nodepool.controllers.tools import Tools
-from modelarts_nodepool.controllers.workqueue import KeyedQueue
-from modelarts_nodepool.controllers.writes import FIRST_PAUSE, Write
+from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.controllers.audit import AuditTrail, Pending, apply
+from modelarts_nodepool.controllers.workqueue import Key, Kind, Outcome, Result, Workqueue
+from modelarts_nodepool.controllers.writes import FIRST_PAUSE, Write, Writes
 from modelarts_nodepool.decide.account import decide_account_status
 from modelarts_nodepool.decide.deletion.audit_entry import keep_newest
+from modelarts_nodepool.decide.failures import RETRY_AFTER, needs_a_person
 from modelarts_nodepool.decide.observed import Failure
-from modelarts_nodepool.errors import ClusterError, CredentialsUnavailable, ObjectChanged, ObjectGone
+from modelarts_nodepool.errors import (
+    CloudError,
+    CloudUnavailable,
+    ClusterError,
+    CredentialsUnavailable,
+    ObjectChanged,
+    ObjectGone,
+)
 from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling.schedule import Schedule
+from modelarts_nodepool.ports import Clock, Cluster
 
 logger = logging.getLogger(__name__)
 
 SOON = timedelta(milliseconds=100)
-AFTER_A_FAULT = timedelta(seconds=30)
-# An account whose write is not answered must not hold up the releases of the others.
-WORKERS = 4
+# Objects are often applied together with their account: their polls say the same without a call more.
+GRACE = timedelta(seconds=5)
+# A repaired Secret is noticed within this, or within pollInterval where that is longer.
+SHORTEST_REPEAT = timedelta(seconds=60)
 
 
-class Accounts:
-    """Writes the status of accounts."""
+@dataclass(slots=True, eq=False)
+class Trial:
+    """What is known of one generation of an account, seen since then (monotonic seconds)."""
 
-    def __init__(self, tools: Tools, is_awaited: Callable[[Account], bool] = lambda _: False) -> None:
-        """Run `queue.run()`; add names to it. What `is_awaited` says will soon be known is not guessed meanwhile."""
-        self._tools = tools
-        self._is_awaited = is_awaited
-        self._last: dict[str, Failure | None] = {}
-        self._entered_at: dict[str, float] = {}
-        self._held: set[str] = set()
-        self.queue = KeyedQueue(self._work, WORKERS)
-        tools.entries.on_entry = self._plan
+    uid: str
+    generation: int
+    since: float
+    schedule: Schedule
+    is_spread: bool = False
+    is_answered: bool = False
+    is_verified: bool = False
+
+    def is_of(self, account: Account) -> bool:
+        """Whether it is about the account as it is now."""
+        return (self.uid, self.generation) == (account.metadata.uid, account.metadata.generation)
+
+    def note(self, failure: Failure | None) -> None:
+        """A call with the account ended like this."""
+        is_transient = isinstance(failure, CloudError) and failure.is_transient
+        is_refused = failure is not None and needs_a_person(failure)
+        self.is_answered = self.is_answered or not is_transient
+        # A "not found" is an answer to a caller that was let in.
+        self.is_verified = self.is_verified or not (is_transient or is_refused)
+
+
+class AccountCalls:
+    """How the last call with each account ended, and what is known of its present generation."""
+
+    def __init__(
+        self, cache: Registry, queue: Workqueue, clock: Clock, jitter: Callable[[], float] = random.random
+    ) -> None:
+        """Adds an account's key to the queue where a call ended otherwise than the one before it."""
+        self._cache = cache
+        self._queue = queue
+        self._clock = clock
+        self._jitter = jitter
+        self.last: dict[str, Failure | None] = {}
+        self.trials: dict[str, Trial] = {}
+        self.beginning: set[str] = set()
+        # Accounts whose status waits for the outcome of the next call.
+        self.awaited: set[str] = set()
+
+    def consider(self, name: str) -> None:
+        """The account was seen or changed, or is gone: plan a check of a new generation."""
+        account = self._cache.accounts.get(name)
+        if account is None or not _may_be_tried(account):
+            self._forget(name)
+            return
+        trial = self.trials.get(name)
+        if trial is not None and trial.is_of(account):
+            return
+        self._forget(name)
+        metadata, now = account.metadata, self._clock.monotonic()
+        trial = Trial(metadata.uid, metadata.generation, now, Schedule(self._jitter))
+        # Found out by a process before this one: a restart costs neither a call nor a write.
+        trial.is_verified = trial.is_answered = _says_ready(account)
+        self.trials[name] = trial
+        if not trial.is_verified:
+            self.beginning.add(name)
+            self._queue.add_after(Key(Kind.ACCOUNT_CHECK, name), GRACE)
+
+    def note_poll(self, name: str, failure: Failure | None, begun: float) -> None:
+        """A poll with this account, which began then (monotonic seconds), ended like this."""
+        trial = self.trials.get(name)
+        if trial is not None and begun >= trial.since:
+            trial.note(failure)
+        self.note(name, failure)
 
     def note(self, name: str, failure: Failure | None) -> None:
-        """A look with this account's credentials worked, or failed like this."""
-        if name in self._last and name not in self._held and _same(self._last[name], failure):
+        """A call with this account worked, or failed like this."""
+        if name in self.last and name not in self.awaited and _is_same(self.last[name], failure):
             return
-        self._last[name] = failure
-        self.queue.add(name)
+        self.last[name] = failure
+        self._queue.add(Key(Kind.ACCOUNT, name))
 
-    def _plan(self, name: str) -> None:
-        """Something of its recentDeletions is to be written: once it is due and the last write is long enough ago."""
-        wait = self._until_due(name)
-        if wait <= timedelta():
-            self.queue.add(name)
-        else:
-            self.queue.add_after(name, wait)
+    def forget(self, name: str) -> None:
+        """The account is gone."""
+        self.last.pop(name, None)
+        self.awaited.discard(name)
 
-    def _until_due(self, name: str) -> timedelta:
-        return max(self._tools.entries.due_in(name) or timedelta(), self._rest(name))
+    def _forget(self, name: str) -> None:
+        self.trials.pop(name, None)
+        self.beginning.discard(name)
+        self._queue.forget(Key(Kind.ACCOUNT_CHECK, name))
 
-    def _rest(self, name: str) -> timedelta:
-        """How long entries still have to wait; zero or less: they may be written now."""
-        since = self._tools.clock.monotonic() - self._entered_at.get(name, float("-inf"))
-        return BATCH - timedelta(seconds=min(since, BATCH.total_seconds()))
 
-    async def _work(self, name: str) -> None:
-        account = self._tools.registry.accounts.get(name)
+class AccountReconciler:
+    """Writes the status of accounts."""
+
+    def __init__(
+        self,
+        cache: Registry,
+        calls: AccountCalls,
+        pollers: Pollers,
+        clouds: Clouds,
+        writes: Writes,
+        trail: AuditTrail,
+        cluster: Cluster,
+        clock: Clock,
+    ) -> None:
+        self._cache = cache
+        self._calls = calls
+        self._pollers = pollers
+        self._clouds = clouds
+        self._writes = writes
+        self._trail = trail
+        self._cluster = cluster
+        self._clock = clock
+        self._uids: dict[str, str] = {}
+
+    async def reconcile(self, name: str) -> Result:
+        """Bring the account's finalizer and status up to date, and write the entries that are due."""
+        account = self._cache.accounts.get(name)
+        former = self._uids.pop(name, None)
+        if account is not None:
+            self._uids[name] = account.metadata.uid
+        if former is not None and former != self._uids.get(name):
+            self._writes.forget(former)
+        if account is None:
+            self._calls.forget(name)
+            self._trail.forget(name)
+            await self._clouds.keep_only(self._cache.accounts)
+            return Result()
         try:
-            if account is None:
-                await self._forget(name)
-            else:
-                await self._bring_up_to_date(account)
+            await self._bring_up_to_date(account)
+        except (ObjectChanged, ObjectGone):
+            return await self._refresh(account)
         except ClusterError:
-            if account is not None:
-                # controllers/writes.py logs it, for all objects together.
-                self.queue.add_after(name, self._retry_after(account))
-        except Exception:
-            logger.exception("the status of account %s could not be decided; tried again", name)
-            self.queue.add_after(name, AFTER_A_FAULT)
+            # controllers/writes.py logs it, for all objects together.
+            return Result(self._retry_after(account), Outcome.UNAVAILABLE)
+        return Result(self._trail.due_in(name))
 
     async def _bring_up_to_date(self, account: Account) -> None:
+        current: Account | None = account
+        refused: ClusterError | None = None
         try:
-            is_written, refused = await self._keep_finalizer(account), None
+            current = await self._keep_finalizer(account)
         except (ObjectChanged, ObjectGone):
-            await self._refresh(account)
-            return
+            raise
         except ClusterError as error:
             # A finalizer that is refused stands in the way of no entry: deletions wait for theirs.
-            is_written, refused = False, error
-            self._tools.tell_unwritten(account, Write.FINALIZER)
-        if not is_written:
-            await self._write_or_refresh(account)
+            refused = error
+            self._writes.report_lasting(account, Write.FINALIZER)
+        if current is not None:
+            try:
+                await self._write_status(current)
+            except (ObjectChanged, ObjectGone):
+                raise
+            except ClusterError:
+                self._writes.report_lasting(account)
+                raise
         if refused is not None:
             raise refused
 
-    def _retry_after(self, account: Account) -> timedelta:
-        """Entries wait for nothing but their own write."""
-        name, uid = account.metadata.name, account.metadata.uid
-        pause = self._tools.writes.pause(uid)
-        if self._tools.entries.due_in(name) is None or self._tools.writes.wait(uid, Write.STATUS) > timedelta():
-            return pause
-        return min(pause, max(self._until_due(name), SOON))
-
-    async def _write_or_refresh(self, account: Account) -> None:
-        try:
-            await self._write(account)
-        except (ObjectChanged, ObjectGone):
-            await self._refresh(account)
-        except ClusterError:
-            self._tools.tell_unwritten(account)
-            raise
-
-    async def _forget(self, name: str) -> None:
-        """The account is gone, and with it what was kept of it; nobody waits for an entry any more."""
-        self._last.pop(name, None)
-        self._held.discard(name)
-        self._entered_at.pop(name, None)
-        self._tools.entries.settle(name, self._tools.entries.of(name))
-        await self._tools.clouds.keep_only(self._tools.registry.accounts)
-
-    async def _keep_finalizer(self, account: Account) -> bool:
-        """In use from first sight until no object refers to it; whether that took a write (its news comes back)."""
-        is_used = self._tools.registry.is_used(account.metadata.name)
+    async def _keep_finalizer(self, account: Account) -> Account | None:
+        """In use from first sight until no object refers to it. The account after that; None where it is released."""
         is_marked = ACCOUNT_FINALIZER in account.metadata.finalizers
         if not account.is_terminating and not is_marked:
             patch = patches.build_finalizer_added(account)
-        elif account.is_terminating and is_marked and not is_used:
+        elif account.is_terminating and is_marked and not self._cache.is_used(account.metadata.name):
             patch = patches.build_finalizer_removed(account)
         else:
-            return False
-        body = await self._tools.writes.patch(account, Write.FINALIZER, paths.path_of(account), patch)
-        taken = self._tools.registry.take_account(body)
-        if taken is not None and not taken.is_terminating:
-            self.queue.add(account.metadata.name)
-        return True
+            return account
+        body = await self._writes.patch(account, Write.FINALIZER, paths.path_of(account), patch)
+        taken = self._cache.take_account(body)
+        return taken if taken is not None and not taken.is_terminating else None
 
-    async def _write(self, account: Account) -> None:
-        name, now = account.metadata.name, self._tools.clock.now()
+    async def _write_status(self, account: Account) -> None:
+        name, now, calls = account.metadata.name, self._clock.now(), self._calls
         entries = self._due_entries(name)
         if not entries and self._is_awaited(account):
-            self._held.add(name)
+            calls.awaited.add(name)
             return
-        self._held.discard(name)
-        status = decide_account_status(account, was_used=name in self._last, failure=self._last.get(name), now=now)
+        calls.awaited.discard(name)
+        status = decide_account_status(account, was_used=name in calls.last, failure=calls.last.get(name), now=now)
         if entries:
             window = account.spec.deletion_budget.window
             recent = keep_newest(apply(account, entries).status.recent_deletions, window, now)
             status = status.model_copy(update={"recent_deletions": recent})
-            self._entered_at[name] = self._tools.clock.monotonic()
+            self._trail.begin_write(name)
         if status != account.status:
             patch = patches.build_status(account, status)
-            body = await self._tools.writes.patch(account, Write.STATUS, paths.status_path_of(account), patch)
-            self._tools.registry.take_account(body)
-        self._tools.entries.settle(name, entries)
+            body = await self._writes.patch(account, Write.STATUS, paths.status_path_of(account), patch)
+            self._cache.take_account(body)
+        self._trail.settle(name, entries)
 
     def _due_entries(self, name: str) -> dict[str, Pending]:
-        """Those to write now. The news of our own write comes back at once: what was entered meanwhile has to wait."""
-        waiting = self._tools.entries.of(name)
-        if waiting and (wait := self._until_due(name)) > timedelta():
-            self.queue.add_after(name, wait)
-            return {}
-        return waiting
+        """Those to write now; what is entered during a write waits for the next one."""
+        wait = self._trail.due_in(name)
+        return self._trail.of(name) if wait == timedelta() else {}
 
-    async def _refresh(self, account: Account) -> None:
+    def _is_awaited(self, account: Account) -> bool:
+        """Whether the status is about an earlier generation, and a call soon tells of this one.
+
+        Keeping Ready=True would report a wrong Secret as valid.
+        """
+        trial, status = self._calls.trials.get(account.metadata.name), account.status
+        return (
+            trial is not None
+            and trial.is_of(account)
+            and not trial.is_answered
+            and bool(status.conditions)
+            and status.observed_generation != account.metadata.generation
+            and not self._pollers.is_needed_by(account.metadata.name)
+        )
+
+    def _retry_after(self, account: Account) -> timedelta:
+        """Entries wait for nothing but their own write."""
+        name, uid = account.metadata.name, account.metadata.uid
+        pause, due = self._writes.pause(uid), self._trail.due_in(name)
+        if due is None or self._writes.wait(uid, Write.STATUS) > timedelta():
+            return pause
+        return min(pause, max(due, SOON))
+
+    async def _refresh(self, account: Account) -> Result:
         name = account.metadata.name
         try:
-            body = await self._tools.cluster.get(paths.path_of(account))
+            body = await self._cluster.get(paths.path_of(account))
         except ObjectGone:
-            self._tools.registry.drop_account(name, account.metadata.uid)
-            return
+            self._cache.drop_account(name, account.metadata.uid)
+            return Result(outcome=Outcome.CONFLICT)
         except ClusterError as error:
-            self._tools.writes.warn(account, error)
-            self.queue.add_after(name, FIRST_PAUSE)
-        else:
-            self._tools.registry.take_account(body)
-            self.queue.add_after(name, SOON)
+            self._writes.warn(account, error)
+            return Result(FIRST_PAUSE, Outcome.UNAVAILABLE)
+        self._cache.take_account(body)
+        return Result(SOON, Outcome.CONFLICT)
 
 
-def _same(one: Failure | None, other: Failure | None) -> bool:
+class AccountCheck:
+    """Asks for list_pools with accounts that no object uses; where a poller uses the account, it asks nothing."""
+
+    def __init__(self, cache: Registry, calls: AccountCalls, pollers: Pollers, clouds: Clouds) -> None:
+        self._cache = cache
+        self._calls = calls
+        self._pollers = pollers
+        self._clouds = clouds
+
+    async def reconcile(self, name: str) -> Result:
+        """Ask, if that is needed and its turn; until the account is verified."""
+        calls = self._calls
+        account, trial = self._cache.accounts.get(name), calls.trials.get(name)
+        if account is None or trial is None or trial.is_verified:
+            calls.beginning.discard(name)
+            return Result()
+        if self._pollers.is_needed_by(name):
+            # Its pollers find out. Should they end before, the account is checked here again.
+            calls.beginning.discard(name)
+            return Result(_repeat(account))
+        if not trial.is_spread:
+            # Only now is it known how many began together.
+            trial.is_spread = True
+            wait = trial.schedule.first(len(calls.beginning))
+            if wait > timedelta():
+                return Result(wait)
+        calls.beginning.discard(name)
+        failure = await self._ask(account)
+        if calls.trials.get(name) is not trial:
+            # The account changed or is gone: another check was planned, or none.
+            return Result()
+        trial.note(failure)
+        calls.note(name, failure)
+        if trial.is_verified:
+            return Result()
+        trial.schedule.record(failure)
+        trial.schedule.draw()
+        is_for_people = failure is not None and needs_a_person(failure)
+        return Result(trial.schedule.pause(_repeat(account) if is_for_people else RETRY_AFTER))
+
+    async def _ask(self, account: Account) -> Failure | None:
+        workspace = account.spec.workspace
+        try:
+            await self._clouds.call(account, lambda cloud: cloud.list_pools(workspace), Urgency(Lane.POLL))
+        except (CloudError, CredentialsUnavailable) as failure:
+            return failure
+        except Exception as error:
+            # A fault of ours says nothing about the account.
+            logger.exception("an account could not be verified", extra={"account": account.metadata.name})
+            return CloudUnavailable(f"the call failed: {type(error).__name__}")
+        return None
+
+
+def _is_same(one: Failure | None, other: Failure | None) -> bool:
     if one is None or other is None:
         return one is other
     if isinstance(one, CredentialsUnavailable) or isinstance(other, CredentialsUnavailable):
         # Their words name what is missing, and change only with it.
         return (type(one), str(one)) == (type(other), str(other))
     return one.reason == other.reason
+
+
+def _may_be_tried(account: Account) -> bool:
+    return not account.is_terminating and ACCOUNT_FINALIZER in account.metadata.finalizers
+
+
+def _says_ready(account: Account) -> bool:
+    ready = find_condition(account.status.conditions, ConditionType.READY)
+    is_current = account.status.observed_generation == account.metadata.generation
+    return is_current and ready is not None and ready.status is ConditionStatus.TRUE
+
+
+def _repeat(account: Account) -> timedelta:
+    return max(account.spec.poll_interval, SHORTEST_REPEAT)

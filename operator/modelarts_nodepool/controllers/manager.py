@@ -1,203 +1,236 @@
-"""Who works on what: turns every change of the cluster and every look at the cloud into work for the right one.
+"""Maps watch events and snapshots of resource pools to keys of the workqueue, and keys to reconcilers.
 
-An object that lives is the mirror's, one that is being deleted has a task of its own. Nothing is decided before
-`begin`, which the supervisor calls once our own first LISTs are complete.
+No key is added before `begin`, which the supervisor calls when our own first LISTs are complete.
 """
 
-import asyncio
-import logging
-from contextlib import suppress
+from collections.abc import Collection
 from datetime import datetime
 
+from modelarts_nodepool import metrics
 from modelarts_nodepool.api.account import AccountSpec
 from modelarts_nodepool.api.objects import NodePool
-from modelarts_nodepool.controllers.account import Accounts
-from modelarts_nodepool.controllers.deletion.ledger import Ledger
-from modelarts_nodepool.controllers.deletion.reconciler import Deletion
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.node_pool import Mirror
-from modelarts_nodepool.controllers.orphans import report_leak
-from modelarts_nodepool.controllers.tools import Tools
-from modelarts_nodepool.controllers.unreadable import Misfits
-from modelarts_nodepool.controllers.verifying import Verifying
-from modelarts_nodepool.polling.poller import Poller, is_changed
+from modelarts_nodepool.cache.in_flight import InFlight
+from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.controllers.account import AccountCalls, AccountCheck, AccountReconciler
+from modelarts_nodepool.controllers.deletion.reconciler import DeletionReconciler
+from modelarts_nodepool.controllers.node_pool import NodePoolReconciler
+from modelarts_nodepool.controllers.orphans import Orphans
+from modelarts_nodepool.controllers.unreadable import UnreadableReconciler
+from modelarts_nodepool.controllers.workqueue import Key, Kind, Lane, Result, Workqueue
+from modelarts_nodepool.controllers.writes import Writes
+from modelarts_nodepool.polling.poller import Poller, changed_names
+from modelarts_nodepool.polling.pollers import Pollers
 
-logger = logging.getLogger(__name__)
+# A deletion never queues behind other work. An account whose write is not answered must not hold up the releases of the
+# others; an endpoint that swallows requests holds a worker of the checks until the call's time is up.
+DELETING = Lane("deletion")
+LIVING = Lane("node pool", 8)
+ACCOUNTS = Lane("account", 4)
+CHECKS = Lane("account check", 16)
 
 
-class Controller:
-    """Routes changes to the mirror, to misfits, to deletions, to accounts and to their verification."""
+class Lanes:
+    """Which workers a key gets."""
 
-    def __init__(self, tools: Tools, sender: Sender) -> None:
-        """Registers itself with the registry and the pollers."""
-        self._tools = tools
-        self._sender = sender
-        self._mirror = Mirror(tools)
-        self._misfits = Misfits(tools)
-        self._verifying = Verifying(tools)
-        self._accounts = Accounts(tools, self._verifying.is_awaited)
-        self._verifying.on_tried = self._accounts.note
-        self._ledger = Ledger(tools)
-        self._deletions: dict[str, tuple[Deletion, asyncio.Task[None]]] = {}
+    def __init__(self, cache: Registry) -> None:
+        self._cache = cache
+
+    def __call__(self, key: Key) -> Lane:
+        """By what is known of the object now."""
+        if key.kind is Kind.ACCOUNT:
+            return ACCOUNTS
+        if key.kind is Kind.ACCOUNT_CHECK:
+            return CHECKS
+        node_pool = self._cache.node_pools.get(key.name)
+        is_deleting = key.name not in self._cache.misfits if node_pool is None else node_pool.metadata.deleted
+        return DELETING if is_deleting else LIVING
+
+
+class EventMap:
+    """The listener of the cache and of the pollers: adds keys."""
+
+    def __init__(
+        self, cache: Registry, queue: Workqueue, in_flight: InFlight, calls: AccountCalls, orphans: Orphans
+    ) -> None:
+        self._cache = cache
+        self._queue = queue
+        self._in_flight = in_flight
+        self._calls = calls
+        self._orphans = orphans
         self._terms: dict[str, tuple[str, datetime | None, AccountSpec]] = {}
-        self._begun = False
-        self._ended = False
-        tools.registry.on_node_pool = self._on_node_pool
-        tools.registry.on_vanished = self._on_vanished
-        tools.registry.on_account = self._on_account
-        tools.registry.on_namespace = self._on_namespace
-        tools.pollers.on_snapshot = self._on_look
-
-    @property
-    def deletions(self) -> int:
-        """How many deletions are under way."""
-        return len(self._deletions)
+        self._calm: set[str] = set()
+        self._has_begun = False
 
     def begin(self) -> None:
-        """The registry is complete: decide about everything in it. Again after each later full LIST."""
-        if self._ended:
+        """The cache is complete: reconcile everything in it. Again after each later full LIST."""
+        self._has_begun = True
+        for uid in (*self._cache.node_pools, *self._cache.misfits):
+            self.node_pool_changed(uid)
+        for name in self._cache.accounts:
+            self._calls.consider(name)
+            self._queue.add(Key(Kind.ACCOUNT, name))
+
+    def node_pool_changed(self, uid: str) -> None:
+        """An object came, changed or went, or can no longer be read."""
+        if not self._has_begun:
             return
-        self._begun = True
-        for uid in (*self._tools.registry.node_pools, *self._tools.registry.misfits):
-            self._on_node_pool(uid)
-        for name in self._tools.registry.accounts:
-            self._verifying.consider(name)
-            self._accounts.queue.add(name)
-
-    def requeue(self, uid: str) -> None:
-        """Have whoever is responsible look at this object again."""
-        self._on_node_pool(uid)
-
-    def is_deleting(self, uid: str) -> bool:
-        """Whether a task is at work on this object's deletion."""
-        running = self._deletions.get(uid)
-        return running is not None and not running[1].done()
-
-    async def run(self) -> None:
-        """Work until cancelled; deletions and pollers end with it, whatever they wait for."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._mirror.queue.run(), name="mirror")
-                group.create_task(self._misfits.queue.run(), name="misfits")
-                group.create_task(self._accounts.queue.run(), name="accounts")
-                group.create_task(self._verifying.queue.run(), name="verifying")
-        finally:
-            # Pollers and watches go on while the deletions end: nothing they tell may begin one more, which nobody
-            # would ever end.
-            self._begun, self._ended = False, True
-            tasks = [task for _, task in self._deletions.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._tools.pollers.stop()
-
-    def _on_node_pool(self, uid: str) -> None:
-        if not self._begun:
-            return
-        node_pool = self._tools.registry.node_pools.get(uid)
-        if uid in self._tools.registry.misfits:
-            self._misfits.queue.add(uid)
-        elif node_pool is None:
-            self._tools.ongoing.forget(uid)
-            self._tools.writes.forget(uid)
-        if node_pool is None or (node_pool.metadata.deleted is not None and not node_pool.is_protected):
-            # Gone, not to be read, or out of our hands: released, or never protected.
-            self._end_deletion(uid)
-            self._tools.pollers.leave(uid)
-            self._mirror.forget(uid)
-            self._free_accounts()
-        elif node_pool.metadata.deleted is not None:
-            # Until the watch has told it, an object that is to take over may not be known yet.
-            if uid in self._tools.registry.deletion_told:
-                self._wake_deletion(uid)
+        node_pool = self._cache.node_pools.get(uid)
+        self._queue.add(Key(Kind.NODE_POOL, uid))
+        if node_pool is None:
+            self._add_terminating_accounts()
         else:
-            self._mirror.queue.add(uid)
-        if node_pool is not None:
-            self._wake_twins(node_pool)
+            self._add_duplicates(node_pool)
 
-    def _wake_twins(self, node_pool: NodePool) -> None:
-        """What this object is now may decide on others that stand for the same node pool, by whatever account."""
-        registry, key = self._tools.registry, (node_pool.spec.pool_name, node_pool.node_pool_name)
-        for account in registry.accounts:
-            for twin in registry.naming(account, *key):
-                if twin.metadata.uid != node_pool.metadata.uid and twin.metadata.deleted is None:
-                    self._mirror.queue.add(twin.metadata.uid)
+    def node_pool_written(self, uid: str) -> None:
+        """The reconciler that wrote it knows; an object that stands for the same node pool may not."""
+        node_pool = self._cache.node_pools.get(uid)
+        if self._has_begun and node_pool is not None:
+            self._add_duplicates(node_pool)
 
-    def _on_vanished(self, node_pool: NodePool) -> None:
-        if self._begun:
-            report_leak(self._tools, node_pool)
-            self._wake_twins(node_pool)
+    def node_pool_gone(self, node_pool: NodePool) -> None:
+        """An object is gone; this was its last version."""
+        if self._has_begun:
+            self._orphans.report(node_pool)
+            self._add_duplicates(node_pool)
 
-    def _free_accounts(self) -> None:
-        """An account that is being deleted may have lost its last object."""
-        for name, account in self._tools.registry.accounts.items():
-            if account.is_terminating:
-                self._accounts.queue.add(name)
-
-    def _wake_deletion(self, uid: str) -> None:
-        running = self._deletions.get(uid)
-        if running is not None and not running[1].done():
-            running[0].wake()
+    def account_changed(self, name: str) -> None:
+        """An account came, changed or went."""
+        if not self._has_begun:
             return
-        deletion = Deletion(uid, self._tools, self._sender, self._ledger)
-        task = asyncio.create_task(deletion.run(), name=f"delete {uid}")
-        task.add_done_callback(lambda done: self._forget(uid, done))
-        self._deletions[uid] = (deletion, task)
-
-    def _end_deletion(self, uid: str) -> None:
-        running = self._deletions.get(uid)
-        if running is not None:
-            running[1].cancel()
-
-    def _forget(self, uid: str, done: asyncio.Task[None]) -> None:
-        if uid in self._deletions and self._deletions[uid][1] is done:
-            del self._deletions[uid]
-        with suppress(asyncio.CancelledError):
-            error = done.exception()
-            if error is not None:
-                logger.error("the task of a deletion ended by an error", exc_info=error, extra={"uid": uid})
-
-    def _on_account(self, name: str) -> None:
-        if not self._begun:
-            return
-        self._verifying.consider(name)
-        self._accounts.queue.add(name)
-        account = self._tools.registry.accounts.get(name)
-        before = self._terms.pop(name, None)
+        self._calls.consider(name)
+        self._queue.add(Key(Kind.ACCOUNT, name))
+        account, before = self._cache.accounts.get(name), self._terms.pop(name, None)
         if account is not None:
             self._terms[name] = (account.metadata.uid, account.metadata.deleted, account.spec)
-        if before is not None and (account is None or account.metadata.uid != before[0]):
-            self._tools.writes.forget(before[0])
         if account is not None and self._terms[name] == before:
-            # Only its status: written every second while objects are deleted, and news to nobody but the budget.
-            uids = self._tools.ongoing.waiting(name)
+            # Only its status, which changes every second while objects are deleted and matters to the budget alone.
+            uids: Collection[str] = self._in_flight.waiting(name)
         else:
-            uids = tuple(self._tools.registry.of_account.of(name))
+            uids = self._cache.of_account.of(name)
         for uid in uids:
-            self._on_node_pool(uid)
+            self.node_pool_changed(uid)
 
-    def _on_namespace(self, name: str) -> None:
-        if not self._begun:
+    def namespace_changed(self, name: str) -> None:
+        """A namespace came, changed or went."""
+        if not self._has_begun:
             return
-        for uid, node_pool in tuple(self._tools.registry.node_pools.items()):
+        for uid, node_pool in tuple(self._cache.node_pools.items()):
             if node_pool.metadata.namespace == name:
-                self._on_node_pool(uid)
+                self.node_pool_changed(uid)
 
-    def _on_look(self, poller: Poller) -> None:
-        latest, node_pools = poller.latest, self._tools.registry.node_pools
-        if latest is None:
+    def snapshot_taken(self, poller: Poller, members: Collection[str]) -> None:
+        """A LIST of a resource pool ended, failed ones included: add those for which it shows anything new."""
+        latest, node_pools = poller.latest, self._cache.node_pools
+        if latest is None or not self._has_begun:
             return
-        self._verifying.note(poller.key.account, latest.failure, latest.begun)
-        for uid in self._tools.pollers.members(poller.key):
+        self._calls.note_poll(poller.key.account, latest.failure, latest.begun)
+        changed = changed_names(poller.before, latest)
+        for uid in members:
             node_pool = node_pools.get(uid)
-            is_calm = node_pool is not None and self._is_calm(node_pool)
-            if node_pool is None or not is_calm or is_changed(poller.before, latest, node_pool.node_pool_name):
-                self._on_node_pool(uid)
+            is_calm = changed is not None and node_pool is not None and uid in self._calm
+            if not is_calm or (changed and node_pool is not None and node_pool.node_pool_name in changed):
+                self._queue.add(Key(Kind.NODE_POOL, uid))
 
-    def _is_calm(self, node_pool: NodePool) -> bool:
-        """Whether a look that shows of its node pool what the last one did changes nothing for it."""
-        uid = node_pool.metadata.uid
+    def reconciled(self, key: Key, result: Result, seconds: float) -> None:
+        """Count a reconcile of an object, and remember whether a snapshot without news matters to it."""
+        if key.kind is not Kind.NODE_POOL:
+            return
+        metrics.RECONCILES.labels(result.outcome.value).inc()
+        metrics.RECONCILE_SECONDS.observe(seconds)
+        if result.is_calm and key.name in self._cache.node_pools:
+            self._calm.add(key.name)
+        else:
+            self._calm.discard(key.name)
+
+    def _add_duplicates(self, node_pool: NodePool) -> None:
+        """What this object is now may decide on others that stand for the same node pool, by whatever account."""
+        named = (node_pool.spec.pool_name, node_pool.node_pool_name)
+        for account in self._cache.accounts:
+            for other in self._cache.naming(account, *named):
+                if other.metadata.uid != node_pool.metadata.uid and other.metadata.deleted is None:
+                    self._queue.add(Key(Kind.NODE_POOL, other.metadata.uid))
+
+    def _add_terminating_accounts(self) -> None:
+        """An account that is being deleted may have lost its last object."""
+        for name, account in self._cache.accounts.items():
+            if account.is_terminating:
+                self._queue.add(Key(Kind.ACCOUNT, name))
+
+
+class Manager:
+    """Runs the workqueue: each key goes to the reconciler of what its object is now."""
+
+    def __init__(
+        self,
+        cache: Registry,
+        queue: Workqueue,
+        events: EventMap,
+        node_pools: NodePoolReconciler,
+        deletions: DeletionReconciler,
+        unreadable: UnreadableReconciler,
+        accounts: AccountReconciler,
+        checks: AccountCheck,
+        pollers: Pollers,
+        in_flight: InFlight,
+        writes: Writes,
+    ) -> None:
+        self._cache = cache
+        self._queue = queue
+        self._events = events
+        self._node_pools = node_pools
+        self._deletions = deletions
+        self._unreadable = unreadable
+        self._accounts = accounts
+        self._checks = checks
+        self._pollers = pollers
+        self._in_flight = in_flight
+        self._writes = writes
+
+    def begin(self) -> None:
+        """The cache is complete: reconcile everything in it. Again after each later full LIST."""
+        self._events.begin()
+
+    def requeue(self, uid: str) -> None:
+        """Reconcile this object."""
+        self._events.node_pool_changed(uid)
+
+    def is_queued(self, uid: str) -> bool:
+        """Whether the object is being reconciled, waits for it, or is planned for later."""
+        return self._queue.has(Key(Kind.NODE_POOL, uid))
+
+    async def run(self) -> None:
+        """Work until cancelled; reconciles and pollers end with it, whatever they wait for."""
+        try:
+            await self._queue.run(self.reconcile, self._events.reconciled)
+        finally:
+            await self._pollers.stop()
+
+    async def reconcile(self, key: Key) -> Result:
+        """Hand the key to its reconciler."""
+        if key.kind is Kind.ACCOUNT:
+            return await self._accounts.reconcile(key.name)
+        if key.kind is Kind.ACCOUNT_CHECK:
+            return await self._checks.reconcile(key.name)
+        return await self._reconcile_node_pool(key)
+
+    async def _reconcile_node_pool(self, key: Key) -> Result:
+        uid = key.name
+        node_pool, misfit = self._cache.node_pools.get(uid), self._cache.misfits.get(uid)
+        if node_pool is None or (node_pool.metadata.deleted is not None and not node_pool.is_protected):
+            # Gone, unreadable, or out of our hands: released, or never protected.
+            self._deletions.forget(uid)
+            self._pollers.leave(uid)
+            if misfit is not None:
+                # The DELETE of an object that cannot be read any more may be in effect all the same.
+                return await self._unreadable.reconcile(misfit)
+            self._in_flight.forget(uid)
+            if node_pool is None:
+                self._writes.forget(uid)
+            self._queue.forget(key)
+            return Result()
         if node_pool.metadata.deleted is None:
-            return not self._mirror.is_waiting(uid)
-        running = self._deletions.get(uid)
-        return running is not None and running[0].is_calm
+            return await self._node_pools.reconcile(node_pool)
+        if uid not in self._cache.deletion_told:
+            # An object that is to take over may not be known yet: the watch tells of the deletion in its order.
+            return Result()
+        return await self._deletions.reconcile(node_pool)

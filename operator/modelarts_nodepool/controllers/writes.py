@@ -3,8 +3,8 @@
 Nothing bypasses it: whatever wakes a worker (a poll, a watch event, the sweep, reconcile-at), a write that failed is
 tried again after 1, 2, 4 … seconds and then once a minute. An object has up to three sorts of writes, each with a
 backoff of its own, so that a status can say what happened to a finalizer; where several fail they share one attempt a
-minute. Used by controllers/tools.py, accounts.py, misfits.py and deletion.py; read by gauges.py from another thread, so
-a `Failing` is replaced, never changed.
+minute. The answer to each write enters the cache at once. Used by all reconcilers; read by server/gauges.py from
+another thread, so a `Failing` is replaced, never changed.
 """
 
 import logging
@@ -20,10 +20,17 @@ from typing import Any
 
 from modelarts_nodepool import metrics
 from modelarts_nodepool.api.names import ACCOUNT_KIND, NODE_POOL_KIND
+from modelarts_nodepool.api.node_pool import NodePoolStatus
 from modelarts_nodepool.api.objects import Account, NodePool
+from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.status import GRACE, TRANSIENT_GRACE
+from modelarts_nodepool.decide.failures import write_refused
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone, RefusedByAPIServer, WriteHeldBack
+from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.kube.events import EventRecorder, EventType
 from modelarts_nodepool.ports import Clock, Cluster
 
 logger = logging.getLogger(__name__)
@@ -92,9 +99,19 @@ class Failing:
 class Writes:
     """Sends patches, and remembers which objects cannot be written."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        cache: Registry,
+        recorder: EventRecorder,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`cache` takes the answers to writes; `recorder` the Events about writes that fail."""
         self._cluster = cluster
         self._clock = clock
+        self._cache = cache
+        self._recorder = recorder
         self._jitter = jitter
         self._failing: dict[tuple[str, Write], Failing] = {}
         self._said_at: dict[str, float] = {}
@@ -116,6 +133,64 @@ class Writes:
             raise
         self._note_success(thing.metadata.uid, write)
         return body
+
+    async def write_status(
+        self, node_pool: NodePool, status: NodePoolStatus, write: Write = Write.STATUS
+    ) -> NodePool | None:
+        """Replace the whole status of exactly this version. Raises errors.ClusterError."""
+        patch = patches.build_status(node_pool, status)
+        body = await self.patch(node_pool, write, paths.status_path_of(node_pool), patch)
+        metrics.STATUS_WRITES.inc()
+        return self._cache.take_node_pool(body, is_written=True)
+
+    async def add_finalizer(self, node_pool: NodePool) -> NodePool | None:
+        """Protect exactly this version of the object. Raises errors.ClusterError."""
+        patch = patches.build_finalizer_added(node_pool)
+        body = await self.patch(node_pool, Write.FINALIZER, paths.path_of(node_pool), patch)
+        logger.info("protected: the finalizer is on the object", extra=node_pool.log_fields)
+        return self._cache.take_node_pool(body, is_written=True)
+
+    async def refresh(self, thing: NodePool | Misfit, error: ClusterError | None = None) -> None:
+        """Read an object again, mostly after a write that failed with `error`: it is gone, or not what was decided on.
+
+        Raises errors.ClusterError where it cannot be read; that is logged here.
+        """
+        uid = thing.metadata.uid
+        try:
+            body = await self._cluster.get(paths.path_of(thing))
+        except ObjectGone:
+            self._cache.drop_node_pool(uid)
+            return
+        except ClusterError as failure:
+            self.warn(thing, failure)
+            raise
+        self._cache.take_node_pool(body)
+        if body["metadata"]["uid"] != uid:
+            self._cache.drop_node_pool(uid)
+        elif isinstance(error, ObjectGone) and isinstance(thing, NodePool):
+            await self._warn_of_missing_namespace(thing)
+
+    async def _warn_of_missing_namespace(self, node_pool: NodePool) -> None:
+        """The API server shows the object and takes no write to it: once a minute for each namespace, say why.
+
+        The finalizers of the namespace were emptied by hand, or the API server ended it too early.
+        """
+        name = node_pool.metadata.namespace
+        try:
+            await self._cluster.get(paths.namespace(name))
+        except ObjectGone:
+            if not self.may_say(f"namespace {name}"):
+                return
+            logger.warning(
+                "namespace %s is gone and the object is still there: the API server takes no write to it, so it is "
+                "neither mirrored, nor is its node pool deleted, nor is it released; create the namespace again: "
+                "%s",
+                name,
+                remedies.create_namespace(name),
+                extra=node_pool.log_fields,
+            )
+        except ClusterError:
+            pass
 
     def check(self, uid: str, write: Write) -> None:
         """Raises errors.WriteHeldBack where it is too early to try such a write again."""
@@ -147,8 +222,16 @@ class Writes:
         age = timedelta(seconds=self._clock.monotonic() - failing.since)
         return (failing.error, age) if age >= (GRACE if failing.is_refused else TRANSIENT_GRACE) else None
 
-    def tell_once(self, uid: str, write: Write) -> bool:
-        """Whether people are still to be told of it; from now on they are."""
+    def report_lasting(self, thing: Thing, write: Write = Write.STATUS) -> None:
+        """One Event, once such a write has failed for some time: the object itself cannot say it."""
+        lasting = self.lasting(thing.metadata.uid, write)
+        if lasting is None or not self.report_once(thing.metadata.uid, write):
+            return
+        words = write_refused(lasting[0], is_status=write is Write.STATUS)
+        self._recorder.record(thing, EventType.WARNING, Reason.REFUSED_BY_API_SERVER, words)
+
+    def report_once(self, uid: str, write: Write) -> bool:
+        """Whether the failure is still to be reported to people; from now on it is."""
         failing = self._failing.get((uid, write))
         if failing is None or failing.is_told:
             return False

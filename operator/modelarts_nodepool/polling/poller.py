@@ -31,21 +31,27 @@ MAX_UNCHANGED = timedelta(minutes=4)
 Snapshot = Evidence[NodePoolListing]
 
 
+def changed_names(before: Snapshot | None, latest: Snapshot) -> frozenset[str] | None:
+    """The node pools for which the latest snapshot differs from the one before; None if it matters for all. Pure."""
+    if before is None or before.value is None or latest.value is None:
+        # Whether the cloud answers matters for all objects.
+        return None
+    if latest.begun - before.begun > MAX_UNCHANGED.total_seconds():
+        return None
+    former, shown = before.value.node_pools, latest.value.node_pools
+    # The time for which counts are unreadable grows with each snapshot.
+    changed = {name for name, one in shown.items() if one.counts is None or one != former.get(name)}
+    return frozenset(changed | (former.keys() - shown.keys()))
+
+
 def is_changed(before: Snapshot | None, latest: Snapshot, node_pool: str) -> bool:
     """The predicate for reconciles: whether the latest snapshot differs from the one before for this node pool. Pure.
 
     Everything else that a status depends on (the object, its account, its namespace, duplicates, time) queues the
     object itself.
     """
-    if before is None or before.value is None or latest.value is None:
-        # Whether the cloud answers matters for all objects.
-        return True
-    if latest.begun - before.begun > MAX_UNCHANGED.total_seconds():
-        return True
-    shown = latest.value.node_pools.get(node_pool)
-    # The time for which counts are unreadable grows with each snapshot.
-    is_readable = shown is None or shown.counts is not None
-    return not is_readable or shown != before.value.node_pools.get(node_pool)
+    changed = changed_names(before, latest)
+    return changed is None or node_pool in changed
 
 
 @dataclass(frozen=True, slots=True)

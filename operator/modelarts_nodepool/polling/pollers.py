@@ -12,12 +12,20 @@ from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.polling.poller import Poller, PollKey
 from modelarts_nodepool.ports import Clock
 
+OnSnapshot = Callable[[Poller, Collection[str]], None]
+
 
 class Pollers:
     """The pollers of all resource pools."""
 
-    def __init__(self, registry: Registry, clouds: Clouds, clock: Clock) -> None:
-        """`on_snapshot` gets each poller after each of its LISTs, failed ones included."""
+    def __init__(
+        self,
+        registry: Registry,
+        clouds: Clouds,
+        clock: Clock,
+        on_snapshot: OnSnapshot = lambda _poller, _members: None,
+    ) -> None:
+        """`on_snapshot` gets each poller after each of its LISTs, failed ones included, and the uids it polls for."""
         self._registry = registry
         self._clouds = clouds
         self._clock = clock
@@ -26,19 +34,25 @@ class Pollers:
         self._members: Index[PollKey] = Index()
         self._deleting: Index[PollKey] = Index()
         self._starting: set[PollKey] = set()
-        self.on_snapshot: Callable[[Poller], None] = lambda _poller: None
+        self._on_snapshot = on_snapshot
 
     def join(self, uid: str, account: Account, resource_pool: str, *, is_deleting: bool) -> Poller:
         """The poller for this object; starts it if there is none. Idempotent."""
         key = PollKey.of(account, resource_pool)
         self._move(uid, key)
-        if is_deleting:
+        is_news = is_deleting and not self._deleting.has(key, uid)
+        if is_news:
             self._deleting.add(key, uid)
         poller, task = self._running.get(key, (None, None))
         if poller is None or task is None or task.done():
             poller = self._start(key)
-        if is_deleting:
+        if is_news:
             poller.wake()  # the active interval begins
+        return poller
+
+    def find(self, account: Account, resource_pool: str) -> Poller | None:
+        """The poller of this resource pool, where there is one."""
+        poller, _ = self._running.get(PollKey.of(account, resource_pool), (None, None))
         return poller
 
     def leave(self, uid: str) -> None:
@@ -112,7 +126,7 @@ class Pollers:
 
     def _notify(self, poller: Poller) -> None:
         self._starting.discard(poller.key)
-        self.on_snapshot(poller)
+        self._on_snapshot(poller, self._members.of(poller.key))
 
     def _account(self, key: PollKey) -> Account | None:
         """The account, if its spec still matches the key."""

@@ -43,8 +43,8 @@ class Workers(Protocol):
     def requeue(self, uid: str) -> None:
         """Reconcile this object again."""
 
-    def is_deleting(self, uid: str) -> bool:
-        """Whether a worker deletes this object."""
+    def is_queued(self, uid: str) -> bool:
+        """Whether it is being reconciled, waits for that, or is planned for later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Resync:
             return None
         if node_pool.metadata.deleted is None:
             return None if node_pool.is_protected else Repair.UNPROTECTED
-        return Repair.UNATTENDED if node_pool.is_protected and not self.workers.is_deleting(uid) else None
+        return Repair.UNATTENDED if node_pool.is_protected and not self.workers.is_queued(uid) else None
 
     def _repair(self, found: Found) -> None:
         match found.repair:

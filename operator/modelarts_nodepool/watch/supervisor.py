@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.manager import Controller
+from modelarts_nodepool.controllers.manager import Manager
 from modelarts_nodepool.errors import ClusterError
 from modelarts_nodepool.kube import crds
 from modelarts_nodepool.kube.crds import Missing
@@ -122,7 +122,7 @@ class Supervisor:
         self,
         cluster: ListingCluster,
         registry: Registry,
-        controller: Controller,
+        manager: Manager,
         clock: Clock,
         watch: Watch,
         times: WatchTimes,
@@ -130,11 +130,11 @@ class Supervisor:
         """`watch` is called again each time it has ended."""
         self._cluster = cluster
         self._registry = registry
-        self._controller = controller
+        self._manager = manager
         self._clock = clock
         self._watch = watch
         self._times = times
-        self._resync = Resync(cluster, registry, controller, clock, times.patience)
+        self._resync = Resync(cluster, registry, manager, clock, times.patience)
         self._waiting_for: tuple[str, ...] = ("the operator is starting: its first LIST is not complete",)
         self._listed_at = clock.monotonic()
         self._pause = times.first_pause
@@ -225,7 +225,7 @@ class Supervisor:
 
     async def _list(self, missing: Missing) -> None:
         await list_everything(self._cluster, self._registry, self._clock, missing.absent)
-        self._controller.begin()
+        self._manager.begin()
         self._listed_at = self._clock.monotonic()
         self._waiting_for = ()
 

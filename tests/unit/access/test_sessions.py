@@ -88,15 +88,15 @@ async def test_calls_by_two_keys_at_once_are_each_signed_with_their_own(stage: S
     stage.cloud.gate.clear()
     by_first = asyncio.create_task(stage.look())
     await turns()
-    stage.secrets.secret_key = "other"
+    stage.secrets.secret_key = "other-key"
     stage.clock.advance(EVERY)
     by_second = asyncio.create_task(stage.look())
     await turns()
-    stage.cloud.right = "other"
+    stage.cloud.right = "other-key"
     stage.cloud.gate.set()
     await asyncio.gather(by_first, by_second)
     # The first was rejected by then and went on with the key that had come meanwhile.
-    assert stage.cloud.calls == ["right", "right", "other", "other"]
+    assert stage.cloud.calls == ["right", "right", "other-key", "other-key"]
 
 
 async def test_a_secret_whose_label_went_is_not_used_while_the_cluster_is_in_trouble(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import Account, Metadata
-from modelarts_nodepool.cache.in_flight import Ongoing
+from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.decide.observed import BudgetView
 from tests.support.builders import NOON, a_node_pool, an_account
 
@@ -34,25 +34,25 @@ def identity(resource_pool: str, uid: str) -> Identity:
     )
 
 
-def apply(ongoing: Ongoing, known: Known, step: tuple[str, str, bool, str, int]) -> None:
+def apply(in_flight: InFlight, known: Known, step: tuple[str, str, bool, str, int]) -> None:
     """One step, in the indexes and in a plain list of facts."""
     what, uid, flag, resource_pool, minutes = step
     if what == "forget":
-        ongoing.forget(key(uid))
+        in_flight.forget(key(uid))
         known.pop(uid, None)
     elif what == "note":
         deleted, sent = NOON + timedelta(minutes=minutes), NOON if flag else None
         node_pool = a_node_pool(uid).finalized().being_deleted(deleted).build()
         metadata: Metadata = node_pool.metadata
-        ongoing.note(node_pool, identity(resource_pool, uid), DeletionRecord(sent_time=sent))
+        in_flight.note(node_pool, identity(resource_pool, uid), DeletionRecord(sent_time=sent))
         facts = {"pool": resource_pool, "sent": sent, "deleted": deleted, "key": metadata.uid}
         known[uid] = {"waits": False, "reserved": False, **known.get(uid, {}), **facts}
     elif what == "wait":
-        ongoing.wait_for_budget(key(uid), is_waiting=flag)
+        in_flight.wait_for_budget(key(uid), is_waiting=flag)
         if uid in known:
             known[uid]["waits"] = flag
     else:
-        ongoing.reserve(key(uid), is_reserved=flag)
+        in_flight.reserve(key(uid), is_reserved=flag)
         if uid in known:
             known[uid]["reserved"] = flag
 
@@ -89,34 +89,34 @@ def limited() -> Account:
 @settings(max_examples=150)
 @given(STEPS)
 def test_every_question_is_answered_as_if_all_were_gone_through(steps: list[tuple[str, str, bool, str, int]]) -> None:
-    ongoing, known = Ongoing(), Known()
+    in_flight, known = InFlight(), Known()
     for step in steps:
-        apply(ongoing, known, step)
+        apply(in_flight, known, step)
         held = {key(uid) for uid, facts in known.items() if facts["waits"] and not facts["sent"]}
-        assert set(ongoing.waiting("default")) == held
+        assert set(in_flight.waiting("default")) == held
         for uid in UIDS:
             for resource_pool in ("pool-a", "pool-b"):
-                found = ongoing.leaving(key(uid), identity(resource_pool, uid))
+                found = in_flight.leaving(key(uid), identity(resource_pool, uid))
                 assert found == leaving(known, uid, resource_pool)
-            view = ongoing.budget(limited(), key(uid), NOON)
+            view = in_flight.budget(limited(), key(uid), NOON)
             assert (view.used, view.ahead) == used_and_ahead(known, uid, NOON)
 
 
 def test_deletions_of_other_accounts_use_nothing() -> None:
-    ongoing = Ongoing()
+    in_flight = InFlight()
     node_pool = a_node_pool("a").finalized().being_deleted(NOON).build()
-    ongoing.note(node_pool, identity("pool-a", "a"), DeletionRecord(sent_time=NOON))
-    assert ongoing.budget(an_account("other").limited(max=1, window="1h").build(), "uid-of-b", NOON).used == 0
-    assert ongoing.budget(an_account("other").limited(unlimited=True).build(), "uid-of-b", NOON) == BudgetView(None)
+    in_flight.note(node_pool, identity("pool-a", "a"), DeletionRecord(sent_time=NOON))
+    assert in_flight.budget(an_account("other").limited(max=1, window="1h").build(), "uid-of-b", NOON).used == 0
+    assert in_flight.budget(an_account("other").limited(unlimited=True).build(), "uid-of-b", NOON) == BudgetView(None)
 
 
 def test_nothing_is_kept_of_what_is_over() -> None:
-    ongoing, known = Ongoing(), Known()
+    in_flight, known = InFlight(), Known()
     for step in (
         ("note", "a", True, "pool-a", 0),
         ("wait", "b", True, "pool-a", 0),
         ("forget", "a", True, "pool-a", 0),
     ):
-        apply(ongoing, known, step)
-    assert ongoing.leaving("uid-of-b", identity("pool-a", "b")) == frozenset()
-    assert not ongoing.is_releasing("uid-of-a")
+        apply(in_flight, known, step)
+    assert in_flight.leaving("uid-of-b", identity("pool-a", "b")) == frozenset()
+    assert not in_flight.is_releasing("uid-of-a")

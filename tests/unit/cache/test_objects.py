@@ -4,6 +4,7 @@ from modelarts_nodepool.cache import objects as module
 from modelarts_nodepool.cache.objects import Registry
 from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
+from tests.support.listening import Noting
 
 
 @pytest.fixture
@@ -46,15 +47,15 @@ def test_so_many_that_are_gone_are_remembered_and_no_more(registry: Registry) ->
 def test_a_deletion_that_an_answer_told_counts_as_told_only_with_the_watch(registry: Registry) -> None:
     body = a_node_pool().finalized().being_deleted().body()
     uid = body["metadata"]["uid"]
-    woken: list[str] = []
-    registry.on_node_pool = woken.append
+    noted = Noting()
+    registry = registry.reporting_to(noted)
     registry.take_node_pool(body)
     assert uid not in registry.deletion_told
     registry.tell_node_pool(body)
     assert uid in registry.deletion_told
     # Nothing has changed but this: whoever waits for it hears of it, once.
     registry.tell_node_pool(body)
-    assert woken == [uid, uid]
+    assert noted.node_pools == [uid, uid]
 
 
 def test_what_an_older_version_tells_of_a_living_object_is_no_deletion(registry: Registry) -> None:

@@ -7,6 +7,7 @@ import pytest
 from modelarts_nodepool.cache.objects import Registry
 from tests.support.builders import an_account
 from tests.support.clocks import HandClock
+from tests.support.listening import Noting
 
 ACCOUNT = an_account().body()
 NAME, UID = ACCOUNT["metadata"]["name"], ACCOUNT["metadata"]["uid"]
@@ -26,11 +27,11 @@ def with_metadata(body: dict[str, Any], **more: str) -> dict[str, Any]:
 def test_an_account_that_is_gone_does_not_come_back_by_an_answer_that_is_late(registry: Registry, version: str) -> None:
     registry.take_account(ACCOUNT)
     registry.drop_account(NAME, UID)
-    told: list[str] = []
-    registry.on_account = told.append
+    noted = Noting()
+    registry = registry.reporting_to(noted)
     assert registry.take_account(with_metadata(ACCOUNT, resourceVersion=version)) is None
     assert registry.accounts == {}
-    assert told == []
+    assert noted.accounts == []
 
 
 def test_an_account_that_was_gone_before_it_was_ever_seen_is_not_taken(registry: Registry) -> None:

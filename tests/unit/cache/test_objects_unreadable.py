@@ -5,6 +5,7 @@ import pytest
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.watch.relist import kinds_of
 from tests.support.clocks import HandClock
+from tests.support.listening import Noting
 from tests.unit.controllers.unreadable_stage import DELETING, a_strange, later
 
 
@@ -33,15 +34,13 @@ def test_an_object_that_is_no_longer_readable_is_no_twin_and_no_work_of_others()
 
 def test_one_that_vanishes_leaves_nothing_behind() -> None:
     registry = Registry(HandClock())
-    told: list[str] = []
     body = a_strange(DELETING)
     uid = body["metadata"]["uid"]
     registry.take_node_pool(DELETING.body())
     registry.take_node_pool(later(body, "200"))
-    registry.on_node_pool = told.append
-    registry.on_vanished = lambda _: pytest.fail("nobody knows whether that is a leak")
-    registry.drop_node_pool(uid)
-    assert told == [uid]
+    noted = Noting(lambda _: pytest.fail("nobody knows whether that is a leak"))
+    registry.reporting_to(noted).drop_node_pool(uid)
+    assert noted.node_pools == [uid]
     assert not registry.misfits
     assert uid not in registry.first_seen
     assert uid not in registry.deletion_seen

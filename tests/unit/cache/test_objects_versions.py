@@ -8,6 +8,7 @@ from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.watch.relist import kinds_of
 from tests.support.builders import NodePoolBuilder, a_node_pool, an_account
 from tests.support.clocks import HandClock
+from tests.support.listening import Noting
 
 OBJECT = a_node_pool().finalized()
 UID = OBJECT.build().metadata.uid
@@ -42,11 +43,17 @@ def test_versions_are_compared_as_numbers(registry: Registry) -> None:
 
 
 def test_the_same_version_again_is_no_news(registry: Registry) -> None:
-    told: list[str] = []
-    registry.on_node_pool = told.append
+    noted = Noting()
     for number in (100, 100, 101, 100):
-        registry.take_node_pool(version(number))
-    assert told == [UID, UID]
+        registry.reporting_to(noted).take_node_pool(version(number))
+    assert noted.node_pools == [UID, UID]
+
+
+def test_the_answer_to_a_write_of_ours_is_told_apart_from_what_others_change(registry: Registry) -> None:
+    noted = Noting()
+    registry.reporting_to(noted).take_node_pool(version(100), is_written=True)
+    registry.reporting_to(noted).take_node_pool(version(101))
+    assert (noted.written, noted.node_pools) == ([UID], [UID])
 
 
 def test_an_object_without_our_schema_is_left_alone_and_costs_the_others_nothing(registry: Registry) -> None:
@@ -58,14 +65,13 @@ def test_an_object_without_our_schema_is_left_alone_and_costs_the_others_nothing
 
 
 def test_a_complete_list_ends_what_it_does_not_show(registry: Registry) -> None:
-    told: list[str] = []
+    noted = Noting()
     registry.take_node_pool(version(1))
-    registry.on_node_pool = told.append
-    _, _, node_pools = kinds_of(registry)
+    _, _, node_pools = kinds_of(registry.reporting_to(noted))
     assert node_pools.vanished([], begun=101.0) == [UID]
     node_pools.drop(UID)
     assert not registry.node_pools
-    assert told == [UID]
+    assert noted.node_pools == [UID]
 
 
 @pytest.mark.parametrize(("uids", "listed_from"), [([UID], 101.0), ([], 100.0), ([], 99.0)])

@@ -11,12 +11,12 @@ from typing_extensions import override
 from modelarts_nodepool.api.account import RecentDeletion
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.controllers.account import Accounts
+from modelarts_nodepool.controllers.workqueue import Key, Kind, Result
 from modelarts_nodepool.errors import ObjectChanged
 from tests.support.builders import NOON, an_account
 from tests.support.clocks import HandClock
 from tests.support.clouds import SecretKeeper, a_clouds
-from tests.support.engine import build_tools
+from tests.support.controllers import build_parts
 
 Body = Mapping[str, Any]
 ACCOUNT = an_account()
@@ -56,6 +56,12 @@ class OneAccount(SecretKeeper):
     async def get(self, path: str) -> Body:
         return self.body
 
+    def forget(self) -> None:
+        """What was written until now is of no interest."""
+        self.written.clear()
+        self.outcomes.clear()
+        self.is_asked.clear()
+
 
 def an_entry(
     uid: str, outcome: str = "Unknown", sent: datetime | None = NOON, finished: datetime | None = None
@@ -73,20 +79,29 @@ def an_entry(
 
 
 class Stage:
-    """Accounts as the controller joins them: each change in the registry is work."""
+    """Accounts as they are joined: each change in the cache adds their key. None is ever checked."""
 
     def __init__(self) -> None:
         self.clock, self.server = HandClock(), OneAccount()
-        self.tools = tools = build_tools(self.server, self.clock, a_clouds(self.server, self.clock))
-        self.accounts, self.entries = Accounts(tools), tools.entries
-        tools.registry.take_account(self.server.body)
-        tools.registry.on_account = self.accounts.queue.add
+        self.parts = build_parts(self.server, self.clock, a_clouds(self.server, self.clock))
+        self.entries = self.parts.trail
+        self.parts.cache.take_account(self.server.body)
+
+    async def run(self) -> None:
+        self.parts.manager.begin()
+        await self.parts.queue.run(self._reconcile)
+
+    async def _reconcile(self, key: Key) -> Result:
+        return await self.parts.manager.reconcile(key) if key.kind is Kind.ACCOUNT else Result()
+
+    def requeue(self) -> None:
+        self.parts.queue.add(Key(Kind.ACCOUNT, "default"))
 
     def enter(self, uid: str) -> "asyncio.Future[None]":
         return self.entries.finish("default", an_entry(uid, "Gone", finished=NOON))
 
     def account(self) -> Account:
-        return self.tools.registry.accounts["default"]
+        return self.parts.cache.accounts["default"]
 
     async def settle(self) -> None:
         for _ in range(TURNS):
@@ -95,15 +110,17 @@ class Stage:
     async def a_second_later(self) -> None:
         """The clock moves on and the timer rings."""
         self.clock.advance(timedelta(seconds=1))
-        self.accounts.queue.add("default")
+        self.requeue()
         await self.settle()
 
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     stage = Stage()
-    working = asyncio.create_task(stage.accounts.queue.run())
+    working = asyncio.create_task(stage.run())
     await stage.settle()
+    # Its first status, without an entry.
+    stage.server.forget()
     yield stage
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
@@ -142,7 +159,7 @@ async def test_a_delete_is_entered_within_a_second_and_its_answer_rides_along(st
     await stage.settle()
     assert stage.server.written == []
     stage.clock.advance(timedelta(milliseconds=700))
-    stage.accounts.queue.add("default")
+    stage.requeue()
     await stage.settle()
     assert stage.server.outcomes == [{"a": "Accepted"}]
 
@@ -159,7 +176,7 @@ async def test_a_delete_that_is_not_answered_is_entered_as_unknown_and_its_answe
 async def test_a_release_waits_for_its_own_entry_and_not_for_that_of_its_delete(stage: Stage) -> None:
     stage.entries.enter("default", an_entry("a", "Accepted"))
     stage.clock.advance(timedelta(seconds=1))
-    stage.accounts.queue.add("default")
+    stage.requeue()
     await stage.server.is_asked.wait()
     released = stage.enter("a")
     await stage.settle()
@@ -171,7 +188,7 @@ async def test_a_release_waits_for_its_own_entry_and_not_for_that_of_its_delete(
 
 
 async def test_a_delete_that_never_left_costs_no_write_at_all(stage: Stage) -> None:
-    stage.accounts.queue.add("default")
+    stage.requeue()
     await stage.settle()
     stage.server.written.clear()
     stage.entries.enter("default", an_entry("a"))

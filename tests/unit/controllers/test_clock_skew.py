@@ -68,7 +68,7 @@ async def test_clock_of_the_server_that_is_set_is_seen_by_one_probe_after_five_m
 
 async def test_another_key_is_used_at_once(stage: Stage) -> None:
     await is_skewed(stage)
-    stage.secrets.secret_key = stage.cloud.right = "another"
+    stage.secrets.secret_key = stage.cloud.right = "another-key"
     stage.cloud.failure = None
     stage.clock.advance(EVERY)
     await stage.look()

@@ -9,7 +9,7 @@ from modelarts_nodepool.controllers.writes import CONFLICTS_IN_A_ROW
 from modelarts_nodepool.errors import ObjectChanged
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
-from tests.support.engine import build_tools, deleting
+from tests.support.controllers import build_parts, deleting
 from tests.unit.controllers.test_fence import ACCOUNT, OBJECT, Body, SlowCluster
 
 UID = OBJECT["metadata"]["uid"]
@@ -31,10 +31,10 @@ class RefusingCluster(SlowCluster):
 async def test_writes_that_are_refused_for_ever_are_tried_with_pauses() -> None:
     clock, cloud = HandClock(), NodePoolCloud()
     cluster = RefusingCluster(clock, 0.0, 0.0)
-    tools = build_tools(cluster, clock, a_clouds(cluster, clock, cloud))
-    tools.registry.take_account(ACCOUNT.body())
-    tools.registry.take_node_pool(OBJECT)
-    async with deleting(UID, tools):
+    parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud))
+    parts.cache.take_account(ACCOUNT.body())
+    parts.cache.take_node_pool(OBJECT)
+    async with deleting(UID, parts):
         await asyncio.sleep(0.7)
     assert cloud.deletes == 0
     assert cluster.writes == CONFLICTS_IN_A_ROW + 1

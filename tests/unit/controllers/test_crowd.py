@@ -78,7 +78,7 @@ def test_a_crowd_goes_with_one_look_at_the_nodes_of_each() -> None:
         assert cloud.deletes == CROWD
         assert cloud.asked["list_node_pool_nodes"] == CROWD
         assert cloud.asked["show_pool"] <= CROWD
-        assert len(world.tools.places) == 0
+        assert len(world.parts.preparing) == 0
 
     run_at_once(scene)
 

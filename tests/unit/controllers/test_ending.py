@@ -2,16 +2,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.manager import Controller
-from modelarts_nodepool.controllers.tools import Tools
 from modelarts_nodepool.errors import ObjectGone
-from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
 from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
 from tests.support.clouds import a_clouds
+from tests.support.controllers import build_parts
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -47,30 +42,22 @@ class SilentCluster:
 
 async def test_news_that_comes_while_work_ends_begins_no_deletion_that_nobody_ends() -> None:
     cluster, clock = SilentCluster(), HandClock()
-    registry = Registry(clock)
-    clouds = a_clouds(cluster, clock)
-    tools = Tools(
-        registry=registry,
-        pollers=Pollers(registry, clouds, clock),
-        clouds=clouds,
-        cluster=cluster,
-        clock=clock,
-        recorder=EventRecorder(cluster),
-    )
-    controller = Controller(tools, Sender(tools, may_send=lambda: True))
+    parts = build_parts(cluster, clock, a_clouds(cluster, clock))
+    registry, manager = parts.cache, parts.manager
     registry.tell_node_pool(RETAINED)
-    running = asyncio.create_task(controller.run())
+    running = asyncio.create_task(manager.run())
     await asyncio.sleep(0)
-    controller.begin()
+    manager.begin()
     await cluster.is_asked.wait()
     running.cancel()
     while not running.done():
         # A poller that still runs tells of its look; a sweep that was under way is through.
-        registry.on_node_pool(UID)
-        controller.begin()
+        manager.requeue(UID)
+        manager.begin()
         await asyncio.sleep(0.05)
-    registry.on_node_pool(UID)
+    manager.requeue(UID)
     await asyncio.sleep(0.05)
-    assert controller.deletions == 0
-    assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("delete ")] == []
+    assert not manager.is_queued(UID)
+    names = [task.get_name() for task in asyncio.all_tasks()]
+    assert [name for name in names if name.startswith(("reconcile ", "release"))] == []
     assert cluster.patches == 1

@@ -12,7 +12,7 @@ from modelarts_nodepool.controllers.deletion.send import FENCE_SECONDS
 from tests.support.builders import a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, SecretKeeper, a_clouds
-from tests.support.engine import build_tools, deleting
+from tests.support.controllers import build_parts, deleting
 
 Body = Mapping[str, Any]
 OBJECT = a_node_pool().finalized().pinned().being_deleted().body()
@@ -58,10 +58,10 @@ async def test_a_delete_follows_its_write_ahead_at_once_or_not_at_all(
 ) -> None:
     clock, cloud = HandClock(), NodePoolCloud()
     cluster = SlowCluster(clock, write_seconds, read_seconds)
-    tools = build_tools(cluster, clock, a_clouds(cluster, clock, cloud))
-    tools.registry.take_account(ACCOUNT.body())
-    tools.registry.take_node_pool(OBJECT)
-    async with deleting(OBJECT["metadata"]["uid"], tools):
+    parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud))
+    parts.cache.take_account(ACCOUNT.body())
+    parts.cache.take_node_pool(OBJECT)
+    async with deleting(OBJECT["metadata"]["uid"], parts):
         await cluster.ahead.wait()
         for _ in range(50):
             await asyncio.sleep(0)

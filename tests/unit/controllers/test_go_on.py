@@ -12,14 +12,11 @@ from typing_extensions import override
 from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.api.node_pool import CloudErrorRecord, DeletionRecord, SendOutcome
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.controllers.deletion.ledger import Ledger
-from modelarts_nodepool.controllers.deletion.reconciler import Deletion
-from modelarts_nodepool.controllers.deletion.send import Sender
 from modelarts_nodepool.errors import RefusedByModelArts, ServerFailure
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
-from tests.support.engine import build_tools
+from tests.support.controllers import Deleting, build_parts
 from tests.support.limits import HANGING_SECONDS
 from tests.unit.controllers.test_send import NOW, ApplyingCluster, Body
 
@@ -64,20 +61,21 @@ class Begun:
 
     async def __aenter__(self) -> Self:
         clock, cluster = self.clock, self.cluster
-        tools = build_tools(cluster, clock, a_clouds(cluster, clock, self.cloud))
-        registry, self.pollers = tools.registry, tools.pollers
+        parts = build_parts(cluster, clock, a_clouds(cluster, clock, self.cloud))
+        registry, self.deletion = parts.cache, Deleting(parts)
         account = an_account()
         registry.take_account({"metadata": dict(account.metadata), "spec": dict(account.spec)})
         registry.take_node_pool(cluster.body)
-        uid = cluster.body["metadata"]["uid"]
-        self.deletion = Deletion(uid, tools, Sender(tools, may_send=lambda: True), Ledger(tools))
         self.task = asyncio.create_task(self.deletion.run())
+        self.requeue()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
-        await self.pollers.stop()
+
+    def requeue(self) -> None:
+        self.deletion.requeue(self.cluster.body["metadata"]["uid"])
 
     async def says(self, word: str) -> None:
         async with asyncio.timeout(HANGING_SECONDS):
@@ -86,7 +84,7 @@ class Begun:
     async def wait(self) -> None:
         for _ in range(3):
             self.clock.advance(timedelta(seconds=10))
-            self.deletion.wake()
+            self.requeue()
             await asyncio.sleep(0.05)
 
 

@@ -6,18 +6,11 @@ from typing import Any, TypeVar
 import pytest
 
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER
-from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.account import Accounts
-from modelarts_nodepool.controllers.deletion.ledger import Ledger
-from modelarts_nodepool.controllers.deletion.reconciler import Deletion
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.tools import Tools
 from modelarts_nodepool.errors import ClusterUnavailable, ObjectGone
-from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.clouds import a_clouds
+from tests.support.controllers import build_parts
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -82,27 +75,15 @@ class ServerWithTwins:
 
 
 class Stage:
-    """Twins on their way out, each with its task as the controller would start it."""
+    """Duplicates on their way out, before all controllers."""
 
     def __init__(self) -> None:
         clock = HandClock()
         self.server = ServerWithTwins()
-        registry = Registry(clock)
-        clouds = a_clouds(self.server, clock)
-        self.tools = Tools(
-            registry=registry,
-            pollers=Pollers(registry, clouds, clock),
-            clouds=clouds,
-            cluster=self.server,
-            clock=clock,
-            recorder=EventRecorder(self.server),
-        )
-        self.tasks: dict[str, asyncio.Task[None]] = {}
         self.is_leading = True
-        registry.take_account(ACCOUNT_BODY)
-        self.accounts = Accounts(self.tools)
-        self.ledger = Ledger(self.tools)
-        registry.on_node_pool = self.on_node_pool
+        clouds = a_clouds(self.server, clock)
+        self.parts = build_parts(self.server, clock, clouds, may_act=lambda: self.is_leading)
+        self.parts.cache.take_account(ACCOUNT_BODY)
 
     def really_is(self, *bodies: Body) -> None:
         for body in bodies:
@@ -110,24 +91,18 @@ class Stage:
 
     def watch_tells(self, *bodies: Body) -> None:
         for body in bodies:
-            self.tools.registry.take_node_pool(body)
-
-    def on_node_pool(self, uid: str) -> None:
-        node_pool = self.tools.registry.node_pools.get(uid)
-        if node_pool is not None and node_pool.metadata.deleted is not None and uid not in self.tasks:
-            sender = Sender(self.tools, may_send=lambda: self.is_leading)
-            self.tasks[uid] = asyncio.create_task(Deletion(uid, self.tools, sender, self.ledger).run())
+            self.parts.cache.tell_node_pool(body)
 
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     stage = Stage()
-    writing = asyncio.create_task(stage.accounts.queue.run())
+    working = asyncio.create_task(stage.parts.manager.run())
+    await asyncio.sleep(0)
+    stage.parts.manager.begin()
     yield stage
-    for task in (writing, *stage.tasks.values()):
-        task.cancel()
-    await asyncio.gather(writing, *stage.tasks.values(), return_exceptions=True)
-    await stage.tools.pollers.stop()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
 
 
 async def test_an_heir_that_is_long_being_deleted_is_not_believed_to_live(stage: Stage) -> None:

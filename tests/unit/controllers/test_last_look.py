@@ -12,7 +12,7 @@ from modelarts_nodepool.cache.objects import Registry
 from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
-from tests.support.engine import build_tools, deleting
+from tests.support.controllers import build_parts, deleting
 from tests.unit.controllers.test_fence import ACCOUNT, OBJECT, Body, SlowCluster
 
 UID = OBJECT["metadata"]["uid"]
@@ -116,11 +116,11 @@ async def test_what_changes_while_the_write_ahead_is_under_way_counts(
     caplog.set_level("INFO")
     clock, cloud = HandClock(), NodePoolCloud()
     cluster = ChangingCluster(clock, happens=happens)
-    tools = build_tools(cluster, clock, a_clouds(cluster, clock, cloud))
-    cluster.registry = tools.registry
-    tools.registry.take_account(ACCOUNT.body())
-    tools.registry.take_node_pool(OBJECT)
-    async with deleting(UID, tools, may_send=lambda: cluster.is_leading):
+    parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud), may_act=lambda: cluster.is_leading)
+    cluster.registry = parts.cache
+    parts.cache.take_account(ACCOUNT.body())
+    parts.cache.take_node_pool(OBJECT)
+    async with deleting(UID, parts):
         await cluster.ahead.wait()
         for _ in range(50):
             await asyncio.sleep(0)

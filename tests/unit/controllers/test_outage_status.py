@@ -6,20 +6,16 @@ from typing import Any
 
 from typing_extensions import override
 
-from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.node_pool import Mirror
-from modelarts_nodepool.controllers.tools import Tools
+from modelarts_nodepool.controllers.workqueue import Key, Kind, Result
 from modelarts_nodepool.errors import ServerFailure
-from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.ports import NodePoolListing
 from tests.support.builders import a_cloud_node_pool, a_listing, a_node_pool, an_account
 from tests.support.clouds import SecretKeeper, UnaskedCloud, a_clouds
+from tests.support.controllers import build_parts
 from tests.support.virtual_time import VirtualClock, run_at_once
 
 Body = Mapping[str, Any]
 OBJECT = a_node_pool().finalized().body()
-UID = OBJECT["metadata"]["uid"]
 ACCOUNT = an_account()
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -55,35 +51,30 @@ class FailingCloud(UnaskedCloud):
 
 
 class Stage:
-    """A mirror, its poller and one object."""
+    """One object that lives, and its poller."""
 
     def __init__(self) -> None:
         clock = VirtualClock()
         self.cloud, self.cluster = FailingCloud(), WrittenCluster(clock)
-        registry = Registry(clock)
-        clouds = a_clouds(self.cluster, clock, self.cloud)
-        self.tools = Tools(
-            registry=registry,
-            pollers=Pollers(registry, clouds, clock),
-            clouds=clouds,
-            cluster=self.cluster,
-            clock=clock,
-            recorder=EventRecorder(self.cluster),
-        )
-        self.mirror = Mirror(self.tools)
-        self.tools.pollers.on_snapshot = lambda _: self.mirror.queue.add(UID)
+        self.clock = clock
+        self.parts = build_parts(self.cluster, clock, a_clouds(self.cluster, clock, self.cloud))
+        registry = self.parts.cache
         registry.take_account({"metadata": dict(ACCOUNT.metadata), "spec": dict(ACCOUNT.spec)})
         registry.take_node_pool(OBJECT)
 
     async def play(self, scene: Callable[["Stage"], Coroutine[Any, Any, None]]) -> None:
-        working = asyncio.create_task(self.mirror.queue.run())
-        self.mirror.queue.add(UID)
+        working = asyncio.create_task(self.parts.queue.run(self._reconcile))
+        self.parts.manager.begin()
         try:
             await scene(self)
         finally:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
-            await self.tools.pollers.stop()
+            await self.parts.pollers.stop()
+
+    async def _reconcile(self, key: Key) -> Result:
+        """Of the object alone."""
+        return await self.parts.manager.reconcile(key) if key.kind is Kind.NODE_POOL else Result()
 
     def said_since(self, number: int) -> tuple[float, str, str, str]:
         """The one thing that was said after so many."""
@@ -95,13 +86,13 @@ def test_status_stays_in_an_outage_is_called_stale_after_five_minutes_and_is_tru
     async def scene(stage: Stage) -> None:
         await asyncio.sleep(5 * MINUTE)
         assert stage.said_since(0)[1:3] == ("True", "NodesAvailable")
-        stage.cloud.is_down, began = True, stage.tools.clock.monotonic()
+        stage.cloud.is_down, began = True, stage.clock.monotonic()
         await asyncio.sleep(HOUR)
         when, status, reason, message = stage.said_since(1)
         assert (status, reason) == ("Unknown", "ObservationStale")
         assert 4 * MINUTE <= when - began <= 6 * MINUTE
         assert "503 busy" in message
-        stage.cloud.is_down, ended = False, stage.tools.clock.monotonic()
+        stage.cloud.is_down, ended = False, stage.clock.monotonic()
         await asyncio.sleep(3 * MINUTE)
         when, status, reason, _ = stage.said_since(2)
         assert (status, reason) == ("True", "NodesAvailable")

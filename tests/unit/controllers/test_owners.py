@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.controllers.deletion.owners import find_owners
+from modelarts_nodepool.controllers.deletion.owners import Owners
+from modelarts_nodepool.controllers.deletion.single_flight import SingleFlight
 from modelarts_nodepool.decide.observed import OwnerState
 from modelarts_nodepool.errors import ClusterUnavailable, ObjectGone
 from tests.support.builders import NodePoolBuilder, a_node_pool
 from tests.support.clocks import HandClock
-from tests.support.clouds import SecretKeeper, a_clouds
-from tests.support.engine import build_tools
+from tests.support.clouds import SecretKeeper
 
 Body = Mapping[str, Any]
 V1, V2 = "/apis/example.com/v1", "/apis/example.com/v2"
@@ -54,8 +54,7 @@ FORBIDDEN, DOWN = ClusterUnavailable("no", status=403), ClusterUnavailable("no a
 
 async def looked_up(answers: Mapping[str, Body | Exception], builder: NodePoolBuilder = OWNED) -> list[tuple[str, str]]:
     cluster, clock = Served(answers), HandClock()
-    tools = build_tools(cluster, clock, a_clouds(cluster, clock))
-    evidence = await find_owners(tools, builder.build())
+    evidence = await Owners(cluster, SingleFlight(), clock).find(builder.build())
     assert evidence.begun == clock.monotonic()
     assert evidence.value is not None
     return [(found.state.name, found.why) for found in evidence.value]
@@ -119,8 +118,7 @@ async def test_a_few_owners_are_looked_up_and_discovery_is_asked_once() -> None:
     for number in range(7):
         builder = builder.owned_by(name=f"claim-{number}")
     cluster, clock = Served({V1: resources()}), HandClock()
-    tools = build_tools(cluster, clock, a_clouds(cluster, clock))
-    evidence = await find_owners(tools, builder.build())
+    evidence = await Owners(cluster, SingleFlight(), clock).find(builder.build())
     assert evidence.value is not None
     assert [found.owner.name for found in evidence.value] == [f"claim-{number}" for number in range(5)]
     assert [path for path in cluster.asked if "claim" not in path] == [V1]

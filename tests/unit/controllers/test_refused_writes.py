@@ -56,7 +56,7 @@ def test_a_release_that_is_refused_is_shown_tried_once_a_minute_and_done_when_it
         await asyncio.sleep(70)
         assert not stage.is_there()
         assert len(entries(stage)) == written
-        assert not stage.world.tools.writes.unwritable()
+        assert not stage.world.parts.writes.unwritable()
 
     play(lambda: Stage(deleted()), scene)
 
@@ -192,7 +192,7 @@ def test_an_audit_entry_that_is_refused_holds_the_release_and_the_object_says_so
         assert "not with us" in blocked["message"]
         assert len(stage.told("DeletionBlocked")) == 1
         assert stage.cluster.attempts(path=ACCOUNT)[ACCOUNT] <= QUICK + MINUTES + 1
-        assert stage.world.tools.writes.unwritable() == {ACCOUNT_KIND: 1}
+        assert stage.world.parts.writes.unwritable() == {ACCOUNT_KIND: 1}
         stage.cluster.take_all()
         await asyncio.sleep(80)
         assert not stage.is_there()

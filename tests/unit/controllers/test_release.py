@@ -5,19 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pytest
+from typing_extensions import override
 
+from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.deletion.ledger import Ledger
-from modelarts_nodepool.controllers.deletion.reconciler import Deletion
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.tools import Tools
+from modelarts_nodepool.controllers.factory import Controllers
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
-from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.ports import Clock
 from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
 from tests.support.clouds import a_clouds
+from tests.support.controllers import Deleting, build_parts, deleting
 from tests.support.virtual_time import VirtualClock, run_at_once
 
 T = TypeVar("T")
@@ -55,16 +53,33 @@ class ScriptedCluster:
         raise NotImplementedError
 
 
-def a_deletion(cluster: ScriptedCluster, clock: Clock | None = None) -> tuple[Tools, Deletion]:
+class AskedCache(Registry):
+    """Notes of each object that goes whether that is our own doing."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.ours: list[bool] = []
+        self.in_flight: list[InFlight] = []
+
+    @override
+    def drop_node_pool(self, uid: str) -> None:
+        self.ours += [each.is_releasing(uid) for each in self.in_flight]
+        super().drop_node_pool(uid)
+
+
+def a_deletion(cluster: ScriptedCluster, clock: Clock | None = None) -> tuple[Controllers, AskedCache]:
     clock = clock or HandClock()
-    registry = Registry(clock)
-    clouds = a_clouds(cluster, clock)
-    pollers = Pollers(registry, clouds, clock)
-    tools = Tools(
-        registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=EventRecorder(cluster)
-    )
-    registry.take_node_pool(RETAINED)
-    return tools, Deletion(UID, tools, Sender(tools, may_send=lambda: True), Ledger(tools))
+    cache = AskedCache(clock)
+    parts = build_parts(cluster, clock, a_clouds(cluster, clock), cache=cache)
+    cache.in_flight.append(parts.in_flight)
+    cache.take_node_pool(RETAINED)
+    return parts, cache
+
+
+async def until_gone(parts: Controllers) -> None:
+    async with deleting(UID, parts):
+        while UID in parts.cache.node_pools:  # noqa: ASYNC110 - seconds that pass at once
+            await asyncio.sleep(0.01)
 
 
 def without_finalizers(body: Body) -> Body:
@@ -75,38 +90,52 @@ async def test_what_a_watch_that_lags_tells_of_a_released_object_is_not_believed
     # The API server answers the patch that removes the last finalizer with the version from before it.
     cluster = ScriptedCluster(without_finalizers(RETAINED))
     cluster.goes_on.set()
-    tools, deletion = a_deletion(cluster)
-    await deletion.run()
-    assert tools.registry.take_node_pool(RETAINED) is None
-    assert UID not in tools.registry.node_pools
+    parts, _ = a_deletion(cluster)
+    await until_gone(parts)
+    assert parts.cache.take_node_pool(RETAINED) is None
+    assert UID not in parts.cache.node_pools
 
 
-async def test_a_release_that_ends_after_its_task_was_ended_leaves_no_error_behind(
+async def test_a_release_that_ends_after_the_process_was_stopped_leaves_no_error_behind(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cluster = ScriptedCluster(ObjectGone("404 to PATCH"))
-    _, deletion = a_deletion(cluster)
+    parts, _ = a_deletion(cluster)
+    deletion = Deleting(parts)
     task = asyncio.create_task(deletion.run())
+    deletion.requeue(UID)
     await cluster.is_asked.wait()
     task.cancel()
     await asyncio.sleep(0)
     cluster.goes_on.set()
     await asyncio.wait([task])
     assert task.cancelled()
-    del task, deletion
+    del task, deletion, parts
     gc.collect()
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_a_release_that_is_answered_while_the_process_stops_is_reported() -> None:
+    cluster = ScriptedCluster(without_finalizers(RETAINED))
+    parts, _ = a_deletion(cluster)
+    deletion = Deleting(parts)
+    task = asyncio.create_task(deletion.run())
+    deletion.requeue(UID)
+    await cluster.is_asked.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    cluster.goes_on.set()
+    await asyncio.wait([task])
+    assert UID not in parts.cache.node_pools
 
 
 def test_an_object_that_is_gone_after_a_lost_answer_is_our_own_doing() -> None:
     async def main() -> None:
         cluster = ScriptedCluster(ClusterUnavailable("no answer"), ObjectGone("404 to PATCH"))
         cluster.goes_on.set()
-        tools, deletion = a_deletion(cluster, VirtualClock())
-        ours: list[bool] = []
-        tools.registry.on_vanished = lambda node_pool: ours.append(tools.ongoing.is_releasing(node_pool.metadata.uid))
-        await deletion.run()
-        assert ours == [True]
+        parts, cache = a_deletion(cluster, VirtualClock())
+        await until_gone(parts)
+        assert cache.ours == [True]
 
     run_at_once(main)
 
@@ -114,8 +143,6 @@ def test_an_object_that_is_gone_after_a_lost_answer_is_our_own_doing() -> None:
 async def test_an_object_that_is_gone_at_the_first_patch_is_not_our_doing() -> None:
     cluster = ScriptedCluster(ObjectGone("404 to PATCH"))
     cluster.goes_on.set()
-    tools, deletion = a_deletion(cluster)
-    ours: list[bool] = []
-    tools.registry.on_vanished = lambda node_pool: ours.append(tools.ongoing.is_releasing(node_pool.metadata.uid))
-    await deletion.run()
-    assert ours == [False]
+    parts, cache = a_deletion(cluster)
+    await until_gone(parts)
+    assert cache.ours == [False]

@@ -12,7 +12,7 @@ from modelarts_nodepool.errors import CloudError, RefusedByModelArts, ServerFail
 from tests.support.builders import NOON, a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, SecretKeeper, a_clouds
-from tests.support.engine import build_tools, deleting
+from tests.support.controllers import build_parts, deleting
 from tests.support.limits import HANGING_SECONDS
 
 Body = Mapping[str, Any]
@@ -50,15 +50,15 @@ async def test_only_a_delete_that_may_have_had_an_effect_is_waited_for_again(
     error: CloudError, *, blocked_at_once: bool
 ) -> None:
     cluster, clock = ApplyingCluster(), HandClock(NOW)
-    tools = build_tools(cluster, clock, a_clouds(cluster, clock, NodePoolCloud(error)))
-    account, registry = ACCOUNT.build(), tools.registry
+    parts = build_parts(cluster, clock, a_clouds(cluster, clock, NodePoolCloud(error)))
+    account, registry = ACCOUNT.build(), parts.cache
     registry.take_account(ACCOUNT.body())
     assert registry.accounts[account.metadata.name] == account
     registry.take_node_pool(OBJECT)
-    async with deleting(OBJECT["metadata"]["uid"], tools) as deletion:
+    async with deleting(OBJECT["metadata"]["uid"], parts) as deletion:
         assert await cluster.said.get() == "attempt 1", "by another process's clock long ago: looked at first"
         clock.advance(SETTLE)
-        deletion.wake()
+        deletion.requeue(OBJECT["metadata"]["uid"])
         assert await cluster.said.get() == "attempt 2"
         second = await asyncio.wait_for(cluster.said.get(), HANGING_SECONDS) if blocked_at_once else None
         await asyncio.sleep(0.05)

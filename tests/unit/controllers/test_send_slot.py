@@ -8,15 +8,8 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from modelarts_nodepool.access.outages import FAILURES_IN_A_ROW
-from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.deletion.ledger import Ledger
-from modelarts_nodepool.controllers.deletion.reconciler import Deletion
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.tools import Tools
 from modelarts_nodepool.decide.deletion.record import SETTLE
 from modelarts_nodepool.errors import NoAnswer, ObjectChanged
-from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.ports import (
     Accepted,
     Billing,
@@ -27,6 +20,7 @@ from modelarts_nodepool.ports import (
 from modelarts_nodepool.settings import CloudLimits
 from tests.support.builders import a_cloud_node_pool, a_listing, a_node_pool, an_account
 from tests.support.clouds import SecretKeeper, UnaskedCloud, a_clouds
+from tests.support.controllers import build_parts, deleting
 from tests.support.virtual_time import VirtualClock, run_at_once
 
 T = TypeVar("T")
@@ -119,16 +113,9 @@ class Stage:
         self.diary = Diary()
         clock = self.diary.clock
         self.cluster, self.cloud = WrittenCluster(self.diary), NotedCloud(self.diary)
-        registry = Registry(clock)
         self.clouds = a_clouds(self.cluster, clock, self.cloud, TIGHT)
-        self.tools = Tools(
-            registry=registry,
-            pollers=Pollers(registry, self.clouds, clock),
-            clouds=self.clouds,
-            cluster=self.cluster,
-            clock=clock,
-            recorder=EventRecorder(self.cluster),
-        )
+        self.parts = build_parts(self.cluster, clock, self.clouds)
+        registry = self.parts.cache
         registry.take_account({"metadata": dict(ACCOUNT.metadata), "spec": dict(ACCOUNT.spec)})
         registry.take_node_pool(OBJECT)
 
@@ -142,13 +129,8 @@ class Stage:
 
     async def play(self, seconds: float) -> None:
         """Let the deletion run for so long."""
-        sender = Sender(self.tools, may_send=lambda: True)
-        deletion = Deletion(UID, self.tools, sender, Ledger(self.tools))
-        task = asyncio.create_task(deletion.run())
-        await asyncio.sleep(seconds)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await self.tools.pollers.stop()
+        async with deleting(UID, self.parts, seconds + 1):
+            await asyncio.sleep(seconds)
 
 
 def test_delete_waits_for_its_turn_before_the_write_ahead_and_goes_at_once_after_it() -> None:

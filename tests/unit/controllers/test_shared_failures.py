@@ -91,6 +91,6 @@ async def test_the_first_answer_about_a_key_has_the_same_words_as_all_that_follo
     await stage.clouds.aclose()
 
 
-def test_an_error_without_an_outcome_is_told_by_its_message() -> None:
+def test_an_error_without_an_outcome_is_recorded_by_its_message() -> None:
     assert ServerFailure("503 of something").outcome == "failed: 503 of something"
     assert ServerFailure("503 of something", outcome="was lost").outcome == "was lost"

@@ -9,7 +9,7 @@ from modelarts_nodepool.errors import ServerFailure
 from tests.support.builders import a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
-from tests.support.engine import build_tools, deleting
+from tests.support.controllers import build_parts, deleting
 from tests.unit.controllers.test_send import NOW, OBJECT, ApplyingCluster
 
 GRANTS: list[dict[str, Any]] = [
@@ -22,14 +22,14 @@ NAMESPACE = {"metadata": {"name": "moved-to", "labels": {}}}
 @pytest.mark.parametrize("is_known", [True, False], ids=["known, and without the label", "not known yet"])
 async def test_nothing_is_sent_while_the_namespace_of_a_twin_is_not_known(*, is_known: bool) -> None:
     cluster, clock = ApplyingCluster(), HandClock(NOW)
-    tools = build_tools(cluster, clock, a_clouds(cluster, clock, NodePoolCloud(ServerFailure("busy", status=500))))
-    registry = tools.registry
+    parts = build_parts(cluster, clock, a_clouds(cluster, clock, NodePoolCloud(ServerFailure("busy", status=500))))
+    registry = parts.cache
     account = an_account().limited(unlimited=True)
     registry.take_account({"metadata": dict(account.metadata), "spec": {**account.spec, "grants": GRANTS}})
     registry.take_node_pool(a_node_pool("renamed", "moved-to").standing_for("training-a").finalized().body())
     if is_known:
         registry.take_namespace(NAMESPACE)
     registry.take_node_pool({**OBJECT, "status": {}})
-    async with deleting(OBJECT["metadata"]["uid"], tools):
+    async with deleting(OBJECT["metadata"]["uid"], parts):
         await asyncio.sleep(0.5)
     assert cluster.said.empty() is not is_known

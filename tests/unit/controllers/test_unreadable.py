@@ -30,7 +30,7 @@ def test_news_of_the_same_object_is_no_reason_to_write_again() -> None:
         task = asyncio.create_task(stage.works(60))
         await asyncio.sleep(5)
         stage.registry.tell_node_pool(copy.deepcopy(stage.cluster.body))
-        stage.controller.begin()
+        stage.manager.begin()
         await asyncio.sleep(5)
         assert len(stage.cluster.patches) == 1
         metadata = stage.cluster.body["metadata"]
@@ -132,15 +132,16 @@ def test_the_delete_of_an_object_that_cannot_be_read_any_more_may_be_in_effect_u
         await asyncio.sleep(1)
         stage.registry.tell_node_pool(body)
         await asyncio.sleep(1)
-        assert stage.controller.is_deleting(uid)
+        assert stage.parts.deletions.is_in_progress(uid)
         stage.cluster.body = later(a_strange(DELETING.pinned().recording(sent)), "200")
         stage.registry.tell_node_pool(stage.cluster.body)
         await asyncio.sleep(1)
-        assert not stage.controller.is_deleting(uid)
-        assert stage.tools.ongoing.leaving("another", IDENTITY) == {"training-a"}
+        assert not stage.parts.deletions.is_in_progress(uid)
+        assert stage.parts.in_flight.leaving("another", IDENTITY) == {"training-a"}
         assert ("DeletionBlocked", "InvalidObject") in stage.said()
         stage.registry.drop_node_pool(uid)
-        assert not stage.tools.ongoing.leaving("another", IDENTITY)
+        await asyncio.sleep(0.1)
+        assert not stage.parts.in_flight.leaving("another", IDENTITY)
         await working
 
     run_at_once(main)

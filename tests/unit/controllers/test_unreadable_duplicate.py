@@ -59,7 +59,7 @@ def test_who_names_the_same_node_pool_and_cannot_be_read_holds_its_deletion(
     stage.registry.take_account({**account, "spec": {**account["spec"], **spec}})
     if labels is not None:
         stage.registry.take_namespace({"metadata": {"name": "ml", "labels": labels}})
-    found = stage.tools.unreadable_duplicate(MINE.build(), IDENTITY)
+    found = stage.parts.duplicates.unreadable(MINE.build(), IDENTITY)
     assert (found is not None) is holds
 
 
@@ -70,5 +70,5 @@ def test_an_account_that_cannot_be_read_is_no_object() -> None:
     stage.registry.drop_node_pool("uid-of-training-a")
     assert [misfit.is_node_pool for misfit in stage.registry.misfits.values()] == [False]
     assert "uid-of-default" in kinds_of(stage.registry)[1].kept()
-    assert stage.tools.unreadable_duplicate(MINE.build(), IDENTITY) is None
+    assert stage.parts.duplicates.unreadable(MINE.build(), IDENTITY) is None
     assert not stage.registry.is_used("default")

@@ -12,8 +12,10 @@ import pytest
 from typing_extensions import override
 
 from modelarts_nodepool.api.names import ACCOUNT_KIND, NODE_POOL_KIND, RECONCILE_ANNOTATION
+from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.writes import Write, Writes
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
+from modelarts_nodepool.kube.events import EventRecorder
 from tests.support.builders import NOON, a_node_pool
 from tests.support.clocks import HandClock
 from tests.support.virtual_time import run_at_once
@@ -59,8 +61,8 @@ def test_nothing_bypasses_the_backoff_and_one_line_a_minute_tells_of_all(
             if second % 5 == 0:
                 for path in [path for path in stage.cluster.bodies if path.startswith(OBJECTS)]:
                     stage.edit(path, annotations={RECONCILE_ANNOTATION: str(second)})
-                    stage.world.controller.requeue(stage.cluster.bodies[path]["metadata"]["uid"])
-                stage.world.controller.begin()
+                    stage.world.manager.requeue(stage.cluster.bodies[path]["metadata"]["uid"])
+                stage.world.manager.begin()
             await asyncio.sleep(1)
         quick = stage.cluster.attempts(begun, begun + GROWN_SECONDS)
         # However many sorts of writes fail.
@@ -69,15 +71,15 @@ def test_nothing_bypasses_the_backoff_and_one_line_a_minute_tells_of_all(
             tried = stage.cluster.attempts(begun + minute * 60, begun + (minute + 1) * 60)
             assert max(tried.values()) == 1
             assert sum(tried.values()) <= 30
-        assert stage.world.tools.writes.unwritable()[NODE_POOL_KIND] == 30
-        assert "30 of 30 node pool objects cannot be written" in stage.world.tools.writes.problem(30)
+        assert stage.world.parts.writes.unwritable()[NODE_POOL_KIND] == 30
+        assert "30 of 30 node pool objects cannot be written" in stage.world.parts.writes.problem(30)
         warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
         assert 8 <= len(warned) <= 11
         assert "cannot be written" in warned[-1].getMessage()
         assert "31 objects" in warned[-1].getMessage(), "with the account"
         stage.cluster.take_all()
         await asyncio.sleep(200)
-        assert not stage.world.tools.writes.unwritable()
+        assert not stage.world.parts.writes.unwritable()
         assert "all objects can be written again" in caplog.text
         assert all(stage.condition("Ready", path) for path in stage.cluster.bodies if path.startswith(OBJECTS))
 
@@ -89,8 +91,8 @@ def test_one_object_of_many_does_not_make_the_leader_unready() -> None:
     async def scene(stage: Stage) -> None:
         stage.cluster.refuse(lambda path, change: anything(path, change) and path.startswith(f"{OBJECTS}/node-pool-1/"))
         await asyncio.sleep(300)
-        assert stage.world.tools.writes.unwritable()[NODE_POOL_KIND] <= 1
-        assert not stage.world.tools.writes.problem(30)
+        assert stage.world.parts.writes.unwritable()[NODE_POOL_KIND] <= 1
+        assert not stage.world.parts.writes.problem(30)
 
     play(crowd, scene)
 
@@ -117,7 +119,7 @@ def test_an_ordinary_conflict_is_decided_again_at_once_and_one_without_end_is_no
         stage.edit(generation=3)
         await asyncio.sleep(60 * 10)
         assert stage.cluster.attempts(begun)[PATH] <= 5 + QUICK + 10
-        assert stage.world.tools.writes.unwritable() == {NODE_POOL_KIND: 1}
+        assert stage.world.parts.writes.unwritable() == {NODE_POOL_KIND: 1}
 
     play(lambda: Stage(a_node_pool()), scene)
 
@@ -135,7 +137,7 @@ def test_the_pause_that_the_api_server_asks_for_is_kept() -> None:
     play(lambda: Stage(a_node_pool()), scene)
 
 
-def test_a_status_that_cannot_be_written_is_told_by_one_event_and_the_deletion_goes_on() -> None:
+def test_a_status_that_cannot_be_written_is_recorded_by_one_event_and_the_deletion_goes_on() -> None:
     async def scene(stage: Stage) -> None:
         await asyncio.sleep(30)
         stage.cluster.refuse(any_status)
@@ -143,12 +145,12 @@ def test_a_status_that_cannot_be_written_is_told_by_one_event_and_the_deletion_g
         await asyncio.sleep(60 * MINUTES)
         (told,) = stage.told("RefusedByAPIServer")
         assert "the operator cannot write the status of this object" in told
-        assert stage.world.tools.writes.unwritable() == {NODE_POOL_KIND: 1}
+        assert stage.world.parts.writes.unwritable() == {NODE_POOL_KIND: 1}
         stage.edit(deletionTimestamp=(NOON + timedelta(hours=1)).isoformat())
         stage.retain()
         await asyncio.sleep(60)
         assert not stage.is_there()
-        assert not stage.world.tools.writes.unwritable()
+        assert not stage.world.parts.writes.unwritable()
 
     play(lambda: Stage(a_node_pool()), scene)
 
@@ -173,7 +175,7 @@ def test_an_object_that_is_gone_is_not_counted_any_more() -> None:
         del stage.cluster.bodies[PATH]
         stage.world.registry.drop_node_pool(uid)
         await asyncio.sleep(120)
-        assert stage.world.tools.writes.unwritable() == {ACCOUNT_KIND: 1}
+        assert stage.world.parts.writes.unwritable() == {ACCOUNT_KIND: 1}
 
     play(lambda: Stage(a_node_pool()), scene)
 
@@ -199,7 +201,7 @@ class AwayCluster(RefusingCluster):
 def test_a_failure_keeps_nothing_of_the_call() -> None:
     # With its traceback each held 5 to 18 KB, which is a hundred megabytes while ten thousand objects fail.
     cluster, node_pool = AwayCluster(), a_node_pool().build()
-    writes = Writes(cluster, HandClock())
+    writes = Writes(cluster, HandClock(), Registry(HandClock()), EventRecorder(cluster))
 
     async def main() -> None:
         with pytest.raises(ClusterUnavailable):
@@ -213,7 +215,7 @@ def test_a_failure_keeps_nothing_of_the_call() -> None:
 
 def test_what_failed_last_of_an_object_that_went_meanwhile_is_forgotten() -> None:
     cluster, clock = RefusingCluster(), HandClock()
-    writes = Writes(cluster, clock)
+    writes = Writes(cluster, clock, Registry(clock), EventRecorder(cluster))
     cluster.refuse(anything, ObjectGone("it is gone", status=404))
 
     async def main() -> None:

@@ -16,9 +16,8 @@ from modelarts_nodepool.access.rate_limiter import Limiters
 from modelarts_nodepool.access.sessions import Login
 from modelarts_nodepool.api.node_pool import DeletionRecord
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.cache.in_flight import Ongoing
+from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.cache.objects import GONE_REMEMBERED, Registry
-from modelarts_nodepool.controllers.deletion.turns import Turns
 from modelarts_nodepool.credentials.providers import Sources
 from modelarts_nodepool.errors import CredentialsRejected
 from modelarts_nodepool.modelarts.recent import MOST, Recent
@@ -56,7 +55,7 @@ def test_sixty_whole_lives_leave_nothing_behind() -> None:
 
 
 def test_thousands_of_objects_leave_no_index_of_the_registry_behind() -> None:
-    registry, ongoing = Registry(HandClock()), Ongoing()
+    registry, in_flight = Registry(HandClock()), InFlight()
     body = a_node_pool().finalized().retained().asked_to_reconcile("now").being_deleted().body()
     for number in range(MANY):
         uid = f"uid-{number}"
@@ -65,10 +64,10 @@ def test_thousands_of_objects_leave_no_index_of_the_registry_behind() -> None:
         registry.tell_node_pool(body)
         node_pool = registry.node_pools[uid]
         identity = an_account().seen_by(node_pool).identity
-        ongoing.note(node_pool, identity, DeletionRecord(sent_time=NOON))
-        ongoing.forget(uid)
+        in_flight.note(node_pool, identity, DeletionRecord(sent_time=NOON))
+        in_flight.forget(uid)
         registry.drop_node_pool(uid)
-    sizes = sizes_in(registry=registry, ongoing=ongoing)
+    sizes = sizes_in(registry=registry, in_flight=in_flight)
     assert sizes.pop(REMEMBERED) <= GONE_REMEMBERED
     assert {path: size for path, size in sizes.items() if size} == {}
 
@@ -142,28 +141,6 @@ async def test_connections_and_circuits_of_accounts_that_are_gone_are_closed_and
     assert closed == opened
     assert sizes_in(clouds=clouds).keys() >= {"clouds._logins._entries", "clouds._outages._circuits"}
     assert max(sizes_in(clouds=clouds).values()) < FEW
-
-
-async def test_turns_are_kept_while_somebody_has_one_or_waits_for_one() -> None:
-    turns, order, has_begun = Turns(), list[str](), asyncio.Event()
-
-    async def first() -> None:
-        async with turns.of("region", "pool-a"):
-            has_begun.set()
-            await asyncio.sleep(0.01)
-            order.append("first")
-
-    async def second() -> None:
-        await has_begun.wait()
-        async with turns.of("region", "pool-a"):
-            order.append("second")
-
-    await asyncio.gather(first(), second())
-    assert order == ["first", "second"]
-    for number in range(MANY):
-        async with turns.of("region", f"pool-{number}"):
-            assert len(turns) == 1
-    assert len(turns) == 0
 
 
 def test_what_is_used_is_remembered_and_the_oldest_of_too_many_is_not() -> None:

@@ -6,15 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from modelarts_nodepool.api.node_pool import Identity
-from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.manager import Controller
-from modelarts_nodepool.controllers.tools import Tools
 from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.ports import Clock
 from tests.support.builders import PROJECT, NodePoolBuilder, a_node_pool
 from tests.support.clouds import a_clouds
+from tests.support.controllers import build_parts
 from tests.support.misfits import a_misfit_body
 from tests.support.virtual_time import VirtualClock
 
@@ -76,23 +72,14 @@ class Stage:
 
     def __init__(self, body: Body, clock: Clock | None = None) -> None:
         self.cluster, clock = OneObject(body), clock or VirtualClock()
-        self.registry = Registry(clock)
-        clouds = a_clouds(self.cluster, clock)
         self.recorder = EventRecorder(self.cluster)
-        self.tools = Tools(
-            registry=self.registry,
-            pollers=Pollers(self.registry, clouds, clock),
-            clouds=clouds,
-            cluster=self.cluster,
-            clock=clock,
-            recorder=self.recorder,
-        )
-        self.controller = Controller(self.tools, Sender(self.tools, may_send=lambda: True))
+        self.parts = build_parts(self.cluster, clock, a_clouds(self.cluster, clock), recorder=self.recorder)
+        self.registry, self.manager = self.parts.cache, self.parts.manager
         self.registry.take_node_pool(body)
 
     async def works(self, seconds: float = 5.0) -> None:
-        self.controller.begin()
-        tasks = [asyncio.create_task(self.controller.run()), asyncio.create_task(self.recorder.run())]
+        self.manager.begin()
+        tasks = [asyncio.create_task(self.manager.run()), asyncio.create_task(self.recorder.run())]
         await asyncio.sleep(seconds)
         for task in tasks:
             task.cancel()

@@ -10,15 +10,10 @@ from typing import Any
 
 from typing_extensions import override
 
-from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.manager import Controller
-from modelarts_nodepool.controllers.tools import Tools
-from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.ports import CloudResourcePool, NodePoolListing
 from tests.support.builders import a_cloud_node_pool, a_listing, a_node_pool, an_account
 from tests.support.clouds import SecretKeeper, UnaskedCloud, a_clouds
+from tests.support.controllers import build_parts
 from tests.support.virtual_time import BEGINS_AT, VirtualClock, run_at_once
 
 Body = Mapping[str, Any]
@@ -95,21 +90,12 @@ class Stage:
 
     def lead(self) -> None:
         """A process begins to lead, with nothing in its memory."""
-        self.registry = Registry(self.clock)
-        clouds = a_clouds(self.server, self.clock, self.cloud)
-        tools = Tools(
-            registry=self.registry,
-            pollers=Pollers(self.registry, clouds, self.clock),
-            clouds=clouds,
-            cluster=self.server,
-            clock=self.clock,
-            recorder=EventRecorder(self.server),
-        )
-        controller = Controller(tools, Sender(tools, may_send=lambda: True))
+        parts = build_parts(self.server, self.clock, a_clouds(self.server, self.clock, self.cloud))
+        self.registry = parts.cache
         for name in self.server.objects:
             self.tell(name)
-        self.working = asyncio.create_task(controller.run())
-        controller.begin()
+        self.working = asyncio.create_task(parts.manager.run())
+        parts.manager.begin()
 
     async def end(self) -> None:
         self.working.cancel()

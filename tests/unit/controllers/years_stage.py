@@ -11,9 +11,8 @@ from typing_extensions import override
 
 from modelarts_nodepool.api.model import to_timestamp
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.manager import Controller
 from modelarts_nodepool.errors import ClusterError, NotFound, ObjectChanged, ObjectGone
+from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.ports import (
     Accepted,
     CloudNodePool,
@@ -21,7 +20,7 @@ from modelarts_nodepool.ports import (
 )
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool, an_account
 from tests.support.clouds import NodePoolCloud, SecretKeeper, a_clouds
-from tests.support.engine import build_tools
+from tests.support.controllers import build_parts
 from tests.support.memory import sizes_in
 from tests.support.virtual_time import VirtualClock
 
@@ -107,17 +106,16 @@ class World:
     def __init__(self, cloud: Cloud | None = None, cluster: Cluster | None = None) -> None:
         self.clock, self.cluster, self.cloud = VirtualClock(), cluster or Cluster(), cloud or Cloud()
         self.clouds = a_clouds(self.cluster, self.clock, self.cloud)
-        self.tools = build_tools(self.cluster, self.clock, self.clouds)
-        self.registry, self.recorder = self.tools.registry, self.tools.recorder
-        self.sender = Sender(self.tools, may_send=lambda: True)
-        self.controller = Controller(self.tools, self.sender)
+        self.recorder = EventRecorder(self.cluster)
+        self.parts = build_parts(self.cluster, self.clock, self.clouds, recorder=self.recorder)
+        self.registry, self.manager = self.parts.cache, self.parts.manager
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """The engine runs while the block does."""
-        workers = [asyncio.create_task(self.controller.run()), asyncio.create_task(self.recorder.run())]
+        workers = [asyncio.create_task(self.manager.run()), asyncio.create_task(self.recorder.run())]
         await asyncio.sleep(0)
-        self.controller.begin()
+        self.manager.begin()
         try:
             yield
         finally:
@@ -157,9 +155,7 @@ class World:
     def sizes(self) -> dict[str, int]:
         return sizes_in(
             registry=self.registry,
-            controller=self.controller,
-            sender=self.sender,
-            tools=self.tools,
+            parts=self.parts,
             clouds=self.clouds,
             recorder=self.recorder,
         )

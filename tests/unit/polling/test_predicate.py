@@ -10,15 +10,9 @@ import pytest
 from modelarts_nodepool import metrics
 from modelarts_nodepool.access.gateway import Clouds
 from modelarts_nodepool.api.conditions import ConditionType, find_condition
-from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.manager import Controller
-from modelarts_nodepool.controllers.tools import Tools
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import NoAnswer, ObjectGone
-from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.polling.poller import MAX_UNCHANGED, Snapshot, is_changed
-from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.ports import CloudNodePool, NodePoolListing
 from tests.support.builders import (
     NOON,
@@ -30,6 +24,7 @@ from tests.support.builders import (
     an_unreadable_node_pool,
 )
 from tests.support.clocks import TickingClock
+from tests.support.controllers import build_parts
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -122,17 +117,8 @@ class Stage:
     def __init__(self) -> None:
         self.clock, self.server = TickingClock(timedelta(milliseconds=1)), Server()
         self.cloud = OneListing(a_listing(*(a_cloud_node_pool(name, available=2) for name in ("shared", "other"))))
-        self.registry = Registry(self.clock)
-        clouds = cast("Clouds", self.cloud)
-        tools = Tools(
-            registry=self.registry,
-            pollers=Pollers(self.registry, clouds, self.clock),
-            clouds=clouds,
-            cluster=self.server,
-            clock=self.clock,
-            recorder=EventRecorder(self.server),
-        )
-        self.controller = Controller(tools, Sender(tools, may_send=lambda: True))
+        parts = build_parts(self.server, self.clock, cast("Clouds", self.cloud))
+        self.registry, self.manager = parts.cache, parts.manager
         self.registry.take_account(self.server.objects["default"])
 
     async def tell_account(self, number: int, **parts: Any) -> None:  # noqa: ANN401 - JSON
@@ -164,9 +150,9 @@ def passes() -> float:
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     stage = Stage()
-    running = asyncio.create_task(stage.controller.run())
+    running = asyncio.create_task(stage.manager.run())
     await asyncio.sleep(0)
-    stage.controller.begin()
+    stage.manager.begin()
     yield stage
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -13,6 +13,7 @@ from modelarts_nodepool.api.node_pool import Counts
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.writes import Writes
 from modelarts_nodepool.decide.observed import Evidence
+from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.metrics import AtScrape
 from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.server.gauges import Gauges, ObjectState, state_of
@@ -52,7 +53,13 @@ def registry() -> Registry:
 @pytest.fixture
 def gauges(registry: Registry) -> Gauges:
     clouds = None  # no poller is ever started here
-    return Gauges(registry, Pollers(registry, clouds, HandClock()), QuietWatch(), Writes(SecretKeeper(), HandClock()))  # type: ignore[arg-type]
+    pollers = Pollers(registry, clouds, HandClock())  # type: ignore[arg-type]
+    return Gauges(registry, pollers, QuietWatch(), writes(registry))
+
+
+def writes(registry: Registry) -> Writes:
+    cluster = SecretKeeper()
+    return Writes(cluster, HandClock(), registry, EventRecorder(cluster))
 
 
 def conditions(*told: tuple[ConditionType, ConditionStatus], reason: str = "Paused") -> tuple[Condition, ...]:
@@ -205,7 +212,7 @@ async def test_node_pools_with_unreadable_counts_are_counted_by_resource_pool_un
     registry: Registry,
 ) -> None:
     pollers = Pollers(registry, a_clouds(SecretKeeper(), HandClock()), HandClock())
-    gauges = Gauges(registry, pollers, QuietWatch(), Writes(SecretKeeper(), HandClock()))
+    gauges = Gauges(registry, pollers, QuietWatch(), writes(registry))
     poller = pollers.join("uid-1", an_account().build(), "pool-a", is_deleting=False)
     assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {}
     garbage = a_listing(an_unreadable_node_pool(), an_unreadable_node_pool("b"), a_cloud_node_pool("c", available=1))

@@ -39,13 +39,13 @@ class Workers:
 
     def __init__(self) -> None:
         self.requeued: list[str] = []
-        self.deleting: set[str] = set()
+        self.queued: set[str] = set()
 
     def requeue(self, uid: str) -> None:
         self.requeued.append(uid)
 
-    def is_deleting(self, uid: str) -> bool:
-        return uid in self.deleting
+    def is_queued(self, uid: str) -> bool:
+        return uid in self.queued
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ async def test_a_deletion_that_somebody_is_at_work_on_is_left_to_them(
 ) -> None:
     body = version(5, OBJECT.being_deleted())
     registry.take_node_pool(body)
-    workers.deleting.add(UID)
+    workers.queued.add(UID)
     cluster.holds[paths.NODE_POOLS] = [body]
     assert await repairs(resync) == []
 

@@ -9,13 +9,10 @@ import pytest
 
 from modelarts_nodepool.access.gateway import Clouds
 from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.manager import Controller
-from modelarts_nodepool.controllers.tools import Tools
+from modelarts_nodepool.controllers.factory import build_controllers
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
 from modelarts_nodepool.watch.supervisor import MAX_FAULTS, STABLE_AFTER, CannotWorkError, Supervisor, WatchTimes
 from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
@@ -104,11 +101,8 @@ def supervise(
     cluster: HandCluster, registry: Registry, clock: HandClock, watch: HandWatch, times: WatchTimes = TIMES
 ) -> Supervisor:
     clouds = Clouds.__new__(Clouds)  # never called: no account is there
-    recorder = EventRecorder(cluster)
-    pollers = Pollers(registry, clouds, clock)
-    tools = Tools(registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=recorder)
-    controller = Controller(tools, Sender(tools, may_send=lambda: True))
-    return Supervisor(cluster, registry, controller, clock, watch, times)
+    parts = build_controllers(registry, clouds, cluster, EventRecorder(cluster), clock, may_act=lambda: True)
+    return Supervisor(cluster, parts.cache, parts.manager, clock, watch, times)
 
 
 async def until(supervisor: Supervisor, condition: Callable[[], bool]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from modelarts_nodepool.api.names import LONGEST_NODE_POOL_NAME, is_valid_node_pool_name
 from modelarts_nodepool.api.node_pool import Identity
 from modelarts_nodepool.api.objects import NodePool
+from modelarts_nodepool.cache.duplicates import identity_of
 from modelarts_nodepool.commands.inventory.grants import is_granted
 from modelarts_nodepool.commands.inventory.model import (
     Row,
@@ -19,7 +20,6 @@ from modelarts_nodepool.commands.inventory.model import (
     Workspace,
     workspace_of,
 )
-from modelarts_nodepool.controllers.tools import identity_of
 
 Place = tuple[str, ...]
 Objects = Mapping[Place, tuple[Identity, tuple[NodePool, ...]]]

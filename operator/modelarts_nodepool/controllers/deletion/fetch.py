@@ -1,38 +1,40 @@
-"""How a deletion looks up what a decision asked for: in the cloud, and in the API server.
+"""Fetches the facts that a decision asked for: from ModelArts, and from the API server.
 
-Called by controllers/deletion/reconciler.py and controllers/deletion/send.py; what was found goes into `Facts`.
-Failures are facts too.
+Called by reconciler.py and send.py; what was found goes into the deletion's memory, with the time its request began.
+Failures are facts, too.
 """
 
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
+from modelarts_nodepool.access.gateway import Clouds
 from modelarts_nodepool.api.node_pool import Identity, SendOutcome
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.controllers.deletion.gather import Facts
-from modelarts_nodepool.controllers.deletion.owners import find_owners
-from modelarts_nodepool.controllers.deletion.shared import KEPT_SECONDS
-from modelarts_nodepool.controllers.tools import Tools
+from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.controllers.deletion.gather import Memory, may_observe
+from modelarts_nodepool.controllers.deletion.owners import Owners
+from modelarts_nodepool.controllers.deletion.single_flight import KEPT_SECONDS, SingleFlight
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.errors import CloudError, CloudUnavailable, ClusterError, CredentialsUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.polling.poller import PollKey
-from modelarts_nodepool.ports import ModelArts
+from modelarts_nodepool.polling.poller import Poller, PollKey
+from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.ports import Clock, Cluster, ModelArts
 
 logger = logging.getLogger(__name__)
 
-# No look may hold up a deletion longer than this; the next decision asks again.
-LOOK_LIMIT_SECONDS = 90.0
-# A look that others made so lately is as good as one's own, if it began after the deletion was seen. CRD and
-# namespace are looked at once more right before the DELETE; the resource pool's billing may be a minute old then.
-LATELY = timedelta(seconds=2)
-_RESOURCE_POOL_LATELY = timedelta(seconds=KEPT_SECONDS)
-# What has to be looked up before a DELETE can be sent, and is of no use to any other decision.
+# No fetch may hold up a deletion longer than this; the next decision asks again.
+FETCH_LIMIT_SECONDS = 90.0
+# An answer that is shared may have been asked for this long ago, if that was after the deletion was seen. CRD and
+# namespace are read once more right before the DELETE; the resource pool's billing may be a minute old then.
+SHARED_FOR = timedelta(seconds=2)
+_RESOURCE_POOL_SHARED_FOR = timedelta(seconds=KEPT_SECONDS)
+# What has to be known before a DELETE can be sent, and is of no use to any other decision.
 _PREPARING = frozenset({Fact.DEFINITION, Fact.NAMESPACE, Fact.RESOURCE_POOL, Fact.NODES})
 
 _CONTAINERS = frozenset({Fact.DEFINITION, Fact.NAMESPACE})
@@ -40,147 +42,159 @@ _SHARED = frozenset({Fact.RESOURCE_POOL, Fact.RESOURCE_POOLS})
 
 
 def is_preparing(observed: DeletionObserved, wanted: frozenset[Fact]) -> bool:
-    """Whether such a look leads to a DELETE, so that few at once of each resource pool are of use.
+    """Whether these facts lead to a DELETE: then only a few deletions of each resource pool fetch them at once.
 
-    The LIST as well, before the first DELETE: whoever waits for others finds it done when its turn comes.
+    The LIST as well, before the first DELETE: those that wait for their turn find it done.
     """
     return bool(wanted & _PREPARING) or (Fact.LISTING in wanted and observed.record.attempt == 0)
 
 
-async def look(facts: Facts, observed: DeletionObserved, wanted: frozenset[Fact]) -> None:
-    """Look up what a decision asked for, all at once."""
-    if observed.account is None or observed.identity is None:
+class Fetch:
+    """Fills a deletion's memory."""
+
+    def __init__(self, cache: Registry, pollers: Pollers, clouds: Clouds, cluster: Cluster, clock: Clock) -> None:
+        self._cache = cache
+        self._pollers = pollers
+        self._clouds = clouds
+        self._cluster = cluster
+        self._clock = clock
+        self._single_flight = SingleFlight()
+        self._owners = Owners(cluster, self._single_flight, clock)
+
+    async def fetch(self, memory: Memory, observed: DeletionObserved, wanted: frozenset[Fact]) -> None:
+        """Fetch all of them at once. Never raises for what could not be had."""
+        account, identity = observed.account, observed.identity
+        if account is None or identity is None:
+            return
+        fetches = [self._fetch(memory, observed, fact, account.account, identity) for fact in wanted]
+        try:
+            async with asyncio.timeout(FETCH_LIMIT_SECONDS):
+                await _all(fetches)
+        except TimeoutError:
+            logger.warning("facts could not be fetched in time; they are asked for again", extra=_fields(observed))
+
+    async def read_containers(self, memory: Memory, node_pool: NodePool) -> None:
+        """Read CRD and namespace, unless that was done in the last seconds."""
+        oldest = self._clock.monotonic() - SHARED_FOR.total_seconds()
+        old = [fact for fact in _CONTAINERS if fact not in memory.facts or memory.facts[fact].begun < oldest]
+        await _all([self._read_container(memory, fact, node_pool) for fact in old])
+
+    def patience(self, memory: Memory, observed: DeletionObserved, wanted: frozenset[Fact]) -> timedelta:
+        """How long to wait for the next poll instead of asking now; nothing where the answer cannot wait.
+
+        After an accepted DELETE nothing is decided for minutes, and one request after each of a hundred DELETEs would
+        be a LIST of all of them.
+        """
+        finished, poller = memory.send_finished, self._poller(observed.node_pool, observed)
+        is_accepted = observed.record.outcome is SendOutcome.ACCEPTED
+        if wanted != {Fact.LISTING} or not is_accepted or finished is None or poller is None:
+            return timedelta()
+        has_asked = observed.reconcile_requested is not None and observed.reconcile_requested > finished
+        if has_asked or (poller.latest is not None and poller.latest.begun >= finished):
+            return timedelta()
+        left = poller.interval() - timedelta(seconds=self._clock.monotonic() - finished)
+        return max(left, timedelta())
+
+    async def _fetch(
+        self, memory: Memory, observed: DeletionObserved, fact: Fact, account: Account, identity: Identity
+    ) -> None:
+        if fact is Fact.LISTING:
+            await self._list(observed)
+        elif fact is Fact.OWNERS:
+            memory.facts[fact] = await self._owners.find(observed.node_pool)
+        elif fact in _CONTAINERS:
+            await self._read_container(memory, fact, observed.node_pool)
+        elif fact in _SHARED:
+            key = PollKey.of(account, identity.pool_name)
+            question = (fact.name, key.account, key.region, key.project_id, key.workspace, key.resource_pool)
+            not_before = self._shared_from(memory, fact, observed.node_pool)
+            memory.facts[fact] = await self._single_flight.get(
+                question, not_before, lambda: self._ask(fact, account, identity)
+            )
+        else:
+            memory.facts[fact] = await self._ask(fact, account, identity)
+
+    async def _list(self, observed: DeletionObserved) -> None:
+        poller = self._poller(observed.node_pool, observed)
+        if poller is None:
+            return
+        counts_from = observed.witnesses_count_from
+        has_one = poller.latest is not None and poller.latest.begun >= counts_from
+        # The first LIST may be shared with other deletions; asked for again, it has to be a new one.
+        await poller.fetch(self._clock.monotonic() if has_one else counts_from)
+
+    def _poller(self, node_pool: NodePool, observed: DeletionObserved) -> Poller | None:
+        if observed.account is None or not may_observe(node_pool, observed.account):
+            return None
+        return self._pollers.find(observed.account.account, node_pool.spec.pool_name)
+
+    async def _read_container(self, memory: Memory, fact: Fact, node_pool: NodePool) -> None:
+        path = paths.namespace(node_pool.metadata.namespace) if fact is Fact.NAMESPACE else paths.NODE_POOL_DEFINITION
+        not_before = self._shared_from(memory, fact, node_pool)
+        memory.facts[fact] = await self._single_flight.get((path,), not_before, lambda: self._read(path))
+
+    def _shared_from(self, memory: Memory, fact: Fact, node_pool: NodePool) -> float:
+        """From when on a shared answer is good enough (monotonic): asked for again, it has to be a newer one."""
+        span = _RESOURCE_POOL_SHARED_FOR if fact is Fact.RESOURCE_POOL else SHARED_FOR
+        lately = self._clock.monotonic() - span.total_seconds()
+        known = memory.facts.get(fact)
+        newer = math.nextafter(known.begun, math.inf) if known is not None else lately
+        seen = self._cache.deletion_seen.get(node_pool.metadata.uid, math.inf)
+        return max(lately, newer, seen)
+
+    async def _read(self, path: str) -> Evidence[Container]:
+        begun = self._clock.monotonic()
+        try:
+            body = await self._cluster.get(path)
+        except ObjectGone:
+            return Evidence(begun, value=Container(created=None))
+        except ClusterError as error:
+            return Evidence(begun, failure=CloudUnavailable(str(error)))
+        metadata = body["metadata"]
+        created, deleted = metadata["creationTimestamp"], metadata.get("deletionTimestamp")
+        read = Container(datetime.fromisoformat(created), datetime.fromisoformat(deleted) if deleted else None)
+        return Evidence(begun, value=read)
+
+    async def _ask(self, fact: Fact, account: Account, identity: Identity) -> Evidence[Any]:
+        begun = self._clock.monotonic()
+
+        async def ask(cloud: ModelArts) -> object:
+            nonlocal begun
+            # Waiting for a slot does not count: what was asked for in that time is answered, too.
+            begun = self._clock.monotonic()
+            return await _question(cloud, fact, identity)
+
+        try:
+            value = await self._clouds.call(account, ask)
+        except (CloudError, CredentialsUnavailable) as failure:
+            # A copy has no traceback: that would keep the call and its answer for as long as the evidence stands.
+            return Evidence(begun, failure=copy(failure))
+        return Evidence(begun, value=value)
+
+
+async def _all(fetches: list[Coroutine[Any, Any, None]]) -> None:
+    if len(fetches) == 1:
+        await fetches[0]
         return
-    try:
-        async with asyncio.timeout(LOOK_LIMIT_SECONDS), asyncio.TaskGroup() as group:
-            for fact in wanted:
-                if fact is Fact.LISTING:
-                    group.create_task(_list(facts, observed))
-                elif fact is Fact.OWNERS:
-                    group.create_task(_find_owners(facts, observed.node_pool))
-                elif fact in _CONTAINERS:
-                    group.create_task(_read_container(facts, fact, observed.node_pool))
-                else:
-                    group.create_task(_ask(facts, fact, observed.account.account, observed.identity))
-    except TimeoutError:
-        logger.warning("looks at the cloud took too long and were given up", extra={"uid": facts.uid})
-
-
-async def read_containers(facts: Facts, node_pool: NodePool) -> None:
-    """Read CRD and namespace, unless that was done lately."""
-    oldest = facts.tools.clock.monotonic() - LATELY.total_seconds()
     async with asyncio.TaskGroup() as group:
-        for fact in _CONTAINERS:
-            found = facts.found.get(fact)
-            if found is None or found.begun < oldest:
-                group.create_task(_read_container(facts, fact, node_pool))
+        for each in fetches:
+            group.create_task(each)
 
 
-def patience(facts: Facts, observed: DeletionObserved, wanted: frozenset[Fact]) -> timedelta:
-    """How long to wait for the next poll instead of looking now; nothing where a look cannot wait.
-
-    After an accepted DELETE nothing is decided for minutes, and each look after one of a hundred would be a LIST of
-    all of them.
-    """
-    finished, poller = observed.send_finished, facts.poller(observed.node_pool)
-    is_accepted = observed.record.outcome is SendOutcome.ACCEPTED
-    if wanted != {Fact.LISTING} or not is_accepted or finished is None or poller is None:
-        return timedelta()
-    has_asked = observed.reconcile_requested is not None and observed.reconcile_requested > finished
-    if has_asked or (poller.latest is not None and poller.latest.begun >= finished):
-        return timedelta()
-    left = poller.interval() - timedelta(seconds=facts.tools.clock.monotonic() - finished)
-    return max(left, timedelta())
-
-
-async def _list(facts: Facts, observed: DeletionObserved) -> None:
-    poller = facts.poller(observed.node_pool)
-    if poller is None:
-        return
-    counts_from = observed.witnesses_count_from
-    has_one = poller.latest is not None and poller.latest.begun >= counts_from
-    # The first look may be shared with other deletions; asked again, it has to be a new one.
-    await poller.fetch(facts.tools.clock.monotonic() if has_one else counts_from)
-
-
-async def _read_container(facts: Facts, fact: Fact, node_pool: NodePool) -> None:
-    path = paths.namespace(node_pool.metadata.namespace) if fact is Fact.NAMESPACE else paths.NODE_POOL_DEFINITION
-    facts.found[fact] = await facts.tools.shared.look(
-        (path,), _good_from(facts, fact), lambda: _read(facts.tools, path)
-    )
-
-
-async def _find_owners(facts: Facts, node_pool: NodePool) -> None:
-    facts.found[Fact.OWNERS] = await find_owners(facts.tools, node_pool)
-
-
-async def _ask(facts: Facts, fact: Fact, account: Account, identity: Identity) -> None:
-    async def ask() -> Evidence[Any]:
-        return await _call(facts.tools, account, _question(fact, identity))
-
-    if fact not in _SHARED:
-        facts.found[fact] = await ask()
-        return
-    key = PollKey.of(account, identity.pool_name)
-    question = (fact.name, key.account, key.region, key.project_id, key.workspace, key.resource_pool)
-    facts.found[fact] = await facts.tools.shared.look(question, _good_from(facts, fact), ask)
-
-
-def _good_from(facts: Facts, fact: Fact) -> float:
-    """From when on a look by others is as good as one's own (monotonic): asked again, it has to be a newer one."""
-    span = _RESOURCE_POOL_LATELY if fact is Fact.RESOURCE_POOL else LATELY
-    lately = facts.tools.clock.monotonic() - span.total_seconds()
-    known = facts.found.get(fact)
-    newer = math.nextafter(known.begun, math.inf) if known is not None else lately
-    seen = facts.tools.registry.deletion_seen.get(facts.uid, math.inf)
-    return max(lately, newer, seen)
-
-
-async def _read(tools: Tools, path: str) -> Evidence[Container]:
-    begun = tools.clock.monotonic()
-    try:
-        body = await tools.cluster.get(path)
-    except ObjectGone:
-        return Evidence(begun, value=Container(created=None))
-    except ClusterError as error:
-        return Evidence(begun, failure=CloudUnavailable(str(error)))
-    metadata = body["metadata"]
-    created, deleted = metadata["creationTimestamp"], metadata.get("deletionTimestamp")
-    read = Container(datetime.fromisoformat(created), datetime.fromisoformat(deleted) if deleted else None)
-    return Evidence(begun, value=read)
-
-
-async def _call(tools: Tools, account: Account, question: Callable[[ModelArts], Awaitable[Any]]) -> Evidence[Any]:
-    begun = tools.clock.monotonic()
-
-    async def ask(cloud: ModelArts) -> object:
-        nonlocal begun
-        # Waiting for a slot is no looking: what was asked for meanwhile is answered, too.
-        begun = tools.clock.monotonic()
-        return await question(cloud)
-
-    try:
-        value = await tools.clouds.call(account, ask)
-    except (CloudError, CredentialsUnavailable) as failure:
-        # A copy has no traceback: that would keep the call and its answer for as long as the evidence stands.
-        return Evidence(begun, failure=copy(failure))
-    return Evidence(begun, value=value)
-
-
-def _question(fact: Fact, identity: Identity) -> Callable[[ModelArts], Awaitable[Any]]:
+async def _question(cloud: ModelArts, fact: Fact, identity: Identity) -> object:
     resource_pool, node_pool = identity.pool_name, identity.node_pool_name
+    match fact:
+        case Fact.NODE_POOL:
+            return await cloud.show_node_pool(resource_pool, node_pool)
+        case Fact.RESOURCE_POOL:
+            return await cloud.show_pool(resource_pool)
+        case Fact.RESOURCE_POOLS:
+            return await cloud.list_pools(identity.workspace)
+        case Fact.NODES:
+            return tuple(await cloud.list_node_pool_nodes(resource_pool, node_pool))
+        case _:
+            raise AssertionError(f"{fact} is not asked of ModelArts here")
 
-    async def ask(cloud: ModelArts) -> object:
-        match fact:
-            case Fact.NODE_POOL:
-                return await cloud.show_node_pool(resource_pool, node_pool)
-            case Fact.RESOURCE_POOL:
-                return await cloud.show_pool(resource_pool)
-            case Fact.RESOURCE_POOLS:
-                return await cloud.list_pools(identity.workspace)
-            case Fact.NODES:
-                return tuple(await cloud.list_node_pool_nodes(resource_pool, node_pool))
-            case _:
-                return await cloud.list_node_pools(resource_pool)
 
-    return ask
+def _fields(observed: DeletionObserved) -> dict[str, object]:
+    return observed.node_pool.log_fields

@@ -1,143 +1,85 @@
-"""What one deletion learned from the cloud, kept with the moment each look began.
+"""Gathers everything that one decision about a deletion depends on: from the cache, the newest LIST and the memory.
 
-The keeper's `observe` is the gather step of controllers/deletion/reconciler.py: it decides nothing.
-controllers/deletion/fetch.py looks things up.
+Called by reconciler.py before the table is asked, and by send.py and release.py when it is asked again. `observe` has
+no side effects; `update` records in the memory what the object and the newest LIST say. fetch.py gets facts that cost
+calls.
 """
 
-import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from modelarts_nodepool.api.node_pool import DeletionPolicy, DeletionRecord
+from modelarts_nodepool.api.node_pool import DeletionPolicy, DeletionRecord, Identity
 from modelarts_nodepool.api.objects import NodePool
-from modelarts_nodepool.controllers.tools import Tools
+from modelarts_nodepool.cache.duplicates import Duplicates
+from modelarts_nodepool.cache.in_flight import InFlight
+from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.controllers.audit import AuditTrail
+from modelarts_nodepool.controllers.writes import Write
 from modelarts_nodepool.decide.deletion.audit_entry import recently_deleted
-from modelarts_nodepool.decide.deletion.in_flight import shown_counts
+from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.decide.deletion.record import cap_future, note_progress, record_of
-from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact, Failure
-from modelarts_nodepool.errors import (
-    ClockSkew,
-    CredentialsRejected,
-    CredentialsUnavailable,
-    NotFound,
-)
-from modelarts_nodepool.polling.poller import Poller
-from modelarts_nodepool.ports import Moment, NodePoolListing
+from modelarts_nodepool.decide.observed import AccountView, DeletionObserved, Evidence, Fact, Failure
+from modelarts_nodepool.errors import ClockSkew, CredentialsRejected, CredentialsUnavailable, NotFound
+from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.ports import Clock, Moment, NodePoolListing
 
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
+Snapshot = Evidence[NodePoolListing]
 
 # Of each deletion only the newest few matter: the one in its status, its reading, and the one before it.
 SENT_REMEMBERED = 20
+_LOGIN_FAILURES = CredentialsRejected | CredentialsUnavailable | ClockSkew
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """The write that a decision led to; `release` is that decision where it was one."""
+
+    observed: DeletionObserved
+    write: Write
+    release: Release | None = None
 
 
 @dataclass(slots=True)
-class Facts:
-    """The memory of one deletion: facts, the record, and what this process did.
+class Memory:
+    """What this process knows of one deletion beyond the cache. A restart loses it, and nothing that counts with it.
 
-    `entered`: the sent_time of the DELETE that this process has seen to be in the account's recentDeletions.
+    - `facts`: what was fetched, by kind. `fetches`: how many fetches in a row led to no other decision.
+    - `first_absent`: the first of the unbroken run of LISTs that do not show the node pool.
+    - `record`: status.deletion with what is known since; `stored`: as it was last read or written.
+    - `sent_seen`: when each sent_time was first seen.
+    - `audited`: the sent_time of the DELETE that is in the account's recentDeletions for certain.
+    - `send_finished`, `last_failure_at`, `went_past`, `queued_since`: monotonic seconds; see DeletionObserved.
+    - `held`: whether the present hold is transient, and since when (monotonic seconds).
     """
 
-    tools: Tools
-    uid: str
-    found: dict[Fact, Evidence[Any]] = field(default_factory=dict)
-    first_absent: Evidence[NodePoolListing] | None = None
+    facts: dict[Fact, Evidence[Any]] = field(default_factory=dict)
+    fetches: int = 0
+    first_absent: Snapshot | None = None
     record: DeletionRecord = field(default_factory=DeletionRecord)
     stored: DeletionRecord | None = None
     sent_seen: dict[datetime, Moment] = field(default_factory=dict)
     went_past: float | None = None
-    entered: datetime | None = None
+    audited: datetime | None = None
     send_finished: float | None = None
     last_failure: Failure | None = None
     last_failure_at: float | None = None
+    held: tuple[bool, float] | None = None
+    queued_since: float | None = None
+    attempted: Attempted | None = None
 
-    def observe(self, node_pool: NodePool) -> DeletionObserved:
-        """Everything that is known now."""
-        registry = self.tools.registry
-        self._adopt(record_of(node_pool))
-        view = self.tools.account_view(node_pool)
-        poller = self.poller(node_pool)
-        self._forget_login_failure(poller.latest if poller else None)
-        asked = registry.reconcile_seen.get(self.uid)
-        is_new = asked is not None and asked[0] != node_pool.status.last_handled_reconcile_at
-        self.went_past = asked[1] if asked is not None and is_new else self.went_past
-        observed = DeletionObserved(
-            node_pool=node_pool,
-            account=view,
-            deletion_seen=registry.deletion_seen[self.uid],
-            retain_seen=self.uid in registry.retain_seen,
-            record=self.record,
-            send_finished=self.send_finished,
-            last_failure=self.last_failure,
-            last_failure_at=self.last_failure_at,
-            sent_seen=self._sent_seen(self.record),
-            reconcile_requested=asked[1] if asked is not None and is_new else None,
-            went_past=self.went_past,
-            listing=poller.latest if poller else None,
-            earlier_listing=self.first_absent,
-            shown=self.found.get(Fact.NODE_POOL),
-            resource_pool=self.found.get(Fact.RESOURCE_POOL),
-            resource_pools=self.found.get(Fact.RESOURCE_POOLS),
-            nodes=self.found.get(Fact.NODES),
-            definition=self.found.get(Fact.DEFINITION),
-            namespace=self.found.get(Fact.NAMESPACE),
-            owners=self.found.get(Fact.OWNERS),
-        )
-        self._remember_absence(observed)
-        self.record = note_progress(self.record, shown_counts(observed), self.tools.clock.now())
-        return self._among_others(replace(observed, record=self.record, earlier_listing=self.first_absent))
-
-    def observe_before(self, node_pool: NodePool, record: DeletionRecord) -> DeletionObserved:
-        """The same, as if `record` still stood: what was written ahead since is left out."""
-        return replace(self.observe(node_pool), record=record, sent_seen=self._sent_seen(record))
-
-    def _sent_seen(self, record: DeletionRecord) -> float | None:
-        first = self.sent_seen.get(record.sent_time) if record.sent_time else None
-        return first.monotonic if first else None
-
-    def _among_others(self, observed: DeletionObserved) -> DeletionObserved:
-        """With what the other objects and deletions mean for this one."""
-        tools, identity, view = self.tools, observed.identity, observed.account
-        # What is entered and not written yet counts as well.
-        accounts = {name: tools.entries.applied_to(account) for name, account in tools.registry.accounts.items()}
-        now = tools.clock.now()
-        tools.ongoing.note(observed.node_pool, identity, observed.record)
-        if identity is None or view is None:
-            return observed
-        return replace(
-            observed,
-            duplicates=tools.duplicates(observed.node_pool, identity),
-            unplaced_duplicate=tools.unplaced_duplicate(observed.node_pool, identity),
-            unreadable_duplicate=tools.unreadable_duplicate(observed.node_pool, identity),
-            leaving=tools.ongoing.leaving(self.uid, identity) | recently_deleted(accounts.values(), identity, now),
-            budget=tools.ongoing.budget(accounts[view.account.metadata.name], self.uid, now),
-        )
-
-    def poller(self, node_pool: NodePool) -> Poller | None:
-        """The poller of the resource pool; none where account, grant, identity or Retain forbid to look."""
-        if node_pool.spec.deletion_policy is DeletionPolicy.RETAIN:
-            return None
-        view = self.tools.account_view(node_pool)
-        pinned = node_pool.status.identity
-        if view is None or not view.is_granted or (pinned is not None and pinned != view.identity):
-            return None
-        return self.tools.pollers.join(self.uid, view.account, node_pool.spec.pool_name, is_deleting=True)
-
-    def written(self, record: DeletionRecord | None) -> None:
+    def note_written(self, record: DeletionRecord | None) -> None:
         """This record stands in the object's status now, by our own write."""
         self.stored = record or DeletionRecord()
 
-    def _adopt(self, stored: DeletionRecord) -> None:
-        """What stands in the object wins over memory where somebody else wrote it (another process, a restart)."""
+    def adopt(self, stored: DeletionRecord, moment: Moment) -> None:
+        """What stands in the object wins where another process wrote it, or this one before a restart."""
         if stored != self.stored:
             self.stored = stored
             self.record = stored
         if self.record.sent_time is None:
             return
-        now = self.tools.moment()
-        first = self.sent_seen.setdefault(self.record.sent_time, now)
+        first = self.sent_seen.setdefault(self.record.sent_time, moment)
         self.record = cap_future(self.record, first.utc)
         if self.record.sent_time is not None:
             # To the end, known or not: the one that counts is never the oldest.
@@ -146,18 +88,15 @@ class Facts:
             # A deletion that is refused for years is sent again each hour.
             del self.sent_seen[old]
 
-    def _forget_login_failure(self, listing: Evidence[NodePoolListing] | None) -> None:
-        """A later look that worked shows that signing does again: a mended Secret or clock is used at once."""
-        login_failures = CredentialsRejected | CredentialsUnavailable | ClockSkew
-        if not isinstance(self.last_failure, login_failures) or listing is None:
+    def forget_login_failure(self, listing: Snapshot | None) -> None:
+        """A later call that worked shows that signing does again: a repaired Secret or clock is used at once."""
+        if not isinstance(self.last_failure, _LOGIN_FAILURES) or listing is None:
             return
         if listing.value is not None and self.last_failure_at is not None and listing.begun > self.last_failure_at:
             self.last_failure, self.last_failure_at = None, None
 
-    def _remember_absence(self, observed: DeletionObserved) -> None:
-        """Keep the first LIST of the unbroken run of those that say the same: not shown, or no such resource pool."""
-        listing, identity = observed.listing, observed.identity
-        counts_from = observed.witnesses_count_from
+    def remember_absence(self, listing: Snapshot | None, identity: Identity | None, counts_from: float) -> None:
+        """Keep the first LIST of the unbroken run that says the same: not shown, or no such resource pool."""
         if self.first_absent is not None and self.first_absent.begun < counts_from:
             self.first_absent = None
         if listing is None or identity is None or listing.begun < counts_from:
@@ -168,3 +107,112 @@ class Facts:
         elif listing.value is not None or is_lost:
             is_one_run = self.first_absent and isinstance(self.first_absent.failure, NotFound) is is_lost
             self.first_absent = self.first_absent if is_one_run else listing
+
+
+class Gather:
+    """Reads; `update` writes to the memory that it is given, and to what deletions in flight know of each other."""
+
+    def __init__(
+        self,
+        cache: Registry,
+        duplicates: Duplicates,
+        pollers: Pollers,
+        in_flight: InFlight,
+        audit: AuditTrail,
+        clock: Clock,
+    ) -> None:
+        self._cache = cache
+        self._duplicates = duplicates
+        self._pollers = pollers
+        self._in_flight = in_flight
+        self._audit = audit
+        self._clock = clock
+
+    def update(self, memory: Memory, node_pool: NodePool) -> AccountView | None:
+        """Record what the object and the newest LIST of its resource pool say now; what its account means for it."""
+        uid = node_pool.metadata.uid
+        view = self._duplicates.account_view(node_pool)
+        listing = self._listing(node_pool, view)
+        identity = node_pool.status.identity or (view.identity if view else None)
+        memory.adopt(record_of(node_pool), Moment.of(self._clock))
+        memory.forget_login_failure(listing)
+        asked = self._asked(node_pool)
+        memory.went_past = memory.went_past if asked is None else asked
+        seen = self._cache.deletion_seen[uid]
+        counts_from = seen if memory.send_finished is None else max(seen, memory.send_finished)
+        memory.remember_absence(listing, identity, counts_from)
+        shown = (
+            listing.value.node_pools.get(identity.node_pool_name) if listing and listing.value and identity else None
+        )
+        memory.record = note_progress(memory.record, shown.counts if shown else None, self._clock.now())
+        self._in_flight.note(node_pool, identity, memory.record)
+        return view
+
+    def observe(
+        self, memory: Memory, node_pool: NodePool, view: AccountView | None, record: DeletionRecord | None = None
+    ) -> DeletionObserved:
+        """Everything that is known now; `record` instead of the one in memory, where one is given."""
+        cache, uid, record = self._cache, node_pool.metadata.uid, record or memory.record
+        first_sent = memory.sent_seen.get(record.sent_time) if record.sent_time else None
+        facts = memory.facts
+        observed = DeletionObserved(
+            node_pool=node_pool,
+            account=view,
+            deletion_seen=cache.deletion_seen[uid],
+            retain_seen=uid in cache.retain_seen,
+            record=record,
+            send_finished=memory.send_finished,
+            last_failure=memory.last_failure,
+            last_failure_at=memory.last_failure_at,
+            sent_seen=first_sent.monotonic if first_sent else None,
+            reconcile_requested=self._asked(node_pool),
+            went_past=memory.went_past,
+            listing=self._listing(node_pool, view),
+            earlier_listing=memory.first_absent,
+            shown=facts.get(Fact.NODE_POOL),
+            resource_pool=facts.get(Fact.RESOURCE_POOL),
+            resource_pools=facts.get(Fact.RESOURCE_POOLS),
+            nodes=facts.get(Fact.NODES),
+            definition=facts.get(Fact.DEFINITION),
+            namespace=facts.get(Fact.NAMESPACE),
+            owners=facts.get(Fact.OWNERS),
+        )
+        return self._among_others(observed)
+
+    def _among_others(self, observed: DeletionObserved) -> DeletionObserved:
+        """With what the other objects and deletions mean for this one."""
+        node_pool, identity, view, now = observed.node_pool, observed.identity, observed.account, self._clock.now()
+        if identity is None or view is None:
+            return observed
+        uid = node_pool.metadata.uid
+        # What is entered and not written yet counts as well.
+        accounts = {name: self._audit.applied_to(account) for name, account in self._cache.accounts.items()}
+        return replace(
+            observed,
+            duplicates=self._duplicates.of(node_pool, identity),
+            unplaced_duplicate=self._duplicates.in_unknown_namespace(node_pool, identity),
+            unreadable_duplicate=self._duplicates.unreadable(node_pool, identity),
+            leaving=self._in_flight.leaving(uid, identity) | recently_deleted(accounts.values(), identity, now),
+            budget=self._in_flight.budget(accounts[view.account.metadata.name], uid, now),
+        )
+
+    def _asked(self, node_pool: NodePool) -> float | None:
+        """When a reconcile-at that is not handled yet was first seen (monotonic)."""
+        asked = self._cache.reconcile_seen.get(node_pool.metadata.uid)
+        is_new = asked is not None and asked[0] != node_pool.status.last_handled_reconcile_at
+        return asked[1] if asked is not None and is_new else None
+
+    def _listing(self, node_pool: NodePool, view: AccountView | None) -> Snapshot | None:
+        """The newest LIST of the resource pool, failed ones included."""
+        if view is None or not may_observe(node_pool, view):
+            return None
+        poller = self._pollers.find(view.account, node_pool.spec.pool_name)
+        return poller.latest if poller else None
+
+
+def may_observe(node_pool: NodePool, view: AccountView | None) -> bool:
+    """Whether account, grant, identity and policy let the resource pool be listed for this object."""
+    if view is None or not view.is_granted or node_pool.spec.deletion_policy is DeletionPolicy.RETAIN:
+        return False
+    pinned = node_pool.status.identity
+    return pinned is None or pinned == view.identity

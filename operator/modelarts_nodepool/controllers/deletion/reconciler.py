@@ -1,26 +1,28 @@
-"""The deletion of one object: gather, decide, act, until the object is gone. One task per deleted uid.
+"""The deletion of one object: gather, ask the table, act once; again and again until the object is gone.
 
-From the deletionTimestamp on this task alone writes to the object. Its finalizer leaves in one place only
-(`_release`), and only because the table said Release: an exception, foreseen or not, leads back to the table.
+From the deletionTimestamp on this reconciler alone writes to the object. An exception leads back to the queue, which
+tries again; it never releases. Here is the order of the steps; the steps are gather.py (what is known), fetch.py (facts
+that cost calls), send.py (the DELETE) and release.py (our finalizer).
 """
 
-import asyncio
-import logging
+from contextlib import suppress
 from datetime import timedelta
 
-from modelarts_nodepool.api.node_pool import Identity
+from modelarts_nodepool.api.conditions import ConditionType, find_condition
+from modelarts_nodepool.api.node_pool import Identity, NodePoolStatus
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.controllers.counting import counted
-from modelarts_nodepool.controllers.deletion import fetch, refused, telling
-from modelarts_nodepool.controllers.deletion.gather import Facts
-from modelarts_nodepool.controllers.deletion.homeless import warn_of_homeless
-from modelarts_nodepool.controllers.deletion.ledger import PATIENCE, EntryNotWritten, Ledger
+from modelarts_nodepool.cache.in_flight import InFlight
+from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.controllers.audit import AuditTrail
+from modelarts_nodepool.controllers.deletion.fetch import Fetch, is_preparing
+from modelarts_nodepool.controllers.deletion.gather import Attempted, Gather, Memory, may_observe
+from modelarts_nodepool.controllers.deletion.release import PATIENCE, EntryNotWritten, Releaser
 from modelarts_nodepool.controllers.deletion.send import Sender
-from modelarts_nodepool.controllers.tools import Tools, log_fields, seconds
-from modelarts_nodepool.controllers.writes import Write
-from modelarts_nodepool.decide.deletion.audit_entry import build_entry
-from modelarts_nodepool.decide.deletion.decision import Hold, Look, Release, Send, Wait
+from modelarts_nodepool.controllers.workqueue import AGAIN, GroupLimit, Outcome, Result
+from modelarts_nodepool.controllers.writes import LONGEST_PAUSE, Write, Writes
+from modelarts_nodepool.decide.deletion.audit_entry import build_sent, is_recorded_by
+from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.deletion.status import (
     GRACE,
     TRANSIENT_GRACE,
@@ -29,282 +31,257 @@ from modelarts_nodepool.decide.deletion.status import (
     queued,
 )
 from modelarts_nodepool.decide.deletion.table import decide_deletion
+from modelarts_nodepool.decide.failures import release_refused, write_ahead_refused
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
-from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
-from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
+from modelarts_nodepool.kube.events import EventRecorder, EventType
+from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.ports import Clock, Moment
 
-logger = logging.getLogger(__name__)
-
-FIRST_BACKOFF = timedelta(seconds=1)
-LONGEST_BACKOFF = timedelta(minutes=1)
-LOOKS_IN_A_ROW = 10  # A deletion needs three at most before it is decided.
-SEE_THROUGH_SECONDS = 1.0
-# Whoever stands in line is woken when it is their turn; after so long it is shown, and a wake that was lost is no harm.
-IN_LINE = TRANSIENT_GRACE
+FETCHES_IN_A_ROW = 10  # A deletion needs three at most before it is decided.
+PAUSE_AFTER_FETCHES = timedelta(seconds=10)
+# A deletion that waits for its turn is requeued when it is admitted. After so long its status says that it waits; and
+# a requeue that was lost does no harm.
+QUEUED_FOR = TRANSIENT_GRACE
 
 
-class Deletion:
-    """One object's way out."""
+class DeletionReconciler:
+    """Deletes node pools and lets their objects go."""
 
-    def __init__(self, uid: str, tools: Tools, sender: Sender, ledger: Ledger) -> None:
-        """Run it as a task; `wake` it when the object, its account or the cloud changed."""
-        self._uid = uid
-        self._tools = tools
+    def __init__(
+        self,
+        cache: Registry,
+        gather: Gather,
+        fetch: Fetch,
+        sender: Sender,
+        releaser: Releaser,
+        pollers: Pollers,
+        writes: Writes,
+        trail: AuditTrail,
+        in_flight: InFlight,
+        preparing: GroupLimit,
+        recorder: EventRecorder,
+        clock: Clock,
+    ) -> None:
+        """`preparing` limits how many deletions of one resource pool prepare a DELETE at once, by uid."""
+        self._cache = cache
+        self._gather = gather
+        self._fetch = fetch
         self._sender = sender
-        self._ledger = ledger
-        self._facts = Facts(tools, uid)
-        # Ten thousand of these wait at once: an asyncio.Event each would be 10 MiB.
-        self._has_news = False
-        self._waiting: asyncio.Future[None] | None = None
-        self._held: tuple[bool, float] | None = None
-        self._in_line_since: float | None = None
-        self._backoff = FIRST_BACKOFF
-        self._looks = 0
-        self._tried: refused.Tried | None = None
-        self._is_calm = False
+        self._releaser = releaser
+        self._pollers = pollers
+        self._writes = writes
+        self._trail = trail
+        self._in_flight = in_flight
+        self._preparing = preparing
+        self._recorder = recorder
+        self._clock = clock
+        self._memories: dict[str, Memory] = {}
 
-    @property
-    def is_calm(self) -> bool:
-        """Whether a look at the resource pool that shows nothing new of the node pool is nothing to it."""
-        return self._is_calm
+    def __len__(self) -> int:
+        """How many deletions are in progress."""
+        return len(self._memories)
 
-    def wake(self) -> None:
-        """Something changed: decide again."""
-        self._has_news = True
-        self._end_wait()
+    def is_in_progress(self, uid: str) -> bool:
+        """Whether this object's deletion was decided on, and the object is there and readable."""
+        return uid in self._memories
 
-    async def run(self) -> None:
-        """Until the object is gone, was replaced, or is out of our hands."""
+    def forget(self, uid: str) -> None:
+        """The object is gone, cannot be read any more, or is out of our hands."""
+        self._memories.pop(uid, None)
+        self._preparing.release(uid)
+
+    async def reconcile(self, node_pool: NodePool) -> Result:
+        """One step on the way out. Raises errors.ClusterError where it is reported and to be tried again."""
+        uid = node_pool.metadata.uid
+        memory = self._memories.setdefault(uid, Memory())
+        memory.attempted = None
         try:
-            await self._until_gone()
-        finally:
-            self._tools.places.leave(self._uid)
-            if self._uid not in self._tools.registry.misfits:
-                # Of one that cannot be read any more the DELETE may be in effect all the same.
-                self._tools.ongoing.forget(self._uid)
-
-    async def _until_gone(self) -> None:
-        while True:
-            node_pool = self._tools.registry.node_pools.get(self._uid)
-            if node_pool is None or not node_pool.is_protected:
-                return
-            self._has_news = False
+            return await self._step(node_pool, memory)
+        except (ObjectChanged, ObjectGone) as error:
             try:
-                self._tried = None
-                with counted():
-                    pause = await self._step(node_pool)
-            except (ObjectChanged, ObjectGone) as error:
-                pause = await self._refresh(node_pool)
-                if isinstance(error, ObjectGone):
-                    await warn_of_homeless(self._tools, node_pool)
-            except ClusterError as error:
-                pause = await self._tell_refused(node_pool, error)
-            except Exception:
-                # Nobody foresaw it: the object stays as it is, and the table is asked again.
-                logger.exception("a deletion failed and is tried again", extra=log_fields(node_pool))
-                pause = self._back_off()
-            await self._wait(pause)
+                await self._writes.refresh(node_pool, error)
+            except ClusterError:
+                self._preparing.release(uid)
+                raise
+            # Nothing spins where the object changes all the time: the next write has its backoff.
+            return Result(AGAIN, Outcome.CONFLICT)
+        except ClusterError as error:
+            self._preparing.release(uid)
+            return await self._report_refused(memory, node_pool, error)
+        except Exception:
+            self._preparing.release(uid)
+            raise
 
-    async def _step(self, node_pool: NodePool) -> timedelta:
-        """Decide once and act on it; how long to wait for news then."""
-        observed = self._facts.observe(node_pool)
-        self._ledger.adopt(self._facts, observed)
-        decision = decide_deletion(observed, self._tools.moment())
-        is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
-        self._tools.ongoing.wait_for_budget(self._uid, is_waiting=is_waiting)
-        is_preparing = isinstance(decision, Send) or (
-            isinstance(decision, Look) and fetch.is_preparing(observed, decision.facts)
-        )
-        if isinstance(decision, Send | Wait) or (isinstance(decision, Hold) and not decision.is_transient):
-            # It is not let go any more: whoever removes the finalizer after a release that was refused, it is not us.
-            self._tools.ongoing.release(self._uid, is_releasing=False)
-        self._begin(observed, is_preparing=is_preparing)
-        self._is_calm = isinstance(decision, Wait)
-        pause = timedelta()
+    async def _step(self, node_pool: NodePool, memory: Memory) -> Result:
+        uid = node_pool.metadata.uid
+        view = self._gather.update(memory, node_pool)
+        if view is not None and may_observe(node_pool, view):
+            self._pollers.join(uid, view.account, node_pool.spec.pool_name, is_deleting=True)
+        observed = self._gather.observe(memory, node_pool, view)
+        self._enter_if_missing(memory, observed)
+        decision = decide_deletion(observed, Moment.of(self._clock))
+        self._note(uid, decision)
+        is_prepared_for = self._is_preparing(observed, decision)
+        if is_prepared_for:
+            # Nothing is fetched for a DELETE that could not be written ahead.
+            memory.attempted = Attempted(observed, Write.WRITE_AHEAD)
+            self._writes.check(uid, Write.WRITE_AHEAD)
+        else:
+            self._preparing.release(uid)
+            memory.queued_since = None
         match decision:
             case Look(facts):
-                return await self._look(observed, facts, is_preparing=is_preparing)
+                return await self._look(memory, observed, facts, is_prepared_for=is_prepared_for)
             case Release():
-                self._tried = refused.Tried(observed, Write.FINALIZER, decision)
+                memory.attempted = Attempted(observed, Write.FINALIZER, decision)
                 # Before the audit entry: a release that has to wait costs the account no write.
-                self._tools.writes.check(self._uid, Write.FINALIZER)
-                await self._release(observed, decision)
+                self._writes.check(uid, Write.FINALIZER)
+                await self._releaser.release(memory, observed, decision)
+                return Result(AGAIN)
             case Send():
-                self._held = None
-                await self._sender.send(self._facts, node_pool)
-            case Hold(_, _, retry_after, is_transient):
-                self._looks = 0
-                held_for = self._held_for(is_transient=is_transient)
-                await self._show(observed, decision, held_for)
-                grace = TRANSIENT_GRACE if is_transient else GRACE
-                pause = min(retry_after, grace - held_for) if held_for < grace else retry_after
-            case Wait():
-                self._held, self._looks = None, 0
-                await self._show(observed, decision, timedelta())
-                pause = decision.retry_after
-        # A look is no success: what it leads to may be the write that fails again and again.
-        self._backoff = FIRST_BACKOFF
-        return pause
+                memory.held = None
+                if observed.identity is not None:
+                    await self._sender.send(memory, node_pool, observed.identity)
+                return Result(AGAIN)
+            case Hold() | Wait():
+                memory.fetches = 0
+                return await self._show(memory, observed, decision)
 
-    def _begin(self, observed: DeletionObserved, *, is_preparing: bool) -> None:
-        """Nothing is looked up for a DELETE that could not be written ahead. Raises errors.WriteHeldBack."""
-        if is_preparing:
-            self._tried = refused.Tried(observed, Write.WRITE_AHEAD)
-            self._tools.writes.check(self._uid, Write.WRITE_AHEAD)
-        else:
-            self._tools.places.leave(self._uid)
-            self._in_line_since = None
+    def _enter_if_missing(self, memory: Memory, observed: DeletionObserved) -> None:
+        """Enter the DELETE that the object's record tells of, where recentDeletions say nothing of it.
 
-    async def _look(self, observed: DeletionObserved, facts: frozenset[Fact], *, is_preparing: bool) -> timedelta:
-        """Look, if it is our turn and cannot wait for the next poll."""
+        Once for each DELETE and process: what the account had to evict is not entered again and again.
+        """
+        record, identity, name = observed.record, observed.identity, observed.node_pool.spec.account_ref.name
+        if record.sent_time is None or record.sent_time == memory.audited or identity is None:
+            return
+        account = self._cache.accounts.get(name)
+        entry = build_sent(observed.node_pool, identity, record, self._clock.now())
+        if account is None or entry is None:
+            return
+        memory.audited = record.sent_time
+        if not is_recorded_by(self._trail.find(account, entry.uid), entry):
+            self._trail.enter_if_missing(name, entry)
+
+    def _note(self, uid: str, decision: Decision) -> None:
+        """What other deletions, and the report of orphans, must know of this decision."""
+        is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
+        self._in_flight.wait_for_budget(uid, is_waiting=is_waiting)
+        if isinstance(decision, Send | Wait) or (isinstance(decision, Hold) and not decision.is_transient):
+            # It is not let go any more: if its finalizer goes after a release that was refused, it was not us.
+            self._in_flight.release(uid, is_releasing=False)
+
+    @staticmethod
+    def _is_preparing(observed: DeletionObserved, decision: Decision) -> bool:
+        return isinstance(decision, Send) or (isinstance(decision, Look) and is_preparing(observed, decision.facts))
+
+    async def _look(
+        self, memory: Memory, observed: DeletionObserved, facts: frozenset[Fact], *, is_prepared_for: bool
+    ) -> Result:
+        """Fetch the facts, if it is our turn and they cannot wait for the next poll."""
         identity = observed.identity
-        if identity is not None and is_preparing:
-            place = (identity.region, identity.project_id, identity.pool_name)
-            if not self._tools.places.enter(place, self._uid, self.wake):
-                return await self._stand_in_line(observed, identity)
-            self._in_line_since = None
-        patience = fetch.patience(self._facts, observed, facts)
+        if identity is not None and is_prepared_for:
+            group = (identity.region, identity.project_id, identity.pool_name)
+            if not self._preparing.acquire(group, observed.node_pool.metadata.uid):
+                return await self._queue_up(memory, observed, identity)
+            memory.queued_since = None
+        patience = self._fetch.patience(memory, observed, facts)
         if patience > timedelta():
-            return patience
-        await fetch.look(self._facts, observed, facts)
-        return self._pause_after_look()
+            return Result(patience)
+        await self._fetch.fetch(memory, observed, facts)
+        memory.fetches += 1
+        if memory.fetches <= FETCHES_IN_A_ROW:
+            return Result(AGAIN)
+        # Fetches that never lead to a decision: the cloud must not pay for that.
+        self._preparing.release(observed.node_pool.metadata.uid)
+        return Result(PAUSE_AFTER_FETCHES)
 
-    async def _stand_in_line(self, observed: DeletionObserved, identity: Identity) -> timedelta:
-        """Say so once it has lasted: the object would else show what it showed while it lived."""
-        self._is_calm = True
-        now = self._tools.clock.monotonic()
-        if self._in_line_since is None:
-            self._in_line_since = now
-        stood = timedelta(seconds=now - self._in_line_since)
-        if stood < IN_LINE:
-            return IN_LINE - stood
-        await self._show(observed, queued(identity, IN_LINE), stood)
-        return IN_LINE
+    async def _queue_up(self, memory: Memory, observed: DeletionObserved, identity: Identity) -> Result:
+        """After 5 minutes in the queue, report it; otherwise status is stale."""
+        now = self._clock.monotonic()
+        if memory.queued_since is None:
+            memory.queued_since = now
+        waited = timedelta(seconds=now - memory.queued_since)
+        if waited < QUEUED_FOR:
+            return Result(QUEUED_FOR - waited, is_calm=True)
+        await self._write_status(memory, observed, queued(identity, QUEUED_FOR), waited)
+        return Result(QUEUED_FOR, is_calm=True)
 
-    async def _show(self, observed: DeletionObserved, decision: Hold | Wait, held_for: timedelta) -> None:
-        status = decide_deleting_status(observed, decision, held_for, self._tools.clock.now())
-        if status is None or not is_worth_a_write(observed.node_pool.status, status):
-            return
-        await self._tools.write_status(observed.node_pool, status)
-        self._facts.written(status.deletion)
-        telling.tell_blocked(self._tools, observed.node_pool, status)
+    async def _show(self, memory: Memory, observed: DeletionObserved, decision: Hold | Wait) -> Result:
+        """Write the status that the decision asks for; a hold shows only once it has lasted."""
+        if isinstance(decision, Wait):
+            memory.held = None
+            await self._write_status(memory, observed, decision, timedelta())
+            return Result(decision.retry_after, is_calm=True)
+        held_for = self._held_for(memory, decision)
+        await self._write_status(memory, observed, decision, held_for)
+        grace = TRANSIENT_GRACE if decision.is_transient else GRACE
+        return Result(min(decision.retry_after, grace - held_for) if held_for < grace else decision.retry_after)
 
-    async def _release(self, observed: DeletionObserved, decision: Release) -> None:
-        """Let go, and see it through: news that the object is gone ends this task before its own answer is in."""
-        release = asyncio.create_task(self._let_go_in_turn(observed, decision), name=f"release {self._uid}")
-        try:
-            await asyncio.shield(release)
-        except asyncio.CancelledError:
-            # Bounded: at the end of the process nobody may be left to write what it waits for.
-            done, late = await asyncio.wait({release}, timeout=SEE_THROUGH_SECONDS)
-            for task in late:
-                task.cancel()
-            for task in done:
-                refused.log_unread(task, observed.node_pool)
-            raise
+    def _held_for(self, memory: Memory, hold: Hold) -> timedelta:
+        now = self._clock.monotonic()
+        if memory.held is None or memory.held[0] != hold.is_transient:
+            memory.held = (hold.is_transient, now)
+        return timedelta(seconds=now - memory.held[1])
 
-    async def _let_go_in_turn(self, observed: DeletionObserved, decision: Release) -> None:
-        """Two objects of one node pool must not be handed over to each other: each for itself could be right."""
-        if decision.heir is None or observed.identity is None:
-            await self._let_go(observed, decision)
-            return
-        async with self._tools.turns.of(*observed.identity.place):
-            # The heir as it is now: a watch that lags shows one that lives and is long being deleted.
-            await self._tools.refresh(decision.heir)
-            node_pool = self._tools.registry.node_pools.get(self._uid)
-            if node_pool is None or not node_pool.is_protected:
-                return
-            again = self._facts.observe(node_pool)
-            confirmed = decide_deletion(again, self._tools.moment())
-            heir = confirmed.heir if isinstance(confirmed, Release) else None
-            is_same = heir is None or heir.metadata.uid == decision.heir.metadata.uid
-            if isinstance(confirmed, Release) and is_same:
-                await self._let_go(again, confirmed)
-
-    async def _let_go(self, observed: DeletionObserved, decision: Release) -> None:
-        """The one place where our finalizer leaves. The patch tests uid and resourceVersion."""
+    async def _write_status(
+        self, memory: Memory, observed: DeletionObserved, decision: Hold | Wait, held_for: timedelta
+    ) -> None:
         node_pool = observed.node_pool
-        await self._ledger.enter(node_pool, build_entry(observed, decision, self._tools.clock.now()))
-        if decision.heir is not None and not self._sender.may_send():
-            # Whoever leads now may be handing the heir over to this very object.
-            raise ClusterUnavailable("the Lease is not held: nothing is handed over")
-        patch = patches.build_finalizer_removed(node_pool)
-        was_unanswered = self._tools.ongoing.is_releasing(self._uid)
-        self._tools.ongoing.release(self._uid, is_releasing=True)
-        try:
-            body = await self._tools.writes.patch(node_pool, Write.FINALIZER, paths.path_of(node_pool), patch)
-        except ObjectChanged:
-            # Refused for certain: whoever removes the finalizer now, it is not us.
-            self._tools.ongoing.release(self._uid, is_releasing=False)
-            raise
-        except ObjectGone:
-            # Not us, unless an earlier patch of ours went through and its answer was lost.
-            self._tools.ongoing.release(self._uid, is_releasing=was_unanswered)
-            raise
-        telling.tell_release(self._tools, observed, decision)
-        if body["metadata"].get("finalizers"):
-            self._tools.registry.take_node_pool(body)
-        else:
-            # Gone with the last finalizer. This body carries the version it had before: a watch that lags would
-            # bring that one back, finalizer and all.
-            self._tools.registry.drop_node_pool(self._uid)
+        status = decide_deleting_status(observed, decision, held_for, self._clock.now())
+        if status is None or not is_worth_a_write(node_pool.status, status):
+            return
+        await self._writes.write_status(node_pool, status)
+        memory.note_written(status.deletion)
+        self._report_blocked(node_pool, status)
 
-    def _pause_after_look(self) -> timedelta:
-        """None, unless looks follow each other without ever leading anywhere: the cloud must not pay for that."""
-        self._looks += 1
-        if self._looks <= LOOKS_IN_A_ROW:
-            return timedelta()
-        self._tools.places.leave(self._uid)
-        return FIRST_BACKOFF * 10
+    def _report_blocked(self, before: NodePool, after: NodePoolStatus) -> None:
+        """One Event when a deletion is held, or held for another reason than before."""
+        old = find_condition(before.status.conditions, ConditionType.DELETION_BLOCKED)
+        new = find_condition(after.conditions, ConditionType.DELETION_BLOCKED)
+        if new is not None and (old is None or old.reason != new.reason):
+            words = f"{new.reason}: {new.message}"
+            self._recorder.record(before, EventType.WARNING, Reason.DELETION_BLOCKED, words)
 
-    def _held_for(self, *, is_transient: bool) -> timedelta:
-        now = self._tools.clock.monotonic()
-        if self._held is None or self._held[0] != is_transient:
-            self._held = (is_transient, now)
-        return timedelta(seconds=now - self._held[1])
-
-    async def _refresh(self, node_pool: NodePool) -> timedelta:
-        """The object is not what was decided on: read it again, then decide again."""
-        try:
-            await self._tools.refresh(node_pool)
-        except ClusterError as error:
-            self._tools.writes.warn(node_pool, error)
-            return self._back_off()
-        return timedelta()  # Nothing spins where it changes all the time: the next write has its backoff.
-
-    async def _tell_refused(self, node_pool: NodePool, error: ClusterError) -> timedelta:
-        """Say what the API server does not take; how long to wait then."""
-        self._tools.places.leave(self._uid)
-        await refused.tell(self._tools, self._facts, node_pool, self._tried, error)
+    async def _report_refused(self, memory: Memory, node_pool: NodePool, error: ClusterError) -> Result:
+        """Report what the API server does not take; when to try again. Raises the error where it was no such write."""
+        uid = node_pool.metadata.uid
+        attempted = memory.attempted
         if isinstance(error, EntryNotWritten):
-            return PATIENCE
-        if self._tools.writes.is_failing(self._uid):
-            return self._tools.writes.pause(self._uid)
-        # No write of this object: a look at another one, or the Lease.
-        self._tools.writes.warn(node_pool, error)
-        return self._back_off()
+            if attempted is not None:
+                await self._show_refused(memory, attempted, error.error, error.lasts)
+            return Result(PATIENCE, Outcome.UNAVAILABLE)
+        lasting = self._writes.lasting(uid, attempted.write) if attempted else None
+        if lasting is None or attempted is None:
+            self._writes.report_lasting(node_pool)
+        else:
+            await self._show_refused(memory, attempted, *lasting)
+        if self._writes.is_failing(uid):
+            return Result(self._writes.pause(uid), Outcome.UNAVAILABLE)
+        # No write of this object: a read of another one, or the Lease.
+        self._writes.warn(node_pool, error)
+        raise error
 
-    def _back_off(self) -> timedelta:
-        self._tools.places.leave(self._uid)
-        pause = self._backoff
-        self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
-        return pause
-
-    async def _wait(self, pause: timedelta) -> None:
-        if pause <= timedelta():
-            await asyncio.sleep(0)  # Others get their turn, even if a decision keeps asking.
+    async def _show_refused(self, memory: Memory, attempted: Attempted, error: ClusterError, lasts: timedelta) -> None:
+        """By a status where one can be written, and by one Event."""
+        node_pool = attempted.observed.node_pool
+        if attempted.release is not None:
+            hold = release_refused(attempted.release, error, LONGEST_PAUSE)
+        else:
+            hold = write_ahead_refused(node_pool, error, LONGEST_PAUSE)
+        # Where the status cannot be written, either, the Event is all that people see.
+        if self._writes.report_once(node_pool.metadata.uid, attempted.write):
+            shown = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
+            if shown is None or shown.reason != hold.reason:
+                words = f"{hold.reason}: {hold.message}"
+                self._recorder.record(node_pool, EventType.WARNING, Reason.DELETION_BLOCKED, words)
+        status = decide_deleting_status(attempted.observed, hold, lasts, self._clock.now())
+        if status is None or not is_worth_a_write(node_pool.status, status):
             return
-        if self._has_news:
-            return
-        loop = asyncio.get_running_loop()
-        self._waiting = loop.create_future()
-        timer = loop.call_later(seconds(pause), self._end_wait)
-        try:
-            await self._waiting
-        finally:
-            timer.cancel()
-            self._waiting = None
-
-    def _end_wait(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        # A failure is remembered by the writes, and the next reconcile decides anew.
+        with suppress(ClusterError):
+            await self._writes.write_status(node_pool, status)
+            memory.note_written(status.deletion)
+            if not self._writes.is_failing(node_pool.metadata.uid):
+                self._report_blocked(node_pool, status)

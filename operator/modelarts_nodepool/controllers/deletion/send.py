@@ -1,6 +1,7 @@
 """Sending one DELETE: credentials and a slot in hand, write-ahead, the fence, the call, the answer into memory.
 
-Called by controllers/deletion/reconciler.py when the table says Send, and the only caller of delete_node_pool.
+Called by reconciler.py when the table says Send, and the only caller of delete_node_pool. The table is asked again with
+everything gathered anew at each fence: before the slot, before the write-ahead, and right before the request.
 """
 
 import asyncio
@@ -9,15 +10,18 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 
+from modelarts_nodepool.access.gateway import Clouds
 from modelarts_nodepool.access.rate_limiter import Slot
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import NodePool
+from modelarts_nodepool.cache.in_flight import InFlight
+from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers import audit
-from modelarts_nodepool.controllers.deletion import fetch
-from modelarts_nodepool.controllers.deletion.gather import Facts
-from modelarts_nodepool.controllers.deletion.turns import Turns
-from modelarts_nodepool.controllers.tools import Tools, log_fields
-from modelarts_nodepool.controllers.writes import Write
+from modelarts_nodepool.controllers.audit import AuditTrail
+from modelarts_nodepool.controllers.deletion.fetch import Fetch
+from modelarts_nodepool.controllers.deletion.gather import Gather, Memory
+from modelarts_nodepool.controllers.workqueue import KeyedLocks
+from modelarts_nodepool.controllers.writes import Write, Writes
 from modelarts_nodepool.decide.deletion.audit_entry import build_sent
 from modelarts_nodepool.decide.deletion.decision import Send
 from modelarts_nodepool.decide.deletion.record import accept, fail
@@ -25,8 +29,8 @@ from modelarts_nodepool.decide.deletion.status import build_write_ahead
 from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import AccountView, DeletionObserved
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, InvalidName
-from modelarts_nodepool.kube.events import EventType
-from modelarts_nodepool.ports import Accepted, ModelArts
+from modelarts_nodepool.kube.events import EventRecorder, EventType
+from modelarts_nodepool.ports import Accepted, Clock, ModelArts, Moment
 
 logger = logging.getLogger(__name__)
 
@@ -53,160 +57,181 @@ class Attempt:
 class Sender:
     """Sends DELETEs, one at a time for each resource pool."""
 
-    def __init__(self, tools: Tools, may_send: Callable[[], bool]) -> None:
-        """`may_send`: whether the time of leading that this sender belongs to goes on right now."""
-        self._tools = tools
-        self.may_send = may_send
-        self._turns = Turns()
+    def __init__(
+        self,
+        cache: Registry,
+        gather: Gather,
+        fetch: Fetch,
+        clouds: Clouds,
+        writes: Writes,
+        trail: AuditTrail,
+        in_flight: InFlight,
+        recorder: EventRecorder,
+        clock: Clock,
+        may_act: Callable[[], bool],
+    ) -> None:
+        """`may_act`: whether this process holds the Lease right now, in the time of leading that this belongs to."""
+        self._cache = cache
+        self._gather = gather
+        self._fetch = fetch
+        self._clouds = clouds
+        self._writes = writes
+        self._trail = trail
+        self._in_flight = in_flight
+        self._recorder = recorder
+        self._clock = clock
+        self._may_act = may_act
+        self._locks = KeyedLocks()
 
-    async def send(self, facts: Facts, node_pool: NodePool) -> None:
-        """Send, if the table still says so once it is our turn. Raises errors.ClusterError of the write-ahead."""
-        identity = facts.observe(node_pool).identity
-        if identity is None:
-            return
-        async with self._turns.of(identity.region, identity.project_id, identity.pool_name):
-            slot = await self._slot(facts, node_pool.metadata.uid)
+    async def send(self, memory: Memory, node_pool: NodePool, identity: Identity) -> None:
+        """Send, if the table still says so when it is our turn. Raises errors.ClusterError of the write-ahead."""
+        uid = node_pool.metadata.uid
+        async with self._locks.of(identity.region, identity.project_id, identity.pool_name):
+            slot = await self._slot(memory, uid)
             if slot is None:
                 return
             try:
-                await self._send_with(slot, facts, node_pool.metadata.uid, identity)
+                await self._send_with(slot, memory, uid, identity)
             finally:
                 slot.give_back()
 
-    async def _send_with(self, slot: Slot, facts: Facts, uid: str, identity: Identity) -> None:
+    async def _send_with(self, slot: Slot, memory: Memory, uid: str, identity: Identity) -> None:
         """From here on no limit is waited for: the write-ahead must not grow old before the DELETE."""
-        observed = await self._prepared(facts, uid)
+        observed = await self._prepared(memory, uid)
         if observed is None or observed.account is None:
             return
         # Taken before the write: the write counts as old from when it may have happened first.
-        attempt = Attempt(observed, identity, facts.record, slot, self._tools.clock.monotonic())
-        await self._write_ahead(facts, observed, identity)
-        await self._delete(facts, attempt, observed.account)
+        attempt = Attempt(observed, identity, memory.record, slot, self._clock.monotonic())
+        await self._write_ahead(memory, observed, identity)
+        await self._delete(memory, attempt, observed.account)
 
-    def _check(self, facts: Facts, attempt: Attempt) -> None:
-        """The last look before the request, all in memory; raises Unsent."""
-        age = self._tools.clock.monotonic() - attempt.written_at
-        if not self.may_send() or age >= FENCE_SECONDS:
-            raise Unsent("the write-ahead was too old or the Lease gone before the DELETE could be sent")
-        current = self._tools.registry.node_pools.get(facts.uid)
-        if current is None:
-            raise Unsent("the object was gone before the DELETE could be sent")
-        # The table once more, as if nothing had been written ahead: what changed since then counts.
-        observed = facts.observe_before(current, attempt.before)
-        is_meant = isinstance(decide_deletion(observed, self._tools.moment()), Send)
-        if not is_meant or observed.identity != attempt.identity:
-            raise Unsent("the object, its account or the cloud changed before the DELETE could be sent")
-
-    async def _slot(self, facts: Facts, uid: str) -> Slot | None:
-        """Credentials and a slot in hand, if the table says Send now that it is our turn; else None."""
-        observed = self._decided_again(facts, uid)
+    async def _slot(self, memory: Memory, uid: str) -> Slot | None:
+        """The first fence: credentials and a slot in hand, if the table says Send now that it is our turn."""
+        observed = self._decide_again(memory, uid)
         if observed is None or observed.account is None:
             return None
         try:
-            return await self._tools.clouds.ready(observed.account.account)
+            return await self._clouds.ready(observed.account.account)
         except (CloudError, CredentialsUnavailable) as failure:
-            self._note_failure(facts, failure)
+            self._note_failure(memory, failure)
             return None
 
-    async def _prepared(self, facts: Facts, uid: str) -> DeletionObserved | None:
-        """CRD and namespace just read, and the table still says Send; else None.
+    async def _prepared(self, memory: Memory, uid: str) -> DeletionObserved | None:
+        """The second fence: CRD and namespace just read, and the table still says Send.
 
-        From here to the write-ahead nothing else gets a turn.
+        From here to the write-ahead no other task runs.
         """
-        current = self._tools.registry.node_pools.get(uid)
+        current = self._cache.node_pools.get(uid)
         if current is None:
             return None
-        await fetch.read_containers(facts, current)
-        return self._decided_again(facts, uid)
+        await self._fetch.read_containers(memory, current)
+        return self._decide_again(memory, uid)
 
-    def _decided_again(self, facts: Facts, uid: str) -> DeletionObserved | None:
-        """Time has passed: what was observed now, if the table still says Send; else None."""
-        current = self._tools.registry.node_pools.get(uid)
+    def _check(self, memory: Memory, attempt: Attempt) -> None:
+        """The third fence, right before the request, all in memory; raises Unsent."""
+        age = self._clock.monotonic() - attempt.written_at
+        if not self._may_act() or age >= FENCE_SECONDS:
+            raise Unsent("the write-ahead was too old or the Lease gone before the DELETE could be sent")
+        uid = attempt.observed.node_pool.metadata.uid
+        if uid not in self._cache.node_pools:
+            raise Unsent("the object was gone before the DELETE could be sent")
+        # The table once more, with the record from before the write-ahead: what else changed since then counts.
+        observed = self._decide_again(memory, uid, attempt.before)
+        if observed is None or observed.identity != attempt.identity:
+            raise Unsent("the object, its account or the cloud changed before the DELETE could be sent")
+
+    def _decide_again(self, memory: Memory, uid: str, record: DeletionRecord | None = None) -> DeletionObserved | None:
+        """Time has passed: what is observed now, if the table still says Send; else None."""
+        current = self._cache.node_pools.get(uid)
         if current is None:
             return None
-        observed = facts.observe(current)
-        return observed if isinstance(decide_deletion(observed, self._tools.moment()), Send) else None
+        view = self._gather.update(memory, current)
+        observed = self._gather.observe(memory, current, view, record)
+        return observed if isinstance(decide_deletion(observed, Moment.of(self._clock)), Send) else None
 
-    async def _write_ahead(self, facts: Facts, observed: DeletionObserved, identity: Identity) -> None:
-        ongoing, node_pool = self._tools.ongoing, observed.node_pool
-        status = build_write_ahead(observed, self._tools.clock.now())
-        ongoing.reserve(facts.uid, is_reserved=True)
+    async def _write_ahead(self, memory: Memory, observed: DeletionObserved, identity: Identity) -> None:
+        in_flight, node_pool = self._in_flight, observed.node_pool
+        uid = node_pool.metadata.uid
+        status = build_write_ahead(observed, self._clock.now())
+        in_flight.reserve(uid, is_reserved=True)
         try:
-            await self._tools.write_status(node_pool, status, Write.WRITE_AHEAD)
+            await self._writes.write_status(node_pool, status, Write.WRITE_AHEAD)
             record = status.deletion or DeletionRecord()
-            facts.written(record)
-            facts.record = record
-            ongoing.note(node_pool, identity, record)
-            self._enter(facts, node_pool, identity)
+            memory.note_written(record)
+            memory.record = record
+            in_flight.note(node_pool, identity, record)
+            self._enter(memory, node_pool, identity)
         finally:
-            ongoing.reserve(facts.uid, is_reserved=False)
+            in_flight.reserve(uid, is_reserved=False)
 
-    async def _delete(self, facts: Facts, attempt: Attempt, view: AccountView) -> None:
-        identity, finished_before = attempt.identity, facts.send_finished
+    async def _delete(self, memory: Memory, attempt: Attempt, view: AccountView) -> None:
+        identity, finished_before = attempt.identity, memory.send_finished
 
         async def delete(cloud: ModelArts) -> Accepted:
-            # Reading the Secret may have taken its time: looked at right before the request.
-            self._check(facts, attempt)
-            attempt.is_sent, facts.went_past = True, None
+            # Reading the Secret may have taken its time: checked right before the request.
+            self._check(memory, attempt)
+            attempt.is_sent, memory.went_past = True, None
             return await cloud.delete_node_pool(identity.pool_name, identity.node_pool_name)
 
         answer: Accepted | CloudError
         try:
-            answer = await self._tools.clouds.delete(view.account, delete, attempt.slot)
+            answer = await self._clouds.delete(view.account, delete, attempt.slot)
         except asyncio.CancelledError:
-            self._audit(facts, attempt, None)
+            self._audit(memory, attempt, None)
             raise
         except (CloudError, CredentialsUnavailable, InvalidName) as failure:
             answer = failure if isinstance(failure, CloudError) else _never_sent(failure)
         finally:
-            # Whatever happens, cancellation too: no look from before this moment proves anything.
-            facts.send_finished = self._tools.clock.monotonic()
-        self._take(facts, attempt, answer, finished_before)
-        self._enter(facts, attempt.observed.node_pool, attempt.identity)
-        self._audit(facts, attempt, answer)
+            # Whatever happens, cancellation too: no LIST from before this moment proves anything.
+            memory.send_finished = self._clock.monotonic()
+        self._take_answer(memory, attempt, answer, finished_before)
+        if attempt.observed.node_pool.metadata.uid in self._cache.node_pools:
+            # The entry of an object that went in the meantime has its end already: controllers/orphans.py.
+            self._enter(memory, attempt.observed.node_pool, attempt.identity)
+        self._audit(memory, attempt, answer)
 
-    def _enter(self, facts: Facts, node_pool: NodePool, identity: Identity) -> None:
-        """What is known of the DELETE now, for the account's recentDeletions. Nobody waits for that to be written.
+    def _enter(self, memory: Memory, node_pool: NodePool, identity: Identity) -> None:
+        """What is known of the DELETE now, for the account's recentDeletions. Nothing waits for that to be written.
 
-        From the write-ahead on: an object that somebody strips while its DELETE is under way is entered already.
+        From the write-ahead on: an object whose finalizer is stripped while its DELETE is in flight is entered already.
         """
-        account, now = node_pool.spec.account_ref.name, self._tools.clock.now()
-        entry = build_sent(node_pool, identity, facts.record, now)
-        facts.entered = facts.record.sent_time
+        account, now = node_pool.spec.account_ref.name, self._clock.now()
+        entry = build_sent(node_pool, identity, memory.record, now)
+        memory.audited = memory.record.sent_time
         if entry is None:
-            self._tools.entries.take_back(account, facts.uid)
+            self._trail.take_back(account, node_pool.metadata.uid)
         else:
-            self._tools.entries.enter(account, entry)
+            self._trail.enter(account, entry)
 
-    def _take(
-        self, facts: Facts, attempt: Attempt, answer: Accepted | CloudError, finished_before: float | None
+    def _take_answer(
+        self, memory: Memory, attempt: Attempt, answer: Accepted | CloudError, finished_before: float | None
     ) -> None:
         """The answer into memory; the next write of the object carries it."""
-        now = self._tools.clock.now()
+        now = self._clock.now()
         if isinstance(answer, Accepted):
-            facts.record = accept(facts.record, answer.request_id, now)
+            memory.record = accept(memory.record, answer.request_id, now)
             name = attempt.identity.node_pool_name
             words = f"ModelArts accepted the DELETE of node pool {name} (request {answer.request_id})"
-            self._tools.recorder.record(attempt.observed.node_pool, EventType.NORMAL, "DeleteAccepted", words)
+            self._recorder.record(attempt.observed.node_pool, EventType.NORMAL, "DeleteAccepted", words)
             return
-        facts.record = fail(facts.record, attempt.before, answer, now)
+        memory.record = fail(memory.record, attempt.before, answer, now)
         if answer.had_no_effect:
-            # As if it had never been sent: only an earlier DELETE is still to be waited for.
-            facts.send_finished = finished_before
-        self._note_failure(facts, answer)
+            # Only an earlier DELETE is still to be waited for.
+            memory.send_finished = finished_before
+        self._note_failure(memory, answer)
 
     @staticmethod
-    def _audit(facts: Facts, attempt: Attempt, answer: Accepted | CloudError | None) -> None:
+    def _audit(memory: Memory, attempt: Attempt, answer: Accepted | CloudError | None) -> None:
         node_pool = attempt.observed.node_pool
         if attempt.is_sent:
-            audit.log_delete(node_pool, attempt.identity, facts.record, answer)
+            audit.log_delete(node_pool, attempt.identity, memory.record, answer)
         else:
-            logger.warning("the DELETE was not sent: %s", answer or "stopped before", extra=log_fields(node_pool))
+            logger.warning("the DELETE was not sent: %s", answer or "stopped before", extra=node_pool.log_fields)
 
-    def _note_failure(self, facts: Facts, failure: CloudError | CredentialsUnavailable) -> None:
-        # Without its traceback, as in controllers/deletion/fetch.py.
-        facts.last_failure = copy(failure)
-        facts.last_failure_at = self._tools.clock.monotonic()
+    def _note_failure(self, memory: Memory, failure: CloudError | CredentialsUnavailable) -> None:
+        # Without its traceback, as in fetch.py.
+        memory.last_failure = copy(failure)
+        memory.last_failure_at = self._clock.monotonic()
 
 
 def _never_sent(failure: CredentialsUnavailable | InvalidName) -> CloudError:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from modelarts_nodepool.controllers.deletion.shared import KEPT_SECONDS, Shared
+from modelarts_nodepool.controllers.deletion.single_flight import KEPT_SECONDS, SingleFlight
 from modelarts_nodepool.decide.observed import Evidence
 
 
@@ -22,37 +22,37 @@ class Asked:
 
 
 async def test_who_asks_while_a_look_is_under_way_shares_the_next_one() -> None:
-    shared, asked = Shared(), Asked()
-    first = asyncio.create_task(shared.look(("crd",), 0.0, asked))
+    shared, asked = SingleFlight(), Asked()
+    first = asyncio.create_task(shared.get(("crd",), 0.0, asked))
     await asyncio.sleep(0)
     asked.now = 1.0
-    later = [asyncio.create_task(shared.look(("crd",), 1.0, asked)) for _ in range(50)]
+    later = [asyncio.create_task(shared.get(("crd",), 1.0, asked)) for _ in range(50)]
     asked.answer.set()
     assert (await first).value == 1
     assert {(await look).value for look in later} == {2}
 
 
 async def test_a_look_that_began_too_early_is_made_again() -> None:
-    shared, asked = Shared(), Asked()
+    shared, asked = SingleFlight(), Asked()
     asked.answer.set()
-    await shared.look(("crd",), 0.0, asked)
+    await shared.get(("crd",), 0.0, asked)
     asked.now = 2.0
-    assert (await shared.look(("crd",), 0.0, asked)).begun == 0.0
-    assert (await shared.look(("crd",), 0.5, asked)).begun == 2.0
+    assert (await shared.get(("crd",), 0.0, asked)).begun == 0.0
+    assert (await shared.get(("crd",), 0.5, asked)).begun == 2.0
 
 
 async def test_other_questions_have_other_answers() -> None:
-    shared, asked = Shared(), Asked()
+    shared, asked = SingleFlight(), Asked()
     asked.answer.set()
-    answers = [await shared.look((name,), 0.0, asked) for name in ("crd", "namespace")]
+    answers = [await shared.get((name,), 0.0, asked) for name in ("crd", "namespace")]
     assert [answer.value for answer in answers] == [1, 2]
 
 
 async def test_a_cancelled_look_leaves_the_others_their_own() -> None:
-    shared, asked = Shared(), Asked()
-    first = asyncio.create_task(shared.look(("crd",), 0.0, asked))
+    shared, asked = SingleFlight(), Asked()
+    first = asyncio.create_task(shared.get(("crd",), 0.0, asked))
     await asyncio.sleep(0)
-    second = asyncio.create_task(shared.look(("crd",), 0.0, asked))
+    second = asyncio.create_task(shared.get(("crd",), 0.0, asked))
     await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -62,9 +62,9 @@ async def test_a_cancelled_look_leaves_the_others_their_own() -> None:
 
 
 async def test_old_answers_are_forgotten() -> None:
-    shared, asked = Shared(), Asked()
+    shared, asked = SingleFlight(), Asked()
     asked.answer.set()
     for number in range(100):
         asked.now = number * KEPT_SECONDS
-        await shared.look((f"namespace-{number}",), asked.now, asked)
+        await shared.get((f"namespace-{number}",), asked.now, asked)
     assert len(shared) == 2

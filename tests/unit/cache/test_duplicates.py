@@ -1,53 +1,29 @@
 """Which objects stand for one node pool: those whose URL in the cloud is the same, by whatever account."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from modelarts_nodepool.cache.duplicates import Duplicates
 from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.controllers.tools import Tools
-from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
 from tests.support.builders import PROJECT, AccountBuilder, NodePoolBuilder, a_node_pool, an_account
 from tests.support.clocks import HandClock
-from tests.support.clouds import a_clouds
 from tests.unit.controllers.test_send import NOW
 
-T = TypeVar("T")
 Body = Mapping[str, Any]
 MINE = a_node_pool().finalized().pinned().being_deleted()
 OTHER = a_node_pool("renamed", "team").standing_for("training-a").using("second").finalized()
 
 
-class NoCluster:
-    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
-        raise NotImplementedError
-
-    async def get(self, path: str) -> Body:
-        raise NotImplementedError
-
-    async def get_metadata(self, path: str) -> Body:
-        raise NotImplementedError
-
-    async def list_as(self, path: str, convert: Callable[[Body], T]) -> list[T]:
-        raise NotImplementedError
-
-    async def create(self, path: str, body: Body) -> Body:
-        raise NotImplementedError
-
-
-def tools_that_know(other: NodePoolBuilder, **second: object) -> Tools:
+def a_cache_that_knows(other: NodePoolBuilder, **second: object) -> Registry:
     """Two accounts, an object of each; `second` is special about the second account."""
-    clock, cluster = HandClock(NOW), NoCluster()
-    registry = Registry(clock)
-    clouds = a_clouds(cluster, clock)
+    cache = Registry(HandClock(NOW))
     for account, spec in ((an_account(), {}), (an_account("second"), second)):
-        registry.take_account(to_body(account, spec))
+        cache.take_account(to_body(account, spec))
     for object_ in (MINE, other):
-        registry.take_node_pool(object_.body())
-    pollers, recorder = Pollers(registry, clouds, clock), EventRecorder(cluster)
-    return Tools(registry=registry, pollers=pollers, clouds=clouds, cluster=cluster, clock=clock, recorder=recorder)
+        cache.take_node_pool(object_.body())
+    return cache
 
 
 def to_body(account: AccountBuilder, spec: Mapping[str, object]) -> Body:
@@ -83,10 +59,10 @@ PINNED = {"project_id": PROJECT, "node_pool_name": "training-a"}
 def test_objects_whose_delete_would_hit_the_same_node_pool_are_twins(
     other: NodePoolBuilder, second: dict[str, object], *, is_one: bool
 ) -> None:
-    tools = tools_that_know(other, **second)
+    cache = a_cache_that_knows(other, **second)
     mine = MINE.build()
     assert mine.status.identity is not None
-    found = tools.duplicates(mine, mine.status.identity)
+    found = Duplicates(cache).of(mine, mine.status.identity)
     assert [twin.metadata.name for twin in found] == (["renamed"] if is_one else [])
 
 
@@ -94,13 +70,14 @@ def test_an_object_in_an_unknown_namespace_may_be_a_twin_unless_it_is_granted_by
     by_label = {"grants": [{"namespaceSelector": {"matchLabels": {"team": "blue"}}, "resourcePools": ["*"]}]}
     mine = MINE.build()
     assert mine.status.identity is not None
-    tools = tools_that_know(OTHER, **by_label)
-    unplaced = tools.unplaced_duplicate(mine, mine.status.identity)
+    cache = a_cache_that_knows(OTHER, **by_label)
+    duplicates = Duplicates(cache)
+    unplaced = duplicates.in_unknown_namespace(mine, mine.status.identity)
     assert unplaced is not None
     assert unplaced.metadata.name == "renamed"
-    assert not tools.duplicates(mine, mine.status.identity)
-    tools.registry.take_namespace({"metadata": {"name": "team", "labels": {}}})
-    assert tools.unplaced_duplicate(mine, mine.status.identity) is None
-    assert tools_that_know(OTHER).unplaced_duplicate(mine, mine.status.identity) is None
-    tools.registry.take_namespace({"metadata": {"name": "team", "labels": {"team": "blue"}}})
-    assert len(tools.duplicates(mine, mine.status.identity)) == 1
+    assert not duplicates.of(mine, mine.status.identity)
+    cache.take_namespace({"metadata": {"name": "team", "labels": {}}})
+    assert duplicates.in_unknown_namespace(mine, mine.status.identity) is None
+    assert Duplicates(a_cache_that_knows(OTHER)).in_unknown_namespace(mine, mine.status.identity) is None
+    cache.take_namespace({"metadata": {"name": "team", "labels": {"team": "blue"}}})
+    assert len(duplicates.of(mine, mine.status.identity)) == 1

@@ -1,36 +1,39 @@
-"""Looks that deletions share: one at a time for each question, its answer good for all who asked before it was put.
+"""Single flight: concurrent deletions that need the same fact share one request.
 
-Used by controllers/deletion/fetch.py for what is the same for many objects: the CRD, a namespace, a resource pool. A
-thousand objects that are deleted at once would else ask a thousand times.
+Used for what is the same for many objects: the CRD, a namespace, a resource pool, discovery. Without it a thousand
+objects that are deleted at once would ask a thousand times.
 """
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from modelarts_nodepool.controllers.deletion.turns import Turns
+from modelarts_nodepool.controllers.workqueue import KeyedLocks
 from modelarts_nodepool.decide.observed import Evidence
 
 Question = tuple[str, ...]
 Ask = Callable[[], Awaitable[Evidence[Any]]]
 
-# Nobody is content with an older answer.
+# No caller accepts an older answer.
 KEPT_SECONDS = 10.0
 
 
-class Shared:
+class SingleFlight:
     """The newest answer to each question, failed ones included."""
 
     def __init__(self) -> None:
-        self._turns = Turns()
+        self._locks = KeyedLocks()
         self._answers: OrderedDict[Question, Evidence[Any]] = OrderedDict()
 
-    async def look(self, question: Question, not_before: float, ask: Ask) -> Evidence[Any]:
-        """An answer to a look that began at `not_before` (monotonic seconds) or later; `ask` makes one.
+    async def get(self, question: Question, not_before: float, ask: Ask) -> Evidence[Any]:
+        """An answer to a request that began at `not_before` (monotonic seconds) or later; `ask` makes one.
 
-        A cancelled look leaves nothing behind: whoever waited for it makes their own.
+        A request that is cancelled leaves nothing behind: those that waited for it make their own.
         """
-        async with self._turns.of(*question):
+        known = self._answers.get(question)
+        if known is not None and known.begun >= not_before:
+            return known
+        async with self._locks.of(*question):
             answer = self._answers.get(question)
             if answer is None or answer.begun < not_before:
                 answer = self._answers[question] = await ask()

@@ -1,0 +1,163 @@
+"""Joins the controllers of one time of leading: the one place where their constructors are called.
+
+The order shows what depends on what: the cache that all read, the queue, the listener that adds keys, then what changes
+the cache and what calls the cloud, then the reconcilers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.cache.duplicates import Duplicates
+from modelarts_nodepool.cache.in_flight import InFlight
+from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.controllers.account import AccountCalls, AccountCheck, AccountReconciler
+from modelarts_nodepool.controllers.audit import AuditTrail
+from modelarts_nodepool.controllers.deletion.fetch import Fetch
+from modelarts_nodepool.controllers.deletion.gather import Gather
+from modelarts_nodepool.controllers.deletion.reconciler import DeletionReconciler
+from modelarts_nodepool.controllers.deletion.release import Releaser
+from modelarts_nodepool.controllers.deletion.send import Sender
+from modelarts_nodepool.controllers.manager import EventMap, Lanes, Manager
+from modelarts_nodepool.controllers.node_pool import NodePoolReconciler
+from modelarts_nodepool.controllers.orphans import Orphans
+from modelarts_nodepool.controllers.unreadable import UnreadableReconciler
+from modelarts_nodepool.controllers.workqueue import GroupLimit, Key, Kind, Workqueue
+from modelarts_nodepool.controllers.writes import Writes
+from modelarts_nodepool.kube.events import EventRecorder
+from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.ports import Clock, Cluster
+
+# What lets a DELETE pass is good for a minute, and the DELETEs of one resource pool are sent one after the other. If
+# ten thousand deletions fetched their facts at once, the first facts would be too old when the last were there, and all
+# would fetch again, for ever. One sends, the others fetch: a fetch and a DELETE take about as long.
+PREPARED_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What the reconcilers have in common. `cache` reports its changes to `events`: feed that one."""
+
+    cache: Registry
+    queue: Workqueue
+    duplicates: Duplicates
+    in_flight: InFlight
+    trail: AuditTrail
+    calls: AccountCalls
+    events: EventMap
+    pollers: Pollers
+    writes: Writes
+    recorder: EventRecorder
+    clock: Clock
+    cluster: Cluster
+    clouds: Clouds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controllers:
+    """The parts that app.py and tests need."""
+
+    manager: Manager
+    cache: Registry
+    queue: Workqueue
+    pollers: Pollers
+    writes: Writes
+    trail: AuditTrail
+    in_flight: InFlight
+    preparing: GroupLimit
+    duplicates: Duplicates
+    gather: Gather
+    deletions: DeletionReconciler
+
+
+def build_controllers(
+    cache: Registry,
+    clouds: Clouds,
+    cluster: Cluster,
+    recorder: EventRecorder,
+    clock: Clock,
+    may_act: Callable[[], bool],
+) -> Controllers:
+    """`may_act`: whether the time of leading that these belong to still lasts, asked right before each DELETE."""
+    shared = _build_shared(cache, clouds, cluster, recorder, clock)
+    queue = shared.queue
+    preparing = GroupLimit(PREPARED_AT_ONCE, lambda uid: queue.add(Key(Kind.NODE_POOL, uid)))
+    gather = Gather(shared.cache, shared.duplicates, shared.pollers, shared.in_flight, shared.trail, clock)
+    deletions = _build_deletions(shared, gather, preparing, may_act)
+    return Controllers(
+        manager=_build_manager(shared, deletions),
+        cache=shared.cache,
+        queue=queue,
+        pollers=shared.pollers,
+        writes=shared.writes,
+        trail=shared.trail,
+        in_flight=shared.in_flight,
+        preparing=preparing,
+        duplicates=shared.duplicates,
+        gather=gather,
+        deletions=deletions,
+    )
+
+
+def _build_shared(cache: Registry, clouds: Clouds, cluster: Cluster, recorder: EventRecorder, clock: Clock) -> Shared:
+    queue, duplicates, in_flight = Workqueue(Lanes(cache)), Duplicates(cache), InFlight()
+    trail = AuditTrail(clock, lambda name, wait: queue.add_after(Key(Kind.ACCOUNT, name), wait))
+    calls = AccountCalls(cache, queue, clock)
+    orphans = Orphans(cache, duplicates, in_flight, trail, recorder, clock)
+    events = EventMap(cache, queue, in_flight, calls, orphans)
+    cache = cache.reporting_to(events)
+    return Shared(
+        cache=cache,
+        queue=queue,
+        duplicates=duplicates,
+        in_flight=in_flight,
+        trail=trail,
+        calls=calls,
+        events=events,
+        pollers=Pollers(cache, clouds, clock, events.snapshot_taken),
+        writes=Writes(cluster, clock, cache, recorder),
+        recorder=recorder,
+        clock=clock,
+        cluster=cluster,
+        clouds=clouds,
+    )
+
+
+def _build_deletions(
+    shared: Shared, gather: Gather, preparing: GroupLimit, may_act: Callable[[], bool]
+) -> DeletionReconciler:
+    cache, writes, trail, in_flight = shared.cache, shared.writes, shared.trail, shared.in_flight
+    recorder, clock = shared.recorder, shared.clock
+    fetch = Fetch(cache, shared.pollers, shared.clouds, shared.cluster, clock)
+    return DeletionReconciler(
+        cache=cache,
+        gather=gather,
+        fetch=fetch,
+        sender=Sender(cache, gather, fetch, shared.clouds, writes, trail, in_flight, recorder, clock, may_act),
+        releaser=Releaser(cache, gather, writes, trail, in_flight, recorder, clock, may_act),
+        pollers=shared.pollers,
+        writes=writes,
+        trail=trail,
+        in_flight=in_flight,
+        preparing=preparing,
+        recorder=recorder,
+        clock=clock,
+    )
+
+
+def _build_manager(shared: Shared, deletions: DeletionReconciler) -> Manager:
+    cache, duplicates, pollers, writes = shared.cache, shared.duplicates, shared.pollers, shared.writes
+    calls, recorder, clock, clouds = shared.calls, shared.recorder, shared.clock, shared.clouds
+    return Manager(
+        cache=cache,
+        queue=shared.queue,
+        events=shared.events,
+        node_pools=NodePoolReconciler(cache, duplicates, pollers, writes, recorder, clock),
+        deletions=deletions,
+        unreadable=UnreadableReconciler(cache, writes, recorder, clock),
+        accounts=AccountReconciler(cache, calls, pollers, clouds, writes, shared.trail, shared.cluster, clock),
+        checks=AccountCheck(cache, calls, pollers, clouds),
+        pollers=pollers,
+        in_flight=shared.in_flight,
+        writes=writes,
+    )
