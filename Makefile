@@ -1,4 +1,4 @@
-# Everything a person does with this checkout. `make` alone lists it.
+# All tasks of this checkout. `make` lists the targets.
 SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -8,9 +8,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 IMAGE ?= modelarts-nodepool-operator:dev
 CONTAINER ?= docker
-# The image's base; a release names a digest: make image PYTHON_IMAGE=python:3.13-slim@sha256:…
+# The base image; a release names a digest: make image PYTHON_IMAGE=python:3.13-slim@sha256:…
 PYTHON_IMAGE ?= python:3.13-slim
-# Behind a package mirror: a pip.conf that names it, and the certificates of its authority, both kept out of the image.
+# For a package mirror: a pip.conf, and the certificates of its authority. Neither is in the image.
 PIP_CONF ?=
 PIP_CA ?=
 # More flags for the engine's build: make image BUILD_FLAGS="--platform linux/arm64 --network host"
@@ -19,7 +19,7 @@ BUILD_FLAGS ?=
 ARGS ?=
 # Tests start hundreds of processes; where this is set, each of them compiles the whole package anew.
 export PYTHONDONTWRITEBYTECODE :=
-# A virtual environment does not survive being moved: its commands begin with its old path.
+# A moved virtual environment is broken: its commands contain the old path.
 MOVED := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] || echo moved)
 
 .PHONY: help setup demo test test-unit storm bench soak tools check check-code check-deploy generate format lock transcript image clean moved
@@ -27,7 +27,7 @@ MOVED := $(shell [ "$$(cat $(READY) 2>/dev/null)" = "$(CURDIR)" ] || echo moved)
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Make .venv/ with the command modelarts-nodepool and all that development needs
+setup: $(READY) ## Create .venv/ with the command modelarts-nodepool and the development tools
 	@echo "Ready: $(BIN)/modelarts-nodepool"
 
 $(READY): requirements/dev.txt pyproject.toml lab/pyproject.toml $(MOVED)
@@ -62,7 +62,7 @@ $(READY): requirements/dev.txt pyproject.toml lab/pyproject.toml $(MOVED)
 	$$pip check > /dev/null || { $$pip check; exit 1; }; \
 	echo "$(CURDIR)" > $(READY)
 
-demo: $(READY) ## Show everything at once on this machine; leaves nothing behind
+demo: $(READY) ## Show all features on this machine; leaves nothing behind
 	@$(BIN)/modelarts-nodepool demo $(ARGS)
 
 # Most tests wait, so there are more workers than cores. Each has a control plane; a file stays with one worker.
@@ -71,55 +71,55 @@ test: tools ## Run all tests, side by side, on real control planes (one at a tim
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15 $(ARGS)
 
 tools: $(READY) ## Get the control plane's binaries, helm and Prometheus into the cache
-	@echo "Making sure that the control plane's binaries are here"
+	@echo "Checking the control plane's binaries"
 	@$(BIN)/python -m lab.controlplane binaries
-	@echo "Making sure that helm and Prometheus are here"
+	@echo "Checking helm and Prometheus"
 	@$(BIN)/python -m lab.toolbox
 
-test-unit: $(READY) ## Run the tests that need neither a socket nor a control plane
+test-unit: $(READY) ## Run the tests without sockets and control plane
 	$(BIN)/pytest tests/unit -n auto --dist worksteal $(ARGS)
 
-storm: $(READY) ## Delete under a seeded storm of faults: make storm SEED=7 MINUTES=5
+storm: $(READY) ## Delete node pools under a seeded storm of faults: make storm SEED=7 MINUTES=5
 	@$(BIN)/python -m lab.storm $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 bench: $(READY) ## Measure time, writes, calls, CPU and memory: make bench SIZES=100,1000 (RECORD=1: commit them)
 	@$(BIN)/python -m lab.bench run $(if $(SIZES),--sizes $(SIZES)) $(if $(POLL),--poll $(POLL)) $(if $(RECORD),--record)
 
-soak: $(READY) ## Churn with faults and see that nothing grows: make soak MINUTES=30
+soak: $(READY) ## Churn with faults and check that nothing grows: make soak MINUTES=30
 	@$(BIN)/python -m lab.bench soak $(if $(MINUTES),--minutes $(MINUTES))
 
-check: check-code check-deploy ## Check the code, and what is shipped
+check: check-code check-deploy ## Check the code and the shipped files
 	@echo "All checks passed."
 
-check-code: generate ## Generate, lint, check types and layers; fail when that leaves a difference to commit
+check-code: generate ## Generate, lint, check types and layers; fail on uncommitted differences
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@changed=$$(git status --porcelain) || { echo "Not a git checkout: differences cannot be seen."; exit 1; }; \
+	@changed=$$(git status --porcelain) || { echo "Not a git checkout: cannot compare files."; exit 1; }; \
 	if [ -n "$$changed" ]; then \
-	  echo "These files differ from what is committed:"; echo "$$changed"; \
-	  echo "Commit them. What says so in its first line is generated: commit it as it is, never edit it."; \
+	  echo "These files differ from the commit:"; echo "$$changed"; \
+	  echo "Commit them. The first line marks generated files: commit these unchanged, never edit them."; \
 	  exit 1; \
 	fi
 
 SHIPPED := $(addprefix tests/integration/,test_samples.py deploy/test_chart.py deploy/test_chart_values.py \
   deploy/test_kustomize.py deploy/test_monitoring.py deploy/test_install.py::test_the_api_server_takes_every_object_strictly_and_without_a_warning)
 
-check-deploy: tools ## Lint the chart, try the alerts with promtool and every manifest on a real API server
+check-deploy: tools ## Lint the chart, test the alerts with promtool and every manifest on a real API server
 	$(BIN)/pytest -q $(SHIPPED)
 
-generate: $(READY) ## Write what is generated: crds/, docs/spec/, copies in deploy/
+generate: $(READY) ## Write the generated files: crds/, docs/spec/, copies in deploy/
 	$(BIN)/python -m tools.generate
 
-format: $(READY) ## Lay out the code and fix what can be fixed without thought
+format: $(READY) ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-lock: ## Pin the requirements anew from both pyproject.toml (needs uv)
+lock: ## Pin the requirements again from both pyproject.toml (needs uv)
 	@command -v uv > /dev/null || { echo "uv is needed: https://docs.astral.sh/uv/" >&2; exit 1; }
 	$(LOCK) pyproject.toml -o requirements/run.txt
 	$(LOCK) pyproject.toml lab/pyproject.toml --group dev --no-emit-package modelarts-nodepool-operator -o requirements/dev.txt
@@ -136,6 +136,6 @@ image: ## Build the operator's container image (docs/image.md: mirrors, private 
 	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
 	  $(if $(PIP_CONF),--secret id=pip-conf$(comma)src=$(PIP_CONF)) $(if $(PIP_CA),--secret id=pip-ca$(comma)src=$(PIP_CA)) $(BUILD_FLAGS) .
 
-clean: ## Remove .venv/ and whatever tools left; the cache of control plane binaries stays
+clean: ## Remove .venv/ and caches of tools; the cache of control plane binaries stays
 	rm -rf .venv build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find operator lab tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

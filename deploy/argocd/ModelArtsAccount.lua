@@ -1,7 +1,7 @@
--- Argo CD's health of a ModelArtsAccount. Only Lua's base library: no string, no math.
--- argocd-cm.yaml beside it is generated from this file by `make generate`.
-local function said(status, message)
-  -- Argo CD 3.6 and later shows deletionMessage for an object that is being deleted, and message for all others.
+-- Argo CD's health of a ModelArtsAccount. It uses only Lua's base library: no string, no math.
+-- `make generate` writes argocd-cm.yaml from this file.
+local function health(status, message)
+  -- From 3.6 Argo CD shows deletionMessage for an object that is being deleted, and message for all others.
   return { status = status, message = message, deletionMessage = message }
 end
 
@@ -14,22 +14,22 @@ end
 local function because(kind)
   local condition = conditions[kind]
   if condition == nil then
-    return "the operator has not said anything yet"
+    return "the operator has not written a status yet"
   end
   return condition.reason .. ": " .. condition.message
 end
 
 if obj.metadata.deletionTimestamp ~= nil then
-  -- Up to Argo CD 3.5 this is not run; it then shows "Pending deletion".
-  return said("Progressing", "Pending deletion: it goes when no node pool object refers to it any more")
+  -- Up to 3.5 Argo CD does not run this and shows "Pending deletion".
+  return health("Progressing", "Pending deletion: waiting until no node pool object refers to the account")
 end
 if status.observedGeneration ~= obj.metadata.generation then
-  return said("Progressing", "waiting for the operator to look at this version of the account")
+  return health("Progressing", "waiting for the operator to observe this version of the account")
 end
 if conditions.Stalled ~= nil and conditions.Stalled.status == "True" then
-  return said("Degraded", because("Stalled"))
+  return health("Degraded", because("Stalled"))
 end
 if conditions.Ready ~= nil and conditions.Ready.status == "True" then
-  return said("Healthy", because("Ready"))
+  return health("Healthy", because("Ready"))
 end
-return said("Progressing", because("Ready"))
+return health("Progressing", because("Ready"))

@@ -1,8 +1,7 @@
--- Argo CD's health of a ModelArtsNodePool. Only Lua's base library: no string, no math.
--- argocd-cm.yaml beside it is generated from this file by `make generate`; what each state means to a sync:
--- docs/operations/gitops.md
-local function said(status, message)
-  -- Argo CD 3.6 and later shows deletionMessage for an object that is being deleted, and message for all others.
+-- Argo CD's health of a ModelArtsNodePool. It uses only Lua's base library: no string, no math.
+-- `make generate` writes argocd-cm.yaml from this file. The effect of each state on a sync: docs/operations/gitops.md
+local function health(status, message)
+  -- From 3.6 Argo CD shows deletionMessage for an object that is being deleted, and message for all others.
   return { status = status, message = message, deletionMessage = message }
 end
 
@@ -19,38 +18,38 @@ end
 local function because(kind)
   local condition = conditions[kind]
   if condition == nil then
-    return "the operator has not said anything yet"
+    return "the operator has not written a status yet"
   end
   return condition.reason .. ": " .. condition.message
 end
 
 if obj.metadata.deletionTimestamp ~= nil then
-  -- Up to Argo CD 3.5 this is not run; it then shows "Pending deletion".
+  -- Up to 3.5 Argo CD does not run this and shows "Pending deletion".
   if is("DeletionBlocked", "True") then
-    return said("Progressing", because("DeletionBlocked"))
+    return health("Progressing", because("DeletionBlocked"))
   end
   if is("Reconciling", "True") then
-    return said("Progressing", because("Reconciling"))
+    return health("Progressing", because("Reconciling"))
   end
-  return said("Progressing", "Pending deletion")
+  return health("Progressing", "Pending deletion")
 end
 
 if status.observedGeneration ~= obj.metadata.generation then
-  return said("Progressing", "waiting for the operator to look at this version of the object")
+  return health("Progressing", "waiting for the operator to observe this version of the object")
 end
 if is("Stalled", "True") then
-  return said("Degraded", because("Stalled"))
+  return health("Degraded", because("Stalled"))
 end
 if is("Reconciling", "True") then
-  return said("Progressing", because("Reconciling"))
+  return health("Progressing", because("Reconciling"))
 end
 if is("NodesHealthy", "False") then
-  return said("Degraded", because("NodesHealthy"))
+  return health("Degraded", because("NodesHealthy"))
 end
 if not is("Ready", "True") then
-  return said("Progressing", because("Ready"))
+  return health("Progressing", because("Ready"))
 end
 if is("Paused", "True") then
-  return said("Suspended", because("Paused"))
+  return health("Suspended", because("Paused"))
 end
-return said("Healthy", because("Ready"))
+return health("Healthy", because("Ready"))

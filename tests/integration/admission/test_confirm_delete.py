@@ -33,9 +33,9 @@ def test_an_unconfirmed_delete_is_refused_with_the_commands_that_help(guarded: G
         ("Training-A", 'names "Training-A"'),
         ("true", 'names "true"'),
         ('"training-a"', 'names ""training-a""'),
-        ("training-a\n", "names something too long or unprintable"),
-        ("\u202etraining-a", "names something too long or unprintable"),
-        ("a" * 200_000, "names something too long or unprintable"),
+        ("training-a\n", "has a value that is too long or unprintable"),
+        ("\u202etraining-a", "has a value that is too long or unprintable"),
+        ("a" * 200_000, "has a value that is too long or unprintable"),
     ],
     ids=["another", "empty", "space-before", "space-after", "case", "true", "quoted", "line-feed", "bidi", "huge"],
 )
@@ -136,8 +136,8 @@ def test_where_a_tool_sets_the_policy_git_is_named_before_the_command(guarded: G
     body = guarded.node_pool({"poolName": "pool-a", "deletionPolicy": "Delete"})
     guarded.run("apply", "--server-side", "--field-manager", manager, "-f", "-", stdin=body)
     message = guarded.denied(CONFIRM_DELETE, *guarded.deleting())
-    git, command = f"write deletionPolicy: Retain in Git, because {manager} takes back", remedies.retain(guarded.now())
-    assert 0 < message.index(git) < message.index(command)
+    git = f"write deletionPolicy: Retain in Git, because {manager} reverts manual changes"
+    assert 0 < message.index(git) < message.index(remedies.retain(guarded.now()))
 
 
 @pytest.mark.parametrize("spec", [{}, {"deletionPolicy": "Delete"}], ids=["git does not name it", "a person named it"])

@@ -152,7 +152,7 @@ def test_the_address_of_the_probes_is_the_operators_own_choice_unless_it_is_set(
                     "env": [{"name": "MODELARTS_NODEPOOL_ENDPOINT", "value": "cn-north-4=https://b"}],
                 }
             },
-            "operator.endpoints: set that one",
+            "operator.endpoints: set that value",
         ),
         (
             {"operator": {"env": [{"name": "MODELARTS_NODEPOOL_OPERATOR_NAMESPACE", "value": "a"}]}},

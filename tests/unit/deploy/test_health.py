@@ -165,7 +165,7 @@ def test_an_account_being_deleted_says_what_it_waits_for() -> None:
     body = {"kind": "ModelArtsAccount", "metadata": metadata, "status": status.to_wire()}
     health = argocd.health_of(body)
     assert (health.status, kstatus.read(body)) == ("Progressing", "Terminating")
-    assert "no node pool object refers to it" in health.deletion_message
+    assert "no node pool object refers to the account" in health.deletion_message
 
 
 def test_the_sandbox_has_neither_string_nor_math() -> None:

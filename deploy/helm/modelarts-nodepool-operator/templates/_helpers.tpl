@@ -1,4 +1,4 @@
-{{/* One release for each cluster: the name is fixed, so that a second one is refused by helm. */}}
+{{/* One release per cluster: the name is fixed, so helm refuses a second release. */}}
 {{- define "operator.name" -}}
 modelarts-nodepool-operator
 {{- end }}
@@ -24,15 +24,15 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
-{{/* The ServiceAccount: the chart's own, or one that exists already. */}}
+{{/* The ServiceAccount: the chart's, or an existing one. */}}
 {{- define "operator.serviceAccountName" -}}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
-{{- fail "serviceAccount.create is false, so an existing ServiceAccount has to be named: set serviceAccount.name" }}
+{{- fail "serviceAccount.create is false, so the chart needs an existing ServiceAccount: set serviceAccount.name" }}
 {{- end }}
 {{- .Values.serviceAccount.name | default (include "operator.name" .) -}}
 {{- end }}
 
-{{/* What the Pods of the Deployment and of the uninstall check have in common, without containers. */}}
+{{/* The common part of the Pods of the Deployment and of the uninstall check, without containers. */}}
 {{- define "operator.podSpec" -}}
 serviceAccountName: {{ include "operator.serviceAccountName" . }}
 automountServiceAccountToken: true
@@ -69,7 +69,7 @@ volumes: {{- toYaml . | nindent 0 }}
 {{- end }}
 
 {{/*
-The environment of both. What other commands read as well as `run` is set here and not as an argument, so that
+The environment of both. Settings that other commands share with `run` are variables and not arguments, so
 `kubectl exec … -- modelarts-nodepool doctor` sees the settings of `run`.
 */}}
 {{- define "operator.env" -}}
@@ -93,7 +93,7 @@ The environment of both. What other commands read as well as `run` is set here a
 {{- end }}
 {{- end }}
 
-{{/* Fails for a variable that a value of the chart would win over, or contradict. Takes (list $ name). */}}
+{{/* Fails for a variable that a value of the chart overrides or contradicts. Takes (list $ name). */}}
 {{- define "operator.checkVariable" -}}
 {{- $root := index . 0 }}{{ $name := index . 1 }}
 {{- $values := dict "HTTP_PORT" "operator.httpPort" "LOG_FORMAT" "operator.logFormat" "LOG_LEVEL" "operator.logLevel" }}
@@ -101,12 +101,12 @@ The environment of both. What other commands read as well as `run` is set here a
 {{- if $root.Values.operator.httpHost }}{{ $_ := set $values "HTTP_HOST" "operator.httpHost" }}{{ end }}
 {{- range $suffix, $value := $values }}
 {{- if eq $name (printf "MODELARTS_NODEPOOL_%s" $suffix) }}
-{{- fail (printf "operator.env has %s, which the chart sets from the value %s: set that one, and remove the variable" $name $value) }}
+{{- fail (printf "operator.env has %s, which the chart sets from the value %s: set that value, and remove the variable" $name $value) }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* Fails for an argument that belongs somewhere else. Takes (list $ argument). */}}
+{{/* Fails for an argument that belongs elsewhere. Takes (list $ argument). */}}
 {{- define "operator.checkArgument" -}}
 {{- $argument := index . 1 | toString }}
 {{- $flag := regexFind "^--[a-z-]+" $argument }}
@@ -129,14 +129,14 @@ The environment of both. What other commands read as well as `run` is set here a
 {{- end }}
 
 {{/*
-Whether helm itself installs this release and can ask the cluster. Not so in `helm template`, which is what Argo CD
-runs, nor in a client-side dry run.
+"yes" if helm itself installs this release and can query the cluster. Empty in `helm template`, which Argo CD
+runs, and in a client-side dry run.
 */}}
 {{- define "operator.asksCluster" -}}
 {{- if lookup "v1" "Namespace" "" "kube-system" }}yes{{ end -}}
 {{- end }}
 
-{{/* "yes" where a CRD of this name was installed by something else than this release, which then leaves it alone. */}}
+{{/* "yes" if this release did not install the CRD of this name; the release then leaves it alone. */}}
 {{- define "operator.isForeignCrd" -}}
 {{- $root := index . 0 }}
 {{- $found := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" (index . 1) }}
@@ -147,7 +147,7 @@ runs, nor in a client-side dry run.
 {{- end -}}
 {{- end }}
 
-{{/* The CRDs that are left alone, by name, separated by spaces. */}}
+{{/* The names of the foreign CRDs, separated by spaces. */}}
 {{- define "operator.foreignCrds" -}}
 {{- $names := list }}
 {{- if .Values.crds.install }}
@@ -159,7 +159,7 @@ runs, nor in a client-side dry run.
 {{- join " " $names -}}
 {{- end }}
 
-{{/* The port of a URL, which may have no scheme, as for a proxy. Empty where it cannot be read. */}}
+{{/* The port of a URL, which may have no scheme, as for a proxy. */}}
 {{- define "operator.portOf" -}}
 {{- $url := . | toString }}
 {{- $scheme := regexFind "^[A-Za-z0-9]+://" $url | lower | trimSuffix "://" }}
@@ -173,8 +173,8 @@ runs, nor in a client-side dry run.
 {{- end }}
 
 {{/*
-The ports that operator.endpoints and operator.env lead to, as a JSON list under "ports"; under "unread" the variables
-whose value is not known when the chart is rendered.
+The ports of operator.endpoints and operator.env, as a JSON list under "ports"; under "unread" the variables
+whose value is unknown at rendering.
 */}}
 {{- define "operator.namedPorts" -}}
 {{- $ports := list }}{{ $unread := list }}{{ $urls := list }}
@@ -200,7 +200,7 @@ whose value is not known when the chart is rendered.
 {{- dict "ports" (uniq $ports) "unread" (uniq $unread) | toJson -}}
 {{- end }}
 
-{{/* One file of files/ with the release's labels on each of its documents. Takes (list $ path). */}}
+{{/* One file of files/ with the release's labels on each document. Takes (list $ path). */}}
 {{- define "operator.shipped" -}}
 {{- $root := index . 0 }}
 {{- $labels := include "operator.labels" $root | fromYaml }}
@@ -214,8 +214,8 @@ whose value is not known when the chart is rendered.
 {{- end }}
 
 {{/*
-"yes" where helm installs the CRDs and the accounts in one run. Helm looks up every kind before it creates anything, so
-the accounts then are a post-install hook, and from the next upgrade on an ordinary part of the release.
+"yes" if helm installs the CRDs and the accounts in one run. Helm looks up every kind before it creates anything, so
+the accounts are then a post-install hook, and an ordinary part of the release from the next upgrade.
 */}}
 {{- define "operator.accountsAfterCrds" -}}
 {{- $known := .Capabilities.APIVersions.Has "modelarts.huaweicloud.com/v1alpha1/ModelArtsAccount" }}
