@@ -31,7 +31,7 @@ class Case(StrEnum):
     PREPAID = "prepaid"
     LOCKED = "locked"
     IN_USE = "in-use"
-    TWIN = "twin"
+    TWIN = "duplicate"
     HANDED_OVER = "handed-over"
     HEIR = "heir"
     UNCONFIRMED = "unconfirmed"
