@@ -17,13 +17,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from modelarts_nodepool import metrics
-from modelarts_nodepool.access.gateway import Clouds
-from modelarts_nodepool.access.sessions import nobody
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.controllers.factory import build_controllers
-from modelarts_nodepool.credentials.providers import Sources
+from modelarts_nodepool.credentials.providers import Providers
 from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
@@ -100,7 +99,7 @@ class Operator:
         # The cache and the sessions outlive the Lease: circuit breakers stay open, and a relist parses only changed
         # objects again. Nothing is decided before the relist is complete.
         self._cache = Registry(self._clock)
-        self._clouds = Clouds(
+        self._clouds = Gateway(
             self._cluster,
             self._clock,
             settings.operator_namespace,
@@ -217,15 +216,14 @@ class Operator:
         return ModelArtsClient(
             endpoint=endpoint_of(account.spec.region, self._endpoints),
             project_id=account.spec.project_id,
-            key=nobody,
             clock=self._clock,
             trust=self._trust,
             on_call=_count_call,
         )
 
-    def _build_sources(self) -> Sources:
+    def _build_sources(self) -> Providers:
         settings = self._settings
-        return Sources(
+        return Providers(
             self._clock,
             settings.login_environment,
             trust=self._trust,

@@ -118,40 +118,40 @@ class AccessKey:
 
 
 class Connections(Protocol):
-    """The connections to one project of ModelArts, without credentials."""
+    """The connections to one project of ModelArts, without a key."""
 
-    def signing_with(self, key: AccessKey) -> ModelArts:
-        """The project with the permissions of this key; several keys may be in use at the same time."""
+    def with_key(self, key: AccessKey) -> ModelArts:
+        """The project as this key sees it; several keys may be in use at once."""
 
     async def aclose(self) -> None:
         """Close all connections."""
 
 
-class KeySource(Protocol):
-    """A service that issues temporary access keys: a metadata service, an agent, a token service."""
+class KeyProvider(Protocol):
+    """An issuer of temporary access keys: a metadata service, an agent, a token service."""
 
-    async def obtain(self) -> AccessKey:
-        """A key that ends in the future (`expires` is set), by one attempt that is limited in time and size.
+    async def fetch(self) -> AccessKey:
+        """A key that expires in the future (`expires` is set), by one attempt that is bounded in time and size.
 
-        Raises errors.CredentialsUnavailable, whose message says what to do and holds no secret. The message names no
-        time and no request: the same failure has the same message, so that the status does not change.
+        Raises errors.CredentialsUnavailable. Its message says what to do and holds no secret, no time and no request
+        id: the same failure has the same message, so that no status changes.
         """
 
 
-class Keys(Protocol):
-    """The access key of an account, refreshed before it ends. Concurrent callers share one refresh."""
+class Credentials(Protocol):
+    """The access key of an account, kept fresh. Safe to use from many tasks at once: they share one refresh."""
 
     remedy: str
     """What to do if ModelArts rejects the key, as the end of a sentence."""
 
     async def current(self) -> AccessKey:
-        """A key that is valid as far as known. Raises errors.CredentialsUnavailable."""
+        """A key that has not expired. Raises errors.CredentialsUnavailable."""
 
     async def renew(self, rejected: AccessKey) -> AccessKey:
-        """The key after ModelArts rejected this one; an equal one if there is no other."""
+        """The key after ModelArts rejected this one; the same key if there is no other."""
 
     async def aclose(self) -> None:
-        """Cancel a refresh in progress."""
+        """Stop a refresh that runs."""
 
 
 class Cluster(Protocol):

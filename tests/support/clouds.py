@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.names import CREDENTIALS_LABEL
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.credentials.providers import Sources
+from modelarts_nodepool.credentials.providers import Providers
 from modelarts_nodepool.errors import CloudError
 from modelarts_nodepool.ports import (
     Accepted,
@@ -112,7 +112,7 @@ class Connected:
     def __init__(self, cloud: ModelArts) -> None:
         self._cloud = cloud
 
-    def signing_with(self, _: AccessKey) -> ModelArts:
+    def with_key(self, _: AccessKey) -> ModelArts:
         return self._cloud
 
     async def aclose(self) -> None:
@@ -124,11 +124,11 @@ def a_clouds(
     clock: Clock,
     cloud: ModelArts | None = None,
     limits: CloudLimits = CloudLimits(),  # noqa: B008 - frozen
-) -> Clouds:
-    """Clouds whose Secrets are in `cluster`. Without a cloud, nobody may want to call one."""
+) -> Gateway:
+    """Gateway whose Secrets are in `cluster`. Without a cloud, nobody may want to call one."""
 
     def connect(_: Account) -> Connections:
         assert cloud is not None, "a call to the cloud that nobody expects"
         return Connected(cloud)
 
-    return Clouds(cluster, clock, "operator", connect, Sources(clock), limits)
+    return Gateway(cluster, clock, "operator", connect, Providers(clock), limits)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.factory import Controllers, build_controllers
 from modelarts_nodepool.controllers.workqueue import Key, Kind, Result
@@ -17,7 +17,7 @@ from tests.support.limits import HANGING_SECONDS
 def build_parts(
     cluster: Cluster,
     clock: Clock,
-    clouds: Clouds,
+    clouds: Gateway,
     may_act: Callable[[], bool] = lambda: True,
     recorder: EventRecorder | None = None,
     cache: Registry | None = None,

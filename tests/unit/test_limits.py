@@ -21,7 +21,7 @@ PACES = {
     "tests/unit/lab/controlplane/test_cache.py": "a pause between two looks",
     "tests/unit/lab/controlplane/test_narration.py": "another join",
     "tests/integration/test_health.py": "a connection to a port of this process",
-    "tests/contract/client/credentials/desks.py": "the limit is what is tested",
+    "tests/contract/client/credentials/issuers.py": "the limit is what is tested",
     "tests/unit/lab/demo/test_layout.py": "words that are laid out, not a command that is run",
 }
 

@@ -1,27 +1,41 @@
-"""Keeps a wrong key from being locked: a rejected key rests for five minutes, an unknown one is tried by few calls.
+"""Two circuit breakers: one for each access key that the cloud rejects, one for each account whose cloud is down.
 
-A clock that is off spoils signatures as well, so the key rests then too, until somebody sets the clock.
+Called by access/gateway.py around each request.
 
-Called by access/gateway.py around each call to the cloud. Knows keys by their digest alone.
+- KeyBreakers: six bad signatures lock a key at Huawei Cloud. A rejected key is not used for five minutes; a key that
+  was never accepted is used by two requests at a time. A wrong clock spoils signatures too, so the key then rests
+  until the clock is set.
+- CircuitBreakers: five failures in a row open an account's circuit; then one request at a time probes. A failure is
+  one that says nothing about the request: no connection, no answer, 5xx. A DELETE is never the probe, because its
+  outcome would be unknown.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from modelarts_nodepool.access.sessions import Login
+from modelarts_nodepool.access.sessions import Session
+from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.errors import (
+    CircuitOpen,
     ClockSkew,
+    CloudError,
     CredentialsRejected,
+    NoAnswer,
     NotFound,
     PermissionDenied,
     RefusedByModelArts,
+    ServerFailure,
+    Unreachable,
 )
-from modelarts_nodepool.modelarts.recent import Recent
+from modelarts_nodepool.lru import LRU
 from modelarts_nodepool.ports import AccessKey, Clock, ModelArts
 
 logger = logging.getLogger(__name__)
@@ -31,18 +45,25 @@ Operation = Callable[[ModelArts], Awaitable[T]]
 
 # Six bad signatures in a row lock a key.
 REJECTED_FOR = timedelta(minutes=5)
-# A key that has not been accepted yet is used by so few calls at a time: after a restart all resource pools ask at
-# once, and a wrong key would be locked before the first answer is in.
+# After a restart all resource pools are polled at once: without this limit a wrong key would be locked before the
+# first answer arrives.
 TRIALS_AT_ONCE = 2
-# By more than this the two clocks drift apart only when one of them is set.
+# Wall clock and monotonic clock drift apart by more than this only if somebody sets the wall clock.
 CLOCK_WAS_SET_SECONDS = 60.0
-# Temporary keys come and go. One that is still in use is asked about at each poll, an hour apart at most.
-KEPT_UNUSED = timedelta(days=1)
+# Temporary keys come and go. A key in use is needed at each poll, an hour apart at most.
+_UNUSED_KEY_TTL = timedelta(days=1)
+
+FAILURES_IN_A_ROW = 5
+# Between probes.
+PROBE_BACKOFF = Backoff(first=timedelta(seconds=5), longest=timedelta(minutes=1))
+# The Retry-After of a request that is refused while the probe runs.
+PROBE_TAKES = timedelta(seconds=1)
+_FAILURES = (Unreachable, NoAnswer, ServerFailure)
 
 
 @dataclass(frozen=True, slots=True)
 class _Rejection:
-    """What was said, when (monotonic seconds), and how far the wall clock was then ahead of the monotonic one."""
+    """`at` is in monotonic seconds; `clock_offset` is how far the wall clock then was ahead of the monotonic one."""
 
     at: float
     clock_offset: float
@@ -50,8 +71,8 @@ class _Rejection:
 
 
 @dataclass(slots=True)
-class _Standing:
-    """What is known of one key. `trials` lets few calls at a time through until it has been accepted."""
+class _KeyState:
+    """What the cloud last said about one key. `trials` bounds the requests with a key that is not accepted yet."""
 
     is_accepted: bool = False
     rejection: _Rejection | None = None
@@ -59,62 +80,63 @@ class _Standing:
 
 
 class RejectedBefore(CredentialsRejected):
-    """The cloud rejected the key a while ago; this call was not made."""
+    """The cloud rejected this key less than five minutes ago; no request was sent."""
 
 
-class Breakers:
-    """What the cloud said about each key."""
+class KeyBreakers:
+    """A circuit breaker for each access key, which it knows by digest only."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._standings: Recent[str, _Standing] = Recent(clock, _Standing, KEPT_UNUSED)
+        self._states: LRU[str, _KeyState] = LRU(clock.monotonic, _KeyState, _UNUSED_KEY_TTL)
 
-    async def call(self, login: Login, operation: Operation[T]) -> T:
-        """Make one call, unless the key was lately rejected; note what it says about the key.
+    async def call(self, session: Session, operation: Operation[T]) -> T:
+        """Make one call, unless the key was rejected recently; record what the answer says about the key.
 
-        A key that the cloud rejects now is asked for anew once. Where there is another one the call is made with it:
-        a rejected call had no effect. Never more often than that, lest keys be locked.
+        If the cloud rejects the key, fetch another one and call once more with it: a rejected request had no effect.
+        Never a third time, so that no key is locked.
         """
         try:
-            return await self._attempt(login, operation)
+            return await self._attempt(session, operation)
         except RejectedBefore:
             raise
         except CredentialsRejected:
-            other = await login.renewed()
+            other = await session.renew()
             if other is None:
                 raise
         return await self._attempt(other, operation)
 
-    def check(self, login: Login) -> None:
-        """Raise CredentialsRejected or ClockSkew where the key was lately rejected."""
-        self._refuse_rejected(login, self._standing_of(login))
+    def check(self, session: Session) -> None:
+        """Raise CredentialsRejected or ClockSkew if the key was rejected recently."""
+        self._check_state(session, self._state_of(session))
 
-    async def _attempt(self, login: Login, operation: Operation[T]) -> T:
-        standing = self._standing_of(login)
-        if standing.is_accepted:
-            return await self._call(login, standing, operation)
-        async with standing.trials:
-            # Only now: it may have been rejected while this call waited for its turn.
-            self._refuse_rejected(login, standing)
-            if standing.rejection is not None:
-                # One probe: whoever asks next is refused again until its answer is in.
-                self._reject(standing, standing.rejection.error)
-            return await self._call(login, standing, operation)
+    async def _attempt(self, session: Session, operation: Operation[T]) -> T:
+        state = self._state_of(session)
+        if state.is_accepted:
+            return await self._call(session, state, operation)
+        async with state.trials:
+            # The key may have been rejected while this call waited.
+            self._check_state(session, state)
+            if state.rejection is not None:
+                # This call is the probe: until its answer arrives, further calls are refused.
+                self._reject(state, state.rejection.error)
+            return await self._call(session, state, operation)
 
-    async def _call(self, login: Login, standing: _Standing, operation: Operation[T]) -> T:
+    async def _call(self, session: Session, state: _KeyState, operation: Operation[T]) -> T:
         try:
-            answer = await operation(login.client)
+            answer = await operation(session.client)
         except (CredentialsRejected, ClockSkew) as error:
-            self._reject(standing, error)
+            self._reject(state, error)
             logger.warning(
-                "access key not accepted (%s); it is not used for five minutes, another one is used at once: %s",
+                "ModelArts rejected the access key (%s). The key is not used for five minutes; a new key is used at "
+                "once: %s",
                 error.reason,
-                login.remedy,
-                extra={"account": login.of.metadata.name, "requestId": error.request_id},
+                session.remedy,
+                extra={"account": session.account.metadata.name, "requestId": error.request_id},
             )
             kind = ClockSkew if isinstance(error, ClockSkew) else CredentialsRejected
             raise kind(
-                _words(error, login),
+                _key_message(error, session),
                 status=error.status,
                 code=error.code,
                 request_id=error.request_id,
@@ -122,44 +144,141 @@ class Breakers:
                 outcome=error.outcome,
             ) from error
         except (NotFound, PermissionDenied, RefusedByModelArts):
-            self._accept(standing)
+            self._accept(state)
             raise
-        self._accept(standing)
+        self._accept(state)
         return answer
 
-    def _standing_of(self, login: Login) -> _Standing:
-        return self._standings.of(_digest(login.key))
+    def _state_of(self, session: Session) -> _KeyState:
+        return self._states.get(_digest(session.key))
 
     @staticmethod
-    def _accept(standing: _Standing) -> None:
-        standing.is_accepted, standing.rejection = True, None
+    def _accept(state: _KeyState) -> None:
+        state.is_accepted, state.rejection = True, None
 
-    def _reject(self, standing: _Standing, error: CredentialsRejected | ClockSkew) -> None:
-        standing.is_accepted = False
-        standing.rejection = _Rejection(self._clock.monotonic(), self._clock_offset(), error)
+    def _reject(self, state: _KeyState, error: CredentialsRejected | ClockSkew) -> None:
+        state.is_accepted = False
+        state.rejection = _Rejection(self._clock.monotonic(), self._clock_offset(), error)
 
-    def _refuse_rejected(self, login: Login, standing: _Standing) -> None:
-        found = standing.rejection
-        if found is None or self._clock.monotonic() - found.at >= REJECTED_FOR.total_seconds():
+    def _check_state(self, session: Session, state: _KeyState) -> None:
+        rejection = state.rejection
+        if rejection is None or self._clock.monotonic() - rejection.at >= REJECTED_FOR.total_seconds():
             return
-        if isinstance(found.error, CredentialsRejected):
-            raise RejectedBefore(_words(found.error, login))
-        if abs(self._clock_offset() - found.clock_offset) < CLOCK_WAS_SET_SECONDS:
-            raise ClockSkew(_words(found.error, login))
+        if isinstance(rejection.error, CredentialsRejected):
+            raise RejectedBefore(_key_message(rejection.error, session))
+        if abs(self._clock_offset() - rejection.clock_offset) < CLOCK_WAS_SET_SECONDS:
+            raise ClockSkew(_key_message(rejection.error, session))
 
     def _clock_offset(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic()
 
 
-def _words(error: CredentialsRejected | ClockSkew, login: Login) -> str:
-    """What is true for all who use the key: it names the account, and not what happened to be asked for."""
-    words = f"a call with the access key of ModelArtsAccount {login.of.metadata.name} {error.outcome.rstrip('. ')}"
+def _key_message(error: CredentialsRejected | ClockSkew, session: Session) -> str:
+    """True for everything that uses the key: it names the account, not the resource that the request asked for."""
+    said = f"a call with the access key of ModelArtsAccount {session.account.metadata.name} {_outcome(error)}"
     if isinstance(error, ClockSkew):
-        return f"{words}; nothing is signed for five minutes, or until the clock is set, so that the key is not locked"
-    return f"{words}; the key is not used for five minutes, so that it is not locked; {login.remedy}"
+        return (
+            f"{said}. To keep the key from being locked, nothing is signed for five minutes or until the clock is set"
+        )
+    return f"{said}. To keep the key from being locked, it is not used for five minutes; {session.remedy}"
+
+
+def _outcome(error: CloudError) -> str:
+    return error.outcome.rstrip(". ")
 
 
 def _digest(key: AccessKey) -> str:
-    """Tells keys apart without keeping them."""
+    """Tells keys apart without keeping them in memory."""
     text = "\n".join((key.access, key.secret, key.security_token or ""))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class CircuitBreaker:
+    """One account's circuit: closed, open until `opens_at` (monotonic seconds), or half-open while a probe runs."""
+
+    account: str
+    clock: Clock
+    jitter: Callable[[], float]
+    failures: int = 0
+    probes: int = 0
+    opens_at: float = 0.0
+    is_probing: bool = False
+    last_failure: str = ""
+
+    def check(self, *, is_deletion: bool) -> None:
+        """Raise errors.CircuitOpen if nothing may be sent now."""
+        if self.failures < FAILURES_IN_A_ROW:
+            return
+        left = timedelta(seconds=self.opens_at - self.clock.monotonic())
+        if left > timedelta() or self.is_probing or is_deletion:
+            raise CircuitOpen(
+                f"{self.last_failure}. The circuit is open after {self.failures} failed calls in a row: one probe "
+                "request at a time; no request was sent",
+                retry_after=max(left, PROBE_TAKES),
+            )
+
+    @asynccontextmanager
+    async def guard(self, *, is_deletion: bool) -> AsyncIterator[None]:
+        """Around one request: refuse it while the circuit is open, count its failure, let one probe through."""
+        self.check(is_deletion=is_deletion)
+        is_probe = self.is_probing = self.failures >= FAILURES_IN_A_ROW
+        try:
+            yield
+        except _FAILURES as error:
+            self._fail(error, is_probe=is_probe)
+            raise
+        except CloudError as error:
+            if error.status is not None:
+                self._close()
+            raise
+        else:
+            self._close()
+        finally:
+            if is_probe:
+                self.is_probing = False
+
+    def _fail(self, error: CloudError, *, is_probe: bool) -> None:
+        self.failures += 1
+        # Every object of the account shows this: it must not name the resource that the request asked for.
+        self.last_failure = f"a call of ModelArtsAccount {self.account} {_outcome(error)}"
+        if is_probe:
+            self.probes += 1
+        elif self.failures != FAILURES_IN_A_ROW:
+            # Sent before the circuit opened: it must not lengthen the wait.
+            return
+        else:
+            logger.warning(
+                "ModelArts does not answer this account. The circuit is open; one probe request at a time: %s",
+                error.message,
+                extra={"account": self.account, "requestId": error.request_id},
+            )
+        wait = PROBE_BACKOFF.after(self.probes + 1).total_seconds()
+        self.opens_at = self.clock.monotonic() + wait * (1 + self.jitter()) / 2
+
+    def _close(self) -> None:
+        if self.failures >= FAILURES_IN_A_ROW:
+            logger.info("ModelArts answers this account again", extra={"account": self.account})
+        self.failures, self.probes = 0, 0
+
+
+@dataclass(slots=True)
+class CircuitBreakers:
+    """Circuit breakers by account."""
+
+    clock: Clock
+    jitter: Callable[[], float] = random.random
+    _by_account: dict[str, tuple[str, CircuitBreaker]] = field(default_factory=dict)
+
+    def of(self, account: Account) -> CircuitBreaker:
+        """The circuit of this account. An account that was created again starts with a closed circuit."""
+        name, uid = account.metadata.name, account.metadata.uid
+        known_uid, breaker = self._by_account.get(name, ("", None))
+        if breaker is None or known_uid != uid:
+            breaker = CircuitBreaker(name, self.clock, self.jitter)
+            self._by_account[name] = (uid, breaker)
+        return breaker
+
+    def keep_only(self, accounts: Collection[str]) -> None:
+        """Drop the circuits of all other accounts."""
+        self._by_account = {name: known for name, known in self._by_account.items() if name in accounts}

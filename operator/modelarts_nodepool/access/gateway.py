@@ -1,18 +1,17 @@
-"""A client of ModelArts for each account, with credentials in hand and no more calls than are good for it.
+"""Calls to ModelArts as an account: with its credentials, within its rate limit, behind the circuit breakers.
 
-Called by the pollers and deletions. Joins access/sessions.py (who we are), access/circuit_breaker.py (is the key good),
-access/outages.py (does the cloud answer) and access/rate_limiter.py (whose turn it is).
+Called by controllers/, polling/ and commands/. Combines access/sessions.py (key and connections),
+access/circuit_breaker.py (rejected keys, clouds that are down) and access/rate_limiter.py.
 """
 
 from collections.abc import Collection
 from typing import TypeVar
 
-from modelarts_nodepool.access.circuit_breaker import Breakers, Operation
-from modelarts_nodepool.access.outages import Outages
-from modelarts_nodepool.access.rate_limiter import Lane, Limiter, Limiters, Slot, Urgency
-from modelarts_nodepool.access.sessions import Connect, Login, Logins
+from modelarts_nodepool.access.circuit_breaker import CircuitBreakers, KeyBreakers, Operation
+from modelarts_nodepool.access.rate_limiter import Lane, Priority, RateLimiter, RateLimiters, Slot
+from modelarts_nodepool.access.sessions import Connect, Session, Sessions
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.credentials.providers import Sources
+from modelarts_nodepool.credentials.providers import Providers
 from modelarts_nodepool.errors import CloudError, Throttled
 from modelarts_nodepool.ports import Clock, Cluster, ModelArts
 from modelarts_nodepool.settings import CloudLimits
@@ -20,8 +19,8 @@ from modelarts_nodepool.settings import CloudLimits
 T = TypeVar("T")
 
 
-class Clouds:
-    """Clients by account, made when first needed."""
+class Gateway:
+    """The only way from the operator to ModelArts. Opens an account's connections when they are first needed."""
 
     def __init__(
         self,
@@ -29,78 +28,78 @@ class Clouds:
         clock: Clock,
         operator_namespace: str,
         connect: Connect,
-        sources: Sources,
+        providers: Providers,
         limits: CloudLimits = CloudLimits(),  # noqa: B008 - frozen
     ) -> None:
-        """`connect` opens the connections to an account's project; `sources` issue keys that are in no Secret."""
-        self._logins = Logins(cluster, clock, operator_namespace, connect, sources)
-        self._breakers = Breakers(clock)
-        self._outages = Outages(clock)
-        self._limiters = Limiters(clock, limits.rate, limits.burst)
+        """`connect` opens the connections of an account; `providers` issue keys that are in no Secret."""
+        self._sessions = Sessions(cluster, clock, operator_namespace, connect, providers)
+        self._key_breakers = KeyBreakers(clock)
+        self._circuit_breakers = CircuitBreakers(clock)
+        self._limiters = RateLimiters(clock, limits.rate, limits.burst)
 
-    async def call(self, account: Account, operation: Operation[T], urgency: Urgency | None = None) -> T:
-        """Make one call when it is its turn. Raises CloudError or CredentialsUnavailable.
+    async def call(self, account: Account, operation: Operation[T], priority: Priority | None = None) -> T:
+        """Wait for a slot, then make one call. `priority` is Lane.READ by default.
 
-        A deletion's look unless `urgency` says otherwise.
+        Raises CloudError or CredentialsUnavailable.
         """
-        urgency = urgency or Urgency(Lane.LOOK)
-        login = await self._checked(account, urgency.lane)
-        slot = await self._limiters.of(login.key).slot(urgency)
+        priority = priority or Priority(Lane.READ)
+        session = await self._open_session(account, priority.lane)
+        slot = await self._limiters.of(session.key).acquire(priority)
         try:
-            return await self._with(slot, urgency.lane, login, operation)
+            return await self._send(slot, priority.lane, session, operation)
         finally:
-            slot.give_back()
+            slot.release()
 
-    async def ready(self, account: Account) -> Slot:
-        """A slot for one DELETE, once the credentials are in hand and nothing is known that would refuse it.
+    async def acquire_slot(self, account: Account) -> Slot:
+        """A slot for one DELETE. Credentials and circuit breakers are checked first.
 
-        To be given back if it is not used. Raises CloudError or CredentialsUnavailable.
+        Release the slot if it is not used. Raises CloudError or CredentialsUnavailable.
         """
-        login = await self._checked(account, Lane.DELETION)
-        return await self._limiters.of(login.key).slot(Urgency(Lane.DELETION))
+        session = await self._open_session(account, Lane.DELETION)
+        return await self._limiters.of(session.key).acquire(Priority(Lane.DELETION))
 
     async def delete(self, account: Account, operation: Operation[T], slot: Slot) -> T:
-        """Make the call that `slot` was taken for: no limit is waited for any more. Raises as `call` does."""
-        login = await self._checked(account, Lane.DELETION)
-        return await self._with(slot, Lane.DELETION, login, operation)
+        """Make the call that `slot` was acquired for; waits for no limit. Raises as `call` does."""
+        session = await self._open_session(account, Lane.DELETION)
+        return await self._send(slot, Lane.DELETION, session, operation)
 
     async def keep_only(self, accounts: Collection[str]) -> None:
-        """Forget every account whose name is not among these, and close its connections."""
-        self._outages.keep_only(accounts)
-        await self._logins.keep_only(accounts)
+        """Drop every account with another name, and close its connections."""
+        self._circuit_breakers.keep_only(accounts)
+        await self._sessions.keep_only(accounts)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._logins.aclose()
+        await self._sessions.aclose()
 
-    async def _checked(self, account: Account, lane: Lane) -> Login:
-        """The login, where neither its key nor its cloud is known to be in trouble."""
-        login = await self._logins.current(account)
-        self._breakers.check(login)
-        self._outages.of(account).check(is_deletion=lane is Lane.DELETION)
-        return login
+    async def _open_session(self, account: Account, lane: Lane) -> Session:
+        """The account's session, if neither its key nor its cloud is known to fail."""
+        session = await self._sessions.current(account)
+        self._key_breakers.check(session)
+        self._circuit_breakers.of(account).check(is_deletion=lane is Lane.DELETION)
+        return session
 
-    async def _with(self, slot: Slot, lane: Lane, login: Login, operation: Operation[T]) -> T:
-        limiter, circuit = self._limiters.of(login.key), self._outages.of(login.of)
+    async def _send(self, slot: Slot, lane: Lane, session: Session, operation: Operation[T]) -> T:
+        limiter, breaker = self._limiters.of(session.key), self._circuit_breakers.of(session.account)
 
-        async def watched(client: ModelArts) -> T:
-            # The key may have been tried by others first: whether the cloud answers is asked once more.
-            async with circuit.passing(is_deletion=lane is Lane.DELETION):
+        async def guarded(client: ModelArts) -> T:
+            # The call may have waited for a trial of its key: the circuit is checked again.
+            async with breaker.guard(is_deletion=lane is Lane.DELETION):
                 slot.use()
-                return await _watched(limiter, client, operation)
+                return await _report_throttling(limiter, client, operation)
 
-        return await self._breakers.call(login, watched)
+        return await self._key_breakers.call(session, guarded)
 
 
-async def _watched(limiter: Limiter, client: ModelArts, operation: Operation[T]) -> T:
+async def _report_throttling(limiter: RateLimiter, client: ModelArts, operation: Operation[T]) -> T:
     try:
         answer = await operation(client)
     except Throttled as error:
-        limiter.throttled(error)
+        limiter.on_throttled(error)
         raise
     except CloudError as error:
         if error.status is not None:
-            limiter.answered()
+            limiter.on_answer()
         raise
-    limiter.answered()
+    limiter.on_answer()
     return answer

@@ -1,7 +1,7 @@
-"""How many requests one access key makes: a token bucket with three lanes, and the pause that a 429 asks for.
+"""The rate limit of one access key: a token bucket with three lanes, and the pause that a 429 asks for.
 
-Called by access/gateway.py before each call; accounts that share an access key share its limiter. Sends nothing and
-decides nothing about deletions: it only says when. The numbers are explained in docs/operations/limits.md.
+Called by access/gateway.py before each call. Accounts with the same access key share one limiter. It sends nothing and
+decides nothing about deletions. docs/operations/limits.md explains the numbers.
 """
 
 import asyncio
@@ -14,147 +14,191 @@ from datetime import timedelta
 from enum import IntEnum
 
 from modelarts_nodepool import metrics
-from modelarts_nodepool.access.bucket import Bucket
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.errors import Throttled
-from modelarts_nodepool.modelarts.recent import Recent
+from modelarts_nodepool.lru import LRU
 from modelarts_nodepool.ports import AccessKey, Clock
 
 logger = logging.getLogger(__name__)
 
-# Without a Retry-After polls pause for this, doubling with each further 429 up to the other.
-FIRST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(minutes=1)
-# Of so many slots one goes to a poll that waits, however many looks do: living objects are mirrored all the same.
+# Polls leave this part of the bucket (of one second's tokens, if that is less) to deletions.
+RESERVED_PART = 4
+# A 429 halves the rate, at most once in this time and never below this part of the full rate.
+SLOWED_ONCE_IN_SECONDS = 1.0
+SLOWEST_PART = 32
+# From the slowest rate back to the full rate.
+RECOVERS_IN_SECONDS = 120.0
+# A timer may fire a moment early: the token of that moment counts as present.
+_TOLERANCE = 1e-6
+
+# How long polls pause after a 429 without Retry-After.
+PAUSE_BACKOFF = Backoff(first=timedelta(seconds=1), longest=timedelta(minutes=1))
+# While reads of deletions use the whole rate, every tenth slot goes to a waiting poll: living objects stay up to date.
 POLL_TURN = 10
-# Keys of temporary credentials change every few hours; no poll is further apart than this.
-_KEPT_UNUSED = timedelta(days=1)
+# Temporary keys change every few hours; polls are an hour apart at most.
+_UNUSED_KEY_TTL = timedelta(days=1)
+
+
+class TokenBucket:
+    """At most `burst` requests at once and `rate` a second in the long run; slower for a while after a 429.
+
+    Pure. Times are monotonic seconds.
+    """
+
+    def __init__(self, rate: float, burst: int, now: float) -> None:
+        self._full_rate = rate
+        self._rate = rate
+        self._burst = burst
+        self._tokens = float(burst)
+        self._filled_at = now
+        self._slowed_at = float("-inf")
+
+    def acquire(self, now: float, *, keep_reserve: bool) -> float:
+        """Take a token and return 0, or return the seconds until there may be one."""
+        self._fill(now)
+        needed = 1 + (self._reserve() if keep_reserve else 0)
+        if self._tokens >= needed - _TOLERANCE:
+            self._tokens -= 1
+            return 0.0
+        return (needed - self._tokens) / self._rate
+
+    def put_back(self) -> None:
+        """Return a token that was not used."""
+        self._tokens = min(self._tokens + 1, float(self._burst))
+
+    def slow_down(self, now: float) -> None:
+        """After a 429: halve the rate and drop the burst."""
+        self._fill(now)
+        if now - self._slowed_at < SLOWED_ONCE_IN_SECONDS:
+            return
+        self._slowed_at = now
+        self._rate = max(self._rate / 2, self._full_rate / SLOWEST_PART)
+        self._tokens = min(self._tokens, max(self._rate, 1.0))
+
+    def _reserve(self) -> int:
+        return int(min(self._burst, self._rate)) // RESERVED_PART
+
+    def _fill(self, now: float) -> None:
+        passed = max(now - self._filled_at, 0.0)
+        self._filled_at = now
+        self._tokens = min(self._tokens + passed * self._rate, float(self._burst))
+        self._rate = min(self._rate + passed * self._full_rate / RECOVERS_IN_SECONDS, self._full_rate)
 
 
 class Lane(IntEnum):
-    """Who goes first. Polls alone leave the reserve to the others, save in their turn, and pause after a 429."""
+    """Who goes first. Only polls leave the reserve to the other lanes, and only polls pause after a 429."""
 
     DELETION = 0
-    LOOK = 1
+    READ = 1
     POLL = 2
 
+    @property
+    def label(self) -> str:
+        """The lane in metrics."""
+        return "look" if self is Lane.READ else self.name.lower()
 
-class Urgency:
-    """The lane of one call. It may be raised while the call waits: a deletion has come to need what it brings."""
+
+class Priority:
+    """The lane of one call. It can be raised while the call waits, if a deletion needs the answer."""
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
-        self._on_raise: Callable[[], None] = lambda: None
+        self._on_raise: Callable[[], None] | None = None
 
     def raise_to(self, lane: Lane) -> None:
-        """From now on at least as urgent as this."""
+        """Move the call to this lane, unless its own lane is more urgent."""
         if lane < self.lane:
             self.lane = lane
-            self._on_raise()
+            if self._on_raise is not None:
+                self._on_raise()
 
-    def notify(self, on_raise: Callable[[], None]) -> None:
-        """Who is to be told when it is raised."""
+    def watch(self, on_raise: Callable[[], None] | None) -> None:
+        """What the limiter does when the lane is raised while the call waits."""
         self._on_raise = on_raise
 
 
 @dataclass(slots=True)
 class Slot:
-    """The right to make one request. Given back where it was not used."""
+    """The right to send one request. Release it if it is not used."""
 
-    _return: Callable[[], None]
+    _put_back: Callable[[], None]
     _is_spent: bool = False
 
     def use(self) -> None:
-        """The request is made now."""
+        """The request is sent now."""
         self._is_spent = True
 
-    def give_back(self) -> None:
-        """Nothing, where it was used or given back before."""
+    def release(self) -> None:
+        """Return an unused slot; nothing if it was used or released before."""
         if not self._is_spent:
             self._is_spent = True
-            self._return()
+            self._put_back()
 
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    """A call that waits for its slot."""
+    """A call that waits for a slot."""
 
-    urgency: Urgency
+    priority: Priority
     slot: "asyncio.Future[Slot]"
 
 
 @dataclass(slots=True)
 class _Pause:
-    """Polls rest until then (monotonic seconds), because the cloud said so. `times`: how often in a row."""
+    """Polls pause until then (monotonic seconds). `count`: pauses in a row; `reason`: the answer of the cloud."""
 
     until: float = float("-inf")
-    times: int = 0
-    words: str = ""
+    count: int = 0
+    reason: str = ""
 
 
-class Limiter:
-    """One access key's requests."""
+class RateLimiter:
+    """The requests of one access key."""
 
-    def __init__(self, bucket: Bucket, clock: Clock) -> None:
+    def __init__(self, bucket: TokenBucket, clock: Clock) -> None:
         self._bucket = bucket
         self._clock = clock
         self._pause = _Pause()
         self._lanes: dict[Lane, deque[_Waiter]] = {lane: deque() for lane in Lane}
-        self._passed_by = 0
+        self._polls_passed = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def slot(self, urgency: Urgency) -> Slot:
-        """Wait for a slot: deletions first, then their looks, then polls. A paused poll is errors.Throttled.
+    async def acquire(self, priority: Priority) -> Slot:
+        """Wait for a slot: DELETEs first, then reads of deletions, then polls.
 
-        Every POLL_TURN-th slot is a waiting poll's before it is a look's, never before it is a deletion's.
+        Every POLL_TURN-th slot goes to a waiting poll before a read, never before a DELETE. Raises errors.Throttled
+        for a poll during a pause.
         """
-        self._refuse_paused(urgency.lane)
-        waiter = _Waiter(urgency, asyncio.get_running_loop().create_future())
-        self._lanes[urgency.lane].append(waiter)
-        urgency.notify(lambda: self._promote(waiter))
+        if priority.lane is Lane.POLL and self._clock.monotonic() < self._pause.until:
+            raise self._paused(self._clock.monotonic())
+        waiter = _Waiter(priority, asyncio.get_running_loop().create_future())
+        self._lanes[priority.lane].append(waiter)
+        priority.watch(lambda: self._promote(waiter))
         try:
-            self.wake()
+            self._grant()
             if not waiter.slot.done():
-                metrics.CLOUD_DELAYED.labels(urgency.lane.name.lower()).inc()
+                metrics.CLOUD_DELAYED.labels(priority.lane.label).inc()
             return await waiter.slot
         except asyncio.CancelledError:
-            self._drop(waiter)
+            self._remove(waiter)
             if waiter.slot.done() and not waiter.slot.cancelled() and waiter.slot.exception() is None:
-                waiter.slot.result().give_back()
+                waiter.slot.result().release()
             raise
         finally:
-            urgency.notify(lambda: None)
+            priority.watch(None)
 
-    def wake(self) -> None:
-        """Give out what is free now, and come back when there will be more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        while (lane := self._next_lane()) is not None:
-            leaving_reserve = lane is Lane.POLL and not self._is_turn_of_polls
-            wait = self._bucket.take(self._clock.monotonic(), leaving_reserve=leaving_reserve)
-            if wait > 0:
-                self._timer = asyncio.get_running_loop().call_later(wait, self.wake)
-                return
-            waiter = self._lanes[lane].popleft()
-            if waiter.slot.done():
-                self._bucket.put_back()
-                continue
-            waiter.slot.set_result(Slot(self._take_back))
-            has_passed = lane is not Lane.POLL and bool(self._lanes[Lane.POLL])
-            self._passed_by = self._passed_by + 1 if has_passed else 0
-
-    def throttled(self, error: Throttled) -> None:
-        """A 429 came back: polls pause for as long as it asks, and from now on all go slower."""
+    def on_throttled(self, error: Throttled) -> None:
+        """A 429: pause the polls for as long as it asks, and slow down all lanes."""
         now = self._clock.monotonic()
         self._bucket.slow_down(now)
         if now >= self._pause.until:
-            self._pause.times += 1
-        asked = error.retry_after or min(FIRST_PAUSE * (1 << min(self._pause.times - 1, 10)), LONGEST_PAUSE)
-        until = now + max(asked, FIRST_PAUSE).total_seconds()
+            self._pause.count += 1
+        asked = error.retry_after or PAUSE_BACKOFF.after(self._pause.count)
+        until = now + max(asked, PAUSE_BACKOFF.first).total_seconds()
         if until <= self._pause.until:
             return
-        # Without what it was that asked: all polls with this key are told.
-        self._pause.until, self._pause.words = until, f"a call with this access key {error.outcome}"
+        # Every poll with this key shows this: it must not name the resource that the request asked for.
+        self._pause.until, self._pause.reason = until, f"a call with this access key {error.outcome.rstrip('. ')}"
         logger.warning("throttled: polls with this access key pause for %g s: %s", until - now, error.message)
         polls = self._lanes[Lane.POLL]
         while polls:
@@ -162,57 +206,72 @@ class Limiter:
             if not waiter.slot.done():
                 waiter.slot.set_exception(self._paused(now))
 
-    def answered(self) -> None:
-        """Another answer than a 429: the next one is the first again."""
+    def on_answer(self) -> None:
+        """Any answer but a 429: the next 429 counts as the first."""
         if self._clock.monotonic() >= self._pause.until:
-            self._pause.times = 0
+            self._pause.count = 0
+
+    def _grant(self) -> None:
+        """Give out the slots that are free now, and set a timer for the next one."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while (lane := self._next_lane()) is not None:
+            keep_reserve = lane is Lane.POLL and not self._is_turn_of_polls
+            wait = self._bucket.acquire(self._clock.monotonic(), keep_reserve=keep_reserve)
+            if wait > 0:
+                self._timer = asyncio.get_running_loop().call_later(wait, self._grant)
+                return
+            waiter = self._lanes[lane].popleft()
+            if waiter.slot.done():
+                self._bucket.put_back()
+                continue
+            waiter.slot.set_result(Slot(self._put_back))
+            has_passed = lane is not Lane.POLL and bool(self._lanes[Lane.POLL])
+            self._polls_passed = self._polls_passed + 1 if has_passed else 0
 
     @property
     def _is_turn_of_polls(self) -> bool:
-        return self._passed_by >= POLL_TURN - 1 and not self._lanes[Lane.DELETION]
+        return self._polls_passed >= POLL_TURN - 1 and not self._lanes[Lane.DELETION]
 
     def _next_lane(self) -> Lane | None:
-        """Whose turn it is; None where nobody waits."""
+        """The lane of the next slot; None if no call waits."""
         waiting = [lane for lane in Lane if self._lanes[lane]]
         if Lane.POLL in waiting and self._is_turn_of_polls:
             return Lane.POLL
         return waiting[0] if waiting else None
 
-    def _refuse_paused(self, lane: Lane) -> None:
-        now = self._clock.monotonic()
-        if lane is Lane.POLL and now < self._pause.until:
-            raise self._paused(now)
-
     def _paused(self, now: float) -> Throttled:
         left = timedelta(seconds=self._pause.until - now)
-        words = self._pause.words.rstrip(". ")
-        return Throttled(f"{words}; nothing was sent now: polls with this access key rest", retry_after=left)
-
-    def _promote(self, waiter: _Waiter) -> None:
-        self._drop(waiter)
-        if not waiter.slot.done():
-            self._lanes[waiter.urgency.lane].append(waiter)
-            self.wake()
-
-    def _drop(self, waiter: _Waiter) -> None:
-        for queue in self._lanes.values():
-            if waiter in queue:
-                queue.remove(waiter)
-
-    def _take_back(self) -> None:
-        self._bucket.put_back()
-        self.wake()
-
-
-class Limiters:
-    """Limiters by access key, made when first needed."""
-
-    def __init__(self, clock: Clock, rate: float, burst: int) -> None:
-        """`rate` is requests a second, `burst` how many at once."""
-        self._by_key: Recent[str, Limiter] = Recent(
-            clock, lambda: Limiter(Bucket(rate, burst, clock.monotonic()), clock), _KEPT_UNUSED
+        return Throttled(
+            f"{self._pause.reason}. Polls with this access key pause; no request was sent", retry_after=left
         )
 
-    def of(self, key: AccessKey) -> Limiter:
-        """The limiter of this access key, whichever account uses it and whatever its secret is."""
-        return self._by_key.of(hashlib.sha256(key.access.encode()).hexdigest())
+    def _promote(self, waiter: _Waiter) -> None:
+        self._remove(waiter)
+        if not waiter.slot.done():
+            self._lanes[waiter.priority.lane].append(waiter)
+            self._grant()
+
+    def _remove(self, waiter: _Waiter) -> None:
+        for lane in self._lanes.values():
+            if waiter in lane:
+                lane.remove(waiter)
+
+    def _put_back(self) -> None:
+        self._bucket.put_back()
+        self._grant()
+
+
+class RateLimiters:
+    """Rate limiters by access key."""
+
+    def __init__(self, clock: Clock, rate: float, burst: int) -> None:
+        """`rate` is requests a second, `burst` requests at once."""
+        self._by_key: LRU[str, RateLimiter] = LRU(
+            clock.monotonic, lambda: RateLimiter(TokenBucket(rate, burst, clock.monotonic()), clock), _UNUSED_KEY_TTL
+        )
+
+    def of(self, key: AccessKey) -> RateLimiter:
+        """The limiter of this access key, for all accounts that use it and whatever its secret is."""
+        return self._by_key.get(hashlib.sha256(key.access.encode()).hexdigest())

@@ -1,4 +1,4 @@
-"""The regions of Huawei Cloud that have ModelArts. Read by modelarts/endpoints.py and credentials/addresses.py.
+"""The regions of Huawei Cloud that have ModelArts. Read by modelarts/endpoints.py and credentials/oidc.py.
 
 The addresses of other clouds, and of regions that are newer than this table, come from the operator's settings.
 """

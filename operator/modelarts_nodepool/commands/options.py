@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
-from modelarts_nodepool.credentials.addresses import METADATA_URL, check_metadata_endpoint, check_sts_endpoint
+from modelarts_nodepool.credentials.metadata import METADATA_URL, check_metadata_endpoint
+from modelarts_nodepool.credentials.oidc import check_sts_endpoint
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.modelarts.endpoints import Endpoint, parse_endpoints

@@ -13,12 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from modelarts_nodepool.access.gateway import Clouds
-from modelarts_nodepool.access.sessions import nobody
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.commands.options import Place
-from modelarts_nodepool.credentials.providers import Sources, login_variables
+from modelarts_nodepool.credentials.providers import Providers, login_variables
 from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.client_config import FROM_POD
 from modelarts_nodepool.kube.connection import Connection
@@ -68,13 +67,13 @@ class Session:
         self.clock: Clock = SystemClock()
         self._kube = KubeCluster(connection, KUBE_TIMEOUT)
         self.cluster: ClusterReader = self._kube
-        sources = Sources(
+        sources = Providers(
             self.clock,
             login_variables(os.environ),
             metadata_endpoint=place.metadata_endpoint,
             sts_endpoint=place.sts_endpoint,
         )
-        self._clouds = Clouds(self._kube, self.clock, place.operator_namespace, self._connect, sources)
+        self._clouds = Gateway(self._kube, self.clock, place.operator_namespace, self._connect, sources)
         self._first_use = asyncio.Lock()
 
     async def ask(self, account: Account, operation: Callable[[CloudReader], Awaitable[T]]) -> T:
@@ -104,7 +103,6 @@ class Session:
         return ModelArtsClient(
             endpoint=self.endpoint(account.spec.region),
             project_id=account.spec.project_id,
-            key=nobody,
             clock=self.clock,
             trust=self.trust,
             bounds=CLOUD_BOUNDS,

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from modelarts_nodepool.access.gateway import Clouds
-from modelarts_nodepool.access.rate_limiter import Lane, Urgency
+from modelarts_nodepool.access.gateway import Gateway
+from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER
 from modelarts_nodepool.api.objects import Account
@@ -141,7 +141,7 @@ class AccountReconciler:
         cache: Registry,
         calls: AccountCalls,
         pollers: Pollers,
-        clouds: Clouds,
+        clouds: Gateway,
         writes: Writes,
         trail: AuditTrail,
         cluster: Cluster,
@@ -278,7 +278,7 @@ class AccountReconciler:
 class AccountCheck:
     """Asks for list_pools with accounts that no object uses; where a poller uses the account, it asks nothing."""
 
-    def __init__(self, cache: Registry, calls: AccountCalls, pollers: Pollers, clouds: Clouds) -> None:
+    def __init__(self, cache: Registry, calls: AccountCalls, pollers: Pollers, clouds: Gateway) -> None:
         self._cache = cache
         self._calls = calls
         self._pollers = pollers
@@ -318,7 +318,7 @@ class AccountCheck:
     async def _ask(self, account: Account) -> Failure | None:
         workspace = account.spec.workspace
         try:
-            await self._clouds.call(account, lambda cloud: cloud.list_pools(workspace), Urgency(Lane.POLL))
+            await self._clouds.call(account, lambda cloud: cloud.list_pools(workspace), Priority(Lane.POLL))
         except (CloudError, CredentialsUnavailable) as failure:
             return failure
         except Exception as error:

@@ -7,7 +7,7 @@ the cache and what calls the cloud, then the reconcilers.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.cache.duplicates import Duplicates
 from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.cache.objects import Registry
@@ -50,7 +50,7 @@ class Shared:
     recorder: EventRecorder
     clock: Clock
     cluster: Cluster
-    clouds: Clouds
+    clouds: Gateway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Controllers:
 
 def build_controllers(
     cache: Registry,
-    clouds: Clouds,
+    clouds: Gateway,
     cluster: Cluster,
     recorder: EventRecorder,
     clock: Clock,
@@ -99,7 +99,7 @@ def build_controllers(
     )
 
 
-def _build_shared(cache: Registry, clouds: Clouds, cluster: Cluster, recorder: EventRecorder, clock: Clock) -> Shared:
+def _build_shared(cache: Registry, clouds: Gateway, cluster: Cluster, recorder: EventRecorder, clock: Clock) -> Shared:
     queue, duplicates, in_flight = Workqueue(Lanes(cache)), Duplicates(cache), InFlight()
     trail = AuditTrail(clock, lambda name, wait: queue.add_after(Key(Kind.ACCOUNT, name), wait))
     calls = AccountCalls(cache, queue, clock)

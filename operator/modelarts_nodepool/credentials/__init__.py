@@ -1,1 +1,1 @@
-"""Who we are to ModelArts: keys from their sources, kept fresh, and signing with them. Knows no cluster."""
+"""Access keys: where they come from, how they stay fresh, and how they sign a request. Knows no cluster."""

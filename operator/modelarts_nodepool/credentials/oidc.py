@@ -1,7 +1,7 @@
-"""Credentials of an agency that trusts the cluster's OIDC issuer, traded for the operator's service account token.
+"""Temporary keys of an agency that trusts the cluster's OIDC issuer, in exchange for the Pod's service account token.
 
-Built by sources.py, asked by keeper.py. The request is the official SDK's (huaweicloudsdkcore 3.1.219,
-OidcStsAccessor); unlike the SDK, which reads the token's file once, this reads it at every refresh.
+Built by providers.py, called by refresher.py. The request is that of the official SDK (huaweicloudsdkcore 3.1.219,
+OidcStsAccessor). The SDK reads the token file once; this reads it at every refresh.
 """
 
 import ssl
@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from modelarts_nodepool.credentials.addresses import is_loopback
-from modelarts_nodepool.credentials.http_client import Exchange
-from modelarts_nodepool.credentials.temporary_key import is_fit_for_a_header, read_issued_key
-from modelarts_nodepool.credentials.token_files import read_token
-from modelarts_nodepool.errors import CredentialsUnavailable
+from modelarts_nodepool.api.regions import KNOWN_REGIONS
+from modelarts_nodepool.credentials.http_client import IssuerClient, is_loopback, read_token, split_url
+from modelarts_nodepool.credentials.temporary_key import is_header_value, read_temporary_key
+from modelarts_nodepool.errors import CredentialsUnavailable, SettingsError
 from modelarts_nodepool.logs import redact
 from modelarts_nodepool.ports import AccessKey, Clock
 
@@ -26,18 +25,44 @@ SESSION_VARIABLE = f"{_PREFIX}SESSION_NAME"
 DURATION_VARIABLE = f"{_PREFIX}DURATION_SECONDS"
 POLICY_VARIABLE = f"{_PREFIX}POLICY"
 POLICY_IDS_VARIABLE = f"{_PREFIX}POLICY_IDS"
+ISSUER = "the security token service"
+# In every region for which the official SDKs have an STS endpoint (Python SDK 3.1.219, auth/endpoint.py).
+_STS_PATTERN = "https://sts.{region}.myhuaweicloud.com"
 _PATH = "/v5/agencies/assume-with-oidc"
 _SESSION = "oidc-sts-session"
 _DURATION = "3600"
 _SUCCESSES = range(200, 300)
-# Over the internet, through a proxy perhaps.
+# Over the internet, perhaps through a proxy.
 LIMIT = timedelta(seconds=10)
 
-ISSUER = "the security token service"
+
+def sts_url(region: str) -> str:
+    """The public address of the security token service in a region.
+
+    Raises CredentialsUnavailable for an unknown region: in another cloud this host name would belong to a stranger.
+    """
+    if region not in KNOWN_REGIONS:
+        raise CredentialsUnavailable(
+            f"the address of the security token service in region {region} is not known, and source OIDC needs it; set "
+            "MODELARTS_NODEPOOL_STS_ENDPOINT=https://HOST in the operator's environment (flag --sts-endpoint)"
+        )
+    return _STS_PATTERN.format(region=region)
 
 
-class OidcSource:
-    """Asks the security token service at `url`. The environment says which agency and whose token."""
+def check_sts_endpoint(text: str) -> str:
+    """The value of --sts-endpoint without a slash at its end. Raises SettingsError."""
+    url = split_url(text)
+    is_safe = url is not None and (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or "")))
+    if url is None or not is_safe or url.path not in {"", "/"}:
+        raise SettingsError(
+            "--sts-endpoint must be https://HOST[:PORT] without path and user name (http:// only for loopback), for "
+            f"example {_STS_PATTERN.format(region='cn-north-4')}"
+        )
+    return text.rstrip("/")
+
+
+class OidcProvider:
+    """ports.KeyProvider: asks the security token service at `url`. The environment names the agency and the token."""
 
     def __init__(
         self,
@@ -53,18 +78,18 @@ class OidcSource:
         self._clock = clock
         host = urlsplit(url).hostname or ""
         advice = f"check DNS and egress rules for {host}, HTTPS_PROXY and --sts-endpoint"
-        self._exchange = Exchange(ISSUER, advice, by_proxy=not is_loopback(host), trust=trust, limit=limit)
+        self._client = IssuerClient(ISSUER, advice, use_proxy=not is_loopback(host), trust=trust, limit=limit)
 
-    async def obtain(self) -> AccessKey:
-        """The agency's key for as long as was asked for."""
+    async def fetch(self) -> AccessKey:
+        """The agency's key, for the duration in the environment."""
         token = self._id_token()
-        reply = await self._exchange.ask("POST", f"{self._url}{_PATH}", None, self._content(token))
-        if reply.status not in _SUCCESSES:
+        response = await self._client.request("POST", f"{self._url}{_PATH}", None, self._content(token))
+        if response.status not in _SUCCESSES:
             raise CredentialsUnavailable(
-                f"{ISSUER} gave no credentials: {reply.words(token)}; check {PROVIDER_VARIABLE}, {AGENCY_VARIABLE}, "
-                "the audience of the token and whom the agency trusts, see docs/operations/credentials.md"
+                f"{ISSUER} gave no credentials: {response.quote(token)}; check {PROVIDER_VARIABLE}, {AGENCY_VARIABLE}, "
+                "the audience of the token and the trust policy of the agency, see docs/operations/credentials.md"
             )
-        return read_issued_key(reply.body, ISSUER, self._clock.now())
+        return read_temporary_key(response.body, ISSUER, self._clock.now())
 
     def _content(self, token: str) -> dict[str, object]:
         content: dict[str, object] = {
@@ -81,12 +106,14 @@ class OidcSource:
         return content
 
     def _id_token(self) -> str:
-        # The file first: what stands in a variable cannot be rotated.
+        # The file first: a token in a variable cannot rotate.
         if path := self._environment.get(FILE_VARIABLE):
             return read_token(path, FILE_VARIABLE)
         token = self._required(TOKEN_VARIABLE, f"{FILE_VARIABLE} or {TOKEN_VARIABLE}")
-        if not is_fit_for_a_header(token):
-            raise CredentialsUnavailable(f"{TOKEN_VARIABLE} does not hold one token; better use {FILE_VARIABLE}")
+        if not is_header_value(token):
+            raise CredentialsUnavailable(
+                f"{TOKEN_VARIABLE} does not hold exactly one token; better use {FILE_VARIABLE}"
+            )
         redact(token)
         return token
 
@@ -102,5 +129,5 @@ class OidcSource:
     def _duration(self) -> int:
         text = self._environment.get(DURATION_VARIABLE) or _DURATION
         if not text.isascii() or not text.isdecimal() or len(text) > len("999999"):
-            raise CredentialsUnavailable(f"{DURATION_VARIABLE} is no number of seconds; write for example {_DURATION}")
+            raise CredentialsUnavailable(f"{DURATION_VARIABLE} is not a number of seconds, for example {_DURATION}")
         return int(text)

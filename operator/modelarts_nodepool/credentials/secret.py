@@ -1,6 +1,6 @@
-"""An access key out of a Kubernetes Secret. Pure: controllers/ reads the Secret, this reads its body.
+"""The access key in the body of a Kubernetes Secret. Pure: access/sessions.py reads the Secret from the cluster.
 
-Messages name the Secret and the key inside it, never a value.
+Messages name the Secret and the key in it, never a value.
 """
 
 import base64
@@ -16,20 +16,19 @@ from modelarts_nodepool.ports import AccessKey
 ACCESS_KEY = "accessKey"
 SECRET_KEY = "secretKey"  # noqa: S105 - the name of a key in the Secret
 SECURITY_TOKEN = "securityToken"  # noqa: S105 - likewise
-_NEEDED_VALUE = "true"
 
 
 def access_key_from_secret(body: Mapping[str, Any], secret_name: str) -> AccessKey:
     """The access key in a core/v1 Secret.
 
-    White space around a value is dropped: a line feed at the end is what `echo | base64` leaves. A value that
-    is empty after that counts as missing. Raises errors.CredentialsUnavailable.
+    White space around a value is dropped: `echo | base64` leaves a line feed at the end. A value that is then empty
+    counts as missing. Raises errors.CredentialsUnavailable.
     """
     metadata = _map(body, "metadata")
     namespace = str(metadata.get("namespace") or "<operator namespace>")
-    if _map(metadata, "labels").get(CREDENTIALS_LABEL) != _NEEDED_VALUE:
+    if _map(metadata, "labels").get(CREDENTIALS_LABEL) != "true":
         raise CredentialsUnavailable(
-            f"Secret {namespace}/{secret_name} is not labelled as holding ModelArts credentials; run: "
+            f"Secret {namespace}/{secret_name} is not labelled as holding ModelArts credentials. Label it: "
             f"{remedies.label_secret(namespace, secret_name)}"
         )
     data = _map(body, "data")
@@ -47,12 +46,12 @@ def _value(data: Mapping[str, Any], key: str, title: str) -> str | None:
     encoded = data.get(key)
     if encoded is None:
         return None
-    # Outside the except block, so that no exception keeps the value in its context.
+    # Outside the except block of _decode: no exception keeps the value in its context.
     value = _decode(encoded)
     if value is None:
         raise CredentialsUnavailable(
-            f"key {key} of Secret {title} is not base64 of UTF-8 text without control characters; "
-            f"write it again, from a file: {key} of {title}"
+            f"key {key} of Secret {title} is not base64-encoded UTF-8 text without control characters; "
+            "write the value again, from a file"
         )
     return value or None
 
@@ -67,7 +66,7 @@ def _decode(encoded: object) -> str | None:
 
 def _missing(key: str, namespace: str, secret_name: str) -> CredentialsUnavailable:
     return CredentialsUnavailable(
-        f"Secret {namespace}/{secret_name} has no value for key {key}; see which keys it has with: "
+        f"Secret {namespace}/{secret_name} has no value for key {key}; list its keys: "
         f"{remedies.describe_secret(namespace, secret_name)}"
     )
 

@@ -1,7 +1,7 @@
-"""SDK-HMAC-SHA256, the signature of Huawei Cloud's API gateway, as a pure function.
+"""SDK-HMAC-SHA256, the signature of Huawei Cloud's API gateway. Pure.
 
-Called by modelarts/transport.py with exactly what goes on the wire. Knows no clock, no network, no library.
-Source: API Request Signing Guide; the steps and both test vectors of the project's API notes, section 6.1.
+Called by modelarts/transport.py with exactly what goes on the wire. Source: API Request Signing Guide; both test
+vectors are those of the official SDK.
 """
 
 import hashlib
@@ -28,12 +28,13 @@ def sign(
     key: AccessKey,
     moment: datetime,
 ) -> dict[str, str]:
-    """All headers to send: those given, with X-Sdk-Date, X-Security-Token where there is one, Authorization.
+    """All headers to send: `headers`, X-Sdk-Date, X-Security-Token if the key has one, and Authorization.
 
-    `path` and `query` are percent-encoded, as they go on the wire; `moment` is aware. `headers` has to hold
-    Host. Every header given is signed, except those with an underscore in their name, as the gateway does.
+    `path` and `query` are percent-encoded, as they go on the wire; `moment` is timezone-aware; `headers` includes Host.
+    Every header is signed, except those with an underscore in their name, which the gateway leaves out too.
+    Raises errors.CredentialsUnavailable if the key does not fit a header.
     """
-    _check_fits_a_header(key)
+    _check_header_values(key)
     sent = dict(headers)
     sent[DATE_HEADER] = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     if key.security_token:
@@ -57,23 +58,23 @@ def sign(
 
 
 def canonical_path(path: str) -> str:
-    """Each segment decoded once and encoded again; a slash at the end even where the wire has none."""
+    """Each segment decoded once and encoded again; always with a slash at the end."""
     encoded = "/".join(quote(segment, safe=_UNRESERVED) for segment in unquote(path).split("/"))
     return encoded if encoded.endswith("/") else f"{encoded}/"
 
 
 def canonical_query(query: str) -> str:
-    """Pairs in order of key and value, encoded anew; a space is %20 and a plus sign is a plus sign."""
+    """Pairs sorted by key and value, encoded again; a space is %20 and a plus sign is a plus sign."""
     pairs = [part.partition("=") for part in query.split("&") if part]
     decoded = sorted((unquote(name), unquote(value)) for name, _, value in pairs)
     return "&".join(f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in decoded)
 
 
-def _check_fits_a_header(key: AccessKey) -> None:
-    # The HTTP library would refuse such a value with a message that quotes it.
+def _check_header_values(key: AccessKey) -> None:
+    # The HTTP library refuses such a value with a message that quotes it.
     for title, value in (("access key", key.access), ("security token", key.security_token or "-")):
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             raise CredentialsUnavailable(
-                f"the {title} is empty or holds characters that cannot stand in an HTTP header; "
+                f"the {title} is empty or has characters that are not allowed in an HTTP header; "
                 "copy it again from the Huawei Cloud console into the account's Secret"
             )

@@ -11,12 +11,12 @@ from hashlib import sha256
 from ssl import SSLContext
 from typing import TypeVar
 
-from modelarts_nodepool.errors import CloudError, MalformedAnswer
+from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, MalformedAnswer
+from modelarts_nodepool.lru import LRU
 from modelarts_nodepool.modelarts import parse
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.faults import fault_of
 from modelarts_nodepool.modelarts.operations import Call, Operation, check_workspace
-from modelarts_nodepool.modelarts.recent import Recent
 from modelarts_nodepool.modelarts.response import Answer
 from modelarts_nodepool.modelarts.transport import Bounds, Transport
 from modelarts_nodepool.ports import (
@@ -61,16 +61,16 @@ class CallReport:
 
 
 class ModelArtsClient:
-    """One project in one region. `key` is asked anew for every call, so that a changed Secret is used at once."""
+    """ports.Connections to one project in one region, and ports.ModelArts for one key."""
 
     def __init__(
         self,
         *,
         endpoint: Endpoint,
         project_id: str,
-        key: Callable[[], AccessKey],
         clock: Clock,
         trust: SSLContext,
+        key: AccessKey | None = None,
         on_call: Callable[[CallReport], None] | None = None,
         bounds: Bounds | None = None,
     ) -> None:
@@ -79,12 +79,12 @@ class ModelArtsClient:
         self._clock = clock
         self._on_call = on_call
         self._transport = Transport(endpoint, trust=trust, bounds=bounds)
-        self._listings: Recent[str, _Listing] = Recent(clock, _Listing, _LISTINGS_KEPT)
+        self._listings: LRU[str, _Listing] = LRU(clock.monotonic, _Listing, _LISTINGS_KEPT)
 
-    def signing_with(self, key: AccessKey) -> "ModelArtsClient":
-        """This client over the same connections, with one key for all its calls."""
+    def with_key(self, key: AccessKey) -> "ModelArtsClient":
+        """This client with another key, over the same connections."""
         other = copy(self)
-        other._key = lambda: key  # noqa: SLF001 - its own
+        other._key = key  # noqa: SLF001 - its own
         return other
 
     async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
@@ -145,7 +145,9 @@ class ModelArtsClient:
         return Call(operation, self._project_id, resource_pool, node_pool, query)
 
     async def _ask(self, call: Call, read: Callable[[Call, Answer], T]) -> T:
-        key = self._key()
+        key = self._key
+        if key is None:
+            raise CredentialsUnavailable("the client has no access key; access/gateway.py sets it")
         begun = self._clock.monotonic()
         outcome, request_id = "Cancelled", None
         try:
@@ -176,7 +178,7 @@ class ModelArtsClient:
     def _read_listing(self, call: Call, answer: Answer) -> NodePoolListing:
         # Polls mostly find nothing new: the same bytes mean the same node pools, and reading them costs more
         # than everything else about a poll.
-        last, digest = self._listings.of(str(call.resource_pool)), sha256(answer.body).digest()
+        last, digest = self._listings.get(str(call.resource_pool)), sha256(answer.body).digest()
         if last.digest != digest:
             # Where something changed, most node pools have not.
             last.node_pools = parse.read_node_pools(call, answer, last.items)

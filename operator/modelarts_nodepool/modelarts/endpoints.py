@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from modelarts_nodepool.api.names import REGION_PATTERN
 from modelarts_nodepool.api.regions import KNOWN_REGIONS
-from modelarts_nodepool.credentials.addresses import is_loopback
+from modelarts_nodepool.credentials.http_client import is_loopback
 from modelarts_nodepool.errors import EndpointUnknown, SettingsError
 
 # Their hosts all follow this pattern in those tables, but for one: they give ap-southeast-1 the domain

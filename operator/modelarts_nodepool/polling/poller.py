@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from modelarts_nodepool.access.gateway import Clouds
-from modelarts_nodepool.access.rate_limiter import Lane, Urgency
+from modelarts_nodepool.access.gateway import Gateway
+from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import CloudError, CloudUnavailable, CredentialsUnavailable
@@ -84,7 +84,7 @@ class Poller:
     account: Callable[[], Account | None]
     is_needed: Callable[[], bool]
     is_deleting: Callable[[], bool]
-    clouds: Clouds
+    clouds: Gateway
     clock: Clock
     on_snapshot: Callable[["Poller"], None]
     starting: Callable[[], int] = lambda: 1
@@ -100,7 +100,7 @@ class Poller:
     _active_since: float | None = None
     _slowed: int = 0
     _request_seconds: float = 0.0
-    _urgency: Urgency | None = None
+    _priority: Priority | None = None
     _schedule: Schedule = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,9 +126,9 @@ class Poller:
         answer: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._waiters.append((not_before, answer))
         self.request(not_before)
-        if self._urgency is not None:
+        if self._priority is not None:
             # The request may still wait for the rate limiter, in the lane of polls.
-            self._urgency.raise_to(Lane.LOOK)
+            self._priority.raise_to(Lane.READ)
         return await answer
 
     def request(self, not_before: float) -> None:
@@ -185,9 +185,9 @@ class Poller:
             begun = self.clock.monotonic()
             return await cloud.list_node_pools(self.key.resource_pool)
 
-        self._urgency = Urgency(Lane.LOOK if self._waiters or self.is_deleting() else Lane.POLL)
+        self._priority = Priority(Lane.READ if self._waiters or self.is_deleting() else Lane.POLL)
         try:
-            listing = await self.clouds.call(account, list_node_pools, self._urgency)
+            listing = await self.clouds.call(account, list_node_pools, self._priority)
         except (CloudError, CredentialsUnavailable) as failure:
             return Evidence(begun, failure=failure)
         except Exception as error:
@@ -195,7 +195,7 @@ class Poller:
             logger.exception("polling a resource pool failed", extra={"resourcePool": self.key.resource_pool})
             return Evidence(begun, failure=CloudUnavailable(f"polling failed: {type(error).__name__}"))
         finally:
-            self._urgency = None
+            self._priority = None
             self._request_seconds = self.clock.monotonic() - begun
         return Evidence(begun, value=listing)
 

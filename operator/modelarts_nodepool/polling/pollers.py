@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
-from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.cache.index import Index
 from modelarts_nodepool.cache.objects import Registry
@@ -21,7 +21,7 @@ class Pollers:
     def __init__(
         self,
         registry: Registry,
-        clouds: Clouds,
+        clouds: Gateway,
         clock: Clock,
         on_snapshot: OnSnapshot = lambda _poller, _members: None,
     ) -> None:

@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -58,7 +58,7 @@ class Reports:
 async def a_client(
     endpoint: str,
     *,
-    key: AccessKey | Callable[[], AccessKey] = KEY,
+    key: AccessKey = KEY,
     project_id: str = PROJECT,
     clock: Clock | None = None,
     reports: Reports | None = None,
@@ -68,7 +68,7 @@ async def a_client(
     client = ModelArtsClient(
         endpoint=parse_endpoint(f"cn-north-4={endpoint}"),
         project_id=project_id,
-        key=key if callable(key) else lambda: key,
+        key=key,
         clock=clock or ShiftedClock(),
         trust=trust or usual_trust(),
         on_call=reports.seen.append if reports else None,

@@ -1,4 +1,4 @@
-"""Clouds on a cluster of Secrets, a cloud that checks keys and a clock by hand."""
+"""Gateway on a cluster of Secrets, a cloud that checks keys and a clock by hand."""
 
 import asyncio
 import base64
@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.names import CREDENTIALS_LABEL
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.credentials.providers import Sources
+from modelarts_nodepool.credentials.providers import Providers
 from modelarts_nodepool.errors import (
     CredentialsRejected,
 )
@@ -65,7 +65,7 @@ class KeyCheckingCloud:
         self.waiting = 0
         self.is_closed = False
 
-    def signing_with(self, key: AccessKey) -> ModelArts:
+    def with_key(self, key: AccessKey) -> ModelArts:
         return SeenByKey(self, key)
 
     async def aclose(self) -> None:
@@ -95,12 +95,12 @@ class SeenByKey(UnaskedCloud):
 
 
 class Stage:
-    """Clouds on a cluster and a clock that stand still, and every client that was made."""
+    """Gateway on a cluster and a clock that stand still, and every client that was made."""
 
     def __init__(self) -> None:
         self.clock, self.secrets = HandClock(), Secrets()
         self.made: list[KeyCheckingCloud] = []
-        self.clouds = Clouds(self.secrets, self.clock, "operator", self._connect, Sources(self.clock))
+        self.clouds = Gateway(self.secrets, self.clock, "operator", self._connect, Providers(self.clock))
 
     def _connect(self, _: Account) -> Connections:
         self.made.append(KeyCheckingCloud())

@@ -4,7 +4,7 @@ import asyncio
 
 from modelarts_nodepool.access.rate_limiter import POLL_TURN, Lane
 from modelarts_nodepool.errors import Throttled
-from tests.unit.access.limiter_stage import MINUTE, Stage, staged
+from tests.unit.access.rate_limiter_stage import MINUTE, Stage, staged
 
 
 @staged
@@ -44,9 +44,9 @@ async def test_a_crowd_of_deletions_goes_before_the_polls_whose_turn_it_is(stage
 
 @staged
 async def test_a_pause_leaves_polls_no_share(stage: Stage) -> None:
-    stage.limiter.throttled(Throttled("too many", retry_after=MINUTE))
+    stage.limiter.on_throttled(Throttled("too many", retry_after=MINUTE))
     for number in range(200):
-        stage.ask(f"look {number}", Lane.LOOK)
+        stage.ask(f"look {number}", Lane.READ)
         stage.ask(f"poll {number}", Lane.POLL)
     await asyncio.sleep(30)
     assert not any(name.startswith("poll") for name in stage.names)

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.access.rate_limiter import LONGEST_PAUSE, POLL_TURN, Lane, Limiters, Urgency
+from modelarts_nodepool.access.rate_limiter import PAUSE_BACKOFF, POLL_TURN, Lane, Priority, RateLimiters
 from modelarts_nodepool.errors import Throttled
 from modelarts_nodepool.ports import AccessKey
 from tests.support.virtual_time import VirtualClock, run_at_once
-from tests.unit.access.limiter_stage import MINUTE, Stage, staged, turns
+from tests.unit.access.rate_limiter_stage import MINUTE, Stage, staged, turns
 
 
 @staged
@@ -22,14 +22,14 @@ async def test_backlog_of_polls_never_delays_a_delete(stage: Stage) -> None:
     before = len(stage.served)
     assert before == 6 + 5 * 10
     stage.ask("delete", Lane.DELETION)
-    stage.ask("look", Lane.LOOK)
+    stage.ask("look", Lane.READ)
     await turns()
     assert stage.names[before:] == ["delete", "look"], "out of the reserve, at the same moment"
 
 
 @staged
 async def test_deletions_go_before_looks_and_looks_before_polls(stage: Stage) -> None:
-    for name, lane in (("poll", Lane.POLL), ("look", Lane.LOOK), ("delete", Lane.DELETION)):
+    for name, lane in (("poll", Lane.POLL), ("look", Lane.READ), ("delete", Lane.DELETION)):
         for number in range(20):
             stage.ask(f"{name} {number}", lane)
     await turns()
@@ -52,17 +52,17 @@ async def test_those_of_one_lane_are_served_in_their_order(stage: Stage) -> None
 
 @staged
 async def test_poll_that_a_deletion_comes_to_need_is_served_as_its_look(stage: Stage) -> None:
-    urgency = Urgency(Lane.POLL)
+    priority = Priority(Lane.POLL)
     for number in range(100):
         stage.ask(f"poll {number}", Lane.POLL)
-    stage.ask("needed", urgency)
+    stage.ask("needed", priority)
     await turns()
-    urgency.raise_to(Lane.LOOK)
+    priority.raise_to(Lane.READ)
     await turns()
     assert stage.names[-1] == "needed"
     assert len(stage.served) == 7
-    urgency.raise_to(Lane.POLL)
-    assert urgency.lane is Lane.LOOK
+    priority.raise_to(Lane.POLL)
+    assert priority.lane is Lane.READ
 
 
 @staged
@@ -75,11 +75,11 @@ async def test_slot_that_was_not_used_serves_somebody_else(stage: Stage) -> None
     assert used is not None
     assert unused is not None
     used.use()
-    used.give_back()
+    used.release()
     await turns()
     assert len(stage.served) == 8
-    unused.give_back()
-    unused.give_back()
+    unused.release()
+    unused.release()
     await turns()
     assert stage.served[-1] == ("next", 0)
     stage.ask("after", Lane.DELETION)
@@ -105,7 +105,7 @@ async def test_slot_that_comes_with_the_end_of_its_task_is_not_lost(stage: Stage
     await turns()
     assert slots[0] is not None
     # Both in one turn of the loop: the slot is there, and the task never sees it.
-    slots[0].give_back()
+    slots[0].release()
     ending.cancel()
     await turns()
     assert stage.served[8:] == [("next", 0)]
@@ -116,15 +116,15 @@ async def test_429_pauses_polls_for_as_long_as_it_asks_and_nothing_else(stage: S
     for number in range(20):
         stage.ask(f"poll {number}", Lane.POLL)
     await turns()
-    stage.limiter.throttled(Throttled("too many requests", status=429, retry_after=timedelta(seconds=30)))
+    stage.limiter.on_throttled(Throttled("too many requests", status=429, retry_after=timedelta(seconds=30)))
     await turns()
     assert len(stage.served) + len(stage.refused) == 20, "those that wait are told at once"
     assert stage.left() == 30
-    assert "too many requests; nothing was sent now" in stage.refused[0].message
+    assert "too many requests. Polls with this access key pause; no request was sent" in stage.refused[0].message
     await asyncio.sleep(29)
     stage.ask("early", Lane.POLL)
     stage.ask("delete", Lane.DELETION)
-    stage.ask("look", Lane.LOOK)
+    stage.ask("look", Lane.READ)
     await turns()
     assert stage.names[-2:] == ["delete", "look"]
     assert stage.left() == 1
@@ -136,7 +136,7 @@ async def test_429_pauses_polls_for_as_long_as_it_asks_and_nothing_else(stage: S
 
 async def pause_of(stage: Stage, retry_after: timedelta | None) -> float:
     """How long polls rest after a 429 that comes once the pause before is over."""
-    stage.limiter.throttled(Throttled("no", status=429, retry_after=retry_after))
+    stage.limiter.on_throttled(Throttled("no", status=429, retry_after=retry_after))
     refused = len(stage.refused)
     await stage.ask("poll", Lane.POLL)
     if len(stage.refused) == refused:
@@ -149,7 +149,7 @@ async def pause_of(stage: Stage, retry_after: timedelta | None) -> float:
 @staged
 async def test_without_a_time_to_wait_the_pause_doubles_up_to_a_minute(stage: Stage) -> None:
     assert [await pause_of(stage, None) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
-    stage.limiter.answered()
+    stage.limiter.on_answer()
     assert await pause_of(stage, None) == 1
 
 
@@ -162,16 +162,16 @@ async def test_zero_or_past_times_to_wait_do_not_make_anything_spin(stage: Stage
 @staged
 async def test_many_429_at_once_are_one(stage: Stage) -> None:
     for _ in range(50):
-        stage.limiter.throttled(Throttled("no", status=429))
+        stage.limiter.on_throttled(Throttled("no", status=429))
     await stage.ask("poll", Lane.POLL)
     assert stage.left() == 1
 
 
 @staged
 async def test_shorter_pause_does_not_end_a_longer_one(stage: Stage) -> None:
-    stage.limiter.throttled(Throttled("no", status=429, retry_after=LONGEST_PAUSE * 5))
-    stage.limiter.throttled(Throttled("no", status=429, retry_after=timedelta(seconds=1)))
-    stage.limiter.answered()
+    stage.limiter.on_throttled(Throttled("no", status=429, retry_after=PAUSE_BACKOFF.longest * 5))
+    stage.limiter.on_throttled(Throttled("no", status=429, retry_after=timedelta(seconds=1)))
+    stage.limiter.on_answer()
     await stage.ask("poll", Lane.POLL)
     assert stage.left() == 300
 
@@ -181,7 +181,7 @@ async def test_429_slows_down_deletions_too_but_does_not_stop_them(stage: Stage)
     for number in range(8):
         stage.ask(f"{number}", Lane.DELETION)
     await turns()
-    stage.limiter.throttled(Throttled("no", status=429, retry_after=MINUTE))
+    stage.limiter.on_throttled(Throttled("no", status=429, retry_after=MINUTE))
     for number in range(100):
         stage.ask(f"later {number}", Lane.DELETION)
     await asyncio.sleep(1)
@@ -190,7 +190,7 @@ async def test_429_slows_down_deletions_too_but_does_not_stop_them(stage: Stage)
 
 def test_accounts_with_one_access_key_share_its_limiter() -> None:
     async def scene() -> None:
-        limiters = Limiters(VirtualClock(), rate=1, burst=1)
+        limiters = RateLimiters(VirtualClock(), rate=1, burst=1)
         one = limiters.of(AccessKey("AK", "secret"))
         assert limiters.of(AccessKey("AK", "another-secret-key", "token")) is one
         assert limiters.of(AccessKey("BK", "secret")) is not one

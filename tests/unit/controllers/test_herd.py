@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.access.outages import FAILURES_IN_A_ROW
+from modelarts_nodepool.access.circuit_breaker import FAILURES_IN_A_ROW
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.errors import CircuitOpen, CloudError, ServerFailure, Throttled
 from modelarts_nodepool.polling.pollers import Pollers
@@ -90,7 +90,7 @@ class Stage:
     async def delete(self) -> float:
         """Send one DELETE as controllers/deletion/send.py does; how long it took to reach the cloud."""
         begun = self.now
-        slot = await self.clouds.ready(self.account)
+        slot = await self.clouds.acquire_slot(self.account)
         await self.clouds.delete(self.account, lambda cloud: cloud.delete_node_pool("pool-0", "training-a"), slot)
         return next(when for when, what in self.calls(begun) if what == "delete") - begun
 

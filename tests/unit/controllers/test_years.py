@@ -10,17 +10,16 @@ from datetime import timedelta
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.access.circuit_breaker import Breakers
-from modelarts_nodepool.access.gateway import Clouds
-from modelarts_nodepool.access.rate_limiter import Limiters
-from modelarts_nodepool.access.sessions import Login
+from modelarts_nodepool.access.circuit_breaker import KeyBreakers
+from modelarts_nodepool.access.gateway import Gateway
+from modelarts_nodepool.access.rate_limiter import RateLimiters
+from modelarts_nodepool.access.sessions import Session
 from modelarts_nodepool.api.node_pool import DeletionRecord
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.cache.objects import GONE_REMEMBERED, Registry
-from modelarts_nodepool.credentials.providers import Sources
+from modelarts_nodepool.credentials.providers import Providers
 from modelarts_nodepool.errors import CredentialsRejected
-from modelarts_nodepool.modelarts.recent import MOST, Recent
 from modelarts_nodepool.ports import (
     AccessKey,
     Connections,
@@ -98,7 +97,7 @@ class Refusing(UnaskedCloud):
 @pytest.mark.parametrize("cloud", [Cloud(), Refusing()], ids=["accepted", "rejected"])
 async def test_of_thousands_of_rotated_keys_those_of_the_last_day_are_remembered(cloud: UnaskedCloud) -> None:
     clock = HandClock()
-    breakers, limiters = Breakers(clock), Limiters(clock, rate=1, burst=1)
+    breakers, limiters = KeyBreakers(clock), RateLimiters(clock, rate=1, burst=1)
     account = an_account().build()
 
     async def none() -> None:
@@ -108,13 +107,13 @@ async def test_of_thousands_of_rotated_keys_those_of_the_last_day_are_remembered
         clock.advance(timedelta(hours=1))
         key = AccessKey(f"AK{number}", "secret")
         limiters.of(key)
-        login = Login(key, cloud, account, "rotate it", none)
+        session = Session(key, cloud, account, "rotate it", none)
         try:
-            await breakers.call(login, lambda client: client.list_node_pools("pool-a"))
+            await breakers.call(session, lambda client: client.list_node_pools("pool-a"))
         except CredentialsRejected:
             assert isinstance(cloud, Refusing)
     sizes = sizes_in(breakers=breakers, limiters=limiters)
-    assert sizes["breakers._standings._values"] == 25
+    assert sizes["breakers._states._entries"] == 25
     assert {path: size for path, size in sizes.items() if size > 25} == {}
 
 
@@ -130,7 +129,7 @@ async def test_connections_and_circuits_of_accounts_that_are_gone_are_closed_and
         opened.append(Counted(Cloud()))
         return opened[-1]
 
-    clouds = Clouds(SecretKeeper(), clock, "operator", connect, Sources(clock))
+    clouds = Gateway(SecretKeeper(), clock, "operator", connect, Providers(clock))
     for number in range(FEW * 10):
         account = an_account(f"account-{number}").build()
         await clouds.call(account, lambda client: client.list_node_pools("pool-a"))
@@ -139,18 +138,5 @@ async def test_connections_and_circuits_of_accounts_that_are_gone_are_closed_and
     assert closed == opened[:-1]
     await clouds.aclose()
     assert closed == opened
-    assert sizes_in(clouds=clouds).keys() >= {"clouds._logins._entries", "clouds._outages._circuits"}
+    assert sizes_in(clouds=clouds).keys() >= {"clouds._sessions._entries", "clouds._circuit_breakers._by_account"}
     assert max(sizes_in(clouds=clouds).values()) < FEW
-
-
-def test_what_is_used_is_remembered_and_the_oldest_of_too_many_is_not() -> None:
-    clock = HandClock()
-    recent: Recent[str, list[str]] = Recent(clock, list, timedelta(hours=1))
-    used = recent.of("used")
-    for number in range(MOST + 100):
-        recent.of(f"other-{number}")
-        assert recent.of("used") is used
-    assert len(recent) == MOST
-    clock.advance(timedelta(hours=2))
-    assert recent.of("used") is used
-    assert len(recent) == 1

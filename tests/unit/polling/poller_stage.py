@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, cast
 
-from modelarts_nodepool.access.gateway import Clouds
-from modelarts_nodepool.access.rate_limiter import Lane, Urgency
+from modelarts_nodepool.access.gateway import Gateway
+from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.polling.poller import Poller, PollKey
 from modelarts_nodepool.ports import NodePoolListing
@@ -34,13 +34,13 @@ class Answers:
         self.turn = asyncio.Event()
         self.turn.set()
         self.lanes: list[Lane] = []
-        self.urgencies: list[Urgency] = []
+        self.urgencies: list[Priority] = []
         self.answer: NodePoolListing | Exception = CALM
         self.gate = asyncio.Event()
         self.gate.set()
         self.asked = 0
 
-    async def call(self, account: Account, operation: Callable[[Any], Awaitable[Any]], urgency: Urgency) -> Any:  # noqa: ANN401, ARG002 - as Clouds
+    async def call(self, account: Account, operation: Callable[[Any], Awaitable[Any]], urgency: Priority) -> Any:  # noqa: ANN401, ARG002 - as Gateway
         self.lanes.append(urgency.lane)
         self.urgencies.append(urgency)
         await self.turn.wait()
@@ -67,7 +67,7 @@ class Stage:
             account=lambda: self.account,
             is_needed=lambda: self.is_needed,
             is_deleting=lambda: self.is_deleting,
-            clouds=cast("Clouds", self.answers),  # for the one method that is used
+            clouds=cast("Gateway", self.answers),  # for the one method that is used
             clock=self.clock,
             on_snapshot=self._tell,
             jitter=lambda: 1.0,

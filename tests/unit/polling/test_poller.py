@@ -154,10 +154,10 @@ async def test_regular_look_is_a_poll_and_one_that_a_deletion_asks_for_is_more_u
     assert stage.answers.lanes == [Lane.POLL, Lane.POLL]
     stage.clock.advance(timedelta(seconds=1))
     await stage.poller.fetch(stage.clock.monotonic())
-    assert stage.answers.lanes[2:] == [Lane.LOOK]
+    assert stage.answers.lanes[2:] == [Lane.READ]
     stage.is_deleting = True
     await stage.pass_time(ACTIVE)
-    assert stage.answers.lanes[3:] == [Lane.LOOK]
+    assert stage.answers.lanes[3:] == [Lane.READ]
 
 
 async def test_look_that_waits_for_its_turn_becomes_urgent_and_answers_the_deletion_that_needs_it(
@@ -169,7 +169,7 @@ async def test_look_that_waits_for_its_turn_becomes_urgent_and_answers_the_delet
     asked = stage.clock.monotonic()
     needed = asyncio.create_task(stage.poller.fetch(asked))
     await turns()
-    assert stage.answers.urgencies[-1].lane is Lane.LOOK
+    assert stage.answers.urgencies[-1].lane is Lane.READ
     stage.clock.advance(timedelta(seconds=1))
     stage.answers.turn.set()
     assert (await needed).begun == asked + 1

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from modelarts_nodepool import metrics
-from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.conditions import ConditionType, find_condition
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import NoAnswer, ObjectGone
@@ -117,7 +117,7 @@ class Stage:
     def __init__(self) -> None:
         self.clock, self.server = TickingClock(timedelta(milliseconds=1)), Server()
         self.cloud = OneListing(a_listing(*(a_cloud_node_pool(name, available=2) for name in ("shared", "other"))))
-        parts = build_parts(self.server, self.clock, cast("Clouds", self.cloud))
+        parts = build_parts(self.server, self.clock, cast("Gateway", self.cloud))
         self.registry, self.manager = parts.cache, parts.manager
         self.registry.take_account(self.server.objects["default"])
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.factory import build_controllers
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
@@ -100,7 +100,7 @@ def registry(clock: HandClock) -> Registry:
 def supervise(
     cluster: HandCluster, registry: Registry, clock: HandClock, watch: HandWatch, times: WatchTimes = TIMES
 ) -> Supervisor:
-    clouds = Clouds.__new__(Clouds)  # never called: no account is there
+    clouds = Gateway.__new__(Gateway)  # never called: no account is there
     parts = build_controllers(registry, clouds, cluster, EventRecorder(cluster), clock, may_act=lambda: True)
     return Supervisor(cluster, parts.cache, parts.manager, clock, watch, times)
 

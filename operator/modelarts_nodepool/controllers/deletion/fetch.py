@@ -12,7 +12,7 @@ from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
-from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.node_pool import Identity, SendOutcome
 from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.cache.objects import Registry
@@ -52,7 +52,7 @@ def is_preparing(observed: DeletionObserved, wanted: frozenset[Fact]) -> bool:
 class Fetch:
     """Fills a deletion's memory."""
 
-    def __init__(self, cache: Registry, pollers: Pollers, clouds: Clouds, cluster: Cluster, clock: Clock) -> None:
+    def __init__(self, cache: Registry, pollers: Pollers, clouds: Gateway, cluster: Cluster, clock: Clock) -> None:
         self._cache = cache
         self._pollers = pollers
         self._clouds = clouds

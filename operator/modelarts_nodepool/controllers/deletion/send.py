@@ -10,7 +10,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 
-from modelarts_nodepool.access.gateway import Clouds
+from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.access.rate_limiter import Slot
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import NodePool
@@ -62,7 +62,7 @@ class Sender:
         cache: Registry,
         gather: Gather,
         fetch: Fetch,
-        clouds: Clouds,
+        clouds: Gateway,
         writes: Writes,
         trail: AuditTrail,
         in_flight: InFlight,
@@ -93,7 +93,7 @@ class Sender:
             try:
                 await self._send_with(slot, memory, uid, identity)
             finally:
-                slot.give_back()
+                slot.release()
 
     async def _send_with(self, slot: Slot, memory: Memory, uid: str, identity: Identity) -> None:
         """From here on no limit is waited for: the write-ahead must not grow old before the DELETE."""
@@ -111,7 +111,7 @@ class Sender:
         if observed is None or observed.account is None:
             return None
         try:
-            return await self._clouds.ready(observed.account.account)
+            return await self._clouds.acquire_slot(observed.account.account)
         except (CloudError, CredentialsUnavailable) as failure:
             self._note_failure(memory, failure)
             return None

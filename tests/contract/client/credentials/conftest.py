@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.client.credentials.desks import ID_TOKEN
+from tests.contract.client.credentials.issuers import ID_TOKEN
 
 
 @pytest.fixture

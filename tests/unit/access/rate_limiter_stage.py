@@ -5,8 +5,7 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
-from modelarts_nodepool.access.bucket import Bucket
-from modelarts_nodepool.access.rate_limiter import Lane, Limiter, Slot, Urgency
+from modelarts_nodepool.access.rate_limiter import Lane, Priority, RateLimiter, Slot, TokenBucket
 from modelarts_nodepool.errors import Throttled
 from tests.support.virtual_time import VirtualClock, run_at_once
 
@@ -20,7 +19,7 @@ class Stage:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.begun = self.clock.monotonic()
-        self.limiter = Limiter(Bucket(10, 8, self.begun), self.clock)
+        self.limiter = RateLimiter(TokenBucket(10, 8, self.begun), self.clock)
         self.served: list[tuple[str, float]] = []
         self.refused: list[Throttled] = []
         self.tasks: list[asyncio.Task[Slot | None]] = []
@@ -33,24 +32,24 @@ class Stage:
     def names(self) -> list[str]:
         return [name for name, _ in self.served]
 
-    def ask(self, name: str, urgency: Lane | Urgency) -> "asyncio.Task[Slot | None]":
-        task = asyncio.create_task(self._ask(name, urgency if isinstance(urgency, Urgency) else Urgency(urgency)))
+    def ask(self, name: str, priority: Lane | Priority) -> "asyncio.Task[Slot | None]":
+        task = asyncio.create_task(self._ask(name, priority if isinstance(priority, Priority) else Priority(priority)))
         self.tasks.append(task)
         return task
 
     async def crowd(self, calls: int) -> None:
         """With nothing left in the bucket, so many looks and polls, who wait."""
         for number in range(8):
-            self.ask(f"before {number}", Lane.LOOK)
+            self.ask(f"before {number}", Lane.READ)
         await turns()
         self.served.clear()
         for number in range(calls):
-            self.ask(f"look {number}", Lane.LOOK)
+            self.ask(f"look {number}", Lane.READ)
             self.ask(f"poll {number}", Lane.POLL)
 
-    async def _ask(self, name: str, urgency: Urgency) -> Slot | None:
+    async def _ask(self, name: str, priority: Priority) -> Slot | None:
         try:
-            slot = await self.limiter.slot(urgency)
+            slot = await self.limiter.acquire(priority)
         except Throttled as error:
             self.refused.append(error)
             return None

@@ -4,19 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.access.bucket import RECOVERS_IN_SECONDS, SLOWEST_PART, Bucket
+from modelarts_nodepool.access.rate_limiter import RECOVERS_IN_SECONDS, SLOWEST_PART, TokenBucket
 
 
-def taken(bucket: Bucket, now: float, *, leaving_reserve: bool = False, at_most: int = 10_000) -> int:
+def taken(bucket: TokenBucket, now: float, *, keep_reserve: bool = False, at_most: int = 10_000) -> int:
     """How many tokens can be had at that moment."""
     count = 0
-    while count < at_most and bucket.take(now, leaving_reserve=leaving_reserve) == 0:
+    while count < at_most and bucket.acquire(now, keep_reserve=keep_reserve) == 0:
         count += 1
     return count
 
 
 def test_burst_is_there_at_once_and_then_the_rate() -> None:
-    bucket = Bucket(10, 50, now=0)
+    bucket = TokenBucket(10, 50, now=0)
     assert taken(bucket, 0) == 50
     assert taken(bucket, 1) == 10
     assert taken(bucket, 3.5) == 25
@@ -24,35 +24,35 @@ def test_burst_is_there_at_once_and_then_the_rate() -> None:
 
 
 def test_who_is_refused_is_told_when_there_will_be_a_token() -> None:
-    bucket = Bucket(4, 2, now=0)
+    bucket = TokenBucket(4, 2, now=0)
     assert taken(bucket, 0) == 2
-    wait = bucket.take(0, leaving_reserve=False)
+    wait = bucket.acquire(0, keep_reserve=False)
     assert wait == pytest.approx(0.25)
-    assert bucket.take(wait, leaving_reserve=False) == 0
+    assert bucket.acquire(wait, keep_reserve=False) == 0
 
 
 def test_polls_leave_a_quarter_to_the_others() -> None:
-    bucket = Bucket(100, 40, now=0)
-    assert taken(bucket, 0, leaving_reserve=True) == 30
+    bucket = TokenBucket(100, 40, now=0)
+    assert taken(bucket, 0, keep_reserve=True) == 30
     assert taken(bucket, 0) == 10
 
 
 def test_smallest_bucket_lets_polls_through() -> None:
-    bucket = Bucket(1, 1, now=0)
-    assert taken(bucket, 0, leaving_reserve=True) == 1
-    assert taken(bucket, 1, leaving_reserve=True) == 1
+    bucket = TokenBucket(1, 1, now=0)
+    assert taken(bucket, 0, keep_reserve=True) == 1
+    assert taken(bucket, 1, keep_reserve=True) == 1
 
 
 def test_slowed_bucket_lets_polls_through_before_its_burst_is_full_again() -> None:
-    bucket = Bucket(64, 1000, now=0)
+    bucket = TokenBucket(64, 1000, now=0)
     for second in range(10):
         bucket.slow_down(second * 2)
     taken(bucket, 18)
-    assert taken(bucket, 20, leaving_reserve=True) >= 2
+    assert taken(bucket, 20, keep_reserve=True) >= 2
 
 
 def test_token_given_back_is_there_again_and_makes_no_more_than_the_burst() -> None:
-    bucket = Bucket(1, 3, now=0)
+    bucket = TokenBucket(1, 3, now=0)
     assert taken(bucket, 0) == 3
     bucket.put_back()
     assert taken(bucket, 0) == 1
@@ -63,7 +63,7 @@ def test_token_given_back_is_there_again_and_makes_no_more_than_the_burst() -> N
 
 
 def test_rate_is_halved_by_a_429_once_a_second_and_comes_back() -> None:
-    bucket = Bucket(64, 64, now=0)
+    bucket = TokenBucket(64, 64, now=0)
     taken(bucket, 0)
     for _ in range(5):
         bucket.slow_down(0)
@@ -73,7 +73,7 @@ def test_rate_is_halved_by_a_429_once_a_second_and_comes_back() -> None:
 
 
 def test_rate_never_falls_to_nothing() -> None:
-    bucket = Bucket(64, 64, now=0)
+    bucket = TokenBucket(64, 64, now=0)
     for second in range(100):
         bucket.slow_down(second * 1.0)
     taken(bucket, 99)
@@ -81,7 +81,7 @@ def test_rate_never_falls_to_nothing() -> None:
 
 
 def test_clock_that_stands_still_or_goes_back_gives_nothing() -> None:
-    bucket = Bucket(10, 5, now=100)
+    bucket = TokenBucket(10, 5, now=100)
     assert taken(bucket, 100) == 5
     assert taken(bucket, 50) == 0
     assert taken(bucket, 50.5) <= 5
@@ -95,10 +95,10 @@ def test_clock_that_stands_still_or_goes_back_gives_nothing() -> None:
 def test_never_more_than_the_burst_and_the_rate_since(
     rate: float, burst: int, steps: list[tuple[float, bool, bool]]
 ) -> None:
-    bucket, now, count = Bucket(rate, burst, 0), 0.0, 0
+    bucket, now, count = TokenBucket(rate, burst, 0), 0.0, 0
     for span, is_poll, is_429 in steps:
         now += span
         if is_429:
             bucket.slow_down(now)
-        count += taken(bucket, now, leaving_reserve=is_poll, at_most=20)
+        count += taken(bucket, now, keep_reserve=is_poll, at_most=20)
         assert count <= burst + rate * now + 0.01

@@ -29,13 +29,13 @@ async def is_skewed(stage: Stage) -> str:
 
 async def test_key_rests_while_the_clock_is_off_so_that_it_is_not_locked(stage: Stage) -> None:
     first = await is_skewed(stage)
-    assert "nothing is signed for five minutes, or until the clock is set" in first
+    assert "nothing is signed for five minutes or until the clock is set" in first
     calls = len(stage.cloud.calls)
     for _ in range(20):
         stage.clock.advance(EVERY)
         assert await is_skewed(stage) == first
         with pytest.raises(ClockSkew):
-            await stage.clouds.ready(ACCOUNT)
+            await stage.clouds.acquire_slot(ACCOUNT)
     assert len(stage.cloud.calls) == calls
 
 
@@ -45,7 +45,7 @@ async def test_clock_that_is_set_is_tried_at_once(stage: Stage, minutes: int) ->
     stage.clock.set_ahead(timedelta(minutes=minutes))
     stage.cloud.failure = None
     await stage.look()
-    await stage.clouds.ready(ACCOUNT)
+    await stage.clouds.acquire_slot(ACCOUNT)
 
 
 async def test_clock_that_runs_a_little_unevenly_was_not_set(stage: Stage) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.access.outages import FAILURES_IN_A_ROW, LONGEST_REST, Circuit, Outages
+from modelarts_nodepool.access.circuit_breaker import FAILURES_IN_A_ROW, PROBE_BACKOFF, CircuitBreaker, CircuitBreakers
 from modelarts_nodepool.errors import (
     CircuitOpen,
     CloudError,
@@ -30,11 +30,11 @@ class Line:
 
     def __init__(self) -> None:
         self.clock = HandClock()
-        self.circuit = Circuit("default", self.clock, lambda: 1.0)
+        self.breaker = CircuitBreaker("default", self.clock, lambda: 1.0)
         self.sent = 0
 
     async def call(self, error: Exception | None = None, *, is_deletion: bool = False) -> None:
-        async with self.circuit.passing(is_deletion=is_deletion):
+        async with self.breaker.guard(is_deletion=is_deletion):
             self.sent += 1
             if error is not None:
                 raise error
@@ -104,7 +104,7 @@ async def test_after_the_rest_one_probe_goes_and_the_others_wait_for_it() -> Non
     line = Line()
     await line.fail(FAILURES_IN_A_ROW)
     line.clock.advance(timedelta(seconds=5))
-    async with line.circuit.passing(is_deletion=False):
+    async with line.breaker.guard(is_deletion=False):
         refusals = [await line.is_refused() for _ in range(20)]
         assert {refusal.retry_after for refusal in refusals} == {timedelta(seconds=1)}
     await line.call()
@@ -122,7 +122,7 @@ async def test_probes_that_fail_rest_longer_each_time_up_to_a_minute() -> None:
         line.clock.advance(rest)
         await line.fail(1)
     assert rests == [5, 10, 20, 40, 60, 60, 60]
-    assert timedelta(seconds=60) == LONGEST_REST
+    assert timedelta(seconds=60) == PROBE_BACKOFF.longest
 
 
 async def test_outage_of_an_hour_costs_few_calls_and_ends_with_the_first_answer() -> None:
@@ -155,7 +155,7 @@ async def test_probe_that_is_cancelled_leaves_room_for_another() -> None:
     line.clock.advance(timedelta(seconds=5))
 
     async def hang() -> None:
-        async with line.circuit.passing(is_deletion=False):
+        async with line.breaker.guard(is_deletion=False):
             await asyncio.Event().wait()
 
     probe = asyncio.create_task(hang())
@@ -170,7 +170,7 @@ async def test_calls_from_before_it_opened_make_the_rest_no_longer() -> None:
     line = Line()
 
     async def fail_late(gate: asyncio.Event) -> None:
-        async with line.circuit.passing(is_deletion=False):
+        async with line.breaker.guard(is_deletion=False):
             await gate.wait()
             raise DOWN
 
@@ -185,9 +185,9 @@ async def test_calls_from_before_it_opened_make_the_rest_no_longer() -> None:
 
 
 def test_each_account_has_a_circuit_of_its_own_and_one_created_again_a_new_one() -> None:
-    outages = Outages(HandClock())
+    breakers = CircuitBreakers(HandClock())
     account, other = an_account("a").build(), an_account("b").build()
     again = replace(account, metadata=replace(account.metadata, uid="another"))
-    assert outages.of(account) is outages.of(account)
-    assert outages.of(account) is not outages.of(other)
-    assert outages.of(again) is not outages.of(account)
+    assert breakers.of(account) is breakers.of(account)
+    assert breakers.of(account) is not breakers.of(other)
+    assert breakers.of(again) is not breakers.of(account)

@@ -6,8 +6,8 @@ from json import dumps
 
 import pytest
 
-from modelarts_nodepool.access.outages import FAILURES_IN_A_ROW
-from modelarts_nodepool.access.rate_limiter import Lane, Urgency
+from modelarts_nodepool.access.circuit_breaker import FAILURES_IN_A_ROW
+from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.errors import CircuitOpen, ClockSkew, CloudError, CredentialsRejected, ServerFailure, Throttled
 from modelarts_nodepool.modelarts.faults import fault_of
 from modelarts_nodepool.modelarts.operations import Call, Operation
@@ -27,7 +27,7 @@ def answered(status: int, code: str, **headers: str) -> CloudError:
 async def told(stage: Stage, kind: type[CloudError]) -> str:
     """What a poll of another resource pool is told."""
     with pytest.raises(kind) as caught:
-        await stage.clouds.call(ACCOUNT, lambda cloud: cloud.list_node_pools("pool-a"), Urgency(Lane.POLL))
+        await stage.clouds.call(ACCOUNT, lambda cloud: cloud.list_node_pools("pool-a"), Priority(Lane.POLL))
     return caught.value.message
 
 

@@ -2,13 +2,9 @@
 
 import pytest
 
-from modelarts_nodepool.credentials.addresses import (
-    METADATA_URL,
-    check_agent_url,
-    check_metadata_endpoint,
-    check_sts_endpoint,
-    sts_url,
-)
+from modelarts_nodepool.credentials.metadata import METADATA_URL, check_metadata_endpoint
+from modelarts_nodepool.credentials.oidc import check_sts_endpoint, sts_url
+from modelarts_nodepool.credentials.pod_identity import check_agent_url
 from modelarts_nodepool.errors import CredentialsUnavailable, SettingsError
 
 NO_URL = [

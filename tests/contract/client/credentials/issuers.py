@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from modelarts_nodepool.credentials.metadata import MetadataSource
-from modelarts_nodepool.credentials.oidc import OidcSource
-from modelarts_nodepool.credentials.pod_identity import PodIdentitySource
-from modelarts_nodepool.ports import KeySource
+from modelarts_nodepool.credentials.metadata import MetadataProvider
+from modelarts_nodepool.credentials.oidc import OidcProvider
+from modelarts_nodepool.credentials.pod_identity import PodIdentityProvider
+from modelarts_nodepool.ports import KeyProvider
 from tests.support.clocks import HandClock
 
 ID_TOKEN = "eyJhbGciOiJub25lIn0.CANARYTOKENOFTHEPOD.c2lnbmF0dXJl"
@@ -44,7 +44,7 @@ def environment(endpoint: str, token_file: Path) -> dict[str, str]:
     }
 
 
-def a_source(
+def a_provider(
     name: str,
     endpoint: str,
     token_file: Path,
@@ -52,13 +52,13 @@ def a_source(
     *,
     limit: timedelta = USUAL,
     more: Mapping[str, str] = MappingProxyType({}),
-) -> KeySource:
+) -> KeyProvider:
     """One of SOURCES at this address; `more` are further variables."""
     clock, variables = clock or HandClock(), environment(endpoint, token_file) | dict(more)
     match name:
         case "Metadata":
-            return MetadataSource(endpoint, clock, limit=limit)
+            return MetadataProvider(endpoint, clock, limit=limit)
         case "PodIdentity":
-            return PodIdentitySource(variables, clock, limit=limit)
+            return PodIdentityProvider(variables, clock, limit=limit)
         case _:
-            return OidcSource(endpoint, variables, clock, limit=limit)
+            return OidcProvider(endpoint, variables, clock, limit=limit)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from modelarts_nodepool.credentials.temporary_key import read_issued_key, read_refusal
+from modelarts_nodepool.credentials.temporary_key import read_refusal, read_temporary_key
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.ports import AccessKey
 from tests.support.builders import NOON
@@ -29,7 +29,7 @@ KEY = AccessKey("AK", "CANARYSECRET", "CANARYTOKEN", datetime(2026, 1, 2, 13, 0,
 
 
 def read(body: object) -> AccessKey:
-    return read_issued_key(body if isinstance(body, bytes) else json.dumps(body).encode(), "the issuer", NOON)
+    return read_temporary_key(body if isinstance(body, bytes) else json.dumps(body).encode(), "the issuer", NOON)
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ async def test_a_rejected_key_is_not_used_again_for_five_minutes(stage: Stage) -
     for _ in range(4):
         stage.clock.advance(timedelta(minutes=1))
         await stage.is_rejected()
-        with pytest.raises(CredentialsRejected, match="put a valid one into Secret operator/"):
-            await stage.clouds.ready(ACCOUNT)
+        with pytest.raises(CredentialsRejected, match="put a valid key into Secret operator/"):
+            await stage.clouds.acquire_slot(ACCOUNT)
     assert stage.cloud.calls == ["wrong"]
 
 
@@ -53,13 +53,13 @@ async def test_a_key_that_the_cloud_accepts_again_is_used_after_five_minutes(sta
     stage.cloud.right = "late"
     await stage.is_rejected()
     stage.clock.advance(REJECTED_FOR)
-    await stage.clouds.ready(ACCOUNT)
+    await stage.clouds.acquire_slot(ACCOUNT)
     assert await stage.look() == a_listing()
 
 
 async def test_a_key_that_was_never_accepted_is_tried_by_few_calls_at_once(stage: Stage) -> None:
     stage.secrets.secret_key = "wrong"
-    await stage.clouds.ready(ACCOUNT)
+    await stage.clouds.acquire_slot(ACCOUNT)
     stage.cloud.gate.clear()
     looks = [asyncio.create_task(stage.is_rejected()) for _ in range(20)]
     await turns()
@@ -71,7 +71,7 @@ async def test_a_key_that_was_never_accepted_is_tried_by_few_calls_at_once(stage
 
 @pytest.mark.parametrize("failure", [None, PermissionDenied("no", status=403)], ids=["success", "no permission"])
 async def test_a_key_that_was_accepted_is_used_by_all_at_once(stage: Stage, failure: Exception | None) -> None:
-    await stage.clouds.ready(ACCOUNT)
+    await stage.clouds.acquire_slot(ACCOUNT)
     stage.cloud.failure = failure
     await asyncio.gather(stage.look(), return_exceptions=True)
     stage.cloud.gate.clear()
@@ -83,7 +83,7 @@ async def test_a_key_that_was_accepted_is_used_by_all_at_once(stage: Stage, fail
 
 
 async def test_no_answer_says_nothing_about_a_key(stage: Stage) -> None:
-    await stage.clouds.ready(ACCOUNT)
+    await stage.clouds.acquire_slot(ACCOUNT)
     stage.cloud.failure = NoAnswer("nothing came back")
     with pytest.raises(NoAnswer):
         await stage.look()

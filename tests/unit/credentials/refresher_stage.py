@@ -1,9 +1,9 @@
-"""An issuer, a clock and a keeper, all by hand."""
+"""An issuer, a clock and a refresher, all by hand."""
 
 import asyncio
 from datetime import timedelta
 
-from modelarts_nodepool.credentials.refresher import Keeper
+from modelarts_nodepool.credentials.refresher import Refresher
 from modelarts_nodepool.errors import CredentialsUnavailable
 from modelarts_nodepool.ports import AccessKey
 from tests.support.clocks import HandClock
@@ -24,7 +24,7 @@ class Issuer:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def obtain(self) -> AccessKey:
+    async def fetch(self) -> AccessKey:
         self.asked += 1
         await self.gate.wait()
         if self.failure is not None:
@@ -34,19 +34,19 @@ class Issuer:
         return AccessKey(f"AK{self.given}", f"SK{self.given}", f"token{self.given}", self.clock.now() + self.lasting)
 
 
-class Desk:
-    """A keeper with its issuer."""
+class Stage:
+    """A refresher with its issuer."""
 
     def __init__(self) -> None:
         self.clock = HandClock()
         self.issuer = Issuer(self.clock)
-        self.keeper = Keeper(self.issuer, self.clock, "the issuer", "mend the agency")
+        self.refresher = Refresher(self.issuer, self.clock, "the issuer", "mend the agency")
 
     def fail(self, words: str = "the issuer did not answer within 5 s; look there") -> None:
         self.issuer.failure = CredentialsUnavailable(words)
 
     async def key(self) -> str:
-        found = (await self.keeper.current()).access
+        found = (await self.refresher.current()).access
         await turns()
         return found
 

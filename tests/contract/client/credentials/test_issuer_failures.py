@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_nodepool.credentials.oidc import OidcSource
-from modelarts_nodepool.credentials.refresher import Keeper
+from modelarts_nodepool.credentials.oidc import OidcProvider
+from modelarts_nodepool.credentials.refresher import Refresher
 from modelarts_nodepool.errors import CredentialsUnavailable
-from tests.contract.client.credentials.desks import ID_TOKEN, SHORT, SOURCES, a_source, environment
+from tests.contract.client.credentials.issuers import ID_TOKEN, SHORT, SOURCES, a_provider, environment
 from tests.contract.client.raw_server import Reply, Writer, a_reply, raw_server, reset, wait_for_ever
 from tests.support.clocks import HandClock
 from tests.support.limits import HANGING_SECONDS
@@ -73,15 +73,15 @@ LIES: dict[str, Reply] = {
 
 NO_KEY, TOO_MUCH, TOO_LATE = "but not with credentials", "answered with more than 65536 bytes", "within 0.5 s"
 WORDS = {
-    "breaks off": "cannot be asked (RemoteProtocolError)",
+    "breaks off": "cannot be reached (RemoteProtocolError)",
     "keys missing": "without a usable security",
-    "expired": "have expired already; compare the clock",
-    "garbage": "cannot be asked (RemoteProtocolError)",
+    "expired": "have already expired. Check the clock",
+    "garbage": "cannot be reached (RemoteProtocolError)",
     "huge": TOO_MUCH,
     "without end": TOO_MUCH,
     "slow": TOO_LATE,
     "silent": TOO_LATE,
-    "reset": "cannot be asked (",
+    "reset": "cannot be reached (",
     "not found": "404",
 }
 
@@ -99,7 +99,7 @@ def limit_for(lie: str) -> timedelta:
 async def failure_of(name: str, endpoint: str, token_file: Path, limit: timedelta = PATIENT) -> CredentialsUnavailable:
     async with asyncio.timeout(HANGING_SECONDS):
         with pytest.raises(CredentialsUnavailable) as caught:
-            await a_source(name, endpoint, token_file, limit=limit).obtain()
+            await a_provider(name, endpoint, token_file, limit=limit).fetch()
     return caught.value
 
 
@@ -166,7 +166,7 @@ async def test_a_service_that_refuses_a_session_token_is_asked_for_no_key(status
 @pytest.mark.parametrize("status", [404, 405, 503])
 async def test_a_service_that_knows_no_tokens_is_asked_without_one(status: int, token_file: Path) -> None:
     async with raw_server(a_reply(status), a_reply(200, GOOD, JSON_TYPE)) as server:
-        key = await a_source("Metadata", server.endpoint, token_file).obtain()
+        key = await a_provider("Metadata", server.endpoint, token_file).fetch()
     assert key.access == "AK"
     assert "x-metadata-token:" not in server.heads[1].lower()
 
@@ -195,7 +195,7 @@ async def test_nobody_there_is_told(name: str, token_file: Path) -> None:
     async with raw_server(a_reply(200)) as server:
         endpoint = server.endpoint
     error = await failure_of(name, endpoint, token_file)
-    assert "cannot be asked (ConnectError" in str(error)
+    assert "cannot be reached (ConnectError" in str(error)
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -206,7 +206,7 @@ async def test_no_proxy_ever_sees_a_request_to_an_issuer_nearby(
         for variable in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(variable, proxy.endpoint)
         server.replies = [*session_of(name), a_reply(200, GOOD)]
-        assert (await a_source(name, server.endpoint, token_file).obtain()).access == "AK"
+        assert (await a_provider(name, server.endpoint, token_file).fetch()).access == "AK"
         assert len(server.heads) == len(server.replies)
         assert proxy.heads == []
 
@@ -228,9 +228,9 @@ async def test_the_token_service_is_believed_by_its_certificate_alone(
 ) -> None:
     async with raw_server(a_reply(200, GOOD, JSON_TYPE), tls=server_side) as server:
         variables = environment(server.endpoint, token_file)
-        assert (await OidcSource(server.endpoint, variables, HandClock(), trust).obtain()).access == "AK"
+        assert (await OidcProvider(server.endpoint, variables, HandClock(), trust).fetch()).access == "AK"
         with pytest.raises(CredentialsUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
-            await OidcSource(server.endpoint, variables, HandClock()).obtain()
+            await OidcProvider(server.endpoint, variables, HandClock()).fetch()
         assert len(server.heads) == 1
 
 
@@ -259,13 +259,13 @@ async def test_no_log_holds_a_secret_at_any_level(
     clock = HandClock()
     replies = [*session_of(name), a_reply(200, GOOD, JSON_TYPE), a_reply(403, ECHOES[name], JSON_TYPE)]
     async with raw_server(*replies) as server:
-        keeper = Keeper(a_source(name, server.endpoint, token_file, clock), clock, "the issuer", "mend it")
-        assert (await keeper.current()).secret == "CANARYSECRET"
+        refresher = Refresher(a_provider(name, server.endpoint, token_file, clock), clock, "the issuer", "mend it")
+        assert (await refresher.current()).secret == "CANARYSECRET"
         clock.advance(timedelta(hours=1))
         with pytest.raises(CredentialsUnavailable) as caught:
-            await keeper.current()
+            await refresher.current()
         assert any("CANARY" in head for head in server.heads) or name == "OIDC"
-    assert is_free_of_secrets(caught.value, repr(keeper), repr(vars(keeper)))
+    assert is_free_of_secrets(caught.value, repr(refresher), repr(vars(refresher)))
     # httpx names URLs and statuses at this level, and headers as bytes: all of it is filtered by the real handler.
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("modelarts_nodepool"))
     assert "credentials refreshed" in ours

@@ -1,4 +1,4 @@
-"""Each source against the stand-in of its issuer: the key that it gets is good for the API, and is replaced in time."""
+"""Each provider against the simulator's issuer: the API accepts its key, and the key is replaced in time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from lab.simulator.server import Simulator
-from modelarts_nodepool.credentials.refresher import Keeper
+from modelarts_nodepool.credentials.refresher import Refresher
 from modelarts_nodepool.errors import CredentialsRejected, CredentialsUnavailable
 from tests.contract.client.clients import PROJECT, a_client
-from tests.contract.client.credentials.desks import (
+from tests.contract.client.credentials.issuers import (
     ID_TOKEN,
     KEY_OPERATIONS,
     SOURCES,
     SimulatorClock,
-    a_source,
+    a_provider,
     environment,
 )
 from tests.support.clocks import HandClock
@@ -41,7 +41,7 @@ async def serving(clock: HandClock, **issuers: Any) -> AsyncIterator[Simulator]:
 async def test_case_14_the_key_signs_calls_until_it_ends(name: str, token_file: Path, *, fraction: bool) -> None:
     clock = HandClock()
     async with serving(clock, fraction=fraction) as simulator:
-        key = await a_source(name, simulator.endpoint, token_file, clock).obtain()
+        key = await a_provider(name, simulator.endpoint, token_file, clock).fetch()
         assert key.expires == clock.now() + timedelta(hours=1)
         async with a_client(simulator.endpoint, key=key, clock=clock) as client:
             assert "training-a" in (await client.list_node_pools("pool-a")).node_pools
@@ -54,13 +54,13 @@ async def test_case_14_the_key_signs_calls_until_it_ends(name: str, token_file: 
 async def test_a_deletion_that_waits_for_two_hours_never_runs_out_of_keys(name: str, token_file: Path) -> None:
     clock = HandClock()
     async with serving(clock, validSeconds=1800) as simulator:
-        keeper = Keeper(a_source(name, simulator.endpoint, token_file, clock), clock, "the issuer", "mend it")
+        refresher = Refresher(a_provider(name, simulator.endpoint, token_file, clock), clock, "the issuer", "mend it")
         for _ in range(120):
-            key = await keeper.current()
+            key = await refresher.current()
             async with a_client(simulator.endpoint, key=key, project_id=PROJECT, clock=clock) as client:
                 await client.list_node_pools("pool-a")
             clock.advance(timedelta(minutes=1))
-        await keeper.aclose()
+        await refresher.aclose()
         # By half their life: every fifteen minutes.
         assert len(simulator.requests(KEY_OPERATIONS[name])) in {8, 9}
         assert {entry.signature for entry in simulator.requests("list_node_pools")} == {"valid"}
@@ -69,10 +69,10 @@ async def test_a_deletion_that_waits_for_two_hours_never_runs_out_of_keys(name: 
 async def test_two_keys_sign_each_their_own_calls_over_the_same_connections(token_file: Path) -> None:
     clock = HandClock()
     async with serving(clock) as simulator:
-        source = a_source("OIDC", simulator.endpoint, token_file, clock)
-        keys = [await source.obtain() for _ in range(2)]
+        provider = a_provider("OIDC", simulator.endpoint, token_file, clock)
+        keys = [await provider.fetch() for _ in range(2)]
         async with a_client(simulator.endpoint, clock=clock) as client:
-            seen = [client.signing_with(key) for key in keys]
+            seen = [client.with_key(key) for key in keys]
             for _ in range(3):
                 for view in seen:
                     await view.list_node_pools("pool-a")
@@ -83,16 +83,16 @@ async def test_two_keys_sign_each_their_own_calls_over_the_same_connections(toke
 async def test_case_14_the_session_token_is_asked_for_once_and_anew_when_it_is_refused(token_file: Path) -> None:
     clock = HandClock()
     async with serving(clock) as simulator:
-        source = a_source("Metadata", simulator.endpoint, token_file, clock)
-        await source.obtain()
-        await source.obtain()
+        provider = a_provider("Metadata", simulator.endpoint, token_file, clock)
+        await provider.fetch()
+        await provider.fetch()
         assert [entry.operation for entry in simulator.requests()] == [
             "issue_metadata_token",
             "issue_metadata_key",
             "issue_metadata_key",
         ]
         clock.advance(timedelta(hours=6))
-        await source.obtain()
+        await provider.fetch()
         found = [(entry.operation, entry.status) for entry in simulator.requests(since=3)]
         assert found == [("issue_metadata_key", 401), ("issue_metadata_token", 200), ("issue_metadata_key", 200)]
 
@@ -100,23 +100,23 @@ async def test_case_14_the_session_token_is_asked_for_once_and_anew_when_it_is_r
 async def test_case_14_a_service_without_tokens_is_asked_for_one_once_a_day(token_file: Path) -> None:
     clock = HandClock()
     async with serving(clock, metadata="tokenless") as simulator:
-        source = a_source("Metadata", simulator.endpoint, token_file, clock)
+        provider = a_provider("Metadata", simulator.endpoint, token_file, clock)
         for _ in range(48):
-            await source.obtain()
+            await provider.fetch()
             clock.advance(timedelta(minutes=29))
         assert len(simulator.requests("issue_metadata_token")) == 1
         clock.advance(timedelta(hours=1))
-        await source.obtain()
+        await provider.fetch()
         assert len(simulator.requests("issue_metadata_token")) == 2
 
 
 async def test_case_14_tokens_that_become_required_are_asked_for_before_the_day_is_over(token_file: Path) -> None:
     clock = HandClock()
     async with serving(clock, metadata="tokenless") as simulator:
-        source = a_source("Metadata", simulator.endpoint, token_file, clock)
-        await source.obtain()
+        provider = a_provider("Metadata", simulator.endpoint, token_file, clock)
+        await provider.fetch()
         simulator.change({"issuers": {"metadata": "tokens"}})
-        await source.obtain()
+        await provider.fetch()
         assert len(simulator.requests("issue_metadata_token")) == 2
 
 
@@ -124,7 +124,7 @@ async def test_a_node_without_an_agency_is_told_so_by_one_request(token_file: Pa
     clock = HandClock()
     async with serving(clock, metadata="noAgency") as simulator:
         with pytest.raises(CredentialsUnavailable, match="has no agency: set one"):
-            await a_source("Metadata", simulator.endpoint, token_file, clock).obtain()
+            await a_provider("Metadata", simulator.endpoint, token_file, clock).fetch()
         assert len(simulator.requests("issue_metadata_token")) == 1
         assert len(simulator.requests("issue_metadata_key")) == 1
 
@@ -133,19 +133,19 @@ async def test_a_node_without_an_agency_is_told_so_by_one_request(token_file: Pa
 async def test_a_token_that_the_kubelet_rotates_is_read_at_every_refresh(name: str, token_file: Path) -> None:
     clock = HandClock()
     async with serving(clock) as simulator:
-        source = a_source(name, simulator.endpoint, token_file, clock)
-        await source.obtain()
+        provider = a_provider(name, simulator.endpoint, token_file, clock)
+        await provider.fetch()
         simulator.change({"issuers": {"idToken": "the-next-one"}})
         with pytest.raises(CredentialsUnavailable, match="gave no credentials: 40"):
-            await source.obtain()
+            await provider.fetch()
         await asyncio.to_thread(token_file.write_text, "the-next-one")
-        await source.obtain()
+        await provider.fetch()
 
 
 async def test_a_policy_and_a_duration_are_passed_on(token_file: Path) -> None:
     clock = HandClock()
     async with serving(clock, validSeconds=40_000) as simulator:
-        source = a_source(
+        provider = a_provider(
             "OIDC",
             simulator.endpoint,
             token_file,
@@ -156,14 +156,14 @@ async def test_a_policy_and_a_duration_are_passed_on(token_file: Path) -> None:
                 "HUAWEICLOUD_OIDC_POLICY_IDS": "one, two",
             },
         )
-        assert (await source.obtain()).expires == clock.now() + timedelta(hours=2)
+        assert (await provider.fetch()).expires == clock.now() + timedelta(hours=2)
 
 
 async def test_a_token_in_a_variable_is_used_where_no_file_is_named(token_file: Path) -> None:
     clock = HandClock()
     async with serving(clock) as simulator:
         more = {"HUAWEICLOUD_OIDC_TOKEN_FILE": "", "HUAWEICLOUD_OIDC_ID_TOKEN": ID_TOKEN}
-        await a_source("OIDC", simulator.endpoint, token_file, clock, more=more).obtain()
+        await a_provider("OIDC", simulator.endpoint, token_file, clock, more=more).fetch()
 
 
 @pytest.mark.parametrize("name", ["PodIdentity", "OIDC"])
@@ -176,7 +176,7 @@ async def test_a_variable_that_is_missing_is_named_and_nothing_is_sent(
     clock = HandClock()
     async with serving(clock) as simulator:
         with pytest.raises(CredentialsUnavailable, match=variable):
-            await a_source(name, simulator.endpoint, token_file, clock, more={variable: ""}).obtain()
+            await a_provider(name, simulator.endpoint, token_file, clock, more={variable: ""}).fetch()
         assert simulator.requests() == []
 
 
@@ -184,4 +184,4 @@ async def test_a_variable_that_is_missing_is_named_and_nothing_is_sent(
 async def test_a_duration_that_is_no_number_is_told_by_its_variable(text: str, token_file: Path) -> None:
     variable = "HUAWEICLOUD_OIDC_DURATION_SECONDS"
     with pytest.raises(CredentialsUnavailable, match=variable):
-        await a_source("OIDC", "http://127.0.0.1:9", token_file, more={variable: text}).obtain()
+        await a_provider("OIDC", "http://127.0.0.1:9", token_file, more={variable: text}).fetch()
