@@ -1,1 +1,1 @@
-"""The cloud in its own words: one client that keeps the promises of ports.ModelArts."""
+"""The client of ModelArts: ports.ModelArts over HTTP."""

@@ -1,6 +1,7 @@
-"""ports.ModelArts over HTTP: builds each call, sends it once, reads the answer or says what it means.
+"""ports.ModelArts over HTTP: builds each call, sends it once, and turns the response into a value or an error.
 
-Built by app.py, one per account; used by controllers/. Keeps no state but the connections and the last listings.
+Built by app.py, one for each account, and used through access/gateway.py. Keeps nothing but the connections and the
+last list of each resource pool.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +16,9 @@ from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, Malfor
 from modelarts_nodepool.lru import LRU
 from modelarts_nodepool.modelarts import parse
 from modelarts_nodepool.modelarts.endpoints import Endpoint
-from modelarts_nodepool.modelarts.faults import fault_of
+from modelarts_nodepool.modelarts.faults import to_error
 from modelarts_nodepool.modelarts.operations import Call, Operation, check_workspace
-from modelarts_nodepool.modelarts.response import Answer
+from modelarts_nodepool.modelarts.response import Response
 from modelarts_nodepool.modelarts.transport import Bounds, Transport
 from modelarts_nodepool.ports import (
     Accepted,
@@ -33,24 +34,24 @@ T = TypeVar("T")
 
 _READ = frozenset({200})
 _ACCEPTED = frozenset({200, 202, 204})
-# 100 pages of up to 500 nodes: more than ModelArts allows in a resource pool by far.
-_MOST_PAGES = 100
-# Longer than any poll takes to come again, which is what the last listing is kept for.
-_LISTINGS_KEPT = timedelta(hours=3)
+# 100 pages of up to 500 nodes: far more than ModelArts allows in a resource pool.
+_MAX_PAGES = 100
+# Longer than any poll interval.
+_LIST_TTL = timedelta(hours=3)
 
 
 @dataclass(slots=True)
-class _Listing:
-    """The last good answer about one resource pool, and what each of its items was read as."""
+class _LastList:
+    """The last valid list of one resource pool: digest, node pools, and the node pool of each item."""
 
     digest: bytes = b""
     node_pools: Mapping[str, CloudNodePool] = field(default_factory=dict)
-    items: parse.ReadItems = field(default_factory=dict)
+    items: parse.KnownItems = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """One finished call, for logs and metrics. `outcome` is the status, or the error's class without one."""
+    """One finished call, for logs and metrics. `outcome` is the status, or the error class if there is no status."""
 
     operation: Operation
     resource_pool: str | None
@@ -79,7 +80,7 @@ class ModelArtsClient:
         self._clock = clock
         self._on_call = on_call
         self._transport = Transport(endpoint, trust=trust, bounds=bounds)
-        self._listings: LRU[str, _Listing] = LRU(clock.monotonic, _Listing, _LISTINGS_KEPT)
+        self._last_lists: LRU[str, _LastList] = LRU(clock.monotonic, _LastList, _LIST_TTL)
 
     def with_key(self, key: AccessKey) -> "ModelArtsClient":
         """This client with another key, over the same connections."""
@@ -91,45 +92,45 @@ class ModelArtsClient:
         """All resource pools of a workspace by name."""
         check_workspace(workspace)
         call = self._call(Operation.LIST_POOLS, query=(("workspaceId", workspace),))
-        return await self._ask(call, parse.read_resource_pools)
+        return await self._send(call, parse.read_resource_pools)
 
     async def show_pool(self, resource_pool: str) -> CloudResourcePool:
-        """One resource pool; errors.ResourcePoolNotFound where ModelArts says it is not there."""
-        return await self._ask(self._call(Operation.SHOW_POOL, resource_pool), parse.read_resource_pool)
+        """One resource pool. Raises errors.ResourcePoolNotFound if ModelArts says that it does not exist."""
+        return await self._send(self._call(Operation.SHOW_POOL, resource_pool), parse.read_resource_pool)
 
     async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
-        """All node pools of a resource pool. A body equal to the last one is not read again."""
-        return await self._ask(self._call(Operation.LIST_NODE_POOLS, resource_pool), self._read_listing)
+        """All node pools of a resource pool. A body equal to the last one is not parsed again."""
+        return await self._send(self._call(Operation.LIST_NODE_POOLS, resource_pool), self._read_node_pools)
 
     async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
-        """One node pool; errors.NotFound where ModelArts says it is not there."""
+        """One node pool. Raises errors.NotFound if ModelArts says that it does not exist."""
         call = self._call(Operation.SHOW_NODE_POOL, resource_pool, node_pool)
-        return await self._ask(call, parse.read_node_pool)
+        return await self._send(call, parse.read_node_pool)
 
     async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         """All nodes of a node pool, page by page until a page has no continue token."""
         nodes: list[CloudNode] = []
         used: set[str] = set()
         query: tuple[tuple[str, str], ...] = ()
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             call = self._call(Operation.LIST_NODE_POOL_NODES, resource_pool, node_pool, query)
-            page, token = await self._ask(call, parse.read_nodes)
+            page, token = await self._send(call, parse.read_nodes)
             nodes += page
             if token is None:
                 return nodes
             if token in used:
-                raise MalformedAnswer(f"{call.title} came back to a page it had given before; given up")
+                raise MalformedAnswer(f"{call.title} returned to an earlier page; reading stopped")
             used.add(token)
             query = (("continue", token),)
         raise MalformedAnswer(
             f"list_node_pool_nodes of node pool {node_pool} in resource pool {resource_pool} did not end after "
-            f"{_MOST_PAGES} pages; given up"
+            f"{_MAX_PAGES} pages; reading stopped"
         )
 
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
-        """Ask for a node pool's deletion; 200, 202 and 204 mean accepted, whatever the body."""
+        """Ask for the deletion of a node pool. 200, 202 and 204 mean accepted, whatever the body."""
         call = self._call(Operation.DELETE_NODE_POOL, resource_pool, node_pool)
-        return await self._ask(call, lambda _, answer: Accepted(request_id=answer.request_id))
+        return await self._send(call, lambda _, response: Accepted(request_id=response.request_id))
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -144,30 +145,30 @@ class ModelArtsClient:
     ) -> Call:
         return Call(operation, self._project_id, resource_pool, node_pool, query)
 
-    async def _ask(self, call: Call, read: Callable[[Call, Answer], T]) -> T:
+    async def _send(self, call: Call, read: Callable[[Call, Response], T]) -> T:
         key = self._key
         if key is None:
             raise CredentialsUnavailable("the client has no access key; access/gateway.py sets it")
         begun = self._clock.monotonic()
         outcome, request_id = "Cancelled", None
         try:
-            answer = await self._transport.send(call, key, self._clock.now())
-            request_id = answer.request_id
-            self._check(call, answer, key)
-            found = read(call, answer)
-            outcome = str(answer.status)
+            response = await self._transport.send(call, key, self._clock.now())
+            request_id = response.request_id
+            self._raise_for_status(call, response, key)
+            value = read(call, response)
+            outcome = str(response.status)
         except Exception as error:
             outcome = _outcome(error)
             raise
         else:
-            return found
+            return value
         finally:
             self._report(call, outcome, begun, request_id)
 
-    def _check(self, call: Call, answer: Answer, key: AccessKey) -> None:
-        if answer.status not in (_ACCEPTED if call.is_deletion else _READ):
+    def _raise_for_status(self, call: Call, response: Response, key: AccessKey) -> None:
+        if response.status not in (_ACCEPTED if call.is_deletion else _READ):
             hidden = (key.access, key.secret, key.security_token or "")
-            raise fault_of(call, answer, self._clock.now(), hidden)
+            raise to_error(call, response, self._clock.now(), hidden)
 
     def _report(self, call: Call, outcome: str, begun: float, request_id: str | None) -> None:
         if self._on_call is None:
@@ -175,15 +176,13 @@ class ModelArtsClient:
         duration = timedelta(seconds=self._clock.monotonic() - begun)
         self._on_call(CallReport(call.operation, call.resource_pool, call.node_pool, outcome, duration, request_id))
 
-    def _read_listing(self, call: Call, answer: Answer) -> NodePoolListing:
-        # Polls mostly find nothing new: the same bytes mean the same node pools, and reading them costs more
-        # than everything else about a poll.
-        last, digest = self._listings.get(str(call.resource_pool)), sha256(answer.body).digest()
+    def _read_node_pools(self, call: Call, response: Response) -> NodePoolListing:
+        # Most polls find nothing new. Equal bytes mean equal node pools; parsing costs more than the rest of a poll.
+        last, digest = self._last_lists.get(str(call.resource_pool)), sha256(response.body).digest()
         if last.digest != digest:
-            # Where something changed, most node pools have not.
-            last.node_pools = parse.read_node_pools(call, answer, last.items)
+            last.node_pools = parse.read_node_pools(call, response, last.items)
             last.digest = digest
-        return NodePoolListing(node_pools=last.node_pools, request_id=answer.request_id)
+        return NodePoolListing(node_pools=last.node_pools, request_id=response.request_id)
 
 
 def _outcome(error: Exception) -> str:

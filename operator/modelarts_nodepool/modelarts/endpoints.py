@@ -1,8 +1,7 @@
-"""Where the ModelArts API of a region is. Called by app.py with the `--endpoint` settings.
+"""The address of the ModelArts API in a region. Called by app.py with the `--endpoint` settings.
 
-The endpoint comes from the table of regions (api/regions.py) or from the operator's own settings, never from an
-object: whoever may write an object must not be able to send signed requests elsewhere. A region that neither knows has
-no endpoint, and nothing is sent.
+An endpoint comes from the table of regions (api/regions.py) or from the operator's settings, never from an object:
+write access to an object must not redirect signed requests. For any other region nothing is sent.
 """
 
 import re
@@ -16,34 +15,33 @@ from modelarts_nodepool.api.regions import KNOWN_REGIONS
 from modelarts_nodepool.credentials.http_client import is_loopback
 from modelarts_nodepool.errors import EndpointUnknown, SettingsError
 
-# Their hosts all follow this pattern in those tables, but for one: they give ap-southeast-1 the domain
-# myhuaweicloud.cn, where every other published configuration has .com, and so have we; whoever finds the other one
-# right says --endpoint ap-southeast-1=https://….
+# The hosts of all known regions follow this pattern. The tables of the SDKs give ap-southeast-1 the domain
+# myhuaweicloud.cn; every other published configuration has .com. If .cn is right after all, set --endpoint.
 _PATTERN = "https://modelarts.{region}.myhuaweicloud.com"
-# How Huawei Cloud names its own regions. One that is newer than the table most likely follows the pattern.
+# The names of Huawei Cloud's own regions. A region that is newer than the table probably follows the pattern.
 _HUAWEI_CLOUD = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 _REGION = re.compile(REGION_PATTERN.removeprefix("^").removesuffix("$"))
 _HOST = re.compile(r"[0-9A-Za-z]([-.0-9A-Za-z]*[0-9A-Za-z])?|[0-9A-Fa-f:.]+")
 _WORD = re.compile(r"[-_0-9A-Za-z]{0,63}")
 _FLAG = "--endpoint"
-_EXAMPLE = f"write for example {_FLAG} cn-north-4=https://modelarts.cn-north-4.myhuaweicloud.com"
+_EXAMPLE = f"for example {_FLAG} cn-north-4=https://modelarts.cn-north-4.myhuaweicloud.com"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A region's API: `url` has scheme, host and perhaps a port, no path."""
+    """A region's API. `url` has a scheme, a host and perhaps a port, but no path."""
 
     region: str
     url: str
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is on this machine: no proxy is asked then, and http:// is allowed."""
+        """Whether the endpoint is on this machine: then no proxy is used, and http:// is allowed."""
         return is_loopback(urlsplit(self.url).hostname or "")
 
 
 def endpoint_of(region: str, overrides: Mapping[str, Endpoint] | None = None) -> Endpoint:
-    """The operator's own setting for this region, else its address in the table. Raises errors.EndpointUnknown."""
+    """The operator's setting for this region, else its address in the table. Raises errors.EndpointUnknown."""
     if overrides and region in overrides:
         return overrides[region]
     if region not in KNOWN_REGIONS:
@@ -52,45 +50,45 @@ def endpoint_of(region: str, overrides: Mapping[str, Endpoint] | None = None) ->
 
 
 def _unknown(region: str) -> str:
-    """What to set where; for a mistyped region, which one is meant."""
+    """Says which flag to set and, for a mistyped region, which region is probably meant."""
     close = get_close_matches(region, KNOWN_REGIONS, n=1, cutoff=0.8)
-    meant = f" (is {close[0]} meant? Then create another account: a region cannot be changed)" if close else ""
+    meant = f" (did you mean {close[0]}? A region cannot be changed; create another account)" if close else ""
     host = _PATTERN.format(region=region) if _HUAWEI_CLOUD.fullmatch(region) else "https://HOST"
     return (
-        f"the address of ModelArts in region {region} is not known, so nothing is sent: it is neither among the "
-        f"{len(KNOWN_REGIONS)} regions that this version knows{meant} nor in the operator's settings. Set it there: "
+        f"the ModelArts endpoint of region {region} is not known; no request was sent. The region is neither among the "
+        f"{len(KNOWN_REGIONS)} that this version knows{meant} nor in the operator's settings. Set its endpoint: "
         f"{_FLAG} {region}={host}, with Helm --set operator.endpoints.{region}={host}"
     )
 
 
 def parse_endpoints(texts: Iterable[str]) -> dict[str, Endpoint]:
-    """All `--endpoint` values by region; naming a region twice is an error."""
+    """All `--endpoint` values by region. Raises errors.SettingsError, also for a region that is given twice."""
     found: dict[str, Endpoint] = {}
     for text in texts:
         endpoint = parse_endpoint(text)
         if endpoint.region in found:
-            raise SettingsError(f"{_FLAG} names region {endpoint.region} twice; leave one out")
+            raise SettingsError(f"{_FLAG} has region {endpoint.region} twice; remove one")
         found[endpoint.region] = endpoint
     return found
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """`REGION=URL`. Without a scheme it is https; http only for this machine; a path is refused."""
+    """`REGION=URL`. The default scheme is https; http is allowed for loopback only; a path is an error."""
     region, equals, url = text.strip().partition("=")
     if not equals or not url:
         raise SettingsError(f"{_FLAG} needs REGION=URL; {_EXAMPLE}")
     _check_region(region)
-    # No message quotes the URL: it might hold a password.
+    # No message quotes the URL: it can contain a password.
     parts = _split(url if "://" in url else f"https://{url}", region)
     host = (parts.hostname or "").lower()
     if parts.username is not None or parts.password is not None:
-        raise SettingsError(f"{_FLAG} for {region} holds a user name; credentials belong into a Secret")
+        raise SettingsError(f"{_FLAG} for {region} has a user name; put credentials into a Secret")
     if not host or _HOST.fullmatch(host) is None:
         raise SettingsError(f"{_FLAG} for {region} has no valid host; {_EXAMPLE}")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise SettingsError(f"{_FLAG} for {region} has a path; the API has no prefix: leave away what follows the host")
+        raise SettingsError(f"{_FLAG} for {region} has a path; the API has no prefix, so remove what follows the host")
     if parts.scheme == "http" and not is_loopback(host):
-        raise SettingsError(f"{_FLAG} for {region} is http://, which is only for loopback; use https://")
+        raise SettingsError(f"{_FLAG} for {region} is http://, which is allowed only for loopback; use https://")
     if parts.scheme not in {"http", "https"}:
         raise SettingsError(f"{_FLAG} for {region} is neither https:// nor http://; {_EXAMPLE}")
     shown = f"[{host}]" if ":" in host else host
@@ -105,12 +103,12 @@ def _split(url: str, region: str) -> SplitResult:
     except ValueError:
         is_readable = False
     if not is_readable:
-        raise SettingsError(f"{_FLAG} for {region} is no URL; {_EXAMPLE}")
+        raise SettingsError(f"{_FLAG} for {region} is not a URL; {_EXAMPLE}")
     return urlsplit(url)
 
 
 def _check_region(region: str) -> None:
     if _REGION.fullmatch(region) is None:
-        # What looks like a URL may hold a password.
-        shown = repr(region) if _WORD.fullmatch(region) else "what stands before the equals sign"
-        raise SettingsError(f"{shown} is no region (such as cn-north-4); {_EXAMPLE}")
+        # A value that looks like a URL can contain a password.
+        shown = repr(region) if _WORD.fullmatch(region) else "the text before the equals sign"
+        raise SettingsError(f"{shown} is not a region (such as cn-north-4); {_EXAMPLE}")

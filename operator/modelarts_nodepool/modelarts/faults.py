@@ -1,7 +1,7 @@
-"""What an answer that is not a success means: one function from answers to the tree of errors.py.
+"""What a response other than a success means: one function from responses to the tree of errors.py.
 
-Called by modelarts/client.py. "Gone" is only what ModelArts itself says in a JSON body with its own code; a
-gateway's 404, a page of HTML, a redirect are never that. Messages quote the cloud sanitised and cut short.
+Called by modelarts/client.py. Only ModelArts itself can say that a node pool is gone, in a JSON body with its own error
+code; a gateway's 404, an HTML page or a redirect never means that. Messages quote the cloud sanitised and shortened.
 """
 
 from collections.abc import Callable, Collection
@@ -15,19 +15,18 @@ from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.logs import masked
 from modelarts_nodepool.modelarts import codes
 from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.response import Answer, ErrorBody, parse_http_date, read_error
-from modelarts_nodepool.modelarts.sanitize import plain_words
+from modelarts_nodepool.modelarts.response import ErrorBody, Response, parse_http_date, read_error
+from modelarts_nodepool.modelarts.sanitize import sanitize
 
 # The gateway refuses signatures that are further off (API Request Signing Guide).
 LARGEST_CLOCK_SKEW = timedelta(minutes=15)
-# No longer waits than this on a server's word: a wrong header must not stop the operator for days.
+# The longest wait that a server can ask for: a wrong header must not stop the operator for days.
 LONGEST_RETRY_AFTER = timedelta(minutes=5)
-# A quota of the day frees at a time that nobody tells: asked again once an hour.
+# The API does not say when a daily quota frees: retry once an hour.
 DAILY_QUOTA_RETRY_AFTER = timedelta(hours=1)
-# What ModelArts says, with a 400, of a node pool that is absent although its name is well formed: every name was
-# checked before the call. The ShowNodePool page has "Bad request. invalid nodepool name"; the live API says the same
-# (acceptance tests of the Terraform provider). Believed of show_node_pool alone, the second witness: a DELETE that is
-# answered so was refused.
+# What ModelArts says, with a 400, about the well-formed name of a node pool that does not exist. The ShowNodePool page
+# has "Bad request. invalid nodepool name"; the live API says the same (acceptance tests of the Terraform provider).
+# Counts for show_node_pool only, the second witness: for a DELETE it is a refusal.
 ABSENT_NODE_POOL_SENTENCES = frozenset(
     {
         "invalid nodepool name",
@@ -40,25 +39,25 @@ ABSENT_NODE_POOL_SENTENCES = frozenset(
         "node pool name {name} is invalid",
     }
 )
-# What fits a status field of ours (api/node_pool.py, CloudErrorRecord).
-_LONGEST_MESSAGE = 1000
+# The limit of our status field (api/node_pool.py, CloudErrorRecord).
+_MAX_MESSAGE = 1000
 
 _ACCOUNTS = f"see: {remedies.list_accounts()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An answer with its error body read, beside what was asked and when."""
+    """A response with its error body, the call and the time."""
 
     call: Call
-    answer: Answer
+    response: Response
     body: ErrorBody
     now: datetime
 
     @property
     def status(self) -> int:
         """The HTTP status."""
-        return self.answer.status
+        return self.response.status
 
     @property
     def code(self) -> str | None:
@@ -72,53 +71,53 @@ class Fault:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that were asked for."""
+        """The names in the call."""
         return tuple(name for name in (self.call.resource_pool, self.call.node_pool) if name)
 
 
 class Meaning(NamedTuple):
-    """An error class and what to do next."""
+    """An error class, and what to do next."""
 
     kind: type[errors.CloudError]
     remedy: str
 
 
-def fault_of(call: Call, answer: Answer, now: datetime, hidden: Collection[str] = ()) -> errors.CloudError:
-    """The error for an answer that is no success. `hidden` are values that must not show in its message."""
-    fault = Fault(call, answer, read_error(answer.body), now)
-    meaning = next(found for judge in _JUDGES if (found := judge(fault)) is not None)
-    # A cloud may quote back what it was sent, its signature included.
-    words = masked(plain_words(fault.body.words, 500, hidden))
+def to_error(call: Call, response: Response, now: datetime, hidden: Collection[str] = ()) -> errors.CloudError:
+    """The error for a response that is not a success. `hidden` are values that must not appear in its message."""
+    fault = Fault(call, response, read_error(response.body), now)
+    meaning = next(found for rule in _RULES if (found := rule(fault)) is not None)
+    # A cloud can quote back what it was sent, the signature included.
+    quote = masked(sanitize(fault.body.message, 500, hidden))
     said = " ".join(part for part in (str(fault.status), fault.code or "") if part)
-    outcome = f"was answered {said}: {words.rstrip('. ') or 'no words'}. {meaning.remedy}"
+    outcome = f"was answered {said}: {quote.rstrip('. ') or 'no message'}. {meaning.remedy}"
     return meaning.kind(
-        plain_words(f"{call.title} {outcome}", _LONGEST_MESSAGE, hidden),
+        sanitize(f"{call.title} {outcome}", _MAX_MESSAGE, hidden),
         status=fault.status,
         code=_without(hidden, fault.code),
-        request_id=_without(hidden, answer.request_id),
+        request_id=_without(hidden, response.request_id),
         retry_after=_retry_after(fault, meaning.kind),
-        outcome=plain_words(outcome, _LONGEST_MESSAGE, hidden),
+        outcome=sanitize(outcome, _MAX_MESSAGE, hidden),
     )
 
 
 def _without(hidden: Collection[str], text: str | None) -> str | None:
-    # Both are shown apart from the message, and may quote as well.
-    return masked(plain_words(text, hidden=hidden)) if text else None
+    # Code and request id appear beside the message, and can contain a secret too.
+    return masked(sanitize(text, hidden=hidden)) if text else None
 
 
 def _retry_after(fault: Fault, kind: type[errors.CloudError]) -> timedelta | None:
-    if kind is errors.Throttled and codes.says_daily_quota(fault.body.words):
+    if kind is errors.Throttled and codes.says_daily_quota(fault.body.message):
         return DAILY_QUOTA_RETRY_AFTER
-    return parse_retry_after(fault.answer.headers.get("retry-after"), fault.now)
+    return parse_retry_after(fault.response.headers.get("retry-after"), fault.now)
 
 
 def parse_retry_after(text: str | None, now: datetime) -> timedelta | None:
-    """Retry-After as seconds or an HTTP date: never negative, at most five minutes, None where unreadable."""
+    """Retry-After as seconds or as an HTTP date: from zero to five minutes, None if unreadable."""
     if text is None:
         return None
     stripped = text.strip()
     if stripped.isascii() and stripped.removeprefix("-").isdigit():
-        # Nine digits are 30 years: enough to be capped, few enough not to overflow.
+        # Nine digits are 30 years: far above the maximum, and without an overflow.
         asked = timedelta(seconds=int(stripped[:9]))
     else:
         moment = parse_http_date(stripped)
@@ -143,7 +142,7 @@ def _credentials(fault: Fault) -> Meaning | None:
     )
     if not rejected:
         return None
-    theirs = fault.answer.server_time
+    theirs = fault.response.server_time
     if theirs is not None and abs(theirs - fault.now) > LARGEST_CLOCK_SKEW:
         return Meaning(
             errors.ClockSkew,
@@ -164,9 +163,9 @@ def _throttled(fault: Fault) -> Meaning | None:
     )
     if not throttled:
         return None
-    if codes.says_daily_quota(fault.body.words):
-        return Meaning(errors.Throttled, "The quota of the day is used: it is asked again once an hour by itself")
-    return Meaning(errors.Throttled, "It is asked again later by itself")
+    if codes.says_daily_quota(fault.body.message):
+        return Meaning(errors.Throttled, "The daily quota is used up; the operator retries once an hour")
+    return Meaning(errors.Throttled, _RETRY)
 
 
 def _permission(fault: Fault) -> Meaning | None:
@@ -174,8 +173,8 @@ def _permission(fault: Fault) -> Meaning | None:
         return None
     return Meaning(
         errors.PermissionDenied,
-        "Give the IAM user modelarts:pool:list, get, update and delete, and see that the project ID is the "
-        f"user's; {_ACCOUNTS}",
+        "Give the IAM user modelarts:pool:list, get, update and delete, and check that the project ID belongs to the "
+        f"user; {_ACCOUNTS}",
     )
 
 
@@ -196,28 +195,28 @@ def _not_found(fault: Fault) -> Meaning | None:
 
 
 def _says_not_found(fault: Fault) -> bool:
-    words, names = fault.body.words, fault.names
-    if fault.call.operation is Operation.SHOW_NODE_POOL and codes.says(words, ABSENT_NODE_POOL_SENTENCES, names):
+    message, names = fault.body.message, fault.names
+    if fault.call.operation is Operation.SHOW_NODE_POOL and codes.says(message, ABSENT_NODE_POOL_SENTENCES, names):
         return True
-    return codes.says_not_found(words, names)
+    return codes.says_not_found(message, names)
 
 
 def _conflict(fault: Fault) -> Meaning | None:
     if fault.status != 409 and fault.code not in codes.MODELARTS_CONFLICT:  # noqa: PLR2004 - the status itself
         return None
-    return Meaning(errors.Conflict, "It may be that an operation is still going on; it is tried again later")
+    return Meaning(errors.Conflict, f"Another operation may still be running. {_RETRY}")
 
 
 def _server_failure(fault: Fault) -> Meaning | None:
-    # 408: the gateway gave up waiting; what came of the request is as unknown as with a 504.
+    # 408: the gateway stopped waiting; as with a 504, the outcome of the request is unknown.
     if fault.status < 500 and fault.status != 408:  # noqa: PLR2004 - the statuses themselves
         return None
-    return Meaning(errors.ServerFailure, "It is tried again later by itself")
+    return Meaning(errors.ServerFailure, _RETRY)
 
 
 def _refused(fault: Fault) -> Meaning | None:
-    # 400 of the API page and of the gateway have a code; a 400 without one is a proxy's or a load balancer's.
-    # A gateway's 404 of whatever number says nothing about node pools.
+    # A 400 of ModelArts or of its gateway has a code; a 400 without a code comes from a proxy or a load balancer.
+    # A gateway's 404, whatever its number, says nothing about node pools.
     is_gateways = fault.gateway is not None and fault.status != 404  # noqa: PLR2004 - the status itself
     if not is_gateways and not codes.is_modelarts_code(fault.code):
         return None
@@ -228,13 +227,14 @@ def _anything_else(_: Fault) -> Meaning:
     return _WRONG_ENDPOINT
 
 
+_RETRY = "The operator retries later"
 _WRONG_ENDPOINT = Meaning(
     errors.WrongEndpoint,
     "This is not the ModelArts API of the region: check --endpoint, the account's region and any proxy; " + _ACCOUNTS,
 )
 
-# The first one that knows the answer. Codes go before statuses where a status has several meanings.
-_JUDGES: tuple[Callable[[Fault], Meaning | None], ...] = (
+# The first rule that applies. Codes go before statuses, because one status can have several meanings.
+_RULES: tuple[Callable[[Fault], Meaning | None], ...] = (
     _redirect_or_no_such_api,
     _credentials,
     _throttled,

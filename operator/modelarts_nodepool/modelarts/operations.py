@@ -1,7 +1,7 @@
-"""What is asked of ModelArts: one call with its method, its URL path, and the words for it in messages.
+"""A call of ModelArts: its method, its URL path, and its title in messages.
 
-Built by modelarts/client.py, sent by modelarts/transport.py. A call with a name that could change the URL
-cannot be built: with a node pool named `..` the path of delete_node_pool is that of "delete resource pool".
+Built by modelarts/client.py, sent by modelarts/transport.py. A call with a name that could change the URL cannot be
+built: with a node pool named `..` the path of delete_node_pool would be that of "delete resource pool".
 """
 
 import re
@@ -35,7 +35,7 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request to come. Raises errors.InvalidName on a name that may not stand in a URL."""
+    """One HTTP request to send. Raises errors.InvalidName for a name that is not safe in a URL."""
 
     operation: Operation
     project_id: str
@@ -44,8 +44,8 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        """No call without good names: nothing can be sent by mistake."""
-        _check_project("project ID", self.project_id)
+        """Check every name before anything can be sent."""
+        _check_id("project ID", self.project_id)
         if self.operation is not Operation.LIST_POOLS:
             _check_name("resource pool", self.resource_pool, is_valid_resource_pool_name, RESOURCE_POOL_NAME_PATTERN)
         if self.operation in _OF_NODE_POOLS:
@@ -58,7 +58,7 @@ class Call:
 
     @property
     def is_deletion(self) -> bool:
-        """Whether this changes anything in the cloud."""
+        """Whether the call changes anything in the cloud."""
         return self.operation is Operation.DELETE_NODE_POOL
 
     @property
@@ -78,13 +78,13 @@ class Call:
 
     @property
     def target(self) -> str:
-        """Path and query as they go on the wire. A space is %20: a plus sign would break the signature."""
+        """Path and query as on the wire. A space is %20: a plus sign would break the signature."""
         query = "&".join(f"{_encode(name)}={_encode(value)}" for name, value in self.query)
         return f"{self.path}?{query}" if query else self.path
 
     @property
     def title(self) -> str:
-        """How messages name the call. The query is left out."""
+        """The call in messages, without its query."""
         if self.node_pool:
             return f"{self.operation} of node pool {self.node_pool} in resource pool {self.resource_pool}"
         if self.resource_pool:
@@ -96,8 +96,8 @@ _OF_NODE_POOLS = frozenset({Operation.SHOW_NODE_POOL, Operation.LIST_NODE_POOL_N
 
 
 def check_workspace(workspace: str) -> None:
-    """A workspace ID has the same alphabet as a project ID."""
-    _check_project("workspace", workspace)
+    """Raise errors.InvalidName if this is not a workspace ID, which has the same characters as a project ID."""
+    _check_id("workspace", workspace)
 
 
 def _encode(text: str) -> str:
@@ -107,16 +107,16 @@ def _encode(text: str) -> str:
 def _check_name(kind: str, name: object, is_valid: Callable[[str], bool], pattern: str) -> None:
     if not isinstance(name, str) or not is_valid(name):
         raise InvalidName(
-            f"{_shown(name)} cannot be the name of a {kind} in a call: it has to match {pattern}; nothing was sent. "
-            "Look the name up in the ModelArts console"
+            f"{_shown(name)} is not a valid {kind} name (it must match {pattern}); no request was sent. Look up the "
+            "name in the ModelArts console"
         )
 
 
-def _check_project(kind: str, value: object) -> None:
+def _check_id(kind: str, value: object) -> None:
     if not isinstance(value, str) or _PROJECT.fullmatch(value) is None:
         raise InvalidName(
-            f"{_shown(value)} is no {kind}: it has to match {PROJECT_PATTERN}; nothing was sent. "
-            "Correct it in the ModelArtsAccount"
+            f"{_shown(value)} is not a valid {kind} (it must match {PROJECT_PATTERN}); no request was sent. Correct it "
+            "in the ModelArtsAccount"
         )
 
 

@@ -1,181 +1,341 @@
-"""Good answers into the values of ports.py. Called by modelarts/client.py.
+"""Turns successful responses into the values of ports.py. Pure. Called by modelarts/client.py.
 
-What spoils one node pool is told of that node pool; what makes the answer itself doubtful (another kind, no
-`items`, an item without a name, a page that is not the last) is errors.MalformedAnswer for all of it, because
-a name that is missing from a doubtful list must never count as gone.
+A problem of one node pool is recorded in that node pool. A problem that makes the whole response doubtful (another
+kind, no `items`, an item without a name, one page of several) is errors.MalformedAnswer: a name that is missing from a
+doubtful list must never count as gone.
+
+Numbers: if a number of nodes that decisions need cannot be read, the counts of its node pool are unreadable and
+`problem` names the number. A missing `count` is the sum of the zones, else maxCount, if that is unambiguous: a node
+pool that the cloud shows is never read as zero nodes by mistake. Beside a count, maxCount and zones are only shown:
+unreadable ones are left out.
+
+Billing and locks are annotations. Source: those that the official SDK and the Terraform provider of Huawei Cloud read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeGuard
 
+from modelarts_nodepool.api.node_pool import Counts, NodePoolShape, ZoneCount
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import MalformedAnswer
-from modelarts_nodepool.modelarts.billing import is_locked, node_billing, resource_pool_billing
-from modelarts_nodepool.modelarts.cutting import cut_items
+from modelarts_nodepool.modelarts.items import split_items
 from modelarts_nodepool.modelarts.operations import Call
-from modelarts_nodepool.modelarts.response import Answer, parse_json
-from modelarts_nodepool.modelarts.sanitize import brief, plain_words
-from modelarts_nodepool.modelarts.shapes import to_cloud_node_pool
-from modelarts_nodepool.modelarts.wire.loose import Unreadable, read_whole
-from modelarts_nodepool.modelarts.wire.node_pool import NodePoolBody
+from modelarts_nodepool.modelarts.response import Response, parse_json
+from modelarts_nodepool.modelarts.sanitize import quote_value, sanitize
+from modelarts_nodepool.modelarts.wire.loose import Unreadable, read_count
+from modelarts_nodepool.modelarts.wire.node_pool import (
+    NodePoolBody,
+    PoolNodeAz,
+    PoolResource,
+    PoolResourceFlavorCount,
+    StateResources,
+)
 from modelarts_nodepool.modelarts.wire.resource_pool import ObjectBody
-from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool
+from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool
 
-_LONGEST_TOKEN = 4096
+BILLING_MODE = "os.modelarts/billing.mode"
+LOCK_ACTION = "os.modelarts.node/lock.action"
+_STATES = ("creating", "available", "abnormal", "deleting")
+# The status fields are int32 in the CRD.
+_MAX_COUNT = 2**31 - 1
+_MAX_TEXT = 253
+_MAX_TOKEN = 4096
 
-# What items were read as, by the digest of all that was in them.
-ReadItems = dict[bytes, CloudNodePool]
+# Node pools by the digest of the item that they were read from.
+KnownItems = dict[bytes, CloudNodePool]
 
 
-def read_node_pools(call: Call, answer: Answer, known: ReadItems | None = None) -> dict[str, CloudNodePool]:
-    """The body of list_node_pools: complete, or errors.MalformedAnswer.
+def read_node_pools(call: Call, response: Response, known: KnownItems | None = None) -> dict[str, CloudNodePool]:
+    """The body of list_node_pools, complete. Raises errors.MalformedAnswer.
 
-    Items that `known` holds are not read again, which costs several times as much as recognising them. It is brought
-    up to date for the next call.
+    Items in `known` are not parsed again. `known` is updated for the next call.
     """
     known = {} if known is None else known
-    found: dict[str, CloudNodePool] = {}
-    read: ReadItems = {}
-    cut = cut_items(answer.body, known)
-    if cut is None:
-        # In the words of whoever reads it as a whole.
-        shown = [_read_item(call, answer, item) for item in _whole_list(call, answer, "NodePoolList")]
+    read: KnownItems = {}
+    split = split_items(response.body, known)
+    if split is None:
+        node_pools = [_read_item(call, response, item) for item in _whole_list(call, response, "NodePoolList")]
     else:
-        _check_kind(call, answer, cut.envelope, "NodePoolList")
-        _check_whole(call, answer, cut.envelope)
-        for digest, item in cut.items:
-            read[digest] = known[digest] if item is None else _read_item(call, answer, item)
-        shown = [read[digest] for digest, _ in cut.items]
-    for each in shown:
-        found[_new_name(call, answer, each.name, found)] = each
+        _check_kind(call, response, split.envelope, "NodePoolList")
+        _check_whole(call, response, split.envelope)
+        for digest, item in split.items:
+            read[digest] = known[digest] if item is None else _read_item(call, response, item)
+        node_pools = [read[digest] for digest, _ in split.items]
+    found: dict[str, CloudNodePool] = {}
+    for node_pool in node_pools:
+        found[_new_name(call, response, node_pool.name, found)] = node_pool
     known.clear()
     known.update(read)
     return found
 
 
-def _read_item(call: Call, answer: Answer, item: dict[str, Any]) -> CloudNodePool:
-    body = NodePoolBody.model_validate(item)
-    return to_cloud_node_pool(_new_name(call, answer, body.name, {}), body)
-
-
-def read_node_pool(call: Call, answer: Answer) -> CloudNodePool:
-    """The body of show_node_pool."""
-    body = NodePoolBody.model_validate(_object(call, answer, "NodePool"))
+def read_node_pool(call: Call, response: Response) -> CloudNodePool:
+    """The body of show_node_pool. Raises errors.MalformedAnswer."""
+    body = NodePoolBody.model_validate(_object(call, response, "NodePool"))
     if body.name != call.node_pool:
-        _refuse(call, answer, f"metadata.name is {brief(body.name)} instead of {call.node_pool}")
-    return to_cloud_node_pool(str(call.node_pool), body)
+        _malformed(call, response, f"metadata.name is {quote_value(body.name)} instead of {call.node_pool}")
+    return _to_node_pool(str(call.node_pool), body)
 
 
-def read_resource_pools(call: Call, answer: Answer) -> dict[str, CloudResourcePool]:
-    """The body of list_pools: complete, or errors.MalformedAnswer."""
+def read_resource_pools(call: Call, response: Response) -> dict[str, CloudResourcePool]:
+    """The body of list_pools, complete. Raises errors.MalformedAnswer."""
     found: dict[str, CloudResourcePool] = {}
-    for item in _whole_list(call, answer, "PoolList"):
+    for item in _whole_list(call, response, "PoolList"):
         body = ObjectBody.model_validate(item)
-        name = _new_name(call, answer, body.name, found)
+        name = _new_name(call, response, body.name, found)
         found[name] = _to_resource_pool(name, body)
     return found
 
 
-def read_resource_pool(call: Call, answer: Answer) -> CloudResourcePool:
-    """The body of show_pool."""
-    body = ObjectBody.model_validate(_object(call, answer, "Pool"))
+def read_resource_pool(call: Call, response: Response) -> CloudResourcePool:
+    """The body of show_pool. Raises errors.MalformedAnswer."""
+    body = ObjectBody.model_validate(_object(call, response, "Pool"))
     if body.name != call.resource_pool:
-        _refuse(call, answer, f"metadata.name is {brief(body.name)} instead of {call.resource_pool}")
+        _malformed(call, response, f"metadata.name is {quote_value(body.name)} instead of {call.resource_pool}")
     return _to_resource_pool(str(call.resource_pool), body)
 
 
-def read_nodes(call: Call, answer: Answer) -> tuple[list[CloudNode], str | None]:
-    """One page of list_node_pool_nodes, with the token of the next one."""
-    document = _object(call, answer, "NodeList")
-    nodes = [_to_node(call, answer, ObjectBody.model_validate(item)) for item in _items(call, answer, document)]
-    return nodes, _next_page(call, answer, document)
+def read_nodes(call: Call, response: Response) -> tuple[list[CloudNode], str | None]:
+    """One page of list_node_pool_nodes, and the token of the next page. Raises errors.MalformedAnswer."""
+    document = _object(call, response, "NodeList")
+    nodes = [_to_node(call, response, ObjectBody.model_validate(item)) for item in _items(call, response, document)]
+    return nodes, _next_page(call, response, document)
+
+
+def _read_item(call: Call, response: Response, item: dict[str, Any]) -> CloudNodePool:
+    body = NodePoolBody.model_validate(item)
+    return _to_node_pool(_new_name(call, response, body.name, {}), body)
 
 
 def _to_resource_pool(name: str, body: ObjectBody) -> CloudResourcePool:
-    billing = resource_pool_billing(body.annotations)
-    return CloudResourcePool(name=name, billing=billing, phase=plain_words(body.phase, 64))
+    annotations = body.annotations
+    billing = Billing.UNKNOWN if isinstance(annotations, Unreadable) else _billing(annotations.get(BILLING_MODE))
+    return CloudResourcePool(name=name, billing=billing, phase=sanitize(body.phase, 64))
 
 
-def _to_node(call: Call, answer: Answer, body: ObjectBody) -> CloudNode:
-    name = _new_name(call, answer, body.name, {})
+def _to_node(call: Call, response: Response, body: ObjectBody) -> CloudNode:
+    name = _new_name(call, response, body.name, {})
     annotations = body.annotations
     if isinstance(annotations, Unreadable):
         # Whether a node is locked must not be guessed.
-        _refuse(call, answer, f"the annotations of node {brief(name)} are no map")
+        _malformed(call, response, f"the annotations of node {quote_value(name)} are not a map")
+    mode, lock = annotations.get(BILLING_MODE), annotations.get(LOCK_ACTION)
     return CloudNode(
         name=name,
-        billing=node_billing(annotations),
-        is_locked=is_locked(annotations),
-        phase=plain_words(body.phase, 64),
+        # A node without a billing mode is billed like its resource pool.
+        billing=None if mode is None else _billing(mode),
+        is_locked=lock is not None and lock != "",
+        phase=sanitize(body.phase, 64),
     )
 
 
-def _object(call: Call, answer: Answer, kind: str) -> Mapping[str, Any]:
-    document = parse_json(answer.body)
+def _billing(mode: object) -> Billing:
+    # The values are strings; a number instead means the same.
+    return {"0": Billing.PAY_PER_USE, "1": Billing.YEARLY_MONTHLY}.get(str(mode).strip(), Billing.UNKNOWN)
+
+
+def _object(call: Call, response: Response, kind: str) -> Mapping[str, Any]:
+    document = parse_json(response.body)
     if not isinstance(document, dict):
-        _refuse(call, answer, "the body is not a JSON object")
-    _check_kind(call, answer, document, kind)
+        _malformed(call, response, "the body is not a JSON object")
+    _check_kind(call, response, document, kind)
     return document
 
 
-def _check_kind(call: Call, answer: Answer, document: Mapping[str, Any], kind: str) -> None:
+def _check_kind(call: Call, response: Response, document: Mapping[str, Any], kind: str) -> None:
     if document.get("kind") != kind:
-        _refuse(call, answer, f"kind is {brief(document.get('kind'))} instead of {kind}")
+        _malformed(call, response, f"kind is {quote_value(document.get('kind'))} instead of {kind}")
 
 
-def _items(call: Call, answer: Answer, document: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _items(call: Call, response: Response, document: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "items" not in document:
-        _refuse(call, answer, "`items` is missing")
+        _malformed(call, response, "`items` is missing")
     items = document["items"]
     if items is None:
         return []
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        _refuse(call, answer, "`items` is not a list of objects")
+        _malformed(call, response, "`items` is not a list of objects")
     return items
 
 
-def _whole_list(call: Call, answer: Answer, kind: str) -> list[dict[str, Any]]:
-    document = _object(call, answer, kind)
-    _check_whole(call, answer, document)
-    return _items(call, answer, document)
+def _whole_list(call: Call, response: Response, kind: str) -> list[dict[str, Any]]:
+    document = _object(call, response, kind)
+    _check_whole(call, response, document)
+    return _items(call, response, document)
 
 
-def _check_whole(call: Call, answer: Answer, document: Mapping[str, Any]) -> None:
-    if _next_page(call, answer, document) is not None:
-        _refuse(call, answer, "it is one page of several, which this call does not have")
+def _check_whole(call: Call, response: Response, document: Mapping[str, Any]) -> None:
+    if _next_page(call, response, document) is not None:
+        _malformed(call, response, "it is one page of several, and this call has no pages")
 
 
-def _next_page(call: Call, answer: Answer, document: Mapping[str, Any]) -> str | None:
+def _next_page(call: Call, response: Response, document: Mapping[str, Any]) -> str | None:
     metadata = document.get("metadata")
     if metadata is None:
         return None
     if not isinstance(metadata, dict):
-        _refuse(call, answer, "the list's metadata is not an object")
+        _malformed(call, response, "the list's metadata is not an object")
     token = metadata.get("continue")
     if token is not None and token != "":
-        return token if _fits_a_url(token) else _refuse(call, answer, f"the continue token is {brief(token)}")
-    if read_whole(metadata.get("remainingItemCount")):
-        _refuse(call, answer, "items remain and there is no continue token")
+        return token if _fits_url(token) else _malformed(call, response, f"the continue token is {quote_value(token)}")
+    if read_count(metadata.get("remainingItemCount")):
+        _malformed(call, response, "items remain and there is no continue token")
     return None
 
 
-def _fits_a_url(token: object) -> TypeGuard[str]:
-    # A surrogate has no UTF-8; what is longer the gateway refuses (its limit is 32 KB for the whole URI).
-    return isinstance(token, str) and len(token) <= _LONGEST_TOKEN and token.isprintable()
+def _fits_url(token: object) -> TypeGuard[str]:
+    # A lone surrogate has no UTF-8; the gateway refuses more than 32 KB for the whole URI.
+    return isinstance(token, str) and len(token) <= _MAX_TOKEN and token.isprintable()
 
 
-def _new_name(call: Call, answer: Answer, name: object, found: Mapping[str, object]) -> str:
+def _new_name(call: Call, response: Response, name: object, found: Mapping[str, object]) -> str:
     if not isinstance(name, str) or not name:
-        _refuse(call, answer, "an item has no metadata.name")
+        _malformed(call, response, "an item has no metadata.name")
     if name in found:
-        _refuse(call, answer, f"{brief(name)} is in the list twice")
+        _malformed(call, response, f"{quote_value(name)} is in the list twice")
     return name
 
 
-def _refuse(call: Call, answer: Answer, words: str) -> NoReturn:
+def _malformed(call: Call, response: Response, problem: str) -> NoReturn:
     raise MalformedAnswer(
-        f"{call.title} was answered {answer.status}, but {words}: nothing is concluded from it. "
+        f"{call.title} was answered {response.status}, but {problem}. The answer is ignored. "
         f"Check that --endpoint and any proxy lead to ModelArts; see: {remedies.list_accounts()}",
-        status=answer.status,
-        request_id=answer.request_id,
+        status=response.status,
+        request_id=response.request_id,
     )
+
+
+@dataclass(slots=True)
+class _Problems:
+    """What could not be read in one node pool."""
+
+    found: list[str] = field(default_factory=list)
+
+    def count(self, part: PoolResource | PoolResourceFlavorCount, path: str) -> int:
+        """The number of nodes in a part; 0 and a problem if it cannot be read."""
+        if isinstance(part.count, Unreadable):
+            self.found.append(f"{path}.count is {part.count}, not a number of nodes")
+            return 0
+        if part.count is not None:
+            return part.count
+        inferred = _inferred_count(part)
+        if inferred is None:
+            self.found.append(f"{path}.count is missing, and {_why_not_inferred(part)}")
+        return inferred or 0
+
+    def total(self, numbers: Iterable[int], path: str) -> int:
+        """The sum; 0 and a problem if it does not fit an int32."""
+        total = sum(numbers)
+        if total > _MAX_COUNT:
+            self.found.append(f"{path} is too large a number of nodes")
+            return 0
+        return total
+
+    def check_object(self, value: object, path: str) -> None:
+        """Record a value that is not an object."""
+        if isinstance(value, Unreadable):
+            self.found.append(f"{path} is {value}, not an object")
+
+
+def _to_node_pool(name: str, body: NodePoolBody) -> CloudNodePool:
+    """The node pool; `counts` is None if its numbers cannot be read."""
+    problems = _Problems()
+    counts = _counts(body, problems)
+    shape = _shape(body, problems)
+    if problems.found:
+        return CloudNodePool(name=name, counts=None, shape=shape, problem="; ".join(problems.found[:3]))
+    return CloudNodePool(name=name, counts=counts, shape=shape)
+
+
+def _counts(body: NodePoolBody, problems: _Problems) -> Counts:
+    problems.check_object(body.status, "status")
+    if body.status is None or isinstance(body.status, Unreadable):
+        return Counts()
+    by_state = dict.fromkeys(_STATES, 0)
+    for resources in body.status.resources:
+        if isinstance(resources, Unreadable):
+            problems.check_object(resources, "status.resources")
+            continue
+        for state in _STATES:
+            by_state[state] += _state_count(resources, state, problems)
+    for state, number in by_state.items():
+        by_state[state] = problems.total([number], f"status.resources.{state}")
+    return Counts(**by_state)
+
+
+def _state_count(resources: StateResources, state: str, problems: _Problems) -> int:
+    path = f"status.resources.{state}"
+    flavors: tuple[PoolResourceFlavorCount | Unreadable, ...] = getattr(resources, state)
+    total = 0
+    for flavor in flavors:
+        if isinstance(flavor, Unreadable):
+            problems.check_object(flavor, path)
+        else:
+            total += problems.count(flavor, path)
+    return total
+
+
+def _shape(body: NodePoolBody, problems: _Problems) -> NodePoolShape:
+    problems.check_object(body.spec, "spec")
+    if body.spec is None or isinstance(body.spec, Unreadable):
+        return NodePoolShape()
+    resources: list[PoolResource] = []
+    for resource in body.spec.resources:
+        problems.check_object(resource, "spec.resources")
+        if not isinstance(resource, Unreadable):
+            resources.append(resource)
+    counts = [problems.count(resource, "spec.resources") for resource in resources]
+    return NodePoolShape(
+        flavor=",".join(sorted({_text(resource.flavor) for resource in resources} - {""})),
+        count=problems.total(counts, "spec.resources.count"),
+        max_count=_max_count(resources, counts),
+        azs=_zones(zone for resource in resources for zone in resource.azs),
+    )
+
+
+def _inferred_count(part: PoolResource | PoolResourceFlavorCount) -> int | None:
+    """The count of a part without `count`; None if nothing else says it, or if the parts contradict each other.
+
+    The zones add up to the count. maxCount is the count in a physical resource pool and an upper bound in a logical
+    one: it is used if no zone has a number. It contradicts zones that add up to more, or to zero.
+    """
+    largest = part.max_count
+    numbers = [zone if isinstance(zone, Unreadable) else zone.count for zone in part.azs]
+    if any(isinstance(number, Unreadable) for number in (largest, *numbers)):
+        return None
+    known = [number for number in numbers if isinstance(number, int)]
+    if not known:
+        return largest if isinstance(largest, int) else None
+    total = sum(known)
+    if len(known) < len(numbers):
+        return None
+    is_contradicted = isinstance(largest, int) and (total > largest or (total == 0 and largest > 0))
+    return None if is_contradicted else total
+
+
+def _why_not_inferred(part: PoolResource | PoolResourceFlavorCount) -> str:
+    if isinstance(part.max_count, Unreadable):
+        return f"maxCount is {part.max_count}"
+    return "azs and maxCount do not imply it" if part.azs else "neither azs nor maxCount implies it"
+
+
+def _max_count(resources: list[PoolResource], counts: list[int]) -> int:
+    # A missing or unreadable maxCount is the count, as in every physical resource pool.
+    pairs = zip(resources, counts, strict=True)
+    numbers = (resource.max_count if isinstance(resource.max_count, int) else count for resource, count in pairs)
+    return min(sum(numbers), _MAX_COUNT)
+
+
+def _zones(zones: Iterable[PoolNodeAz | Unreadable]) -> tuple[ZoneCount, ...]:
+    totals: dict[str, int] = {}
+    for zone in zones:
+        if isinstance(zone, Unreadable) or isinstance(zone.count, Unreadable) or not _text(zone.az):
+            continue
+        name = _text(zone.az)
+        totals[name] = min(totals.get(name, 0) + (zone.count or 0), _MAX_COUNT)
+    return tuple(ZoneCount(az=name, count=totals[name]) for name in sorted(totals))
+
+
+def _text(value: str | Unreadable | None) -> str:
+    return sanitize(value, _MAX_TEXT) if isinstance(value, str) else ""

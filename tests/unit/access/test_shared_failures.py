@@ -9,9 +9,9 @@ import pytest
 from modelarts_nodepool.access.circuit_breaker import FAILURES_IN_A_ROW
 from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.errors import CircuitOpen, ClockSkew, CloudError, CredentialsRejected, ServerFailure, Throttled
-from modelarts_nodepool.modelarts.faults import fault_of
+from modelarts_nodepool.modelarts.faults import to_error
 from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.response import Answer
+from modelarts_nodepool.modelarts.response import Response
 from tests.unit.access.session_stage import ACCOUNT, Stage
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -21,7 +21,7 @@ LATE = format_datetime(NOW + timedelta(hours=2), usegmt=True)
 
 def answered(status: int, code: str, **headers: str) -> CloudError:
     body = dumps({"error_code": code, "error_msg": "in the cloud's words"}).encode()
-    return fault_of(CALL, Answer(status, headers, body), NOW)
+    return to_error(CALL, Response(status, headers, body), NOW)
 
 
 async def told(stage: Stage, kind: type[CloudError]) -> str:

@@ -42,7 +42,7 @@ def test_a_region_that_is_newer_than_the_table_is_not_guessed_and_its_likely_add
 
 
 def test_mistyped_region_is_told_from_the_one_that_is_meant() -> None:
-    assert "is cn-north-4 meant?" in why_unknown("cn-nroth-4")
+    assert "did you mean cn-north-4?" in why_unknown("cn-nroth-4")
 
 
 @given(st.from_regex(REGION_PATTERN, fullmatch=True).filter(lambda region: not region.endswith("\n")))
@@ -80,21 +80,21 @@ def test_override_is_read(text: str, url: str) -> None:
     ("text", "words"),
     [
         ("https://modelarts.example.com", "REGION=URL"),
-        ("https://user:CANARY@h/?a=b", "no region"),
+        ("https://user:CANARY@h/?a=b", "not a region"),
         ("cn-north-4", "REGION=URL"),
         ("cn-north-4=", "REGION=URL"),
-        ("CN=https://h", "no region"),
+        ("CN=https://h", "not a region"),
         ("cn-north-4=http://modelarts.example.com", "only for loopback"),
         ("cn-north-4=http://127.0.0.1.example.com", "only for loopback"),
         ("cn-north-4=http://localhost.example.com", "only for loopback"),
         ("cn-north-4=ftp://modelarts.example.com", "neither"),
         ("cn-north-4=https://modelarts.example.com/prefix", "has a path"),
         ("cn-north-4=https://modelarts.example.com?a=b", "has a path"),
-        ("cn-north-4=https://modelarts.example.com:port", "no URL"),
+        ("cn-north-4=https://modelarts.example.com:port", "not a URL"),
         ("cn-north-4=https://:443", "no valid host"),
-        ("cn-north-4=https://a b", "no URL"),
+        ("cn-north-4=https://a b", "not a URL"),
         ("cn-north-4=https://a\\b", "no valid host"),
-        ("cn-north-4=https://bücher.example", "no URL"),
+        ("cn-north-4=https://bücher.example", "not a URL"),
         ("cn-north-4=https://user:CANARY@modelarts.example.com", "Secret"),
         ("cn-north-4=https://CANARY@modelarts.example.com/x", "Secret"),
     ],

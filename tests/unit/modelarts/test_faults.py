@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_nodepool import errors
-from modelarts_nodepool.modelarts.faults import fault_of, parse_retry_after
+from modelarts_nodepool.modelarts.faults import parse_retry_after, to_error
 from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.response import Answer
+from modelarts_nodepool.modelarts.response import Response
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DELETE = Call(Operation.DELETE_NODE_POOL, "P", "pool-a", "training-a")
@@ -19,13 +19,13 @@ LIST = Call(Operation.LIST_NODE_POOLS, "P", "pool-a")
 SHOW_POOL = Call(Operation.SHOW_POOL, "P", "pool-a")
 
 
-def an_answer(status: int, code: str | None = None, words: str = "", **headers: str) -> Answer:
+def an_answer(status: int, code: str | None = None, words: str = "", **headers: str) -> Response:
     body = json.dumps({"error_code": code, "error_msg": words}).encode() if code else words.encode()
-    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
 def fault(call: Call, status: int, code: str | None = None, words: str = "", **headers: str) -> errors.CloudError:
-    return fault_of(call, an_answer(status, code, words, **headers), NOW)
+    return to_error(call, an_answer(status, code, words, **headers), NOW)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_400_about_the_name_of_a_well_formed_node_pool_is_a_witness_of_show_node
 def test_not_found_is_understood_of_names_with_capitals_and_dots(name: str, words: str) -> None:
     call = Call(Operation.SHOW_NODE_POOL, "P", "pool-a", name)
     answer = an_answer(400, "ModelArts.50004000", words.format(name))
-    assert type(fault_of(call, answer, NOW)) is errors.NotFound
+    assert type(to_error(call, answer, NOW)) is errors.NotFound
 
 
 def test_a_quoted_resource_pool_that_is_not_found_is_told_apart_by_the_call() -> None:
@@ -143,7 +143,7 @@ def test_a_quoted_resource_pool_that_is_not_found_is_told_apart_by_the_call() ->
 def test_node_pool_named_like_a_word_of_the_sentence_is_understood(name: str) -> None:
     call = Call(Operation.SHOW_NODE_POOL, "P", "pool-a", name)
     answer = an_answer(400, "ModelArts.50004000", f"Node pool {name} in pool pool-a cannot be found.")
-    assert isinstance(fault_of(call, answer, NOW), errors.NotFound)
+    assert isinstance(to_error(call, answer, NOW), errors.NotFound)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_nothing_but_modelarts_itself_says_not_found(status: int, words: str, co
 
 @given(st.integers(200, 599), st.binary(max_size=80), st.sampled_from([DELETE, SHOW, LIST, SHOW_POOL]))
 def test_any_answer_at_all_is_some_error_with_a_short_plain_message(status: int, body: bytes, call: Call) -> None:
-    found = fault_of(call, Answer(status, {}, body), NOW)
+    found = to_error(call, Response(status, {}, body), NOW)
     assert len(found.message) <= 1000
     assert found.message.isprintable()
     assert not isinstance(found, errors.NotFound)
@@ -269,7 +269,7 @@ def test_only_throttling_speaks_of_quotas() -> None:
 
 def test_message_names_the_object_and_holds_neither_secrets_nor_control_characters() -> None:
     answer = an_answer(400, "ModelArts.50004000", "no \x1b[31m CANARYSECRET \u202e" + "x" * 5000)
-    found = fault_of(DELETE, answer, NOW, hidden=["CANARYSECRET", "", "AK"])
+    found = to_error(DELETE, answer, NOW, hidden=["CANARYSECRET", "", "AK"])
     assert "node pool training-a in resource pool pool-a" in found.message
     assert "CANARYSECRET" not in found.message
     assert found.message.isprintable()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from modelarts_nodepool.api.node_pool import Counts, ZoneCount
 from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.parse import ReadItems, read_node_pool, read_node_pools
-from modelarts_nodepool.modelarts.response import Answer
+from modelarts_nodepool.modelarts.parse import KnownItems, read_node_pool, read_node_pools
+from modelarts_nodepool.modelarts.response import Response
 from modelarts_nodepool.modelarts.wire.loose import Wire
 from modelarts_nodepool.modelarts.wire.node_pool import NodePoolBody
 from modelarts_nodepool.ports import CloudNodePool
@@ -40,11 +40,11 @@ def a_node_pool(**parts: object) -> dict[str, Any]:
 
 
 def read(body: object) -> CloudNodePool:
-    return read_node_pool(SHOW, Answer(200, {}, json.dumps(body).encode()))
+    return read_node_pool(SHOW, Response(200, {}, json.dumps(body).encode()))
 
 
 def read_list(body: object) -> dict[str, CloudNodePool]:
-    return read_node_pools(LIST, Answer(200, {}, json.dumps(body).encode()))
+    return read_node_pools(LIST, Response(200, {}, json.dumps(body).encode()))
 
 
 def a_list(items: object, **parts: object) -> dict[str, object]:
@@ -161,7 +161,7 @@ def test_every_spelling_of_the_counts_gives_the_same_total(status: object, avail
         ({"resources": {"deleting": {"count": "٣"}}}, "deleting.count is"),
         ({"resources": {"deleting": {"count": 2**31}}}, "too large"),
         ({"resources": {"deleting": [{"count": 2**30}, {"count": 2**30}]}}, "too large"),
-        ({"resources": {"deleting": 3}}, "status.resources.deleting is 3, which is no object"),
+        ({"resources": {"deleting": 3}}, "status.resources.deleting is 3, not an object"),
         ({"resources": "none"}, "status.resources is 'none'"),
         ("gone", "status is 'gone'"),
     ],
@@ -218,14 +218,14 @@ def test_text_of_the_cloud_is_fit_for_a_status() -> None:
     ],
 )  # fmt: skip
 def test_doubtful_list_is_malformed_as_a_whole(body: object) -> None:
-    with pytest.raises(MalformedAnswer, match="nothing is concluded"):
+    with pytest.raises(MalformedAnswer, match="The answer is ignored"):
         read_list(body)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html></html>", b'{"kind": "NodePoolList", "items": [', b"\xff", b"null"])
 def test_body_that_is_no_json_object_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedAnswer):
-        read_node_pools(LIST, Answer(200, {"x-request-id": "r"}, body))
+        read_node_pools(LIST, Response(200, {"x-request-id": "r"}, body))
 
 
 @pytest.mark.parametrize(
@@ -275,12 +275,12 @@ def test_items_that_did_not_change_are_not_read_again() -> None:
     def an_item(name: str, available: object) -> dict[str, object]:
         return {"metadata": {"name": name}, "status": {"resources": {"available": {"count": available}}}}
 
-    known: ReadItems = {}
+    known: KnownItems = {}
 
     def read_again(*items: object) -> dict[str, CloudNodePool]:
         body = json.dumps(a_list(list(items))).encode()
-        assert read_node_pools(LIST, Answer(200, {}, body), known) == read_list(a_list(list(items)))
-        return read_node_pools(LIST, Answer(200, {}, body), known)
+        assert read_node_pools(LIST, Response(200, {}, body), known) == read_list(a_list(list(items)))
+        return read_node_pools(LIST, Response(200, {}, body), known)
 
     first = read_again(an_item("a", 1), an_item("b", 1))
     second = read_again(an_item("b", 1), an_item("a", 2))

@@ -31,7 +31,7 @@ def test_each_operation_has_the_path_of_its_page(operation: Operation, target: s
 @pytest.mark.parametrize("operation", [each for each in Operation if each is not Operation.LIST_POOLS])
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_no_call_can_be_built_with_a_bad_resource_pool(operation: Operation, name: str) -> None:
-    with pytest.raises(InvalidName, match="nothing was sent"):
+    with pytest.raises(InvalidName, match="no request was sent"):
         Call(operation, "P", name, "np")
 
 
@@ -40,7 +40,7 @@ def test_no_call_can_be_built_with_a_bad_resource_pool(operation: Operation, nam
 )
 @pytest.mark.parametrize("name", [*BAD_NAMES, None])
 def test_no_call_can_be_built_with_a_bad_node_pool(operation: Operation, name: str | None) -> None:
-    with pytest.raises(InvalidName, match="nothing was sent"):
+    with pytest.raises(InvalidName, match="no request was sent"):
         Call(operation, "P", "pool-a", name)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.operations import Call, Operation
 from modelarts_nodepool.modelarts.parse import read_nodes, read_resource_pool, read_resource_pools
-from modelarts_nodepool.modelarts.response import Answer
+from modelarts_nodepool.modelarts.response import Response
 from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool
 
 LIST = Call(Operation.LIST_POOLS, "P")
@@ -17,8 +17,8 @@ MODE = "os.modelarts/billing.mode"
 LOCK = "os.modelarts.node/lock.action"
 
 
-def an_answer(body: object) -> Answer:
-    return Answer(200, {}, json.dumps(body).encode())
+def an_answer(body: object) -> Response:
+    return Response(200, {}, json.dumps(body).encode())
 
 
 def a_pool(annotations: object = None, name: str = "pool-a", **parts: object) -> dict[str, object]:

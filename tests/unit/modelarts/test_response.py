@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.modelarts.response import Answer, parse_http_date, read_error
+from modelarts_nodepool.modelarts.response import Response, parse_http_date, read_error
 
 CODE = "ModelArts.50004000"
 
@@ -33,7 +33,7 @@ CODE = "ModelArts.50004000"
 )
 def test_every_form_of_error_body_is_read(body: object, code: str | None, words: str) -> None:
     error = read_error(json.dumps(body).encode())
-    assert (error.code, error.words) == (code, words)
+    assert (error.code, error.message) == (code, words)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_every_form_of_error_body_is_read(body: object, code: str | None, words:
     ids=["without words", "quote in it", "nested", "broken off"],
 )
 def test_encoded_authorization_message_is_never_quoted(body: bytes) -> None:
-    assert "XX" not in read_error(body).words
+    assert "XX" not in read_error(body).message
 
 
 @pytest.mark.parametrize("body", [b"<html>no</html>", b'{"error_code": "Mo', b"", b"\xff\xfe\xfd", b"[" * 100_000])
@@ -58,7 +58,7 @@ def test_body_that_is_no_json_has_no_code(body: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reading_of_errors(body: bytes) -> None:
     read_error(body)
-    assert Answer(500, {}, body).request_id is None or body
+    assert Response(500, {}, body).request_id is None or body
 
 
 @given(
@@ -78,22 +78,22 @@ def test_no_json_breaks_the_reading_of_errors(document: object) -> None:
 
 def test_request_id_comes_from_the_header_before_the_body() -> None:
     body = b'{"request_id": "from-body"}'
-    assert Answer(400, {"x-request-id": "from-header"}, body).request_id == "from-header"
-    assert Answer(400, {}, body).request_id == "from-body"
-    assert Answer(401, {}, b'{"error": {"code": 401, "request_id": "inside"}}').request_id == "inside"
-    assert Answer(401, {"x-iam-trace-id": "of-iam"}, body).request_id == "of-iam"
+    assert Response(400, {"x-request-id": "from-header"}, body).request_id == "from-header"
+    assert Response(400, {}, body).request_id == "from-body"
+    assert Response(401, {}, b'{"error": {"code": 401, "request_id": "inside"}}').request_id == "inside"
+    assert Response(401, {"x-iam-trace-id": "of-iam"}, body).request_id == "of-iam"
 
 
 def test_date_of_an_answer_out_of_a_cache_says_nothing_about_the_servers_clock() -> None:
     date = "Mon, 23 Nov 2026 11:08:55 GMT"
-    assert Answer(401, {"date": date}, b"").server_time is not None
-    assert Answer(401, {"date": date, "age": "3600"}, b"").server_time is None
-    assert Answer(401, {}, b"").server_time is None
+    assert Response(401, {"date": date}, b"").server_time is not None
+    assert Response(401, {"date": date, "age": "3600"}, b"").server_time is None
+    assert Response(401, {}, b"").server_time is None
 
 
 @pytest.mark.parametrize("text", ["", "a b", "x" * 129, "a\x1b[31m", "<script>"])
 def test_request_id_that_is_not_plain_is_dropped(text: str) -> None:
-    assert Answer(200, {"x-request-id": text}, b"").request_id is None
+    assert Response(200, {"x-request-id": text}, b"").request_id is None
 
 
 def test_http_dates_are_read_and_others_are_none() -> None:

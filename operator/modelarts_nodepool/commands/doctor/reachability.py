@@ -16,10 +16,10 @@ import httpx
 
 from modelarts_nodepool.errors import CloudError
 from modelarts_nodepool.modelarts.endpoints import Endpoint
-from modelarts_nodepool.modelarts.faults import fault_of
+from modelarts_nodepool.modelarts.faults import to_error
 from modelarts_nodepool.modelarts.operations import Call
-from modelarts_nodepool.modelarts.response import Answer
-from modelarts_nodepool.modelarts.sanitize import plain_words
+from modelarts_nodepool.modelarts.response import Response
+from modelarts_nodepool.modelarts.sanitize import sanitize
 from modelarts_nodepool.modelarts.transport import Bounds, connect
 from modelarts_nodepool.ports import Clock
 
@@ -60,7 +60,7 @@ async def knock(endpoint: Endpoint, call: Call, clock: Clock, trust: ssl.SSLCont
     except TimeoutError:
         return Knock(endpoint, Obstacle.SILENCE, f"nothing within {bounds.reading.total_seconds():g} s")
     except (httpx.HTTPError, OSError) as error:
-        return Knock(endpoint, _obstacle(error), plain_words(str(error), 200) or type(error).__name__)
+        return Knock(endpoint, _obstacle(error), sanitize(str(error), 200) or type(error).__name__)
 
 
 async def _exchange(client: httpx.AsyncClient, endpoint: Endpoint, call: Call, clock: Clock, bounds: Bounds) -> Knock:
@@ -70,12 +70,12 @@ async def _exchange(client: httpx.AsyncClient, endpoint: Endpoint, call: Call, c
     received = clock.now()
     try:
         tls, expires = _certificate(response)
-        answer = Answer(response.status_code, dict(response.headers.items()), await _read(response, bounds))
+        answer = Response(response.status_code, dict(response.headers.items()), await _read(response, bounds))
     finally:
         await response.aclose()
     return Knock(
         endpoint,
-        fault=fault_of(call, answer, received),
+        fault=to_error(call, answer, received),
         # The header has whole seconds, cut off: half a second is the best guess.
         skew=answer.server_time - (sent + (received - sent) / 2) + timedelta(seconds=0.5)
         if answer.server_time

@@ -1,1 +1,1 @@
-"""What ModelArts sends, as models that never fail on a field: see loose.py for the rule."""
+"""Models of what ModelArts sends. A field never fails; see loose.py."""

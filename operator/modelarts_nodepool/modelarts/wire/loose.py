@@ -1,8 +1,8 @@
-"""The field types of the wire models: they take every spelling seen of a thing and never fail.
+"""The field types of the wire models: they accept every spelling that was seen, and never fail.
 
-Huawei's own pages, examples and SDKs disagree on whether some fields are objects or lists, so all of null,
-missing, `{}`, an object, `[]`, a list of one and of several are read. What cannot be read becomes
-`Unreadable` with the value as it came; modelarts/parse.py decides where that matters.
+Huawei's pages, examples and SDKs disagree on whether some fields are objects or lists. So null, a missing field, `{}`,
+an object, `[]`, and a list of one or more objects are all read. Any other value becomes `Unreadable`;
+modelarts/parse.py decides where that matters.
 """
 
 import math
@@ -14,31 +14,31 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
-from modelarts_nodepool.modelarts.sanitize import brief
+from modelarts_nodepool.modelarts.sanitize import quote_value
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0{1,18})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A value that is not what the API page describes, as it came."""
+    """A value that is not what the API page describes, unchanged."""
 
     value: object
 
     @override
     def __str__(self) -> str:
         """Short and safe to show."""
-        return brief(self.value, 40)
+        return quote_value(self.value, 40)
 
 
 class Wire(BaseModel):
-    """A part of an answer: camelCase on the wire; unknown keys are kept in `model_extra`."""
+    """A part of a response: camelCase on the wire; unknown keys are kept in `model_extra`."""
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="allow")
 
 
-def read_whole(value: object) -> int | Unreadable | None:
-    """A number of things: 3, 3.0, "3" and null; neither negative nor a truth value."""
+def read_count(value: object) -> int | Unreadable | None:
+    """A number of things: 3, 3.0, "3" or null; not negative and not a boolean."""
     if value is None:
         return None
     number: int | None = None
@@ -52,14 +52,14 @@ def read_whole(value: object) -> int | Unreadable | None:
 
 
 def read_text(value: object) -> str | Unreadable | None:
-    """A text, or a number in its place."""
+    """A string, or a number instead."""
     if value is None or isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else Unreadable(value)
 
 
 def read_map(value: object) -> dict[str, Any] | Unreadable:
-    """A map of whatever values; null is an empty one, and so is the empty list that some languages send."""
+    """A map of any values; null and the empty list, which some languages send, are empty maps."""
     if isinstance(value, dict):
         return value
     return {} if value is None or value == [] else Unreadable(value)
@@ -80,7 +80,7 @@ def _as_many(value: object) -> tuple[object, ...]:
 
 
 def read_texts(value: object) -> tuple[str, ...] | Unreadable:
-    """A list of texts, or a single one in its place."""
+    """A list of strings, or a single string instead."""
     items = [] if value is None else value if isinstance(value, list) else [value]
     texts = tuple(item for item in items if isinstance(item, str))
     return texts if len(texts) == len(items) else Unreadable(value)
@@ -88,7 +88,7 @@ def read_texts(value: object) -> tuple[str, ...] | Unreadable:
 
 Part = TypeVar("Part", bound=Wire)
 
-Whole = Annotated[int | Unreadable | None, PlainValidator(read_whole)]
+Count = Annotated[int | Unreadable | None, PlainValidator(read_count)]
 Text = Annotated[str | Unreadable | None, PlainValidator(read_text)]
 Texts = Annotated[tuple[str, ...] | Unreadable, PlainValidator(read_texts)]
 Map = Annotated[dict[str, Any] | Unreadable, PlainValidator(read_map), Field(default_factory=dict)]

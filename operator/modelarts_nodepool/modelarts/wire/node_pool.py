@@ -1,17 +1,17 @@
 """A node pool: the response body of DeleteNodePool and ShowNodePool, and an item of ListNodePools.
 
-Tables 2 to 14 of https://support.huaweicloud.com/intl/en-us/api-modelarts/DeleteNodePool.html. What only the
-SDKs know (rootVolume, dataVolumes, volumeGroupConfigs) is kept as unknown keys are.
+Tables 2 to 14 of https://support.huaweicloud.com/intl/en-us/api-modelarts/DeleteNodePool.html. Fields that only the
+SDKs have (rootVolume, dataVolumes, volumeGroupConfigs) are kept like unknown keys.
 """
 
-from modelarts_nodepool.modelarts.wire.loose import Many, Map, One, Text, Texts, Unreadable, Whole, Wire
+from modelarts_nodepool.modelarts.wire.loose import Count, Many, Map, One, Text, Texts, Unreadable, Wire
 
 
 class PoolNodeAz(Wire):
     """Table 14: how many nodes in one availability zone."""
 
     az: Text = None
-    count: Whole = None
+    count: Count = None
 
 
 class Taint(Wire):
@@ -40,7 +40,7 @@ class NodeNetwork(Wire):
 class CreatingStep(Wire):
     """Table 9: creation in batches of supernodes."""
 
-    step: Whole = None
+    step: Count = None
     type: Text = None
 
 
@@ -53,11 +53,11 @@ class Os(Wire):
 
 
 class PoolResource(Wire):
-    """Table 5: what was asked for."""
+    """Table 5: the desired nodes."""
 
     flavor: Text = None
-    count: Whole = None
-    max_count: Whole = None
+    count: Count = None
+    max_count: Count = None
     azs: Many[PoolNodeAz] = ()
     node_pool: Text = None
     taints: Many[Taint] = ()
@@ -73,14 +73,14 @@ class PoolResourceFlavorCount(Wire):
     """Table 13: how many nodes of one flavor are in one state."""
 
     flavor: Text = None
-    count: Whole = None
-    max_count: Whole = None
+    count: Count = None
+    max_count: Count = None
     azs: Many[PoolNodeAz] = ()
     node_pool: Text = None
 
 
 class StateResources(Wire):
-    """Table 12: the four states. A state that is left out has no nodes; states unknown to us are kept."""
+    """Table 12: the four states. A missing state has no nodes; unknown states are kept."""
 
     creating: Many[PoolResourceFlavorCount] = ()
     available: Many[PoolResourceFlavorCount] = ()
@@ -95,7 +95,7 @@ class NodePoolStatus(Wire):
 
 
 class NodePoolSpec(Wire):
-    """Table 4. An object by its type, a list by its description."""
+    """Table 4. The page gives its type as object and describes it as a list."""
 
     resources: Many[PoolResource] = ()
 
@@ -117,6 +117,6 @@ class NodePoolBody(Wire):
 
     @property
     def name(self) -> object:
-        """metadata.name, whatever it is."""
+        """metadata.name, of whatever type."""
         metadata = self.metadata
         return None if metadata is None or isinstance(metadata, Unreadable) else metadata.name

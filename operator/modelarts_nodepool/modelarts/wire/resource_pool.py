@@ -1,6 +1,6 @@
-"""Resource pools and nodes, as far as the operator reads them; everything else in them is kept.
+"""The fields of resource pools and nodes that the operator reads; all other fields are kept.
 
-Pages ShowPool and ListPools for resource pools, ListNodePoolNodes for nodes. Billing stands in annotations.
+Pages ShowPool and ListPools for resource pools, ListNodePoolNodes for nodes. Billing is an annotation.
 """
 
 from modelarts_nodepool.modelarts.wire.loose import Map, One, Text, Unreadable, Wire
@@ -32,19 +32,19 @@ class ObjectBody(Wire):
 
     @property
     def name(self) -> object:
-        """metadata.name, whatever it is."""
+        """metadata.name, of whatever type."""
         metadata = self.metadata
         return None if metadata is None or isinstance(metadata, Unreadable) else metadata.name
 
     @property
     def annotations(self) -> dict[str, object] | Unreadable:
-        """metadata.annotations; a missing map is an empty one."""
+        """metadata.annotations; empty if missing."""
         metadata = self.metadata
         return {} if metadata is None or isinstance(metadata, Unreadable) else metadata.annotations
 
     @property
     def phase(self) -> str:
-        """status.phase, or nothing."""
+        """status.phase; empty if missing."""
         status = self.status
         phase = None if status is None or isinstance(status, Unreadable) else status.phase
         return phase if isinstance(phase, str) else ""

@@ -1,4 +1,4 @@
-"""A list cut into pieces says what the whole document says, or nothing."""
+"""A list that is split into items says what the whole document says, or nothing."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelarts_nodepool.modelarts.cutting import cut_items
+from modelarts_nodepool.modelarts.items import split_items
 from modelarts_nodepool.modelarts.response import parse_json
 from tests.support.bodies import BODIES
 
@@ -36,14 +36,14 @@ TWISTED = [
 
 
 def check(body: bytes) -> bool:
-    """Whether it could be cut; if so, then to what the whole says."""
-    cut = cut_items(body, frozenset())
-    if cut is not None:
-        assert cut.envelope["items"] == []
-        whole = cut.envelope | {"items": [item for _, item in cut.items]}
+    """Whether the body can be split. If so, the parts must say what the whole says."""
+    split = split_items(body, frozenset())
+    if split is not None:
+        assert split.envelope["items"] == []
+        whole = split.envelope | {"items": [item for _, item in split.items]}
         # Compared as text: NaN is not equal to itself.
         assert json.dumps(parse_json(body)) == json.dumps(whole)
-    return cut is not None
+    return split is not None
 
 
 @given(BODIES | st.lists(SHREDS, max_size=12).map(lambda shreds: "".join(shreds).encode()))
@@ -74,10 +74,10 @@ def test_what_is_known_is_not_parsed_again() -> None:
     def body(*items: str) -> bytes:
         return f'{{"items": [{", ".join(items)}]}}'.encode()
 
-    first = cut_items(body('{"a": 1}', '{"a": 2}'), frozenset())
+    first = split_items(body('{"a": 1}', '{"a": 2}'), frozenset())
     assert first is not None
     known = {digest for digest, _ in first.items}
-    second = cut_items(body('{"a": 2}', '{"a": 3}', '{"a":  1}'), known)
+    second = split_items(body('{"a": 2}', '{"a": 3}', '{"a":  1}'), known)
     assert second is not None
     assert [item for _, item in second.items] == [None, {"a": 3}, {"a": 1}]
     assert second.items[0][0] == first.items[1][0]

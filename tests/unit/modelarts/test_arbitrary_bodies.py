@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from modelarts_nodepool.errors import CloudError, MalformedAnswer, NotFound
 from modelarts_nodepool.modelarts import parse
-from modelarts_nodepool.modelarts.faults import fault_of
+from modelarts_nodepool.modelarts.faults import to_error
 from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.response import Answer, read_error
+from modelarts_nodepool.modelarts.response import Response, read_error
 from tests.support.bodies import BODIES
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LIST = Call(Operation.LIST_NODE_POOLS, "0" * 32, "pool-a")
 SHOW = Call(Operation.SHOW_NODE_POOL, "0" * 32, "pool-a", "training-a")
 NODES = Call(Operation.LIST_NODE_POOL_NODES, "0" * 32, "pool-a", "training-a")
-READERS: list[tuple[Call, Callable[[Call, Answer], object]]] = [
+READERS: list[tuple[Call, Callable[[Call, Response], object]]] = [
     (SHOW, parse.read_node_pool),
     (NODES, parse.read_nodes),
     (Call(Operation.SHOW_POOL, "0" * 32, "pool-a"), parse.read_resource_pool),
@@ -33,9 +33,9 @@ HEADERS = st.dictionaries(
 )
 
 
-def outcome_of(read: Callable[[Call, Answer], T], call: Call, body: bytes) -> T | MalformedAnswer:
+def outcome_of(read: Callable[[Call, Response], T], call: Call, body: bytes) -> T | MalformedAnswer:
     try:
-        return read(call, Answer(200, {}, body))
+        return read(call, Response(200, {}, body))
     except MalformedAnswer as error:
         return error
 
@@ -71,7 +71,7 @@ def test_list_is_empty_only_where_it_says_so_once(body: bytes) -> None:
 @pytest.mark.parametrize(("call", "read"), READERS, ids=lambda value: getattr(value, "operation", None))
 @settings(max_examples=80, deadline=None)
 @given(body=BODIES)
-def test_anything_else_is_read_or_malformed(call: Call, read: Callable[[Call, Answer], object], body: bytes) -> None:
+def test_anything_else_is_read_or_malformed(call: Call, read: Callable[[Call, Response], object], body: bytes) -> None:
     found = outcome_of(read, call, body)
     if isinstance(found, MalformedAnswer):
         assert found.message.isprintable()
@@ -82,7 +82,7 @@ def test_anything_else_is_read_or_malformed(call: Call, read: Callable[[Call, An
 @given(st.integers(100, 599).filter(lambda status: status != 200), HEADERS, BODIES)
 @example(401, {"date": "Fri, 31 Dec 9999 23:59:59 -1200"}, b"")
 def test_any_refusal_is_a_cloud_error(status: int, headers: dict[str, str], body: bytes) -> None:
-    error = fault_of(SHOW, Answer(status, headers, body), NOW)
+    error = to_error(SHOW, Response(status, headers, body), NOW)
     assert isinstance(error, CloudError)
     assert error.message.isprintable()
     assert len(error.message) <= 1000
