@@ -67,9 +67,10 @@ def run(*, sizes: list[int], poll: int, record: bool) -> None:
 @main.command("soak")
 @click.option("--minutes", type=click.FloatRange(1, 24 * 60), default=10.0, show_default=True)
 def soak_command(*, minutes: float) -> None:
-    """Churn steadily for so long, with faults; exit code 1 where memory, tasks, threads, files or sockets grow.
+    """Churn steadily for so long, with faults; exit code 1 where something grows.
 
-    The first third of the time is for warming up; the medians of the second and the last are compared.
+    Measured are memory, threads, files, sockets, and the objects that the operator holds. The first third of the time
+    is for warming up; the medians of the second and the last are compared.
     """
 
     async def work(binaries: Binaries, say: Say) -> bool:

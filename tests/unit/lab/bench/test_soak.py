@@ -28,6 +28,11 @@ def test_connections_that_pile_up_are_found() -> None:
     assert verdicts(piling) == {"memory_mib": True, "threads": True, "sockets": False}
 
 
+def test_objects_that_are_not_forgotten_are_found() -> None:
+    leaking = [sample | {"objects": 300.0 + 10 * number} for number, sample in enumerate(samples(*[100.0] * 9))]
+    assert verdicts(leaking) == {"memory_mib": True, "threads": True, "objects": False}
+
+
 def test_too_few_samples_are_not_judged() -> None:
     with pytest.raises(ValueError, match="soak for longer"):
         levels(samples(*[100.0] * 8))
