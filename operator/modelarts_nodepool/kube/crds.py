@@ -29,13 +29,13 @@ class Missing:
     without a CRD, and so without objects.
     """
 
-    words: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     is_answered: bool = True
     terminating: tuple[str, ...] = ()
     absent: frozenset[str] = field(default=frozenset())
 
     def __bool__(self) -> bool:
-        return bool(self.words)
+        return bool(self.messages)
 
 
 class _State(Enum):
@@ -53,8 +53,10 @@ async def find_missing(cluster: Cluster) -> Missing:
         if _State.TERMINATING in found and _State.NOT_ESTABLISHED not in found:
             # The CRD waits for its objects, and they wait for the operator, even if the other kind has no CRD.
             absent = frozenset(f"{paths.API}/{plural}" for plural in _PLURALS if states[plural] is _State.ABSENT)
-            return Missing(terminating=_words_for(states, _State.TERMINATING), absent=absent)
-        missing = tuple(words for state in _State for words in _words_for(states, state) if state is not _State.SERVED)
+            return Missing(terminating=_messages_for(states, _State.TERMINATING), absent=absent)
+        missing = tuple(
+            message for state in _State for message in _messages_for(states, state) if state is not _State.SERVED
+        )
         return Missing(missing or tuple(await _undiscovered(cluster)))
     except ClusterError as error:
         return Missing((f"The CRDs, or what the API server serves, cannot be read. {error}",), is_answered=False)
@@ -70,11 +72,11 @@ async def _state_of(cluster: Cluster, plural: str) -> _State:
     return _State.SERVED if is_established(definition) else _State.NOT_ESTABLISHED
 
 
-def _words_for(states: Mapping[str, _State], wanted: _State) -> tuple[str, ...]:
-    return tuple(_words(plural, wanted) for plural in _PLURALS if states[plural] is wanted)
+def _messages_for(states: Mapping[str, _State], wanted: _State) -> tuple[str, ...]:
+    return tuple(_message(plural, wanted) for plural in _PLURALS if states[plural] is wanted)
 
 
-def _words(plural: str, state: _State) -> str:
+def _message(plural: str, state: _State) -> str:
     name = f"{plural}.{GROUP}"
     if state is _State.ABSENT:
         return f"The CRD {name} is not installed: {INSTALL}"

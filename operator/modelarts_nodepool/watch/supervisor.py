@@ -217,10 +217,10 @@ class Supervisor:
             if missing.is_answered:
                 # The API server answers, and there is nothing to resync: the process is healthy.
                 self._listed_at = self._clock.monotonic()
-            if missing.words != self._waiting_for:
-                for words in missing.words:
-                    logger.warning("waiting: %s", words)
-            self._waiting_for = missing.words
+            if missing.messages != self._waiting_for:
+                for message in missing.messages:
+                    logger.warning("waiting: %s", message)
+            self._waiting_for = missing.messages
             await asyncio.sleep(CRD_CHECK_INTERVAL.total_seconds())
 
     async def _list(self, missing: Missing) -> None:
@@ -231,8 +231,8 @@ class Supervisor:
 
     async def _relist_until_deleted(self, missing: Missing) -> None:
         """Serve the objects of a CRD that is being deleted. Returns when no CRD is being deleted any more."""
-        for words in missing.terminating:
-            logger.warning("relisting instead of watching: %s", words)
+        for message in missing.terminating:
+            logger.warning("relisting instead of watching: %s", message)
         relist_seconds = 0.0
         while missing.terminating:
             self._terminating = missing.terminating

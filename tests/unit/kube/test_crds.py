@@ -96,7 +96,7 @@ async def test_nothing_is_missing_when_both_kinds_are_served() -> None:
 )
 async def test_what_is_missing_is_said_with_the_next_step(cluster: ReadOnlyCluster, said: str) -> None:
     missing = await find_missing(cluster)
-    assert said in missing.words[0]
+    assert said in missing.messages[0]
     assert missing
 
 
@@ -155,5 +155,5 @@ async def test_a_crd_that_is_being_deleted_keeps_nobody_from_starting(
 async def test_a_crd_that_is_not_established_is_waited_for_whatever_the_other_does() -> None:
     cluster = ReadOnlyCluster(node_pools=a_definition(ESTABLISHED, **TERMINATING), accounts={"metadata": {}})
     missing = await find_missing(cluster)
-    assert missing.words[-1] == f"The CRD {ACCOUNTS} is not established: kubectl describe crd {ACCOUNTS}"
+    assert missing.messages[-1] == f"The CRD {ACCOUNTS} is not established: kubectl describe crd {ACCOUNTS}"
     assert not missing.terminating

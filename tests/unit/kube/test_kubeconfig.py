@@ -4,6 +4,8 @@ What kubectl does with kubeconfigs is asked of kubectl: tests/integration/kubeco
 """
 
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,9 +72,9 @@ def test_the_named_file_comes_before_all_others(tmp_path: Path, monkeypatch: pyt
 
 
 def test_context_namespace_and_source_are_taken(tmp_path: Path) -> None:
-    access = load(tmp_path / "k", a_kubeconfig())
-    assert access.namespace == "ml"
-    assert access.source == str(tmp_path / "k")
+    config = load(tmp_path / "k", a_kubeconfig())
+    assert config.namespace == "ml"
+    assert config.source == str(tmp_path / "k")
 
 
 def test_what_is_secret_is_not_in_its_words(tmp_path: Path) -> None:
@@ -81,11 +83,25 @@ def test_what_is_secret_is_not_in_its_words(tmp_path: Path) -> None:
 
 
 def test_a_pod_uses_its_service_account(pod: Path) -> None:
-    access = load_client_config(pod_folder=pod)
-    assert access.server == "https://203.0.113.1:5443"
-    assert access.login.token_file == str(pod / "token")
-    assert access.trust.ca_file == str(pod / "ca.crt")
-    assert (access.source, access.namespace) == (FROM_POD, "operators")
+    config = load_client_config(pod_folder=pod)
+    assert config.server == "https://203.0.113.1:5443"
+    assert config.login.token_file == str(pod / "token")
+    assert config.trust.ca_file == str(pod / "ca.crt")
+    assert (config.source, config.namespace) == (FROM_POD, "operators")
+
+
+def test_a_pod_loads_neither_the_parser_of_kubeconfigs_nor_that_of_plugins(pod: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from modelarts_nodepool import app\n"
+        "from modelarts_nodepool.kube.kubeconfig import load_client_config\n"
+        f"assert app and load_client_config(pod_folder=Path({str(pod)!r}))\n"
+        "unwanted = ('kubernetes', 'modelarts_nodepool.kube.kubeconfig_', 'modelarts_nodepool.kube.exec_plugin')\n"
+        "assert not [name for name in sys.modules if name.startswith(unwanted)]\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_pod_needs_neither_home_nor_a_passwd_entry(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,8 +125,8 @@ def test_a_pod_never_reaches_the_api_server_through_the_clouds_proxy(
 
 def test_a_pod_whose_kubeconfig_names_a_proxy_uses_it(pod: Path, tmp_path: Path) -> None:
     content = a_kubeconfig(proxy_url="http://proxy.example:3128")
-    access = load_client_config(write(tmp_path / "k", content), pod_folder=pod)
-    assert access.proxy == "http://proxy.example:3128"
+    config = load_client_config(write(tmp_path / "k", content), pod_folder=pod)
+    assert config.proxy == "http://proxy.example:3128"
 
 
 def test_a_kubeconfig_outside_of_a_pod_goes_by_the_environment_as_kubectl_does(
