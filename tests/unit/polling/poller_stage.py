@@ -25,9 +25,9 @@ BUSY = a_listing(a_cloud_node_pool(available=1, deleting=1))
 
 
 class Answers:
-    """Stands where clients of accounts stand: answers each LIST with `answer`, once `gate` is open.
+    """Replaces the clients of accounts: answers each LIST with `answer` when `gate` is open.
 
-    A call is made once `turn` is there, as with a rate limiter.
+    The request is sent when `turn` is set, as with a rate limiter.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Stage:
         self.clock, self.answers = HandClock(), Answers()
         self.account: Account | None = ACCOUNT
         self.is_needed, self.is_deleting = True, False
-        self.told = 0
+        self.notified = 0
         self.poller = Poller(
             key=PollKey.of(ACCOUNT, "pool-a"),
             account=lambda: self.account,
@@ -69,13 +69,13 @@ class Stage:
             is_deleting=lambda: self.is_deleting,
             clouds=cast("Gateway", self.answers),  # for the one method that is used
             clock=self.clock,
-            on_snapshot=self._tell,
+            on_snapshot=self._on_snapshot,
             jitter=lambda: 1.0,
         )
         self.task = asyncio.create_task(self.poller.run())
 
-    def _tell(self, _: Poller) -> None:
-        self.told += 1
+    def _on_snapshot(self, _: Poller) -> None:
+        self.notified += 1
 
     async def pass_time(self, span: timedelta) -> None:
         """Let time pass and the poller notice it."""
@@ -92,7 +92,7 @@ async def turns() -> None:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[Stage]:
-    """A stage whose poller has looked once."""
+    """A stage whose poller has its first snapshot."""
     stage = Stage()
     await turns()
     try:

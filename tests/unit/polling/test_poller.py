@@ -25,11 +25,11 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 async def test_it_looks_at_once_and_then_once_an_interval(stage: Stage) -> None:
-    assert stage.answers.asked == stage.told == 1
+    assert stage.answers.asked == stage.notified == 1
     await stage.pass_time(USUAL - timedelta(seconds=1))
     assert stage.answers.asked == 1
     await stage.pass_time(timedelta(seconds=1))
-    assert stage.answers.asked == stage.told == 2
+    assert stage.answers.asked == stage.notified == 2
 
 
 async def test_nodes_that_come_or_go_shorten_the_interval(stage: Stage) -> None:
@@ -114,7 +114,7 @@ async def test_a_failed_look_is_told_and_what_was_good_stays(stage: Stage) -> No
     assert isinstance(stage.poller.latest.failure, NoAnswer)
     assert stage.poller.good is not None
     assert stage.poller.good.value == CALM
-    assert stage.told == 2
+    assert stage.notified == 2
 
 
 async def test_a_fault_of_ours_ends_no_poller_and_proves_nothing(stage: Stage) -> None:
@@ -173,7 +173,7 @@ async def test_look_that_waits_for_its_turn_becomes_urgent_and_answers_the_delet
     stage.clock.advance(timedelta(seconds=1))
     stage.answers.turn.set()
     assert (await needed).begun == asked + 1
-    assert stage.answers.asked == 2, "the look that waited anyway, and not one more"
+    assert stage.answers.asked == 2, "the request that waited anyway, and not one more"
 
 
 async def test_failed_look_is_repeated_after_a_pause_and_a_deletion_does_not_wait_for_that(stage: Stage) -> None:
@@ -219,5 +219,5 @@ async def test_looks_that_take_long_change_nothing_where_nothing_comes_or_goes(s
     stage.clock.advance(timedelta(seconds=50))
     stage.answers.gate.set()
     await turns()
-    assert stage.answers.asked == stage.told == 2
+    assert stage.answers.asked == stage.notified == 2
     assert stage.poller.interval() == USUAL

@@ -62,17 +62,17 @@ def writes(registry: Registry) -> Writes:
     return Writes(cluster, HandClock(), registry, EventRecorder(cluster))
 
 
-def conditions(*told: tuple[ConditionType, ConditionStatus], reason: str = "Paused") -> tuple[Condition, ...]:
+def conditions(*given: tuple[ConditionType, ConditionStatus], reason: str = "Paused") -> tuple[Condition, ...]:
     return tuple(
         Condition(type=kind, status=status, reason=reason, message="", observed_generation=1, last_transition_time=NOON)
-        for kind, status in told
+        for kind, status in given
     )
 
 
 def saying(
-    builder: NodePoolBuilder, *told: tuple[ConditionType, ConditionStatus], reason: str = "Paused"
+    builder: NodePoolBuilder, *given: tuple[ConditionType, ConditionStatus], reason: str = "Paused"
 ) -> NodePoolBuilder:
-    return builder._with_status(conditions=conditions(*told, reason=reason))  # noqa: SLF001 - a step of this test alone
+    return builder._with_status(conditions=conditions(*given, reason=reason))  # noqa: SLF001 - a step of this test alone
 
 
 def values(gauges: Gauges, gauge: AtScrape) -> dict[tuple[str, ...], float]:
@@ -80,7 +80,7 @@ def values(gauges: Gauges, gauge: AtScrape) -> dict[tuple[str, ...], float]:
 
 
 @pytest.mark.parametrize(
-    ("told", "is_deleted", "state"),
+    ("given", "is_deleted", "state"),
     [
         ((), False, ObjectState.NEW),
         (((READY, TRUE),), False, ObjectState.READY),
@@ -94,9 +94,9 @@ def values(gauges: Gauges, gauge: AtScrape) -> dict[tuple[str, ...], float]:
     ids=lambda value: value.value if isinstance(value, ObjectState) else None,
 )
 def test_each_object_is_in_one_state(
-    told: Iterable[tuple[ConditionType, ConditionStatus]], *, is_deleted: bool, state: ObjectState
+    given: Iterable[tuple[ConditionType, ConditionStatus]], *, is_deleted: bool, state: ObjectState
 ) -> None:
-    builder = saying(a_node_pool().finalized(), *told)
+    builder = saying(a_node_pool().finalized(), *given)
     assert state_of((builder.being_deleted() if is_deleted else builder).build()) is state
 
 
@@ -163,7 +163,7 @@ def test_nodes_are_summed_by_resource_pool_and_a_node_pool_with_two_objects_coun
     assert found[account, identity.pool_name, "creating"] == 0
 
 
-def told(ready: str, reason: str) -> dict[str, Any]:
+def a_status(ready: str, reason: str) -> dict[str, Any]:
     """The status of an account that says so."""
     times = {"lastTransitionTime": "2026-05-01T12:00:00Z", "observedGeneration": 1}
     return {"conditions": [{"type": "Ready", "status": ready, "reason": reason, "message": "said", **times}]}
@@ -172,9 +172,9 @@ def told(ready: str, reason: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "shown"),
     [
-        (told("True", "CredentialsValid"), [1]),
-        (told("False", "CredentialsRejected"), [0]),
-        (told("Unknown", "NotYetUsed"), []),
+        (a_status("True", "CredentialsValid"), [1]),
+        (a_status("False", "CredentialsRejected"), [0]),
+        (a_status("Unknown", "NotYetUsed"), []),
         ({}, []),
     ],
 )
@@ -187,7 +187,7 @@ def test_an_account_that_nothing_is_known_of_has_no_series(
 
 def test_what_is_gone_has_no_series_any_more(gauges: Gauges, registry: Registry) -> None:
     body = a_node_pool().pinned()._with_status(counts=Counts(available=3)).body()  # noqa: SLF001
-    account = an_account().body() | {"status": told("True", "CredentialsValid")}
+    account = an_account().body() | {"status": a_status("True", "CredentialsValid")}
     registry.take_node_pool(body)
     registry.take_account(account)
     assert values(gauges, metrics.NODES)

@@ -21,21 +21,21 @@ UID = OBJECT.build().metadata.uid
 
 
 class HandCluster:
-    """Lists what it was given; `meanwhile` happens right after the last LIST."""
+    """Lists what it was given; `after_list` runs right after the last LIST."""
 
     def __init__(self) -> None:
         self.holds: dict[str, list[Body]] = {paths.NAMESPACES: [], paths.ACCOUNTS: [], paths.NODE_POOLS: []}
-        self.meanwhile: Callable[[], object] = lambda: None
+        self.after_list: Callable[[], object] = lambda: None
 
     async def list_metadata(self, path: str, convert: Callable[[Body], T]) -> list[T]:
         listed = [convert({"metadata": body["metadata"]}) for body in self.holds[path]]
         if path == paths.NODE_POOLS:
-            self.meanwhile()
+            self.after_list()
         return listed
 
 
 class Workers:
-    """Notes who was asked to look again."""
+    """Records which objects are queued."""
 
     def __init__(self) -> None:
         self.requeued: list[str] = []
@@ -113,7 +113,7 @@ async def test_an_object_that_is_not_there_any_more_is_dropped(resync: Resync, r
 async def test_what_came_after_the_list_had_begun_has_not_vanished(
     resync: Resync, registry: Registry, cluster: HandCluster
 ) -> None:
-    cluster.meanwhile = lambda: registry.take_node_pool(version(5))
+    cluster.after_list = lambda: registry.take_node_pool(version(5))
     assert await repairs(resync) == []
     assert UID in registry.node_pools
 
@@ -122,7 +122,7 @@ async def test_a_watch_that_only_lags_is_given_its_time(
     resync: Resync, registry: Registry, cluster: HandCluster
 ) -> None:
     cluster.holds[paths.NODE_POOLS] = [version(5)]
-    cluster.meanwhile = lambda: registry.take_node_pool(version(6))
+    cluster.after_list = lambda: registry.take_node_pool(version(6))
     assert await repairs(resync) == []
 
 
@@ -139,7 +139,7 @@ async def test_what_went_right_after_the_list_was_not_missed(
         registry.drop_node_pool(UID)
         registry.drop_account(account["metadata"]["name"], account["metadata"]["uid"])
 
-    cluster.meanwhile = go
+    cluster.after_list = go
     assert await repairs(resync) == []
 
 
@@ -217,7 +217,7 @@ async def test_a_list_that_fails_touches_nothing(resync: Resync, registry: Regis
         raise ClusterUnavailable("no answer")
 
     registry.take_node_pool(version(5))
-    cluster.meanwhile = fail
+    cluster.after_list = fail
     with pytest.raises(ClusterUnavailable):
         await resync.once()
     assert UID in registry.node_pools

@@ -1,4 +1,4 @@
-"""The supervisor with a cluster and a watch by hand: lives of the watch, silence, and what it says of its health."""
+"""Restarts of the watch, silence and health; the test controls the cluster and the watch."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ TIMES = WatchTimes(check_silence=SHORT, first_pause=SHORT, longest_pause=SHORT *
 
 
 class HandCluster:
-    """Serves both kinds and lists what it holds, unless it is told to fail."""
+    """Serves both kinds and lists `holds`, unless `failure` is set."""
 
     def __init__(self) -> None:
         self.failure: ClusterError | None = None
@@ -62,7 +62,7 @@ class HandCluster:
 
 
 class HandWatch:
-    """Each life is the next of `lives`; the last one lasts."""
+    """Each start runs the next of `lives`; after the last one it watches until cancelled."""
 
     def __init__(self, *lives: Callable[[], Awaitable[None]]) -> None:
         self._lives = list(lives)
@@ -106,7 +106,7 @@ def supervise(
 
 
 async def until(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
-    """Run it until that is so."""
+    """Run it until the condition is true."""
     running = asyncio.create_task(supervisor.run())
     async with asyncio.timeout(HANGING_SECONDS):
         while not condition():  # noqa: ASYNC110 - conditions of plain values
