@@ -11,6 +11,7 @@ from rich.console import Console
 
 from lab.bench import page, results, table
 from lab.bench.figures import violations
+from lab.bench.path import check, measure_path, words_of
 from lab.bench.results import COMMITTED, LATEST, Result
 from lab.bench.run import measure, require_linux
 from lab.bench.scale import Scale
@@ -60,6 +61,19 @@ def run(*, sizes: list[int], poll: int, record: bool) -> None:
             found[size] = results.new_result(Scale(size), figures, pace, facts)
             _keep(found[size], record=record)
         return _conclude(found)
+
+    sys.exit(_perform(work))
+
+
+@main.command("path")
+def path_command() -> None:
+    """Count files and functions of the operator that one deletion and one poll run through; fails above the bounds."""
+
+    async def work(binaries: Binaries, say: Say) -> bool:
+        found = await measure_path(binaries, say)
+        print(words_of(found))
+        check(found)
+        return True
 
     sys.exit(_perform(work))
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import aiohttp
 
+from lab.bench.scale import PROJECT_ID
+
 LIST, DELETE = "list_node_pools", "delete_node_pool"
 
 
@@ -40,6 +42,12 @@ class CloudLog:
     async def fail(self, operation: str, status: int, times: int) -> None:
         """Let the next calls of this operation fail."""
         await self._put(f"faults/{operation}/{status}/{times}")
+
+    async def delete_node_pool(self, resource_pool: str, name: str) -> None:
+        """Delete a node pool as somebody else would; its nodes are deleting at once."""
+        url = f"{self._endpoint}/v2/{PROJECT_ID}/pools/{resource_pool}/nodepools/{name}"
+        async with aiohttp.ClientSession(raise_for_status=True) as session, session.delete(url):
+            return
 
     async def _put(self, path: str) -> None:
         async with (

@@ -58,18 +58,23 @@ class Stage:
 
 
 @asynccontextmanager
-async def standing(scale: Scale, pace: Pace, binaries: Binaries, say: Say) -> AsyncIterator[Stage]:
+async def standing(
+    scale: Scale, pace: Pace, binaries: Binaries, say: Say, operator: type[MeasuredOperator] = MeasuredOperator
+) -> AsyncIterator[Stage]:
     """A ready operator that has nothing to do yet; taken down behind the block, Ctrl-C included."""
     async with private_workspace("bench", lambda: say("stopping everything")) as workspace, AsyncExitStack() as stack:
-        stage = await _set_up(stack, workspace, (scale, pace, say), binaries)
+        stage = await _set_up(stack, workspace, (scale, pace, say, operator), binaries)
         workspace.server, workspace.pids = stage.plane.server, stage.pids
         yield stage
 
 
 async def _set_up(
-    stack: AsyncExitStack, workspace: Workspace, what: tuple[Scale, Pace, Say], binaries: Binaries
+    stack: AsyncExitStack,
+    workspace: Workspace,
+    what: tuple[Scale, Pace, Say, type[MeasuredOperator]],
+    binaries: Binaries,
 ) -> Stage:
-    scale, pace, say = what
+    scale, pace, say, build = what
     say("starting a control plane, the stand-in cloud and the operator")
     plane = await stack.enter_async_context(ControlPlane.start(workspace.folder / "control-plane", binaries))
     flags = ("--latency-ms", str(pace.latency * 1000), "--delete-seconds", str(pace.deleting))
@@ -78,7 +83,7 @@ async def _set_up(
     kubeconfig = await install(plane)
     api = await stack.enter_async_context(BenchApi(plane))
     await _create_accounts(api, scale, pace)
-    operator = MeasuredOperator(workspace.folder, kubeconfig, endpoint)
+    operator = build(workspace.folder, kubeconfig, endpoint)
     stack.push_async_callback(asyncio.to_thread, operator.end)
     await operator.start()
     pids = {**plane.pids, "the stand-in cloud": cloud.pid}

@@ -5,7 +5,7 @@ is reconciled is reconciled once more. A `Result` says when to reconcile it agai
 requeued with a backoff of its own. Keys wait in lanes: deletions never queue behind other work, and the number of
 workers of the other lanes is limited. Workers exist only while their lane has keys.
 
-Beside it: a limit of keys for each group, and locks by key. Nothing here knows of node pools.
+Beside it: a limit of keys for each group, locks by key, and single flight.
 """
 
 import asyncio
@@ -16,9 +16,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import ClusterError
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=1)
 AGAIN = timedelta()
+# No caller of a single flight accepts an older answer.
+KEPT_SECONDS = 10.0
 
 
 class Kind(StrEnum):
@@ -295,3 +298,43 @@ class KeyedLocks:
     def __len__(self) -> int:
         """How many keys are locked or waited for."""
         return len(self._locks)
+
+
+Question = tuple[str, ...]
+Ask = Callable[[], Awaitable[Evidence[Any]]]
+
+
+class SingleFlight:
+    """The newest answer to each question, failed ones included: concurrent callers share one request.
+
+    Used for what is the same for many objects: the CRD, a namespace, a resource pool, discovery. Without it a thousand
+    objects that are deleted at once would ask a thousand times.
+    """
+
+    def __init__(self) -> None:
+        self._locks = KeyedLocks()
+        self._answers: OrderedDict[Question, Evidence[Any]] = OrderedDict()
+
+    async def get(self, question: Question, not_before: float, ask: Ask) -> Evidence[Any]:
+        """An answer to a request that began at `not_before` (monotonic seconds) or later; `ask` makes one.
+
+        A request that is cancelled leaves nothing behind: those that waited for it make their own.
+        """
+        known = self._answers.get(question)
+        if known is not None and known.begun >= not_before:
+            return known
+        async with self._locks.of(*question):
+            answer = self._answers.get(question)
+            if answer is None or answer.begun < not_before:
+                answer = self._answers[question] = await ask()
+                self._answers.move_to_end(question)
+                self._forget(answer.begun - KEPT_SECONDS)
+            return answer
+
+    def __len__(self) -> int:
+        """How many answers are kept."""
+        return len(self._answers)
+
+    def _forget(self, oldest: float) -> None:
+        while (question := next(iter(self._answers))) and self._answers[question].begun < oldest:
+            del self._answers[question]

@@ -7,7 +7,7 @@ import pytest
 from typing_extensions import override
 
 from modelarts_nodepool.controllers.deletion.owners import Owners
-from modelarts_nodepool.controllers.deletion.single_flight import SingleFlight
+from modelarts_nodepool.controllers.workqueue import SingleFlight
 from modelarts_nodepool.decide.observed import OwnerState
 from modelarts_nodepool.errors import ClusterUnavailable, ObjectGone
 from tests.support.builders import NodePoolBuilder, a_node_pool

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from modelarts_nodepool.controllers.deletion.single_flight import KEPT_SECONDS, SingleFlight
+from modelarts_nodepool.controllers.workqueue import KEPT_SECONDS, SingleFlight
 from modelarts_nodepool.decide.observed import Evidence
 
 

@@ -18,7 +18,7 @@ from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.deletion.gather import Memory, may_observe
 from modelarts_nodepool.controllers.deletion.owners import Owners
-from modelarts_nodepool.controllers.deletion.single_flight import KEPT_SECONDS, SingleFlight
+from modelarts_nodepool.controllers.workqueue import KEPT_SECONDS, SingleFlight
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.errors import CloudError, CloudUnavailable, ClusterError, CredentialsUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelarts_nodepool.api.objects import NodePool, Owner
-from modelarts_nodepool.controllers.deletion.single_flight import KEPT_SECONDS, SingleFlight
+from modelarts_nodepool.controllers.workqueue import KEPT_SECONDS, SingleFlight
 from modelarts_nodepool.decide.deletion.guards import OWNERS_NAMED
 from modelarts_nodepool.decide.observed import Evidence, FoundOwner, OwnerState
 from modelarts_nodepool.errors import ClusterError, ObjectGone
