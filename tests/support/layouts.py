@@ -6,6 +6,7 @@ Two variants of each: as it stands, and with the chart (a file in options/ repla
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,7 @@ def all_layouts() -> list[Layout]:
     return [make(with_chart=with_chart) for make in (flux, argo_cd) for with_chart in (False, True)]
 
 
+@cache
 def plain_objects(folder: Path) -> list[Object]:
     """What a folder of plain manifests holds; nothing where it is built by Kustomize or Helm."""
     if (folder / "kustomization.yaml").exists() or (folder / "Chart.yaml").exists():

@@ -9,6 +9,7 @@ tests/integration/test_printed_commands.py runs the rows.
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ _END = re.compile(r"(?:,? then\b|: |, or\b| and\b|\. |\.$| says? | shows | has t
 _DEPLOYED = ("admission/*.yaml", "monitoring/rules.yaml", "samples/*.yaml", "helm/*/templates/NOTES.txt")
 
 
+@cache
 def find_printed() -> dict[str, str]:
     """Each command, with the file that shows it."""
     return {command: where for where, text in _texts() for command in commands_in(text)}

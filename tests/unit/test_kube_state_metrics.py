@@ -1,6 +1,7 @@
 """The configuration for kube-state-metrics names fields that our CRDs have."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ RESOURCES = yaml.safe_load((ROOT / "deploy/monitoring/kube-state-metrics.yaml").
 METADATA = {"namespace", "name", "creationTimestamp", "deletionTimestamp"}
 
 
+@cache
 def schema_of(kind: str) -> Mapping[str, Any]:
     for path in (ROOT / "crds").glob("*.yaml"):
         definition = yaml.safe_load(path.read_text())["spec"]

@@ -86,7 +86,7 @@ def limited() -> Account:
     return an_account("default").limited(max=2, window="1h").build()
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(STEPS)
 def test_every_question_is_answered_as_if_all_were_gone_through(steps: list[tuple[str, str, bool, str, int]]) -> None:
     in_flight, known = InFlight(), Known()

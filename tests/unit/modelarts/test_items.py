@@ -48,7 +48,7 @@ def check(body: bytes) -> bool:
 
 @given(BODIES | st.lists(SHREDS, max_size=12).map(lambda shreds: "".join(shreds).encode()))
 @example(b'{"items": [NaN]}')
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_pieces_make_up_the_whole(body: bytes) -> None:
     check(body)
 
