@@ -1,7 +1,10 @@
-"""Scenarios that mostly wait, run at the same time: each has a tenant of its own, so none sees the others.
+"""Scenarios of one file that mostly wait, run at the same time on one operator: each has a tenant of its own.
+
+pytest-xdist shares files among its workers, not the tests of a file: each worker would start an operator and a cloud
+for its part, which costs more CPU than the scenarios. So the tests of a file that wait for two minutes wait together.
 
 `@side_by_side` stands above a test that takes nothing but a tenant and changes nothing that others share. The
-fixture `outcomes` runs all that were chosen of a module; each test then tells its own outcome.
+fixture `outcomes` runs all that were chosen of a file; each test then reports its own outcome.
 """
 
 from collections.abc import Callable, Iterable
