@@ -144,6 +144,7 @@ def test_the_help_of_run_names_a_variable_for_each_of_its_flags() -> None:
         (("inventory", "--namespace", "ml"), "-o yaml"),
         (("inventory", "--deletion-policy", "Delete"), "-o yaml"),
         (("inventory", "-o", "yaml", "--namespace", "ml", "--deletion-policy", "Keep"), "'Delete', 'Retain'"),
+        (("inventory", "--pool", "../x"), "--pool is '../x'"),
         (("inventory", "-o", "csv"), "'table', 'wide', 'json', 'yaml'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -41,5 +41,6 @@ def test_what_comes_from_git_is_named_with_its_place_and_git_before_the_commands
     place = "in Git (Flux Kustomization flux-system/apps)"
     said = explain([Held("manp", "ml", "a", is_being_deleted=False, origin=place)])
     assert f"\n  -n ml manp a ({place})\n" in said
-    assert said.index("set to Retain there") < said.index("kubectl delete -n NAMESPACE manp NAME")
+    advice = "Change objects that come from Git or Helm at their origin"
+    assert said.index(advice) < said.index("kubectl delete -n NAMESPACE manp NAME")
     assert "Git" not in explain([Held("manp", "ml", "a", is_being_deleted=False)])

@@ -1,1 +1,1 @@
-"""What the commands for people share: flags, tables, progress, and the way to cluster and cloud. Decides nothing."""
+"""The commands for people, and what they share: flags, output, and read-only access to cluster and ModelArts."""

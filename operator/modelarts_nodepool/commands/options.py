@@ -1,7 +1,7 @@
-"""The flags that several commands have, each written once: name, variable, help and check.
+"""The flags that several commands share: name, environment variable, help and check.
 
-Used as decorators by cli.py and by the commands in commands/doctor/ and commands/inventory/. A flag that `run` has too
-reads the same variable, so that a command in the operator's Pod is set up as the operator is.
+Decorators for cli.py, commands/doctor/ and commands/inventory/. A flag that `run` has too reads the same variable, so
+a command in the operator's Pod has the settings of the operator.
 """
 
 import re
@@ -27,11 +27,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def check_namespace(flag: str, name: str) -> str:
-    """The name, if a namespace can bear it. Raises errors.SettingsError."""
+    """The name, if it is a valid namespace name. Raises errors.SettingsError."""
     if _NAMESPACE.fullmatch(name) is None:
         raise SettingsError(
-            f"{flag} is {name[:80]!r}, which is no namespace's name: it has lower-case letters, digits and hyphens; "
-            f"see: {remedies.list_namespaces()}"
+            f"{flag} is {name[:80]!r}, which is not a valid namespace name: use lower-case letters, digits and "
+            f"hyphens; see: {remedies.list_namespaces()}"
         )
     return name
 
@@ -49,7 +49,7 @@ def _span(_context: click.Context, _flag: click.Parameter, value: float) -> time
 
 
 def _advanced_span(flag: str, default: timedelta, help_text: str) -> Callable[[F], F]:
-    """A span in seconds that nobody has to know: it is left out of --help."""
+    """A duration in seconds, for tests: hidden in --help."""
     return click.option(
         f"--{flag}",
         default=default.total_seconds(),
@@ -84,8 +84,8 @@ endpoints = click.option(
     envvar=f"{PREFIX}_ENDPOINT",
     show_envvar=True,
     callback=_endpoints,
-    help="Where the ModelArts API of a region is, instead of its public address. http:// only for loopback. "
-    "May be given several times; in the environment separated by spaces.",
+    help="The URL of the ModelArts API of a region, instead of its public address. http:// only for loopback. "
+    "Repeatable; in the environment, separate with spaces.",
 )
 
 ca_bundle = click.option(
@@ -93,8 +93,8 @@ ca_bundle = click.option(
     metavar="FILE",
     envvar=f"{PREFIX}_CA_BUNDLE",
     show_envvar=True,
-    help="PEM certificates of authorities to believe besides the public ones, for a private endpoint or a proxy that "
-    "opens TLS. SSL_CERT_FILE replaces the public ones. Nothing turns the check off.",
+    help="PEM file with certificate authorities to trust in addition to the public ones, for a private endpoint or a "
+    "proxy that intercepts TLS. SSL_CERT_FILE replaces the public ones. Verification cannot be disabled.",
 )
 
 
@@ -122,7 +122,7 @@ metadata_endpoint = click.option(
     envvar=f"{PREFIX}_METADATA_ENDPOINT",
     show_envvar=True,
     callback=_metadata_endpoint,
-    help=f"For tests: a stand-in on loopback for the instance metadata service at {METADATA_URL}.",
+    help=f"For tests: a loopback URL instead of the instance metadata service at {METADATA_URL}.",
 )
 
 kubeconfig = click.option(
@@ -130,13 +130,13 @@ kubeconfig = click.option(
     metavar="FILE",
     envvar=f"{PREFIX}_KUBECONFIG",
     show_envvar=True,
-    help="Default: KUBECONFIG, ~/.kube/config, the Pod's ServiceAccount, as kubectl does.",
+    help="The kubeconfig. Default: KUBECONFIG, ~/.kube/config, the Pod's ServiceAccount, as kubectl does.",
 )
 
 context = click.option(
     "--context",
     metavar="NAME",
-    help="The kubeconfig's context to use. Default: its current one, as kubectl does.",
+    help="The context of the kubeconfig. Default: its current context, as kubectl does.",
 )
 
 
@@ -145,12 +145,12 @@ accounts = click.option(
     "accounts",
     multiple=True,
     metavar="NAME",
-    help="Only this ModelArtsAccount. May be given several times. Default: all.",
+    help="Only this ModelArtsAccount. Repeatable. Default: all.",
 )
 
 
 def output(*formats: str, words: str) -> Callable[[F], F]:
-    """-o, with these formats, the first of which is the default."""
+    """-o with these formats; the first is the default."""
     return click.option(
         "-o",
         "--output",
@@ -163,7 +163,7 @@ def output(*formats: str, words: str) -> Callable[[F], F]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Which cluster, and where the operator and the clouds are, as the flags say."""
+    """The cluster, the operator's namespace and the endpoints, as the flags set them."""
 
     kubeconfig: str | None
     context: str | None
@@ -174,11 +174,11 @@ class Place:
     metadata_endpoint: str | None
 
 
-_TO_GO = (kubeconfig, context, operator_namespace, endpoints, ca_bundle, sts_endpoint, metadata_endpoint)
+_CONNECTION = (kubeconfig, context, operator_namespace, endpoints, ca_bundle, sts_endpoint, metadata_endpoint)
 
 
 def reaching_a_cluster(command: Callable[..., None]) -> Callable[..., None]:
-    """The flags that say where to go; the command gets them as its first argument, a Place."""
+    """The flags for the connection; the command gets them as its first argument, a Place."""
 
     @wraps(command)
     def with_place(**flags: Any) -> None:  # noqa: ANN401 - click's
@@ -186,6 +186,6 @@ def reaching_a_cluster(command: Callable[..., None]) -> Callable[..., None]:
         command(Place(**named), **flags)
 
     decorated: Callable[..., None] = with_place
-    for flag in reversed(_TO_GO):
+    for flag in reversed(_CONNECTION):
         decorated = flag(decorated)
     return decorated

@@ -1,7 +1,6 @@
-"""The way to cluster and cloud for commands that look and change nothing: what they are handed can only read.
+"""Read-only access to cluster and ModelArts for doctor and inventory.
 
-Opened by commands/doctor/ and commands/inventory/ from their flags. The credentials are read and guarded as the
-operator does it: a rejected key is not used a second time.
+Credentials are read and protected as in the operator: a rejected key is not used a second time.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ CLOUD_BOUNDS = Bounds(connecting=timedelta(seconds=5), reading=timedelta(seconds
 
 
 class ClusterReader(Protocol):
-    """What is read of the cluster. See ports.Cluster for the promises."""
+    """Reads of the cluster. See ports.Cluster for the guarantees."""
 
     async def get(self, path: str) -> Mapping[str, Any]:
         """One object."""
@@ -45,7 +44,7 @@ class ClusterReader(Protocol):
 
 
 class CloudReader(Protocol):
-    """What is read of ModelArts. See ports.ModelArts for the promises."""
+    """Reads of ModelArts. See ports.ModelArts for the guarantees."""
 
     async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
         """All resource pools of a workspace."""
@@ -55,7 +54,7 @@ class CloudReader(Protocol):
 
 
 class Session:
-    """An open way. `cluster` reads; `ask` calls ModelArts with an account's credentials."""
+    """`cluster` reads the API server; `ask` calls ModelArts with an account's credentials."""
 
     def __init__(self, place: Place, connection: Connection) -> None:
         """Made by `open_session`."""
@@ -81,18 +80,18 @@ class Session:
         return await self._clouds.call(account, operation)
 
     async def log_in(self, account: Account, operation: Callable[[CloudReader], Awaitable[T]]) -> T:
-        """The first call of an account, one account after the other: of a key that is rejected, one call is sent."""
+        """The first call of an account, one account at a time: a rejected key is used only once."""
         async with self._first_use:
             return await self._clouds.call(account, operation)
 
     async def review(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Ask the API server about permissions or identity: a POST that stores nothing."""
+        """A review of permissions or identity: a POST that stores nothing."""
         if not path.rpartition("/")[2].endswith("reviews"):
-            raise ValueError(f"{path} is no review; this command writes nothing")
+            raise ValueError(f"{path} is not a review; this command writes nothing")
         return await self._kube.create(path, body)
 
     def endpoint(self, region: str) -> Endpoint:
-        """Where the API of a region is."""
+        """The endpoint of a region."""
         return endpoint_of(region, self.place.endpoints)
 
     async def aclose(self) -> None:
@@ -111,7 +110,7 @@ class Session:
 
 @asynccontextmanager
 async def open_session(place: Place) -> AsyncIterator[Session]:
-    """Nothing is sent yet. Raises errors.SettingsError where there is no way to a cluster."""
+    """Sends nothing yet. Raises errors.SettingsError without a usable kubeconfig."""
     async with await Connection.open(
         version=version(DISTRIBUTION), kubeconfig=place.kubeconfig, context=place.context
     ) as connection:

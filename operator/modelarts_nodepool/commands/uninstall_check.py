@@ -1,6 +1,6 @@
-"""Whether the operator may be taken away: not while objects carry its finalizers, which nobody else would remove.
+"""May the operator be uninstalled? Not while objects have its finalizers, which only the operator removes.
 
-The command `uninstall-check` calls it, for people and for the chart's pre-delete hook. It reads metadata only and
+Called by the command `uninstall-check`, for people and for the chart's pre-delete hook. It reads metadata only and
 changes nothing.
 """
 
@@ -25,20 +25,20 @@ from modelarts_nodepool.kube.connection import Connection
 
 SHOWN = 20
 _DELETE = remedies.delete_named(remedies.ANY_NAMESPACE, remedies.ANY_NAME)
-_ORIGIN = "What comes from Git or from Helm is taken out or set to Retain there: it takes back what is done by hand.\n"
+_ORIGIN = "Change objects that come from Git or Helm at their origin: it may revert a manual change.\n"
 _WAYS = f"""\
-Without the operator they could never be deleted, and a deletion under way would stop. First, object by object:
+Without the operator these objects cannot be deleted, and deletions in progress stop. First, for each object:
   delete the node pool too:  {_DELETE}
   keep the node pool:        {remedies.retain_named(remedies.ANY_NAMESPACE, remedies.ANY_NAME)}
                              {_DELETE}
   then the accounts:         {remedies.delete_account(remedies.ANY_NAME)}
-What a deletion waits for:   {remedies.list_all()}
-To take the operator away all the same, because another installation follows at once: helm uninstall --no-hooks"""
+To see what deletions wait for:  {remedies.list_all()}
+To uninstall the operator anyway, because another installation follows immediately: helm uninstall --no-hooks"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Held:
-    """An object that only the operator can let go."""
+    """An object that only the operator can release."""
 
     kind: str
     namespace: str
@@ -48,14 +48,14 @@ class Held:
 
     @override
     def __str__(self) -> str:
-        """As kubectl is asked for it."""
+        """As arguments of kubectl."""
         where = f"-n {self.namespace} " if self.namespace else ""
         how = "being deleted" if self.is_being_deleted else self.origin
         return f"{where}{self.kind} {self.name}{f' ({how})' if how else ''}"
 
 
 async def find_held_objects(kubeconfig: str | None) -> list[Held]:
-    """All objects with a finalizer of ours. Raises errors.ClusterError where that cannot be told."""
+    """All objects with a finalizer of ours. Raises errors.ClusterError if they cannot be listed."""
     async with await Connection.open(version=version("modelarts-nodepool-operator"), kubeconfig=kubeconfig) as opened:
         cluster = KubeCluster(opened)
         held = await _find(cluster, paths.NODE_POOLS, NODE_POOL_SHORT, NODE_POOL_FINALIZER)
@@ -74,13 +74,13 @@ async def _find(cluster: KubeCluster, path: str, kind: str, finalizer: str) -> l
     try:
         found = await cluster.list_metadata(path, read)
     except ObjectGone:
-        # The kind is not served: there are no objects of it.
+        # The kind is not served: there are no such objects.
         return []
     return [held for held in found if held is not None]
 
 
 def explain(held: Iterable[Held]) -> str:
-    """What is in the way, and how it is cleared, in the order in which it has to be."""
+    """The objects that remain, and how to remove them, in the required order."""
     held = list(held)
     lines = [f"  {item}" for item in held]
     origin = _ORIGIN if any(item.origin for item in held) else ""
@@ -91,12 +91,12 @@ def explain(held: Iterable[Held]) -> str:
 
 
 def with_cure(words: str, restore: str | None) -> str:
-    """The refusal, and behind it the command that repairs the release which helm had begun to uninstall."""
+    """The refusal, followed by the command that repairs the release that helm began to uninstall."""
     if not restore:
         return words
     return (
         f"{words}\n"
-        "Nothing was removed and the operator works. Helm now calls the release uninstalling and refuses upgrades.\n"
-        f"Bring back what was running, before any upgrade:\n  {restore}\n"
-        "Without that number, helm rollback means the revision before it, and is refused."
+        "Nothing was removed, and the operator works. Helm shows the release as uninstalling and refuses upgrades.\n"
+        f"Restore the running revision before any upgrade:\n  {restore}\n"
+        "Without that number, helm rollback selects the revision before it, and is refused."
     )

@@ -1,4 +1,4 @@
-"""A knock without credentials tells ModelArts from anything else, and who has which certificate and clock."""
+"""A probe without credentials tells ModelArts from anything else, and who has which certificate and clock."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 
 from modelarts_nodepool.clock import SystemClock
-from modelarts_nodepool.commands.doctor.reachability import Knock, Obstacle, knock
+from modelarts_nodepool.commands.doctor.probe import Obstacle, Probe, probe
 from modelarts_nodepool.errors import CredentialsRejected, WrongEndpoint
 from modelarts_nodepool.modelarts.endpoints import parse_endpoint
 from modelarts_nodepool.modelarts.operations import Call, Operation
@@ -18,10 +18,10 @@ from tests.contract.client.raw_server import RawServer, Reply, a_reply, raw_serv
 REFUSAL = b'{"error_code": "APIG.0301", "error_msg": "Incorrect IAM authentication information"}'
 
 
-async def knock_at(server: RawServer, trust: ssl.SSLContext | None = None, bounds: Bounds | None = None) -> Knock:
+async def knock_at(server: RawServer, trust: ssl.SSLContext | None = None, bounds: Bounds | None = None) -> Probe:
     call = Call(Operation.LIST_POOLS, PROJECT)
     endpoint = parse_endpoint(f"cn-north-4={server.endpoint}")
-    return await knock(endpoint, call, SystemClock(), trust or usual_trust(), bounds or Bounds())
+    return await probe(endpoint, call, SystemClock(), trust or usual_trust(), bounds or Bounds())
 
 
 async def test_a_gateway_that_refuses_is_modelarts_with_its_clock_and_nothing_is_signed() -> None:

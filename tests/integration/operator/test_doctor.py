@@ -28,7 +28,7 @@ OF_CLUSTER = [
     *("permissions", "Lease", "namespaces", "object writes", "accounts"),
 ]
 OF_ACCOUNT = ["account", "credentials", "endpoint", "clock", "log-in", "project", "resource pools", "node pools"]
-OPERATORS_WORD = "operator's word"
+OPERATORS_WORD = "account status"
 
 Found = dict[str, dict[str, Any]]
 
@@ -66,7 +66,7 @@ def is_tried(tenant: Tenant, account: str) -> bool:
 def test_all_is_well_in_a_table_and_in_json(tenant: Tenant) -> None:
     tenant.mirrored("training-a")
     tenant.until_true(
-        lambda: "CredentialsValid" in json.dumps(tenant.api.get(f"{ACCOUNTS}/{tenant.name}")), "the operator's word"
+        lambda: "CredentialsValid" in json.dumps(tenant.api.get(f"{ACCOUNTS}/{tenant.name}")), "the account status"
     )
     done = examine(tenant)
     assert done.returncode == 0, done
@@ -172,7 +172,7 @@ def test_a_grant_of_what_is_not_there_shows_what_there_is(tenant: Tenant) -> Non
     tenant.change_account(grants=[{"namespaces": [tenant.name], "resourcePools": ["display-name"]}])
     found = findings(tenant)
     assert results(found, "Failed") == ["resource pools"]
-    assert "granted and not there: display-name" in found["resource pools"]["message"]
+    assert "granted but missing: display-name" in found["resource pools"]["message"]
 
 
 def test_with_a_skewed_clock_no_signature_is_spent(tenant: Tenant) -> None:
@@ -202,7 +202,7 @@ def test_an_endpoint_that_is_down_is_not_trusted_or_is_not_modelarts_is_told_apa
     assert "--ca-bundle" in distrusted["remedy"]
     stranger = findings(tenant, "--ca-bundle", str(certificate), endpoint=tenant.plane.server)["endpoint"]
     assert stranger["result"] == "Failed"
-    assert "not as ModelArts does" in stranger["message"]
+    assert "but it is not ModelArts" in stranger["message"]
 
 
 @side_by_side
@@ -246,7 +246,7 @@ def test_a_stopped_operator_is_noticed(tenant: Tenant, operator: OperatorProcess
     finally:
         operator.start()
     assert results(found, "Failed") == ["Lease"]
-    assert "nobody holds it" in found["Lease"]["message"]
+    assert "it has no holder" in found["Lease"]["message"]
 
 
 @side_by_side

@@ -69,8 +69,8 @@ def test_the_oldest_version_of_the_install_page_fails_nothing(
     assert {name: check["message"] for name, check in found.items() if check["result"] == "Failed"} == {}
     assert code == 0
     assert f"{version} at" in found["API server"]["message"]
-    assert "not offered by this version" in found["API server"]["message"]
-    assert "selectableFields, which the API server does not offer" in found["CRD modelartsnodepools"]["message"]
+    assert "need v1.31 or newer" in found["API server"]["message"]
+    assert "selectableFields, which this API server does not support" in found["CRD modelartsnodepools"]["message"]
     for name in DEFINITIONS:
         assert found[name]["result"] == "OK"
         assert found[name]["remedy"] is None

@@ -4,7 +4,7 @@ import io
 
 from typing_extensions import override
 
-from modelarts_nodepool.commands.progress import Progress
+from modelarts_nodepool.commands.terminal import Progress
 
 
 class Terminal(io.StringIO):

@@ -1,6 +1,6 @@
 """Tables line up."""
 
-from modelarts_nodepool.commands.table import to_table
+from modelarts_nodepool.commands.terminal import to_table
 
 
 def test_columns_are_as_wide_as_their_widest_cell_and_empty_cells_are_seen() -> None:

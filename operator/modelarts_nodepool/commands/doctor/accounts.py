@@ -1,64 +1,77 @@
-"""Accounts: which there are, whether they can be read, and what is odd about one."""
+"""The accounts: their schema, their fields, their credentials, and their status.
+
+No request is sent to ModelArts, and no value of a Secret is shown.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from modelarts_nodepool.api.account import CredentialsSource
 from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.commands.doctor.check import Finding, failed, not_checked, ok, warning
-from modelarts_nodepool.commands.doctor.context import AccountScene, ClusterScene
+from modelarts_nodepool.commands.doctor.check import (
+    AccountContext,
+    ClusterContext,
+    Finding,
+    failed,
+    not_checked,
+    ok,
+    warning,
+)
+from modelarts_nodepool.credentials.secret import access_key_from_secret
 from modelarts_nodepool.decide import remedies
-from modelarts_nodepool.errors import ObjectGone
+from modelarts_nodepool.errors import CredentialsUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
+from modelarts_nodepool.logs import redact
 
-_SAMPLE = f"{remedies.create_sample_account()}   (after putting in your own project)"
+_SAMPLE = f"{remedies.create_sample_account()}   (after you set your project in it)"
 
 
-async def check_accounts(scene: ClusterScene) -> Finding:
-    """One LIST. Leaves the chosen accounts in the scene."""
+async def check_accounts(context: ClusterContext) -> Finding:
+    """One LIST. Stores the accounts in the context."""
 
     def take(body: Mapping[str, Any]) -> str:
         name = str(body["metadata"]["name"])
         try:
             account = Account.from_body(body)
         except ValidationError as error:
-            scene.broken[name] = "; ".join(
+            context.broken[name] = "; ".join(
                 f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)
             )
             return name
-        scene.accounts.append(account)
+        context.accounts.append(account)
         return name
 
     try:
-        names = sorted(await scene.session.cluster.list_as(paths.ACCOUNTS, take))
+        names = sorted(await context.session.cluster.list_as(paths.ACCOUNTS, take))
     except ObjectGone:
         return not_checked("because the API server does not serve the kind ModelArtsAccount")
-    scene.accounts.sort(key=lambda account: account.metadata.name)
+    context.accounts.sort(key=lambda account: account.metadata.name)
     if not names:
         return warning("there is no ModelArtsAccount: every node pool object waits with AccountNotFound", _SAMPLE)
-    if scene.broken:
-        words = "; ".join(f"{name}: {why}" for name, why in sorted(scene.broken.items()))
+    if context.broken:
+        words = "; ".join(f"{name}: {why}" for name, why in sorted(context.broken.items()))
         return failed(
-            f"not of the schema, so that the operator passes them over: {words}",
-            remedies.edit_account(min(scene.broken)),
+            f"these do not match the schema, so the operator ignores them: {words}",
+            remedies.edit_account(min(context.broken)),
         )
     return ok(f"{len(names)}: {', '.join(names)}")
 
 
-async def check_account(scene: AccountScene) -> Finding:
-    """What its own fields say. No call."""
-    account = scene.account
+async def check_account(context: AccountContext) -> Finding:
+    """The fields of the account. No call."""
+    account = context.account
     name, spec = account.metadata.name, account.spec
     if account.is_terminating:
         return warning(
-            "it is being deleted and takes no new objects; it goes with the last object that names it",
+            "it is being deleted and accepts no new objects; it is removed after the last object that names it",
             remedies.list_of_account(name),
         )
     if not spec.grants:
         return warning(
-            "it grants nothing to anybody: every object waits with NotGranted",
+            "it has no grants: every object waits with NotGranted",
             f"add to spec.grants{remedies.by_hand(account.metadata, remedies.edit_account(name))}",
         )
     return ok(
@@ -66,9 +79,9 @@ async def check_account(scene: AccountScene) -> Finding:
     )
 
 
-async def check_operators_word(scene: AccountScene) -> Finding:
-    """What the operator itself wrote about the account: it may see another network and another clock."""
-    account = scene.account
+async def check_account_status(context: AccountContext) -> Finding:
+    """The status that the operator wrote: its network and clock may differ from this machine's."""
+    account = context.account
     ready = find_condition(account.status.conditions, ConditionType.READY)
     look = remedies.describe_account(account.metadata.name)
     if ready is None:
@@ -77,3 +90,27 @@ async def check_operators_word(scene: AccountScene) -> Finding:
     if ready.status is ConditionStatus.TRUE:
         return ok(words)
     return warning(f"{words}: {ready.message}", look)
+
+
+async def check_credentials(context: AccountContext) -> Finding:
+    """For source Secret, one GET of the Secret."""
+    credentials = context.account.spec.credentials
+    if credentials.source is not CredentialsSource.SECRET or credentials.secret_name is None:
+        return ok(f"from {credentials.source}, requested at log-in")
+    namespace, name = context.session.place.operator_namespace, credentials.secret_name
+    try:
+        body = await context.session.cluster.get(paths.secret(namespace, name))
+    except ObjectGone:
+        return failed(
+            f"there is no Secret {namespace}/{name}",
+            remedies.create_secret(namespace, name),
+        )
+    try:
+        key = access_key_from_secret(body, name)
+    except CredentialsUnavailable as error:
+        words, _, remedy = str(error).partition("; ")
+        return failed(words, remedy.removeprefix("run: "))
+    redact(key.secret)
+    redact(key.security_token)
+    token = " and securityToken" if key.security_token else ""
+    return ok(f"Secret {namespace}/{name} is labelled and has accessKey, secretKey{token}")

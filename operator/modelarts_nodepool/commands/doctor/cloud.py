@@ -1,14 +1,20 @@
-"""Log-in, project, permission to list what is granted: signed calls, few of them.
+"""Log-in, project, and permission to list the granted resource pools: a few signed calls.
 
-Of a key that is rejected one call is sent, here and not in any later check: six bad signatures lock a key.
+A rejected key is used for one call only, because six bad signatures lock a key.
 """
 
 import asyncio
 
 from modelarts_nodepool.api.account import CredentialsSource
-from modelarts_nodepool.commands.doctor.check import Finding, failed, not_checked, ok, warning
-from modelarts_nodepool.commands.doctor.context import AccountScene
-from modelarts_nodepool.commands.doctor.remedies import remedy_for
+from modelarts_nodepool.commands.doctor.check import (
+    AccountContext,
+    Finding,
+    failed,
+    not_checked,
+    ok,
+    remedy_for,
+    warning,
+)
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import (
     CloudError,
@@ -21,80 +27,82 @@ from modelarts_nodepool.modelarts.codes import MODELARTS_OTHER_PROJECT
 
 _AT_ONCE = 4
 _SHOWN = 3
-# `resourcePools: ["*"]` may be hundreds; that the first ones can be listed says enough.
+# `resourcePools: ["*"]` may grant hundreds; it is enough to list the first ones.
 _MOST_LISTED = 20
 _ANY = "*"
 
 
-async def check_log_in(scene: AccountScene) -> Finding:
-    """One signed list_pools of the workspace; later checks read what came of it."""
-    account = scene.account
+async def check_log_in(context: AccountContext) -> Finding:
+    """One signed list_pools of the workspace. Later checks use the result."""
+    account = context.account
     try:
-        scene.resource_pools = await scene.session.log_in(
+        context.resource_pools = await context.session.log_in(
             account, lambda cloud: cloud.list_pools(account.spec.workspace)
         )
     except PermissionDenied as error:
-        scene.refusal, scene.refusal_code = str(error), error.code
+        context.refusal, context.refusal_code = str(error), error.code
         return ok("the credentials are accepted")
     except CredentialsRejected as error:
-        return failed(str(error), _new_key(scene))
+        return failed(str(error), _new_key(context))
     except CredentialsUnavailable as error:
         if account.spec.credentials.source is CredentialsSource.SECRET:
-            return failed(str(error), _new_key(scene))
-        if scene.session.is_in_pod:
+            return failed(str(error), _new_key(context))
+        if context.session.is_in_pod:
             return failed(str(error), remedy_for(error))
-        return not_checked(f"because these credentials are given where the operator runs: {error}", _in_the_pod(scene))
+        return not_checked(
+            f"because these credentials exist only where the operator runs: {error}", _in_the_pod(context)
+        )
     return ok("the credentials are accepted")
 
 
-async def check_project(scene: AccountScene) -> Finding:
-    """What list_pools says about project and permission."""
-    spec = scene.account.spec
-    if scene.resource_pools is not None:
-        return ok(f"project {spec.project_id} is theirs; list_pools is allowed")
-    if scene.refusal_code in MODELARTS_OTHER_PROJECT:
+async def check_project(context: AccountContext) -> Finding:
+    """The project and the permission, by the result of list_pools."""
+    spec = context.account.spec
+    if context.resource_pools is not None:
+        return ok(f"the credentials are valid for project {spec.project_id}; list_pools is allowed")
+    if context.refusal_code in MODELARTS_OTHER_PROJECT:
         return failed(
-            f"project {spec.project_id} is not a project of these credentials in {spec.region}: {scene.refusal}",
-            f"compare with My Credentials in the console; projectId cannot be changed: create another "
-            f"ModelArtsAccount and delete {scene.account.metadata.name}",
+            f"project {spec.project_id} is not a project of these credentials in {spec.region}: {context.refusal}",
+            f"compare with My Credentials in the console; projectId is immutable: create another "
+            f"ModelArtsAccount and delete {context.account.metadata.name}",
         )
     return failed(
-        f"list_pools is not allowed: {scene.refusal}",
+        f"list_pools is not allowed: {context.refusal}",
         "give the IAM user or agency modelarts:pool:list, get, update and delete in this project",
     )
 
 
-async def check_resource_pools(scene: AccountScene) -> Finding:
-    """Granted resource pools against those that there are. No call."""
-    pools = scene.resource_pools or {}
-    granted = {name for grant in scene.account.spec.grants for name in grant.resource_pools}
+async def check_resource_pools(context: AccountContext) -> Finding:
+    """Compares granted resource pools with existing ones. No call."""
+    pools = context.resource_pools or {}
+    granted = {name for grant in context.account.spec.grants for name in grant.resource_pools}
     missing = sorted(granted - pools.keys() - {_ANY})
     count = len(pools) if _ANY in granted else len(granted & pools.keys())
-    words = f"{len(pools)} in workspace {scene.account.spec.workspace}, {count} of them granted"
+    words = f"{len(pools)} in workspace {context.account.spec.workspace}, {count} of them granted"
     if missing:
         return failed(
-            f"{words}; granted and not there: {', '.join(missing[:_SHOWN])}{_more(len(missing))}; there are: "
+            f"{words}; granted but missing: {', '.join(missing[:_SHOWN])}{_more(len(missing))}; existing: "
             f"{', '.join(sorted(pools)[:_SHOWN]) or 'none'}{_more(len(pools))}",
-            f"a grant names the ID of a resource pool, not its display name; correct spec.grants{_edit(scene)}",
+            f"a grant names the ID of a resource pool, not its display name; correct spec.grants{_edit(context)}",
         )
     if not count:
-        return warning(words, f"see: modelarts-nodepool inventory; add to spec.grants{_edit(scene)}")
+        return warning(words, f"see: modelarts-nodepool inventory; add to spec.grants{_edit(context)}")
     return ok(words)
 
 
-async def check_node_pools(scene: AccountScene) -> Finding:
-    """One list_node_pools for each granted resource pool that is there."""
-    pools = scene.resource_pools or {}
-    granted = {name for grant in scene.account.spec.grants for name in grant.resource_pools}
+async def check_node_pools(context: AccountContext) -> Finding:
+    """One list_node_pools for each granted resource pool that exists."""
+    pools = context.resource_pools or {}
+    granted = {name for grant in context.account.spec.grants for name in grant.resource_pools}
     names = sorted(pools if _ANY in granted else granted & pools.keys())
     if not names:
-        return not_checked("because no resource pool that is there is granted")
+        return not_checked("because no existing resource pool is granted")
     limit = asyncio.Semaphore(_AT_ONCE)
 
     async def count(name: str) -> int | CloudError | InvalidName:
         async with limit:
             try:
-                listing = await scene.session.ask(scene.account, lambda cloud: cloud.list_node_pools(name))
+                listing = await context.session.ask(context.account, lambda cloud: cloud.list_node_pools(name))
             except (CloudError, InvalidName) as error:
                 return error
             return len(listing.node_pools)
@@ -113,21 +121,21 @@ def _more(count: int) -> str:
     return f" and {count - _SHOWN} more" if count > _SHOWN else ""
 
 
-def _new_key(scene: AccountScene) -> str:
-    credentials = scene.account.spec.credentials
+def _new_key(context: AccountContext) -> str:
+    credentials = context.account.spec.credentials
     if credentials.source is not CredentialsSource.SECRET:
         return f"see docs/operations/troubleshooting.md, CredentialsRejected; the source is {credentials.source}"
-    namespace, name = scene.session.place.operator_namespace, credentials.secret_name or remedies.ANY_NAME
+    namespace, name = context.session.place.operator_namespace, credentials.secret_name or remedies.ANY_NAME
     return (
-        f"put a valid key into Secret {namespace}/{name} before you run it again: six failures in a row lock a key for "
+        f"put a valid key into Secret {namespace}/{name} before you retry: six failures in a row lock a key for "
         f"five minutes; {remedies.edit_secret(namespace, name)}"
     )
 
 
-def _edit(scene: AccountScene) -> str:
-    metadata = scene.account.metadata
+def _edit(context: AccountContext) -> str:
+    metadata = context.account.metadata
     return remedies.by_hand(metadata, remedies.edit_account(metadata.name))
 
 
-def _in_the_pod(scene: AccountScene) -> str:
-    return remedies.run_doctor_in_pod(scene.session.place.operator_namespace)
+def _in_the_pod(context: AccountContext) -> str:
+    return remedies.run_doctor_in_pod(context.session.place.operator_namespace)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import click
 
 from modelarts_nodepool.commands import options
-from modelarts_nodepool.commands.progress import Progress
+from modelarts_nodepool.commands.terminal import Progress
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.logs import set_up_logging
@@ -40,26 +40,27 @@ def _service_account(
     "--service-account",
     metavar="NAMESPACE/NAME|self",
     callback=_service_account,
-    help=f"Whose permissions are checked. Default: those of {_OPERATOR} in --operator-namespace, which takes the "
+    help=f"Whose permissions to check. Default: those of {_OPERATOR} in --operator-namespace, which requires the "
     "right to create subjectaccessreviews. self: your own, for an operator that runs outside of the cluster as you.",
 )
 @options.output("table", "json", words="table for people, json for machines.")
 def doctor(
     place: options.Place, accounts: tuple[str, ...], service_account: str | tuple[str, str] | None, output: str
 ) -> None:
-    """Check everything that the operator needs, and say how to mend what is wrong.
+    """Check everything that the operator needs, and print a remedy for each problem.
 
-    API server, CRDs, permissions, Lease; of each account: credentials, endpoint, clock, log-in, project, resource
-    pools, node pools. It changes nothing, in the cluster or in the cloud. A key that is rejected is used once only.
+    It checks the API server, CRDs, permissions and the Lease; for each account, it checks credentials, endpoint, clock,
+    log-in, project, resource pools and node pools. It changes nothing in the cluster or in ModelArts. It uses a
+    rejected key only once.
 
-    Exit code: 0 nothing failed, 1 something failed, 2 wrong usage. Clock, network and certificates are those of the
-    machine that it runs on; to see what the operator sees, run it in its Pod:
+    Exit code: 0 no check failed, 1 a check failed, 2 wrong usage. Clock, network and certificates are those of the
+    machine where it runs. To check what the operator sees, run it in the operator's Pod:
 
     \b
     kubectl -n modelarts-nodepool-operator exec deploy/modelarts-nodepool-operator -- \\
       modelarts-nodepool doctor
     """  # noqa: D301 - click reads the backspace
-    # What is wrong stands in the report; a library's warnings would stand in the middle of it.
+    # The report contains the problems; warnings of libraries would appear in the middle of it.
     set_up_logging("text", "critical")
     sys.exit(asyncio.run(_examine(place, accounts, service_account, output)))
 
@@ -67,25 +68,26 @@ def doctor(
 def whose_permissions(
     given: str | tuple[str, str] | None, namespace: str, *, is_in_pod: bool
 ) -> tuple[str, str] | None:
-    """The ServiceAccount to ask about; None for whoever asks. Pure."""
+    """The ServiceAccount whose permissions to check; None for the caller. Pure."""
     if isinstance(given, tuple):
         return given
-    # In its Pod the operator is who asks, whatever name it was installed under.
+    # In the operator's Pod, the operator is the caller, under any installation name.
     return None if given == _SELF or is_in_pod else (namespace, _OPERATOR)
 
 
 async def _examine(
     place: options.Place, accounts: tuple[str, ...], given: str | tuple[str, str] | None, output: str
 ) -> int:
-    # Here and not above: it takes a second, which --help and wrong flags should not wait for.
-    from modelarts_nodepool.commands.doctor import examine, report  # noqa: PLC0415
+    # Imported here: it takes a second, and --help and wrong flags must not wait for it.
+    from modelarts_nodepool.commands.doctor import report  # noqa: PLC0415
+    from modelarts_nodepool.commands.doctor.runner import examine  # noqa: PLC0415
     from modelarts_nodepool.commands.session import open_session  # noqa: PLC0415
 
     with Progress() as progress:
-        progress("opening the way to the cluster")
+        progress("connecting to the cluster")
         async with open_session(place) as session:
             whose = whose_permissions(given, place.operator_namespace, is_in_pod=session.is_in_pod)
-            lines = await examine.examine(session, whose, accounts, progress)
+            lines = await examine(session, whose, accounts, progress)
     if output == "json":
         about = {"version": version(DISTRIBUTION), "server": session.server, "source": session.source}
         click.echo(report.to_json(lines, about))
@@ -97,6 +99,6 @@ async def _examine(
 
 def _note(namespace: str) -> str:
     return (
-        "Clock, network and certificates are this machine's. What the operator sees: "
+        "Clock, network and certificates are those of this machine. To check what the operator sees: "
         f"{remedies.run_doctor_in_pod(namespace)}"
     )

@@ -1,4 +1,4 @@
-"""What was found, as a table for people or as JSON for machines. Pure."""
+"""The findings as a table for people or as JSON for machines. Pure."""
 
 import json
 import textwrap
@@ -16,7 +16,7 @@ _NARROWEST = 40
 
 
 def to_text(lines: Sequence[Line], width: int | None, note: str) -> str:
-    """A row for each check, its remedy below it. Words are wrapped to `width`, commands never, so that they paste."""
+    """A row for each check, with its remedy below. Messages wrap at `width`; commands do not, so they can be pasted."""
     first = max(len(_HEADING[0]), *(len(line.title) for line in lines)) + _GAP
     second = max(len(_HEADING[1]), *(len(line.finding.result) for line in lines)) + _GAP
     rows = [f"{_HEADING[0]:<{first}}{_HEADING[1]:<{second}}{_HEADING[2]}"]
@@ -30,7 +30,7 @@ def to_text(lines: Sequence[Line], width: int | None, note: str) -> str:
 
 
 def to_json(lines: Sequence[Line], about: dict[str, str]) -> str:
-    """One object: what was asked about, the checks in order, and how many had which result."""
+    """One object: `about`, the checks in order, and the number of each result."""
     checks = [
         {
             "account": line.about or None,
@@ -46,7 +46,7 @@ def to_json(lines: Sequence[Line], about: dict[str, str]) -> str:
 
 
 def has_failed(lines: Sequence[Line]) -> bool:
-    """Whether anything has to be mended."""
+    """Whether a check failed."""
     return any(line.finding.result is Result.FAILED for line in lines)
 
 

@@ -1,7 +1,7 @@
-"""Whether the operator's writes reach node pool objects and accounts: seen from outside, by what these lack.
+"""The check of the operator's writes to node pool objects and accounts.
 
-Doctor is another process than the operator and cannot ask it. What it can see: a finalizer that is missing, a status
-of an older generation, the operator's own words about a refusal, and the webhooks that may be the reason.
+Doctor cannot ask the operator, which is another process. It checks for a missing finalizer, a status of an older
+generation, a reason of a refused write, and webhooks that may refuse writes.
 """
 
 import asyncio
@@ -14,15 +14,14 @@ from typing import Any
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER, ACCOUNT_PLURAL, GROUP, NODE_POOL_FINALIZER
 from modelarts_nodepool.api.names import NODE_POOL_PLURAL as NODE_POOLS
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.commands.doctor.check import Finding, failed, not_checked, ok
-from modelarts_nodepool.commands.doctor.context import ClusterScene
+from modelarts_nodepool.commands.doctor.check import ClusterContext, Finding, failed, not_checked, ok
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import ClusterError, ObjectGone
 from modelarts_nodepool.kube import paths
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _WEBHOOKS = (f"{_ADMISSION}/validatingwebhookconfigurations", f"{_ADMISSION}/mutatingwebhookconfigurations")
-# The operator needs milliseconds; an object that waits for the first look at its resource pool a little longer.
+# The operator needs milliseconds, or longer for an object that waits for the first poll of its resource pool.
 _PATIENCE = timedelta(minutes=2)
 _AGAIN = timedelta(seconds=3)
 _NAMED = 5
@@ -34,7 +33,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One object in one version of its spec, and what is wrong with it, if anything."""
+    """One object in one version of its spec, and its problem, if any."""
 
     uid: str
     name: str
@@ -42,17 +41,17 @@ class Seen:
     problem: str
 
 
-async def check_writes(scene: ClusterScene) -> Finding:
-    """Two LISTs, and two more after some seconds where something is found: it may just be about to be written."""
-    cluster = scene.session.cluster
+async def check_writes(context: ClusterContext) -> Finding:
+    """Two LISTs, and two more after some seconds if there is a problem: a write may be in progress."""
+    cluster = context.session.cluster
     try:
-        seen = await _look(scene)
+        seen = await _look(context)
         if any(one.problem for one in seen):
             await asyncio.sleep(_AGAIN.total_seconds())
             before = {(one.uid, one.generation) for one in seen if one.problem}
             seen = [
                 one if (one.uid, one.generation) in before else Seen(one.uid, one.name, one.generation, "")
-                for one in await _look(scene)
+                for one in await _look(context)
             ]
     except ObjectGone:
         return not_checked("because the API server does not serve both kinds")
@@ -62,13 +61,13 @@ async def check_writes(scene: ClusterScene) -> Finding:
             for names in await cluster.list_as(path, stopping):
                 suspects |= set(names)
         except ClusterError:
-            # In the operator's Pod they may not be listed; they are only for the words.
+            # The operator itself has no permission to list them. Only the message uses them.
             continue
     return judge(seen, sorted(suspects))
 
 
 def judge(seen: Iterable[Seen], suspects: Iterable[str]) -> Finding:
-    """What is to be said of the objects and of the webhooks that may stop writes. Pure."""
+    """The finding for the objects and the webhooks that may stop writes. Pure."""
     objects = list(seen)
     wrong = [one for one in objects if one.problem]
     named = ", ".join(suspects)
@@ -84,7 +83,7 @@ def judge(seen: Iterable[Seen], suspects: Iterable[str]) -> Finding:
 
 
 def see(finalizer: str, now: datetime, body: Body) -> Seen:
-    """What one object shows. Pure."""
+    """The problem of one object. Pure."""
     metadata = body["metadata"]
     name = f"{metadata['namespace']}/{metadata['name']}" if metadata.get("namespace") else metadata["name"]
     generation = metadata.get("generation") or 1
@@ -92,7 +91,7 @@ def see(finalizer: str, now: datetime, body: Body) -> Seen:
 
 
 def stopping(body: Body) -> list[str]:
-    """The webhooks of a configuration that are asked about our objects and whose failure refuses a write. Pure."""
+    """The webhooks of a configuration that match our objects and whose failure refuses a write. Pure."""
     return [
         str(webhook.get("name"))
         for webhook in body.get("webhooks") or []
@@ -101,8 +100,8 @@ def stopping(body: Body) -> list[str]:
     ]
 
 
-async def _look(scene: ClusterScene) -> list[Seen]:
-    now, cluster = datetime.now(UTC), scene.session.cluster
+async def _look(context: ClusterContext) -> list[Seen]:
+    now, cluster = datetime.now(UTC), context.session.cluster
     node_pools = await cluster.list_as(paths.NODE_POOLS, partial(see, NODE_POOL_FINALIZER, now))
     return [*node_pools, *await cluster.list_as(paths.ACCOUNTS, partial(see, ACCOUNT_FINALIZER, now))]
 

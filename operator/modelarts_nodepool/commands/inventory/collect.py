@@ -1,9 +1,9 @@
-"""One inventory from beginning to end: the cluster, the clouds, the comparison."""
+"""Collects one inventory: lists the cluster, lists ModelArts, compares."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from modelarts_nodepool.commands.inventory.list import see_clouds, see_cluster
+from modelarts_nodepool.commands.inventory.list import list_clouds, list_cluster
 from modelarts_nodepool.commands.inventory.matching import match
 from modelarts_nodepool.commands.inventory.model import Row, SeenCluster, SeenWorkspace
 from modelarts_nodepool.commands.session import Session
@@ -12,7 +12,7 @@ from modelarts_nodepool.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """`problems` are what could not be read, in words."""
+    """`problems`: messages about what could not be read."""
 
     rows: tuple[Row, ...]
     workspaces: tuple[SeenWorkspace, ...]
@@ -21,14 +21,14 @@ class Inventory:
 
 
 async def take_inventory(
-    session: Session, accounts: tuple[str, ...], pools: tuple[str, ...], tell: Callable[[str], None]
+    session: Session, accounts: tuple[str, ...], pools: tuple[str, ...], progress: Callable[[str], None]
 ) -> Inventory:
-    """Of the chosen accounts and resource pools, all where empty. Raises errors.SettingsError, ClusterError."""
+    """For these accounts and resource pools; all if empty. Raises errors.SettingsError, ClusterError."""
     problems: list[str] = []
-    tell("listing accounts, objects and namespaces")
-    cluster = await see_cluster(session, problems)
+    progress("listing accounts, objects and namespaces")
+    cluster = await list_cluster(session, problems)
     _refuse_unknown("--account", "ModelArtsAccount", accounts, cluster.accounts)
-    workspaces = await see_clouds(session, cluster.accounts, accounts, pools, tell)
+    workspaces = await list_clouds(session, cluster.accounts, accounts, pools, progress)
     if all(workspace.resource_pools is not None for workspace in workspaces):
         there = {name for workspace in workspaces for name in workspace.known}
         named = {node_pool.spec.pool_name for node_pool in cluster.node_pools}
@@ -50,4 +50,4 @@ def _refuse_unknown(flag: str, kind: str, names: tuple[str, ...], known: Collect
     unknown = sorted(set(names) - set(known))
     if unknown:
         shown = ", ".join(sorted(known)[:10]) or "none"
-        raise SettingsError(f"{flag} {unknown[0][:80]!r}: there is no such {kind}; there are: {shown}")
+        raise SettingsError(f"{flag} {unknown[0][:80]!r}: there is no such {kind}; existing: {shown}")

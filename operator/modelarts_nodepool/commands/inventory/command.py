@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import click
 
+from modelarts_nodepool.api.names import is_valid_resource_pool_name
 from modelarts_nodepool.api.node_pool import DeletionPolicy
 from modelarts_nodepool.commands import options
-from modelarts_nodepool.commands.progress import Progress
+from modelarts_nodepool.commands.terminal import Progress
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import ClusterError, SettingsError
 from modelarts_nodepool.logs import set_up_logging
@@ -17,7 +18,16 @@ _FAILED = 1
 _YAML = "yaml"
 
 
-@click.command(short_help="Hold cloud against cluster; adopt node pools.")
+def _pools(_context: click.Context, _flag: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    invalid = next((name for name in value if not is_valid_resource_pool_name(name)), None)
+    if invalid is not None:
+        raise SettingsError(
+            f"--pool is {invalid[:80]!r}, which is not a valid resource pool ID; see: modelarts-nodepool inventory"
+        )
+    return value
+
+
+@click.command(short_help="Compare node pools in the cloud with objects in the cluster.")
 @options.reaching_a_cluster
 @options.accounts
 @click.option(
@@ -25,7 +35,8 @@ _YAML = "yaml"
     "pools",
     multiple=True,
     metavar="NAME",
-    help="Only this resource pool, by its ID. May be given several times. Default: all of the accounts' workspaces.",
+    callback=_pools,
+    help="Only this resource pool, by its ID. Repeatable. Default: all of the accounts' workspaces.",
 )
 @options.output(
     "table", "wide", "json", _YAML, words="table and wide for people, json for machines, yaml for kubectl apply."
@@ -46,29 +57,30 @@ def inventory(
 ) -> None:
     """Compare the node pools in the cloud with the objects in the cluster.
 
-    Managed: an object stands for it. Unmanaged: none does. Missing: an object, and no node pool. Duplicate: several
-    objects for one. Unknown: it could not be looked at. It changes nothing, in the cluster or in the cloud.
+    Managed: an object refers to the node pool. Unmanaged: no object does. Missing: an object without a node pool.
+    Duplicate: several objects for one node pool. Unknown: it could not be checked. Nothing is changed in the cluster or
+    in ModelArts.
 
-    With -o yaml it prints manifests that adopt what is Unmanaged. Deleting such an object leaves the node pool alone
-    until you change its deletionPolicy from Retain to Delete.
+    With -o yaml it prints manifests that adopt Unmanaged node pools. Deleting such an object keeps the node pool until
+    you change its deletionPolicy from Retain to Delete.
 
     \b
     modelarts-nodepool inventory --pool pool-3f2c -o yaml --namespace ml > adopt.yaml
     kubectl apply --server-side --dry-run=server -f adopt.yaml
     kubectl apply --server-side -f adopt.yaml
 
-    Exit code: 0 everything could be read, 1 something could not, 2 wrong usage.
+    Exit code: 0 everything could be read, 1 a part could not be read, 2 wrong usage.
     """  # noqa: D301 - click reads the backspace
     if output == _YAML and namespace is None:
         raise SettingsError(
-            f"-o yaml needs --namespace NAME: where shall the new objects be? See: {remedies.list_namespaces()}"
+            f"-o yaml requires --namespace NAME, the namespace of the new objects; see: {remedies.list_namespaces()}"
         )
     if output != _YAML and (namespace is not None or deletion_policy is not None):
         flag = "--namespace" if namespace is not None else "--deletion-policy"
-        raise SettingsError(f"{flag} is for the manifests of -o yaml: add that, or leave {flag} out")
+        raise SettingsError(f"{flag} requires -o yaml: add -o yaml, or omit {flag}")
     if namespace is not None:
         options.check_namespace("--namespace", namespace)
-    # What is wrong is said by the command; a library's warnings would stand in the middle of it.
+    # The command prints the problems; warnings of libraries would appear in the middle of the output.
     set_up_logging("text", "critical")
     policy = DeletionPolicy(deletion_policy or DeletionPolicy.RETAIN)
     sys.exit(asyncio.run(_take(place, accounts, pools, _Shown(output, namespace, policy))))
@@ -76,7 +88,7 @@ def inventory(
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """How: a report, or with a namespace manifests of objects in it, with this policy."""
+    """The output: a report, or, with a namespace, manifests with this policy."""
 
     output: str
     namespace: str | None
@@ -84,18 +96,18 @@ class _Shown:
 
 
 async def _take(place: options.Place, accounts: tuple[str, ...], pools: tuple[str, ...], shown: _Shown) -> int:
-    # Here and not above: it takes a second, which --help and wrong flags should not wait for.
+    # Imported here: it takes a second, and --help and wrong flags must not wait for it.
     from modelarts_nodepool.commands.inventory import output  # noqa: PLC0415
     from modelarts_nodepool.commands.inventory.collect import take_inventory  # noqa: PLC0415
     from modelarts_nodepool.commands.session import open_session  # noqa: PLC0415
 
     try:
         with Progress() as progress:
-            progress("opening the way to the cluster")
+            progress("connecting to the cluster")
             async with open_session(place) as session:
                 found = await take_inventory(session, accounts, pools, progress)
     except ClusterError as error:
-        click.echo(f"modelarts-nodepool: {error}\nWhat is missing: modelarts-nodepool doctor", err=True)
+        click.echo(f"modelarts-nodepool: {error}\nTo find the cause: modelarts-nodepool doctor", err=True)
         return _FAILED
     if shown.namespace is not None:
         output.print_manifests(found, shown.namespace, shown.policy)

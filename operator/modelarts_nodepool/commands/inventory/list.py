@@ -1,4 +1,4 @@
-"""Reads the cluster and the clouds: one list_pools a workspace, one list_node_pools a resource pool, nothing else."""
+"""Lists the cluster and ModelArts: one list_pools per workspace, one list_node_pools per resource pool."""
 
 import asyncio
 from collections import defaultdict
@@ -20,8 +20,8 @@ T = TypeVar("T")
 _AT_ONCE = 4
 
 
-async def see_cluster(session: Session, problems: list[str]) -> SeenCluster:
-    """Three LISTs. What is not of our schema is a problem and is left out. Raises errors.ClusterError."""
+async def list_cluster(session: Session, problems: list[str]) -> SeenCluster:
+    """Three LISTs. An object that does not match the schema is a problem. Raises errors.ClusterError."""
 
     def take_account(body: Mapping[str, Any]) -> Account | None:
         return _taken(Account.from_body, "ModelArtsAccount", body, problems)
@@ -45,61 +45,61 @@ def _taken(read: Callable[[Mapping[str, Any]], T], kind: str, body: Mapping[str,
     except ValidationError:
         metadata = body["metadata"]
         name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
-        problems.append(f"{kind} {name} is not of the schema and is left out; see: modelarts-nodepool doctor")
+        problems.append(f"{kind} {name} does not match the schema and is left out; see: modelarts-nodepool doctor")
         return None
 
 
-async def see_clouds(
+async def list_clouds(
     session: Session,
     accounts: Mapping[str, Account],
     chosen: Collection[str],
     pools: Collection[str],
-    tell: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> list[SeenWorkspace]:
-    """Each workspace of the chosen accounts (all where empty); of each the chosen resource pools (likewise)."""
+    """Each workspace of the chosen accounts, with its chosen resource pools. An empty choice means all."""
     places: defaultdict[Workspace, list[Account]] = defaultdict(list)
     for account in sorted(accounts.values(), key=lambda each: (each.metadata.name not in chosen, each.metadata.name)):
         places[workspace_of(account)].append(account)
     return [
-        await _see_workspace(session, place, tuple(named), chosen, pools, tell)
+        await _list_workspace(session, place, tuple(named), chosen, pools, progress)
         for place, named in sorted(places.items(), key=lambda item: item[1][0].metadata.name)
         if not chosen or named[0].metadata.name in chosen
     ]
 
 
-async def _see_workspace(
+async def _list_workspace(
     session: Session,
     place: Workspace,
     accounts: tuple[Account, ...],
     chosen: Collection[str],
     pools: Collection[str],
-    tell: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> SeenWorkspace:
-    """The first account whose credentials work is asked; those that were not chosen are not."""
+    """Uses the first of the chosen accounts whose credentials work."""
     problems = []
     for account in accounts:
         if chosen and account.metadata.name not in chosen:
             continue
-        tell(f"account {account.metadata.name}: listing resource pools")
+        progress(f"account {account.metadata.name}: listing resource pools")
         try:
             found = await session.log_in(account, lambda cloud: cloud.list_pools(place.workspace))
         except (CloudError, CredentialsUnavailable, InvalidName) as error:
             problems.append(f"account {account.metadata.name}: {error.reason}: {clean(str(error))}")
             continue
         wanted = [pool for name, pool in sorted(found.items()) if not pools or name in pools]
-        seen = await _see_pools(session, account, wanted, tell)
+        seen = await _list_node_pools(session, account, wanted, progress)
         return SeenWorkspace(place, accounts, {pool.resource_pool.name: pool for pool in seen}, known=tuple(found))
     return SeenWorkspace(place, accounts, None, "; ".join(problems))
 
 
-async def _see_pools(
-    session: Session, account: Account, pools: Iterable[CloudResourcePool], tell: Callable[[str], None]
+async def _list_node_pools(
+    session: Session, account: Account, pools: Iterable[CloudResourcePool], progress: Callable[[str], None]
 ) -> list[SeenPool]:
     limit = asyncio.Semaphore(_AT_ONCE)
 
     async def see(pool: CloudResourcePool) -> SeenPool:
         async with limit:
-            tell(f"account {account.metadata.name}: listing node pools of {pool.name}")
+            progress(f"account {account.metadata.name}: listing node pools of {pool.name}")
             try:
                 listing = await session.ask(account, lambda cloud: cloud.list_node_pools(pool.name))
             except (CloudError, CredentialsUnavailable, InvalidName) as error:

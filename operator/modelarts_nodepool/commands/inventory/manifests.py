@@ -1,9 +1,9 @@
-"""Manifests that adopt what is unmanaged: one object for each node pool, ready for kubectl apply. Pure.
+"""Manifests that adopt unmanaged node pools: one object for each node pool, ready for kubectl apply. Pure.
 
-An object is named like its node pool. Where that name is taken in the namespace, or two node pools share it, the
-resource pool's name is added to each of them, so that nobody deletes one and means the other. Where Kubernetes allows
-no such name (capitals, underscores), it is changed into one that is allowed, with a few digits behind it that follow
-from the names in the cloud and from nothing else: the next run chooses the same.
+An object is named like its node pool. If that name is taken in the namespace, or two node pools share it, the resource
+pool's name is added to each, so that a person does not delete the wrong one. If Kubernetes does not allow the name
+(capitals, underscores), it is changed into an allowed name with digits at the end. The digits depend only on the names
+in the cloud, so the next run chooses the same name.
 """
 
 import re
@@ -18,7 +18,7 @@ import yaml
 from modelarts_nodepool.api.names import API_VERSION, NODE_POOL_KIND
 from modelarts_nodepool.api.node_pool import DeletionPolicy
 from modelarts_nodepool.commands.inventory.format import billing_of, nodes_of
-from modelarts_nodepool.commands.inventory.grants import granting
+from modelarts_nodepool.commands.inventory.matching import granting
 from modelarts_nodepool.commands.inventory.model import Row, SeenCluster, State
 from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Billing
@@ -31,7 +31,7 @@ _DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """An object to apply, what stands above it as comments, and whether its account grants it already."""
+    """An object to apply, the comments above it, and the missing grant, if any."""
 
     body: Mapping[str, Any]
     comments: tuple[str, ...]
@@ -40,7 +40,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """All manifests, and in words what cannot be adopted."""
+    """All manifests, and messages about what cannot be adopted."""
 
     manifests: tuple[Manifest, ...]
     left_out: tuple[str, ...]
@@ -64,11 +64,11 @@ def adopt(rows: Iterable[Row], cluster: SeenCluster, namespace: str, policy: Del
 
 
 def choose_names(node_pools: Sequence[tuple[str, str]], taken: Collection[str]) -> list[str]:
-    """A name for the object of each (resource pool, node pool): valid, none twice, none that is taken."""
-    # Names that differ in capitals alone are as easily confused as equal ones.
+    """A name for the object of each (resource pool, node pool): valid, unique, not taken."""
+    # Names that differ only in capitals are easily confused.
     times = Counter(_lowered(name) for _, name in node_pools)
     used = set(taken)
-    # Plain names first: a longer one must not take what is another node pool's own.
+    # Plain names first: a longer name must not take the name of another node pool.
     own = {pair: to_object_name(pair[1], pair) for pair in node_pools}
     plain = {pair for pair in node_pools if times[_lowered(pair[1])] == 1 and own[pair] not in used}
     used |= {own[pair] for pair in plain}
@@ -81,9 +81,9 @@ def choose_names(node_pools: Sequence[tuple[str, str]], taken: Collection[str]) 
 
 
 def to_object_name(wanted: str, node_pool: tuple[str, str]) -> str:
-    """`wanted` where Kubernetes allows it as metadata.name, else the nearest name that it allows.
+    """`wanted` if Kubernetes allows it as metadata.name, else the nearest allowed name.
 
-    Digits of a digest of (resource pool, node pool) keep changed names apart: `A_b` and `a-b` are two node pools.
+    Digits of a digest of (resource pool, node pool) distinguish changed names: `A_b` and `a-b` are two node pools.
     """
     if len(wanted) <= _LONGEST_OBJECT_NAME and _OBJECT_NAME.fullmatch(wanted):
         return wanted
@@ -105,7 +105,7 @@ def _free(name: str, used: Collection[str]) -> str:
 
 
 def to_yaml(manifests: Iterable[Manifest], left_out: Iterable[str] = ()) -> str:
-    """One document each, comments above; below them, as comments, what has none and why."""
+    """One document each, with comments above; at the end, as comments, what is left out and why."""
     documents = []
     for manifest in manifests:
         comments = "".join(f"# {line}\n" for line in manifest.comments)
@@ -114,7 +114,7 @@ def to_yaml(manifests: Iterable[Manifest], left_out: Iterable[str] = ()) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what kubectl's reader takes for a number or a truth value and PyYAML's does not: 1e3, 0o17, y."""
+    """Quotes what kubectl reads as a number or boolean and PyYAML does not: 1e3, 0o17, y."""
 
 
 _Dumper.add_implicit_resolver("tag:kubectl:not-a-text", re.compile(r"(?:[0-9].*|[yYnN])$"), list("0123456789yYnN"))
@@ -133,7 +133,7 @@ def _manifest(row: Row, name: str, namespace: str, labels: Mapping[str, str], po
         "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     }
-    needed = "" if granted else f"account {account} has to grant {row.pool_name} to namespace {namespace}"
+    needed = "" if granted else f"account {account} must grant {row.pool_name} to namespace {namespace}"
     return Manifest(body, tuple(_comments(row, needed)), needed)
 
 
@@ -141,6 +141,6 @@ def _comments(row: Row, needed: str) -> Iterable[str]:
     flavor = row.cloud.shape.flavor if row.cloud else ""
     yield f"{nodes_of(row.cloud)}{f', {flavor}' if flavor else ''}, {billing_of(row.resource_pool)}"
     if row.resource_pool is not None and row.resource_pool.billing is Billing.YEARLY_MONTHLY:
-        yield "ModelArts does not delete what is billed yearly/monthly: a deletion of this object would be held."
+        yield "ModelArts does not delete yearly/monthly node pools: a deletion of this object is held."
     if needed:
         yield f"Not granted yet: {needed}."

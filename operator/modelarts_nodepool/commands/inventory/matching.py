@@ -1,16 +1,16 @@
-"""Node pools in the cloud against objects in the cluster. Pure.
+"""Compares node pools in the cloud with objects in the cluster. Pure.
 
-An object stands for the identity that it is pinned to, else for what account and spec say; the workspace is no part
-of it, as it is none of a DELETE. What could not be listed is Unknown, never Missing and never Unmanaged.
+An object refers to its pinned identity, or else to the identity by account and spec. The workspace does not count, as
+in a DELETE. What could not be listed is Unknown, never Missing and never Unmanaged.
 """
 
 from collections.abc import Iterable, Mapping
 
+from modelarts_nodepool.api.grants import Grant
 from modelarts_nodepool.api.names import LONGEST_NODE_POOL_NAME, is_valid_node_pool_name
 from modelarts_nodepool.api.node_pool import Identity
-from modelarts_nodepool.api.objects import NodePool
+from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.cache.duplicates import identity_of
-from modelarts_nodepool.commands.inventory.grants import is_granted
 from modelarts_nodepool.commands.inventory.model import (
     Row,
     SeenCluster,
@@ -21,12 +21,51 @@ from modelarts_nodepool.commands.inventory.model import (
     workspace_of,
 )
 
+_ANY = "*"
+
+
+def granting(
+    accounts: Iterable[Account], namespace: str, labels: Mapping[str, str], resource_pool: str
+) -> list[Account]:
+    """The accounts that grant the resource pool to the namespace."""
+    return [
+        account
+        for account in accounts
+        if any(grant.allows(namespace, dict(labels), resource_pool) for grant in account.spec.grants)
+    ]
+
+
+def is_granted(node_pool: NodePool, account: Account, namespaces: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether the object's account grants it its resource pool."""
+    namespace = node_pool.metadata.namespace
+    return bool(granting([account], namespace, namespaces.get(namespace, {}), node_pool.spec.pool_name))
+
+
+def in_words(accounts: Iterable[Account], resource_pool: str) -> list[str]:
+    """The namespaces to which the resource pool is granted: names, `*`, or labels such as `team=ml`."""
+    found = {
+        word
+        for account in accounts
+        for grant in account.spec.grants
+        if {_ANY, resource_pool} & set(grant.resource_pools)
+        for word in _namespaces(grant)
+    }
+    return sorted(found)
+
+
+def _namespaces(grant: Grant) -> Iterable[str]:
+    if grant.namespace_selector is not None:
+        labels = grant.namespace_selector.match_labels
+        return [",".join(f"{key}={value}" for key, value in sorted(labels.items()))]
+    return grant.namespaces or ()
+
+
 Place = tuple[str, ...]
 Objects = Mapping[Place, tuple[Identity, tuple[NodePool, ...]]]
 
 
 def match(workspaces: Iterable[SeenWorkspace], cluster: SeenCluster) -> list[Row]:
-    """A row for each node pool that was seen and each object that stands for another one, in a steady order."""
+    """A row for each node pool in the cloud and each object without one, in a stable order."""
     seen = list(workspaces)
     objects = _by_place(cluster)
     rows = [row for each in seen for row in _in_cloud(each, objects, cluster)]
@@ -76,13 +115,13 @@ def _in_cloud(seen: SeenWorkspace, objects: Objects, cluster: SeenCluster) -> It
 
 
 def _obstacle(name: str) -> str:
-    """Why no object can stand for a node pool of this name: it costs money all the same, so it is shown."""
+    """Why no object can refer to a node pool of this name. It is shown because it costs money."""
     if is_valid_node_pool_name(name):
         return ""
     return (
-        "no object can stand for it, because no call to ModelArts can carry its name safely: a name has at most "
+        "no object can refer to it, because its name is not safe in the URL of a request: a name has at most "
         f"{LONGEST_NODE_POOL_NAME} letters, digits, dots, underscores and hyphens, a letter or digit first and last; "
-        "look after it in the ModelArts console"
+        "manage it in the ModelArts console"
     )
 
 
@@ -92,7 +131,7 @@ def _not_in_cloud(
     place = Workspace(identity.region, identity.project_id, identity.workspace)
     here = next((each for each in seen if each.workspace == place), None)
     if here is None:
-        # Of an account that was not asked for, or pinned to a project that no account names any more.
+        # Of an account that was not chosen, or pinned to a project that no account names any more.
         if any(workspace_of(account) == place for account in cluster.accounts.values()):
             return
         state, note = State.UNKNOWN, f"no account names project {identity.project_id} in {identity.region}"
@@ -146,7 +185,7 @@ def _notes(of: Iterable[NodePool], cluster: SeenCluster, problem: str | None) ->
         elif not is_granted(node_pool, account, cluster.namespaces):
             yield (
                 f"account {account.metadata.name} does not grant {node_pool.spec.pool_name} to namespace "
-                f"{node_pool.metadata.namespace}: the operator leaves {node_pool.title} alone"
+                f"{node_pool.metadata.namespace}: the operator ignores {node_pool.title}"
             )
 
 

@@ -1,4 +1,4 @@
-"""What was seen in the cloud and in the cluster, and what one says about the other: values only."""
+"""What was listed in the cloud and in the cluster, and the rows of the comparison: values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from modelarts_nodepool.ports import CloudNodePool, CloudResourcePool
 
 
 class State(StrEnum):
-    """What a row of the inventory is."""
+    """The state of a row."""
 
     MANAGED = "Managed"
     DUPLICATE = "Duplicate"
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Workspace:
-    """Where resource pools are looked for: a workspace of a project in a region. Several accounts may name it."""
+    """A workspace of a project in a region. Several accounts may name it."""
 
     region: str
     project_id: str
@@ -29,13 +29,13 @@ class Workspace:
 
 
 def workspace_of(account: Account) -> Workspace:
-    """The one that an account names."""
+    """The workspace of an account."""
     return Workspace(account.spec.region, account.spec.project_id, account.spec.workspace)
 
 
 @dataclass(frozen=True, slots=True)
 class SeenPool:
-    """A resource pool with its node pools by name; None where they could not be listed, which `problem` explains."""
+    """A resource pool with its node pools by name; None if they could not be listed, for the reason in `problem`."""
 
     resource_pool: CloudResourcePool
     node_pools: Mapping[str, CloudNodePool] | None
@@ -44,10 +44,10 @@ class SeenPool:
 
 @dataclass(frozen=True, slots=True)
 class SeenWorkspace:
-    """A workspace with its resource pools by name; None where they could not be listed, which `problem` explains.
+    """A workspace with its resource pools by name; None if they could not be listed, for the reason in `problem`.
 
-    `accounts` are all that name it, those that were asked for first; `known` are the names of all its resource pools,
-    whether they were asked for or not.
+    `accounts`: all accounts that name it, the chosen ones first. `known`: the names of all its resource pools, chosen
+    or not.
     """
 
     workspace: Workspace
@@ -70,9 +70,8 @@ class SeenCluster:
 class Row:
     """A node pool of the cloud, an object of the cluster, or both.
 
-    `identity` is None for an object that names an account which does not exist. `accounts` are names, `granted` says
-    in words which namespaces may name the resource pool, `notes` what is odd, `obstacle` why no object can ever stand
-    for the node pool (empty where one can).
+    `identity` is None for an object whose account does not exist. `notes`: remarks. `obstacle`: why no object can refer
+    to the node pool (empty if one can).
     """
 
     state: State

@@ -1,11 +1,11 @@
-"""Results on standard output, everything else on standard error, so that a pipe gets nothing but manifests or JSON."""
+"""Prints results on standard output and all else on standard error, so that a pipe gets only manifests or JSON."""
 
 import click
 
 from modelarts_nodepool.api.node_pool import DeletionPolicy
 from modelarts_nodepool.commands.inventory.collect import Inventory
+from modelarts_nodepool.commands.inventory.format import to_json, to_text
 from modelarts_nodepool.commands.inventory.manifests import adopt, to_yaml
-from modelarts_nodepool.commands.inventory.report import to_json, to_text
 from modelarts_nodepool.decide import remedies
 
 
@@ -16,15 +16,15 @@ def print_report(found: Inventory, output: str) -> None:
         return
     if not found.cluster.accounts:
         click.echo(
-            "There is no ModelArtsAccount, so there is no cloud to look at; see: modelarts-nodepool doctor", err=True
+            "There is no ModelArtsAccount, so there is nothing to compare; see: modelarts-nodepool doctor", err=True
         )
     click.echo(to_text(found.rows, found.workspaces, wide=output == "wide"))
 
 
 def print_manifests(found: Inventory, namespace: str, policy: DeletionPolicy) -> None:
-    """One document for each node pool that is Unmanaged."""
+    """One document for each Unmanaged node pool."""
     adoption = adopt(found.rows, found.cluster, namespace, policy)
-    # What is missing from the manifests is said in them as well: they are what people keep.
+    # Also as comments in the manifests, because people keep those.
     left_out = [*adoption.left_out, *found.problems]
     if not adoption.manifests:
         others = "" if left_out else ": every node pool that could be seen has an object"
@@ -38,7 +38,7 @@ def print_manifests(found: Inventory, namespace: str, policy: DeletionPolicy) ->
     if adoption.manifests and namespace not in found.cluster.namespaces:
         _say(f"namespace {namespace} does not exist yet: {remedies.create_namespace(namespace)}")
     if adoption.manifests and policy is DeletionPolicy.DELETE:
-        _say("deletionPolicy is Delete: deleting one of these objects deletes its node pool in the cloud, for good")
+        _say("deletionPolicy is Delete: deleting one of these objects permanently deletes its node pool in the cloud")
 
 
 def print_problems(found: Inventory) -> None:

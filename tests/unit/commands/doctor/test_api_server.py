@@ -2,8 +2,8 @@
 
 import pytest
 
-from modelarts_nodepool.commands.doctor.api_server import judge
 from modelarts_nodepool.commands.doctor.check import Result
+from modelarts_nodepool.commands.doctor.cluster import judge_version
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from modelarts_nodepool.commands.doctor.check import Result
     ],
 )
 def test_a_version_is_judged_by_its_number(version: str, result: Result) -> None:
-    assert judge(version, version).result is result
+    assert judge_version(version, version).result is result

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 from modelarts_nodepool.commands.doctor.check import Finding, Line, failed, not_checked, ok
-from modelarts_nodepool.commands.doctor.permissions import in_words
+from modelarts_nodepool.commands.doctor.cluster import in_words
 from modelarts_nodepool.commands.doctor.report import has_failed, to_json, to_text
 from modelarts_nodepool.kube.rbac import Question
 

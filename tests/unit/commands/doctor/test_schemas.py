@@ -8,8 +8,7 @@ import pytest
 
 from modelarts_nodepool.api.crd import build_account_crd, build_node_pool_crd
 from modelarts_nodepool.commands.doctor.check import Result
-from modelarts_nodepool.commands.doctor.definitions import judge
-from modelarts_nodepool.commands.doctor.schemas import compare_definitions
+from modelarts_nodepool.commands.doctor.definitions import compare_definitions, judge
 
 Definition = dict[str, Any]
 
@@ -71,10 +70,10 @@ def with_another_item(definition: Definition) -> None:
     ("change", "words"),
     [
         (without_a_field, "it lacks the field spec.deletionPolicy"),
-        (with_a_field, "it has a field spec.replicas that is not known here"),
-        (with_another_pattern, "spec.poolName has other pattern"),
-        (without_a_rule, "spec.poolName has no validation rules"),
-        (without_a_column, "its printer columns are others"),
+        (with_a_field, "it has an unknown field spec.replicas"),
+        (with_another_pattern, "spec.poolName: different pattern"),
+        (without_a_rule, "spec.poolName: no validation rules"),
+        (without_a_column, "its printer columns differ"),
         (not_served, "v1alpha1 is not served"),
         (of_another_version, "it has no version v1alpha1"),
         (with_old_objects, "objects may still be stored as v1alpha0"),

@@ -107,7 +107,7 @@ def test_the_account_that_grants_is_chosen_and_a_missing_grant_is_told() -> None
     granted, not_granted = adoption(pool("pool-a", "a"), pool("pool-b", "b"), accounts=(narrow, granting)).manifests
     assert granted.body["spec"]["accountRef"]["name"] == "beta"
     assert granted.grant_needed == ""
-    assert not_granted.grant_needed == "account alpha has to grant pool-b to namespace ml"
+    assert not_granted.grant_needed == "account alpha must grant pool-b to namespace ml"
 
 
 def test_the_yaml_is_the_manifest_whatever_a_name_looks_like() -> None:
@@ -129,8 +129,8 @@ def test_a_name_that_a_reader_of_yaml_takes_for_something_else_is_quoted(name: s
 def test_a_name_that_no_call_can_carry_is_shown_and_not_adopted() -> None:
     found = adoption(pool("pool-a", "..", "größe", "fine"))
     assert [manifest.body["metadata"]["name"] for manifest in found.manifests] == ["fine"]
-    assert "node pool '..' of pool-a: no object can stand for it" in found.left_out[0]
+    assert "node pool '..' of pool-a: no object can refer to it" in found.left_out[0]
     assert "'gr\\xf6\\xdfe'" in found.left_out[1]
     text = to_yaml(found.manifests, found.left_out)
-    assert "# Not adopted: node pool '..' of pool-a: no object can stand for it" in text
+    assert "# Not adopted: node pool '..' of pool-a: no object can refer to it" in text
     assert len(list(yaml.safe_load_all(text))) == 1

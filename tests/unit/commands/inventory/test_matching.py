@@ -97,5 +97,5 @@ def test_what_is_odd_about_an_object_is_said() -> None:
     assert row.notes == (
         "its counts cannot be read: available is -1",
         "ml/a is being deleted",
-        "account default does not grant pool-a to namespace ml: the operator leaves ml/a alone",
+        "account default does not grant pool-a to namespace ml: the operator ignores ml/a",
     )

@@ -2,9 +2,9 @@
 
 import json
 
+from modelarts_nodepool.commands.inventory.format import to_json, to_text
 from modelarts_nodepool.commands.inventory.matching import match
 from modelarts_nodepool.commands.inventory.model import Row, SeenWorkspace
-from modelarts_nodepool.commands.inventory.report import to_json, to_text
 from modelarts_nodepool.ports import Billing
 from tests.support.builders import a_cloud_node_pool
 from tests.unit.commands.inventory.worlds import account, an_object, cluster, pool, workspace
@@ -47,7 +47,7 @@ def test_wide_says_who_may_name_it() -> None:
     heading, first, *others = to_text(*world(), wide=True).splitlines()
     column = heading.index("GRANTED TO")
     assert first[column:].startswith("ml team=ml")
-    assert others[4][column:].startswith("nobody")
+    assert others[4][column:].startswith("no namespace")
 
 
 def test_an_empty_inventory_says_so() -> None:
@@ -76,7 +76,7 @@ def test_a_node_pool_that_no_object_can_stand_for_is_shown_with_the_reason() -> 
     text = to_text(rows, seen, wide=False)
     assert "gr/öße" in text.splitlines()[1]
     assert "4 available" in text.splitlines()[1]
-    assert "gr/öße of pool-a: no object can stand for it, because no call to ModelArts can carry its name" in text
+    assert "gr/öße of pool-a: no object can refer to it, because its name is not safe" in text
     assert "1 Unmanaged" in text
     assert "Adopt" not in text, "there is nothing that could be adopted"
     document = json.loads(to_json(rows, seen, []))

@@ -1,7 +1,7 @@
-"""Knocks at an endpoint without credentials: whether it is there, its certificate, its clock.
+"""Probes an endpoint without credentials: can it be reached, its certificate, its clock.
 
-Called by commands/doctor/. Sends one unsigned GET of list_pools: the gateway of ModelArts refuses it by its own code,
-which tells it from any other server, and as no key is named none can be locked.
+Sends one unsigned GET of list_pools. The gateway of ModelArts refuses it with its own error code, which no other server
+sends; and a request without a key cannot lock a key.
 """
 
 import asyncio
@@ -25,21 +25,21 @@ from modelarts_nodepool.ports import Clock
 
 
 class Obstacle(StrEnum):
-    """What is in the way."""
+    """Why there is no answer."""
 
-    NAME = "the name is not known to DNS"
+    NAME = "DNS does not know the name"
     CERTIFICATE = "its certificate is not trusted"
     CONNECTION = "no connection"
-    PROXY = "the proxy refuses"
+    PROXY = "the proxy refused the connection"
     SILENCE = "no answer"
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
-    """What came back, or what was in the way.
+class Probe:
+    """The answer, or the obstacle.
 
-    `fault` is what the refusal means: a success is WrongEndpoint, because ModelArts tells nothing to strangers.
-    `skew` is the server's clock less ours, to a second; `tls` and `expires` are None over plain http.
+    `fault`: the meaning of the refusal. A success is WrongEndpoint, because ModelArts refuses unsigned requests.
+    `skew`: the server's clock minus ours, to a second. `tls` and `expires` are None for plain http.
     """
 
     endpoint: Endpoint
@@ -51,19 +51,19 @@ class Knock:
     expires: datetime | None = None
 
 
-async def knock(endpoint: Endpoint, call: Call, clock: Clock, trust: ssl.SSLContext, bounds: Bounds) -> Knock:
-    """One request, bounded as a reading call is. Raises errors.SettingsError for a proxy that is none."""
+async def probe(endpoint: Endpoint, call: Call, clock: Clock, trust: ssl.SSLContext, bounds: Bounds) -> Probe:
+    """One request with the time limits of a read. Raises errors.SettingsError for an invalid proxy."""
     client = connect(endpoint, trust, bounds)
     try:
         async with client, asyncio.timeout(bounds.reading.total_seconds()):
             return await _exchange(client, endpoint, call, clock, bounds)
     except TimeoutError:
-        return Knock(endpoint, Obstacle.SILENCE, f"nothing within {bounds.reading.total_seconds():g} s")
+        return Probe(endpoint, Obstacle.SILENCE, f"nothing within {bounds.reading.total_seconds():g} s")
     except (httpx.HTTPError, OSError) as error:
-        return Knock(endpoint, _obstacle(error), sanitize(str(error), 200) or type(error).__name__)
+        return Probe(endpoint, _obstacle(error), sanitize(str(error), 200) or type(error).__name__)
 
 
-async def _exchange(client: httpx.AsyncClient, endpoint: Endpoint, call: Call, clock: Clock, bounds: Bounds) -> Knock:
+async def _exchange(client: httpx.AsyncClient, endpoint: Endpoint, call: Call, clock: Clock, bounds: Bounds) -> Probe:
     sent = clock.now()
     request = client.build_request(call.method, f"{endpoint.url}{call.path}")
     response = await client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
@@ -73,10 +73,10 @@ async def _exchange(client: httpx.AsyncClient, endpoint: Endpoint, call: Call, c
         answer = Response(response.status_code, dict(response.headers.items()), await _read(response, bounds))
     finally:
         await response.aclose()
-    return Knock(
+    return Probe(
         endpoint,
         fault=to_error(call, answer, received),
-        # The header has whole seconds, cut off: half a second is the best guess.
+        # The header has whole seconds, rounded down: half a second is the best estimate.
         skew=answer.server_time - (sent + (received - sent) / 2) + timedelta(seconds=0.5)
         if answer.server_time
         else None,

@@ -1,6 +1,7 @@
-"""One line on standard error that says what is being done, on a terminal only, and gone when it is done."""
+"""What the commands print on a terminal: tables as kubectl prints them, and one line of progress."""
 
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -9,7 +10,7 @@ _WIDEST = 78
 
 
 class Progress:
-    """`with Progress() as progress: progress("asking …")`. In a pipe or a log file it says nothing."""
+    """`with Progress() as progress: progress("asking …")`. In a pipe or a log file it prints nothing."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """Standard error unless another stream is given."""
@@ -29,5 +30,15 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Also on Ctrl-C: what comes next begins on an empty line.
+        # Also on Ctrl-C: the next output begins on an empty line.
         self("")
+
+
+_GAP = "   "
+
+
+def to_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table; the last column is not padded. An empty cell shows as a hyphen."""
+    table = [list(heading), *([cell or "-" for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(heading))]
+    return [_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
