@@ -119,7 +119,7 @@ def test_a_region_is_any_dns_label(dry_cluster: Cluster, region: str) -> None:
             id="secret",
         ),
         pytest.param({"credentials": {"source": "Env"}}, "Unsupported value", id="unknown source"),
-        pytest.param({"grants": [{"resourcePools": ["*"]}]}, "in exactly one way", id="grant to nobody"),
+        pytest.param({"grants": [{"resourcePools": ["*"]}]}, "either namespaces or namespaceSelector", id="grant to nobody"),
         pytest.param(
             {
                 "grants": [
@@ -130,7 +130,7 @@ def test_a_region_is_any_dns_label(dry_cluster: Cluster, region: str) -> None:
                     }
                 ]
             },
-            "in exactly one way",
+            "either namespaces or namespaceSelector",
             id="grant in two ways",
         ),
         pytest.param({"grants": None}, "spec.grants: Required value", id="no grants"),

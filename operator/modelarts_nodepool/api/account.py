@@ -1,4 +1,4 @@
-"""ModelArtsAccount: a cloud project, how to log in to it, and who may use it for what.
+"""ModelArtsAccount: a cloud project, its credentials, and its grants.
 
 The only source of its CRD (api/crd.py); the descriptions are what `kubectl explain` prints.
 """
@@ -61,16 +61,16 @@ class Credentials(WireModel):
     source: Annotated[
         CredentialsSource,
         Field(
-            description="Secret: an access key in a Secret (secretName). Metadata: the agency of the node that "
-            "the operator runs on. PodIdentity: the agency that CCE associates with the operator's service "
-            "account. OIDC: the agency that trusts the operator's service account token. The last three are the "
-            "operator's own identity, which all accounts that name them share."
+            description="Secret: an access key in a Secret (secretName). Metadata: the agency of the operator's node. "
+            "PodIdentity: the agency that CCE associates with the operator's service account. OIDC: the agency "
+            "that trusts the token of the operator's service account. The last three are the identity of the "
+            "operator, and all accounts that use them share it."
         ),
     ] = CredentialsSource.SECRET
     secret_name: Annotated[
         str | None,
         Field(
-            description="For source Secret: a Secret in the operator's namespace that carries the label "
+            description="For source Secret: a Secret in the operator's namespace with the label "
             'modelarts.huaweicloud.com/credentials: "true" and the keys accessKey, secretKey and, for '
             "temporary credentials, securityToken.",
             min_length=1,
@@ -80,14 +80,14 @@ class Credentials(WireModel):
 
 
 class AccountSpec(WireModel):
-    """Which cloud project, how to log in, who may use it, how often to look."""
+    """The cloud project, the credentials, the grants, and the poll intervals."""
 
     region: Annotated[
         str,
         Field(
-            description="The region, for example cn-north-4 or eu-de: any DNS label. Where its API is follows from the "
-            "regions that the operator knows or from the operator's own settings (--endpoint REGION=URL), never from "
-            "an object. Immutable.",
+            description="The region, for example cn-north-4 or eu-de: any DNS label. The endpoint of the region comes "
+            "from the operator's table of regions or from its settings (--endpoint REGION=URL), never from an object. "
+            "Immutable.",
             pattern=REGION_PATTERN,
             min_length=1,
             max_length=63,
@@ -122,7 +122,7 @@ class AccountSpec(WireModel):
     grants: Annotated[
         tuple[Grant, ...],
         Field(
-            description="Who may name which resource pools. Nothing is granted by default.",
+            description="Which namespaces may use which resource pools. Nothing is granted by default.",
             max_length=256,
             json_schema_extra=ATOMIC,
         ),
@@ -130,28 +130,29 @@ class AccountSpec(WireModel):
     poll_interval: Annotated[
         Duration,
         Field(
-            description="How often each resource pool is looked at, 1s to 1h. Below 10s is for tests and demos.",
+            description="The interval between two polls of a resource pool, 1s to 1h. Less than 10s is for tests and "
+            "demos.",
             json_schema_extra=between("1s", "1h"),
         ),
     ] = timedelta(seconds=60)
     active_poll_interval: Annotated[
         Duration,
         Field(
-            description="The same while something in it is created or deleted, 1s to 1h; it grows "
-            "up to pollInterval after 30 min, and where looks take long.",
+            description="The interval while nodes in the resource pool are created or deleted, 1s to 1h. It increases "
+            "up to pollInterval after 30 min, or if polls are slow.",
             json_schema_extra=between("1s", "1h"),
         ),
     ] = timedelta(seconds=10)
     deletion_budget: Annotated[
         DeletionBudget,
         Field(
-            description="How many node pools may be deleted in how much time; more are held until it frees. "
-            "Default: max 10, window 1h.",
+            description="How many node pools may be deleted in a time window. Further deletions are held until a slot "
+            "frees. Default: max 10, window 1h.",
         ),
     ] = Field(default_factory=DeletionBudget)
     require_confirmation: Annotated[
         bool,
-        # Where the CRD is bypassed: whatever is not false asks for a confirmation.
+        # If the CRD is bypassed: every value except false requires a confirmation.
         BeforeValidator(lambda given: given is not False),
         Field(
             description="Hold every deletion until the object carries the annotation "
@@ -161,7 +162,7 @@ class AccountSpec(WireModel):
 
 
 class RecentDeletion(WireModel):
-    """One DELETE from the moment it was sent, or one release; outlives its object."""
+    """One DELETE since it was sent, or one release. It outlives its object."""
 
     uid: Annotated[str, Field(description="The object's uid.")]
     namespace: Annotated[str, Field(description="The object's namespace.")]
@@ -171,7 +172,7 @@ class RecentDeletion(WireModel):
     request_id: Annotated[str | None, Field(description="The cloud's request ID of the DELETE.")] = None
     sent_time: Annotated[
         Timestamp | None,
-        Field(description="When the DELETE was sent; none where it had no effect."),
+        Field(description="When the DELETE was sent; not set if it had no effect."),
     ] = None
     finished_time: Annotated[
         Timestamp | None, Field(description="When the object was released, or its DELETE refused.")
@@ -179,20 +180,20 @@ class RecentDeletion(WireModel):
     outcome: Annotated[
         str,
         Field(
-            description="What came of it: Unknown, Accepted or Refused, as far as it was answered; once the object is "
-            "gone, the reason of its release."
+            description="The outcome of the DELETE: Unknown, Accepted or Refused. After the release of the object: the "
+            "reason of the release."
         ),
     ]
     confirmed: Annotated[bool, Field(description="Whether the object carried a matching confirm-delete.")] = False
 
 
 class AccountStatus(WireModel):
-    """What the operator says about the account."""
+    """The state of the account."""
 
     observed_generation: Annotated[
         int,
         Field(
-            description="The metadata.generation this was computed from; -1 until written.",
+            description="The metadata.generation that this status was computed from; -1 until written.",
             json_schema_extra=INT64,
         ),
     ] = -1
@@ -203,8 +204,8 @@ class AccountStatus(WireModel):
     recent_deletions: Annotated[
         tuple[RecentDeletion, ...],
         Field(
-            description="The newest 100 deletions, one per object, each from the moment its DELETE is sent: the audit "
-            "trail that outlives the objects, and the memory of the deletion budget.",
+            description="The newest 100 deletions, one per object, each since its DELETE was sent: the audit trail "
+            "that outlives the objects, and the data of the deletion budget.",
             max_length=100,
             json_schema_extra=keyed_by("uid"),
         ),

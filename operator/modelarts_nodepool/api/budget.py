@@ -1,4 +1,4 @@
-"""The deletion budget: how much one account may lose in a given time. A part of ModelArtsAccount's spec."""
+"""The deletion budget of an account. A part of ModelArtsAccount's spec."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -19,10 +19,10 @@ _EITHER_OR = rule(
 
 
 class DeletionBudget(WireModel):
-    """How many node pools may be deleted in how much time; more are held until it frees.
+    """How many node pools may be deleted in a time window. Further deletions are held until a slot frees.
 
-    What is left out is 10 in 1h, unless `unlimited` is said. These defaults are set here and not by the API
-    server: it would store them, and a later `unlimited: true` would then collide with a `max` nobody wrote.
+    The default is 10 in 1h, without `unlimited`. The defaults are set here and not by the API server: it would store
+    them, and a later `unlimited: true` would conflict with the stored `max`.
     """
 
     model_config = ConfigDict(json_schema_extra=checked(_EITHER_OR))
@@ -45,19 +45,19 @@ class DeletionBudget(WireModel):
     ] = None
     unlimited: Annotated[
         Literal[True] | None,
-        Field(description="No limit. Has to be said explicitly, and then without max and window."),
+        Field(description="No limit. Must be set explicitly, without max and window."),
     ] = None
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, given: Any) -> Any:  # noqa: ANN401 - a validator sees whatever was sent
+    def _fill_in(cls, given: Any) -> Any:  # noqa: ANN401 - a validator sees any input
         if not isinstance(given, dict):
             return given
         said = {key: value for key, value in given.items() if value is not None}
-        # Where the CRD is bypassed: nothing but `true`, alone, lifts the limit. Pydantic would take 1 for true.
+        # If the CRD is bypassed: only `true` lifts the limit, and only alone. Pydantic would accept 1.
         unlimited = said.pop("unlimited", True)
         if unlimited is not True:
-            raise ValueError("unlimited is true or left out")
+            raise ValueError("unlimited must be true or omitted")
         if given.get("unlimited") is True and not said:
             return given
         return {"max": DEFAULT_MAX, "window": DEFAULT_WINDOW, **said}

@@ -1,8 +1,8 @@
-"""Small pieces that the models add to their JSON schema so that the API server checks what types cannot say.
+"""Parts of a JSON schema for checks by the API server that types cannot express.
 
-Used in `json_schema_extra` of the models here; api/crd.py carries them over into the CRDs unchanged.
-A rule on the root of an object must be there from the first version or be a transition rule: a plain root
-rule that comes later makes every write to old invalid objects fail, the removal of our finalizer included.
+Used in `json_schema_extra` of the models; api/crd.py copies them into the CRDs. A rule on the root of an object must
+exist since the first version or be a transition rule: a later plain root rule makes every write to old invalid objects
+fail, including the removal of our finalizer.
 """
 
 from typing import Literal
@@ -16,7 +16,7 @@ _Cause = Literal["FieldValueRequired", "FieldValueForbidden", "FieldValueInvalid
 def rule(
     expression: str, message: str, *, cause: _Cause = "FieldValueInvalid", field_path: str | None = None
 ) -> JsonDict:
-    """One CEL rule. The message says what is wrong and how to put it right; the path names the field."""
+    """One CEL rule. The message says what is wrong and how to fix it; the path names the field."""
     built: JsonDict = {"rule": expression, "message": message, "reason": cause}
     if field_path is not None:
         built["fieldPath"] = field_path
@@ -24,7 +24,7 @@ def rule(
 
 
 def checked(*rules: JsonDict, **more: JsonValue) -> JsonDict:
-    """The schema keys that carry these rules, with other keys beside them."""
+    """The schema keys with these rules, and other keys."""
     return {"x-kubernetes-validations": list(rules), **more}
 
 
@@ -44,7 +44,7 @@ def between(shortest: str, longest: str) -> JsonDict:
 
 
 def keyed_by(key: str) -> JsonDict:
-    """A list whose items are told apart by one of their fields."""
+    """A list whose items have a unique key field."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
 

@@ -1,4 +1,4 @@
-"""Conditions as the Kubernetes API conventions describe them, in the order that kstatus needs.
+"""Conditions by the Kubernetes API conventions, in the order that kstatus needs.
 
 Built by decide/status/table.py. `set_conditions` is the only way to make a list of them.
 """
@@ -15,7 +15,7 @@ from modelarts_nodepool.api.model import Timestamp, WireModel
 
 
 class ConditionType(StrEnum):
-    """In the order in which they are written: kstatus takes the first of Stalled and Reconciling."""
+    """In the order in which they are written: kstatus uses the first of Stalled and Reconciling."""
 
     STALLED = "Stalled"
     RECONCILING = "Reconciling"
@@ -26,7 +26,7 @@ class ConditionType(StrEnum):
 
 
 class ConditionStatus(StrEnum):
-    """The three values that Kubernetes knows; anything else is ignored by kstatus."""
+    """The three values of Kubernetes. kstatus ignores all others."""
 
     TRUE = "True"
     FALSE = "False"
@@ -46,7 +46,7 @@ class Condition(WireModel):
             max_length=1024,
         ),
     ]
-    message: Annotated[str, Field(description="What is the case and what to do next.", max_length=32768)]
+    message: Annotated[str, Field(description="The state and the next step.", max_length=32768)]
     observed_generation: Annotated[
         int,
         Field(
@@ -58,8 +58,8 @@ class Condition(WireModel):
 
 
 def _drop_unknown(given: object) -> object:
-    # A newer version may have written a type that this one does not know; after a roll-back its objects have
-    # to be readable all the same.
+    # A newer version may have written a type that this version does not know. After a rollback, its objects must
+    # still be readable.
     if not isinstance(given, Sequence):
         return given
     return [item for item in given if not isinstance(item, Mapping) or item.get("type") in _KNOWN]
@@ -70,7 +70,7 @@ Conditions = Annotated[tuple[Condition, ...], BeforeValidator(_drop_unknown)]
 
 
 class Said(WireModel):
-    """What a condition says, before it has a time and a generation."""
+    """A condition before it has a time and a generation."""
 
     status: ConditionStatus
     reason: str
@@ -80,7 +80,7 @@ class Said(WireModel):
 def set_conditions(
     said: Mapping[ConditionType, Said], before: Iterable[Condition], generation: int, now: datetime
 ) -> tuple[Condition, ...]:
-    """The full list in order; lastTransitionTime moves only where the status differs from `before`."""
+    """The full list in order; lastTransitionTime changes only if the status differs from `before`."""
     last = {condition.type: condition for condition in before}
     return tuple(
         Condition(
@@ -99,10 +99,10 @@ def set_conditions(
 def _transition(last: Condition | None, status: ConditionStatus, now: datetime) -> datetime:
     if last is not None and last.status == status:
         return last.last_transition_time
-    # Whole seconds, as it will be read back: else every comparison would see a difference.
+    # Whole seconds, as the API server returns them: otherwise every comparison finds a difference.
     return now.replace(microsecond=0)
 
 
 def find_condition(conditions: Iterable[Condition], kind: ConditionType) -> Condition | None:
-    """The condition of that type, if it is there."""
+    """The condition of this type, or None."""
     return next((condition for condition in conditions if condition.type == kind), None)

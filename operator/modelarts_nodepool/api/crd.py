@@ -1,7 +1,7 @@
 """The two CustomResourceDefinitions, built from the models.
 
 tools/generate.py writes them to crds/. doctor compares them with those in the cluster. The models are the only
-source of fields; what belongs to the kind as a whole (names, columns, root rules) stands here.
+source of fields. This module adds what belongs to the whole kind: names, columns, root rules.
 """
 
 from typing import Any
@@ -20,8 +20,8 @@ _EFFECTIVE = "(has({0}.spec.nodePoolName) ? {0}.spec.nodePoolName : {0}.metadata
 _NODE_POOL_ROOT_RULES = [
     rule(
         f"{_EFFECTIVE.format('self')} == {_EFFECTIVE.format('oldSelf')}",
-        "nodePoolName is immutable: this object stands for one node pool in the cloud for good. Create "
-        "another object for the other one; to drop this object and keep its node pool, set deletionPolicy: "
+        "nodePoolName is immutable: this object always refers to the same node pool in the cloud. Create "
+        "another object for another node pool; to drop this object and keep its node pool, set deletionPolicy: "
         "Retain and then delete the object.",
         field_path=".spec.nodePoolName",
     ),
@@ -35,7 +35,7 @@ _NODE_POOL_ROOT_RULES = [
 ]
 
 _ANNOTATIONS = {
-    # Deleting a CRD deletes every object of its kind. Only a person should ever ask for that.
+    # Deleting a CRD deletes every object of its kind, so GitOps tools must not do it.
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
     "helm.sh/resource-policy": "keep",
     "kustomize.toolkit.fluxcd.io/prune": "disabled",
@@ -46,7 +46,7 @@ def build_node_pool_crd() -> dict[str, Any]:
     """The CustomResourceDefinition of ModelArtsNodePool."""
     schema = _object_schema(
         "A node pool of a ModelArts resource pool. Its status shows the nodes by state. Deleting the object "
-        "deletes the node pool in the cloud, for good, unless spec.deletionPolicy is Retain.",
+        "permanently deletes the node pool in the cloud, unless spec.deletionPolicy is Retain.",
         NodePoolSpec,
         NodePoolStatus,
     )
@@ -121,10 +121,10 @@ def _object_schema(description: str, spec: type[WireModel], status: type[WireMod
         "properties": {
             "apiVersion": {"type": "string", "description": f"{names.API_VERSION}."},
             "kind": {"type": "string", "description": "The kind of this object."},
-            # The API server knows metadata itself and takes no description of it.
+            # The API server defines metadata itself and ignores a description.
             "metadata": {"type": "object"},
             "spec": to_structural(spec),
-            # Without it kstatus takes an object that nobody has looked at yet for done.
+            # Without the default, kstatus reports an object as done before the operator has seen it.
             "status": {**to_structural(status, keep_defaults=False), "default": {"observedGeneration": -1}},
         },
     }
@@ -140,13 +140,13 @@ def _node_pool_columns() -> list[dict[str, Any]]:
             _column(state.capitalize(), f".status.counts.{state}", f"Nodes {state}.", kind="integer")
             for state in ("creating", "available", "abnormal", "deleting")
         ),
-        _column("Age", ".metadata.creationTimestamp", "Since the object exists.", kind="date"),
+        _column("Age", ".metadata.creationTimestamp", "Time since the object was created.", kind="date"),
         _column("Account", ".spec.accountRef.name", "The ModelArtsAccount.", wide=True),
-        _column("Flavor", ".status.nodePool.flavor", "What kind of nodes.", wide=True),
+        _column("Flavor", ".status.nodePool.flavor", "The flavor of the nodes.", wide=True),
         _column("Policy", ".spec.deletionPolicy", "What deleting the object does.", wide=True),
         _column("Healthy", _condition("NodesHealthy", "status"), "Whether no node is abnormal.", wide=True),
         _column("Blocked", _condition("DeletionBlocked", "reason"), "Why the deletion is held.", wide=True),
-        _column("Message", _condition("Ready", "message"), "What is the case and what to do.", wide=True),
+        _column("Message", _condition("Ready", "message"), "The state and the next step.", wide=True),
     ]
 
 
@@ -154,12 +154,12 @@ def _account_columns() -> list[dict[str, Any]]:
     return [
         _column("Region", ".spec.region", "The region."),
         _column("Project", ".spec.projectId", "The project ID."),
-        _column("Ready", _condition("Ready", "status"), "Whether the operator can work with it."),
+        _column("Ready", _condition("Ready", "status"), "Whether the operator can use the account."),
         _column("Reason", _condition("Ready", "reason"), "Why."),
-        _column("Age", ".metadata.creationTimestamp", "Since the account exists.", kind="date"),
+        _column("Age", ".metadata.creationTimestamp", "Time since the account was created.", kind="date"),
         _column("Workspace", ".spec.workspace", "The ModelArts workspace ID.", wide=True),
         _column("Source", ".spec.credentials.source", "Where the credentials come from.", wide=True),
-        _column("Message", _condition("Ready", "message"), "What is the case and what to do.", wide=True),
+        _column("Message", _condition("Ready", "message"), "The state and the next step.", wide=True),
     ]
 
 
@@ -169,5 +169,5 @@ def _condition(kind: str, field: str) -> str:
 
 def _column(name: str, path: str, description: str, *, kind: str = "string", wide: bool = False) -> dict[str, Any]:
     column: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path, "description": description}
-    # The API server drops a priority of 0; Argo CD would show the CRD as OutOfSync for ever.
+    # The API server drops a priority of 0; Argo CD would always show the CRD as OutOfSync.
     return column | ({"priority": 1} if wide else {})

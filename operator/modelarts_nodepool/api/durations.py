@@ -13,7 +13,7 @@ _PART = re.compile(r"([0-9]{1,5})(h|m|s)")
 
 
 def from_text(value: object) -> object:
-    """`"1m30s"` as a timedelta; anything that is no text is left to pydantic."""
+    """`"1m30s"` as a timedelta; pydantic handles all other types."""
     if not isinstance(value, str):
         return value
     if _WHOLE.fullmatch(value) is None:

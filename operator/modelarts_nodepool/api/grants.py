@@ -1,6 +1,6 @@
-"""Grants: who may name which resource pools of an account. A part of ModelArtsAccount's spec.
+"""Grants: which namespaces may use which resource pools of an account. A part of ModelArtsAccount's spec.
 
-`Grant.allows` is asked by decide/ for every object, before any call to the cloud. Nothing is granted by default.
+`Grant.allows` is checked for every object before any request to ModelArts. Nothing is granted by default.
 """
 
 from typing import Annotated
@@ -22,8 +22,7 @@ _LabelValue = Annotated[str, Field(max_length=63)]
 
 _ONE_WAY = rule(
     "has(self.namespaces) != has(self.namespaceSelector)",
-    "a grant names its namespaces in exactly one way: write either namespaces or namespaceSelector. "
-    'For all namespaces write namespaces: ["*"].',
+    'a grant needs either namespaces or namespaceSelector, not both. For all namespaces write namespaces: ["*"].',
 )
 
 
@@ -37,14 +36,14 @@ class NamespaceSelector(WireModel):
 
 
 class Grant(WireModel):
-    """Lets objects of some namespaces name some resource pools of this account."""
+    """Lets objects in some namespaces use some resource pools of this account."""
 
     model_config = ConfigDict(json_schema_extra=checked(_ONE_WAY))
 
     namespaces: Annotated[
         tuple[_Namespace, ...] | None,
         Field(
-            description='Namespaces by name; "*" means all, explicitly. Either this or namespaceSelector.',
+            description='Namespaces by name; "*" means all. Either this or namespaceSelector.',
             min_length=1,
             max_length=256,
             json_schema_extra=ATOMIC,
@@ -57,7 +56,7 @@ class Grant(WireModel):
     resource_pools: Annotated[
         tuple[_ResourcePool, ...],
         Field(
-            description='Resource pools by metadata.name; "*" means all, explicitly.',
+            description='Resource pools by metadata.name; "*" means all.',
             min_length=1,
             max_length=256,
             json_schema_extra=ATOMIC,
@@ -65,7 +64,7 @@ class Grant(WireModel):
     ]
 
     def allows(self, namespace: str, labels: dict[str, str], resource_pool: str) -> bool:
-        """Whether an object in this namespace, which has these labels, may name this resource pool."""
+        """Whether an object in this namespace with these labels may use this resource pool."""
         if _ANY not in self.resource_pools and resource_pool not in self.resource_pools:
             return False
         names = self.namespaces or ()

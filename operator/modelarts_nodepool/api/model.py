@@ -1,4 +1,4 @@
-"""The shape that all our models share: camelCase on the wire, snake_case in Python, frozen."""
+"""The base of all API models: camelCase on the wire, snake_case in Python, frozen."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ def to_timestamp(moment: datetime) -> str:
 Timestamp = Annotated[AwareDatetime, PlainSerializer(to_timestamp, return_type=str)]
 
 
-# As many as there are different choices of fields: some dozens.
+# One entry for each combination of fields: some dozens.
 _FIELDS_SETS: dict[frozenset[str], set[str]] = {}
 
 
@@ -29,10 +29,10 @@ class WireModel(BaseModel):
 
     @override
     def model_post_init(self, _context: Any, /) -> None:
-        """Share the set of given fields with all models that were given the same ones.
+        """Share the set of given fields between models with the same fields.
 
-        Frozen models never change theirs, a copy has its own, and one for each model is a third of what an object
-        costs in memory.
+        Frozen models never change it, a copy has its own, and one set for each model is a third of the memory of an
+        object.
         """
         own = self.__pydantic_fields_set__
         object.__setattr__(self, "__pydantic_fields_set__", _FIELDS_SETS.setdefault(frozenset(own), own))

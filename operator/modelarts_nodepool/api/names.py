@@ -1,6 +1,6 @@
-"""Every fixed name of the API: group, kinds, finalizers, annotations, and the rules for cloud names.
+"""The fixed names of the API: group, kinds, finalizers, annotations, and the rules for names in ModelArts.
 
-Used by every room. Changing the finalizers here leaves the old ones on every object for ever: never do.
+Never change the finalizers: the old ones would remain on every object.
 """
 
 import re
@@ -27,17 +27,17 @@ RECONCILE_ANNOTATION = f"{GROUP}/reconcile-at"
 CREDENTIALS_LABEL = f"{GROUP}/credentials"
 
 # The API states no rule for node pool names. Its own example is `nodePool-1`, and a node pool without a name of its
-# own is called `<flavor>-default`, dots included. So every safe path segment is a name: a letter or a digit first and
-# last, which leaves out `.` and `..`, and nothing in between that a URL would encode or read as something else.
+# own is called `<flavor>-default`, dots included. So every safe path segment is valid: a letter or digit first and
+# last, which excludes `.` and `..`, and no character in between that a URL encodes or interprets.
 LONGEST_NODE_POOL_NAME = 128
 LONGEST_RESOURCE_POOL_NAME = 63
 NODE_POOL_NAME_PATTERN = rf"^[A-Za-z0-9]([-._A-Za-z0-9]{{0,{LONGEST_NODE_POOL_NAME - 2}}}[A-Za-z0-9])?$"
 RESOURCE_POOL_NAME_PATTERN = rf"^[A-Za-z0-9]([-._A-Za-z0-9]{{0,{LONGEST_RESOURCE_POOL_NAME - 2}}}[A-Za-z0-9])?$"
-# Any DNS label: other clouds with this API name their regions otherwise (eu-de), private ones as they like.
+# Any DNS label: other clouds with this API, and private ones, have other region names (eu-de).
 REGION_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 PROJECT_PATTERN = r"^[0-9A-Za-z-]{1,64}$"
 
-# Without `^` and `$` and by fullmatch: `$` would let a trailing line feed pass.
+# Without `^` and `$`, for fullmatch: `$` would accept a trailing line feed.
 _NODE_POOL_NAME = re.compile(NODE_POOL_NAME_PATTERN[1:-1])
 _RESOURCE_POOL_NAME = re.compile(RESOURCE_POOL_NAME_PATTERN[1:-1])
 

@@ -43,7 +43,7 @@ class AccountRef(WireModel):
     name: Annotated[
         str,
         Field(
-            description="The ModelArtsAccount whose credentials, region and project are used.",
+            description="The ModelArtsAccount that provides credentials, region and project.",
             pattern=r"^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$",
             min_length=1,
             max_length=253,
@@ -52,7 +52,7 @@ class AccountRef(WireModel):
 
 
 class NodePoolSpec(WireModel):
-    """Which node pool in the cloud this object stands for, and what deleting the object does to it."""
+    """The node pool in the cloud that this object refers to, and what deleting the object does to it."""
 
     account_ref: Annotated[
         AccountRef,
@@ -81,15 +81,15 @@ class NodePoolSpec(WireModel):
         Field(
             description="The node pool's name in the cloud, as ModelArts shows it: up to 128 letters, digits, dots, "
             "underscores and hyphens, a letter or digit first and last. A node pool without a name of its own is "
-            "called <flavor>-default. Default: the object's own name. "
-            "The effective name is immutable; writing the same name out later is fine."
+            "called <flavor>-default. Default: the object's own name. The effective name is immutable; setting the "
+            "same name later is allowed."
         ),
     ] = None
     deletion_policy: Annotated[
         DeletionPolicy,
         Field(
-            description="Delete: deleting this object deletes the node pool in the cloud, for good. "
-            "Retain: the node pool stays and only the object goes. May be changed while the object lives."
+            description="Delete: deleting this object permanently deletes the node pool in the cloud. "
+            "Retain: deleting this object keeps the node pool. Mutable until the object is deleted."
         ),
     ] = DeletionPolicy.DELETE
 
@@ -104,31 +104,33 @@ class Counts(WireModel):
 
     @property
     def total(self) -> int:
-        """All nodes that ModelArts shows, in whatever state."""
+        """All nodes that ModelArts shows, in any state."""
         return self.creating + self.available + self.abnormal + self.deleting
 
 
 class ZoneCount(WireModel):
-    """How many nodes were asked for in one availability zone."""
+    """How many nodes were requested in one availability zone."""
 
     az: Annotated[str, Field(description="The availability zone.")]
-    count: Annotated[Count, Field(description="Nodes asked for in it.")] = 0
+    count: Annotated[Count, Field(description="Nodes requested in it.")] = 0
 
 
 class NodePoolShape(WireModel):
-    """What the cloud says was asked for. Of several resources: flavors joined and sorted, numbers summed."""
+    """What was requested, as ModelArts reports it. Of several resources: flavors joined and sorted, numbers summed."""
 
     flavor: Annotated[str, Field(description="The resource flavor, for example modelarts.vm.gpu.t4u8.")] = ""
-    count: Annotated[Count, Field(description="Nodes asked for.")] = 0
-    max_count: Annotated[Count, Field(description="Nodes it may grow to; the same as count in a physical pool.")] = 0
+    count: Annotated[Count, Field(description="Nodes requested.")] = 0
+    max_count: Annotated[
+        Count, Field(description="The maximum number of nodes; the same as count in a physical pool.")
+    ] = 0
     azs: Annotated[
         tuple[ZoneCount, ...],
-        Field(description="Nodes asked for by availability zone.", json_schema_extra=ATOMIC),
+        Field(description="Nodes requested by availability zone.", json_schema_extra=ATOMIC),
     ] = ()
 
 
 class Identity(WireModel):
-    """The one node pool in the cloud that this object stands for. Pinned once seen."""
+    """The node pool in the cloud that this object refers to. Pinned when first seen."""
 
     region: Annotated[str, Field(description="The region, for example cn-north-4.")]
     project_id: Annotated[str, Field(description="The project ID in the URL of every call.")]
@@ -138,12 +140,12 @@ class Identity(WireModel):
 
     @property
     def place(self) -> tuple[str, str, str, str]:
-        """What the URL of a call says, which is what a DELETE hits: the workspace is no part of it."""
+        """The parts of the URL of a call, which decide what a DELETE deletes. The workspace is not one of them."""
         return (self.region, self.project_id, self.pool_name, self.node_pool_name)
 
 
 class SendOutcome(StrEnum):
-    """What is known of the last DELETE."""
+    """The outcome of the last DELETE."""
 
     UNKNOWN = "Unknown"
     ACCEPTED = "Accepted"
@@ -151,18 +153,18 @@ class SendOutcome(StrEnum):
 
 
 class CloudErrorRecord(WireModel):
-    """An answer of ModelArts that is worth keeping."""
+    """An answer of ModelArts."""
 
     code: Annotated[str | None, Field(description="The cloud's error code, for example ModelArts.50004000.")] = None
-    message: Annotated[str, Field(description="The cloud's words, sanitised.", max_length=1024)]
+    message: Annotated[str, Field(description="The message of ModelArts, sanitised.", max_length=1024)]
     request_id: Annotated[str | None, Field(description="The cloud's request ID, for a support ticket.")] = None
-    time: Annotated[Timestamp, Field(description="When it was answered.")]
+    time: Annotated[Timestamp, Field(description="When ModelArts answered.")]
 
 
 class DeletionRecord(WireModel):
-    """What was done about this deletion. Written before each DELETE is sent, so that none is forgotten."""
+    """The record of this deletion. Written before each DELETE is sent, so that none is lost."""
 
-    attempt: Annotated[Count, Field(description="How many DELETEs were about to be sent, this one included.")] = 0
+    attempt: Annotated[Count, Field(description="How many DELETEs were sent or about to be sent.")] = 0
     sent_time: Annotated[
         Timestamp | None,
         Field(description="When the last DELETE was about to be sent. Without an answer its outcome is unknown."),
@@ -170,7 +172,7 @@ class DeletionRecord(WireModel):
     accepted_time: Annotated[Timestamp | None, Field(description="When ModelArts accepted it.")] = None
     nothing_deleting_since: Annotated[
         Timestamp | None,
-        Field(description="Since when no node is being deleted although the DELETE was accepted."),
+        Field(description="Since when no node is being deleted, although the DELETE was accepted."),
     ] = None
     request_id: Annotated[str | None, Field(description="The cloud's request ID of the last DELETE.")] = None
     outcome: Annotated[SendOutcome | None, Field(description="Unknown, Accepted or Refused.")] = None
@@ -178,28 +180,28 @@ class DeletionRecord(WireModel):
 
 
 class NodePoolStatus(WireModel):
-    """What the operator saw, and what it says about it."""
+    """The observed state of the node pool."""
 
     observed_generation: Annotated[
         int,
         Field(
-            description="The metadata.generation this status was computed from; -1 until the operator has "
-            "written it. An object that still shows -1 protects nothing.",
+            description="The metadata.generation that this status was computed from; -1 until the operator has "
+            "written it. While it is -1, the node pool is not protected.",
             json_schema_extra=INT64,
         ),
     ] = -1
-    counts: Annotated[Counts | None, Field(description="Nodes by state, from the last good answer.")] = None
-    node_pool: Annotated[NodePoolShape | None, Field(description="What was asked for, as the cloud says.")] = None
+    counts: Annotated[Counts | None, Field(description="Nodes by state, from the last successful poll.")] = None
+    node_pool: Annotated[NodePoolShape | None, Field(description="What was requested, as ModelArts reports it.")] = None
     identity: Annotated[
         Identity | None,
         Field(
-            description="The one node pool in the cloud that this object stands for. Pinned when ModelArts "
-            "first shows it; deletion uses this and nothing else."
+            description="The node pool in the cloud that this object refers to. Pinned when ModelArts first shows "
+            "it; a deletion uses only this."
         ),
     ] = None
     deletion: Annotated[DeletionRecord | None, Field(description="The record of this object's deletion.")] = None
     last_handled_reconcile_at: Annotated[
-        str | None, Field(description="The last value of the reconcile-at annotation that was acted on.")
+        str | None, Field(description="The last value of the reconcile-at annotation that the operator handled.")
     ] = None
     conditions: Annotated[
         Conditions,

@@ -1,7 +1,7 @@
-"""One object of each kind as the operator keeps it: slim, typed, frozen.
+"""One object of each kind as the operator keeps it in memory: slim, typed, frozen.
 
-Built from what the API server sends (`from_body`). Whole bodies are never kept: managedFields alone would
-cost more memory than everything else at 10,000 objects.
+Built from the body of the API server (`from_body`). Whole bodies are never kept: at 10,000 objects, managedFields alone
+would cost more memory than everything else.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from modelarts_nodepool.api.reasons import OVERRIDABLE, Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """One of metadata.ownerReferences: the garbage collector deletes an object when none of its owners exists."""
+    """One of metadata.ownerReferences. The garbage collector deletes an object if none of its owners exists."""
 
     api_version: str
     kind: str
@@ -41,7 +41,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What we need of metadata. `annotations` holds those of our own group only; `origin`: api/origin.py."""
+    """The used part of metadata. `annotations`: those of our own group only. `origin`: see api/origin.py."""
 
     uid: str
     name: str
@@ -72,7 +72,7 @@ class Metadata:
             finalizers=tuple(raw.get("finalizers") or ()),
             owners=tuple(Owner.from_body(owner) for owner in raw.get("ownerReferences") or ()),
             annotations={key: value for key, value in annotations.items() if key.startswith(f"{GROUP}/")},
-            # Interned: thousands of objects come from one place.
+            # Interned: thousands of objects have the same origin.
             origin=intern(find_origin(raw.get("labels") or {}, annotations)),
         )
 
@@ -87,7 +87,7 @@ class NodePool:
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "NodePool":
-        """Raises pydantic.ValidationError where spec or status is not of our schema."""
+        """Raises pydantic.ValidationError if spec or status does not match the schema."""
         return cls(
             metadata=Metadata.from_body(body),
             spec=NodePoolSpec.model_validate(body.get("spec") or {}),
@@ -111,16 +111,16 @@ class NodePool:
 
     @property
     def is_paused(self) -> bool:
-        """Whether people asked for no cloud writes: by every value but exactly "false", the empty one too.
+        """Whether the annotation paused stops DELETEs: every value except "false" does, even an empty one.
 
-        "True", "yes", "1" and " false" all come from people who typed something in a hurry. A deletion that is held
-        by mistake says so and can go on; one that goes on by mistake cannot be taken back.
+        People type "True", "yes", "1" and " false". A deletion that is held by mistake says so and can continue; a
+        DELETE that is sent by mistake cannot be undone.
         """
         return self.metadata.annotations.get(PAUSED_ANNOTATION, "false") != "false"
 
     @property
     def confirmation(self) -> str | None:
-        """The node pool name given in confirm-delete."""
+        """The node pool name in the annotation confirm-delete."""
         return self.metadata.annotations.get(CONFIRM_ANNOTATION)
 
     @property
@@ -142,7 +142,7 @@ class NodePool:
 
     @property
     def reconcile_at(self) -> str | None:
-        """The text of the reconcile-at annotation; None where it is empty, which asks for nothing."""
+        """The text of the reconcile-at annotation; None if it is empty."""
         return self.metadata.annotations.get(RECONCILE_ANNOTATION) or None
 
     @property
@@ -170,7 +170,7 @@ class Account:
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "Account":
-        """Raises pydantic.ValidationError where spec or status is not of our schema."""
+        """Raises pydantic.ValidationError if spec or status does not match the schema."""
         return cls(
             metadata=Metadata.from_body(body),
             spec=AccountSpec.model_validate(body.get("spec") or {}),
@@ -185,7 +185,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Namespace:
-    """What grants and guards need of a namespace."""
+    """The part of a namespace that grants and guards use."""
 
     name: str
     uid: str = ""

@@ -1,22 +1,22 @@
-"""Where an object comes from, as the labels and annotations of GitOps tools say. Pure.
+"""The origin of an object, by the labels and annotations of GitOps tools. Pure.
 
-What such a tool applies it applies again and again: what is changed by hand may be taken back, so messages name this
-place first. The marks stay on an object that was taken out of Git: on an object that is being deleted they say nothing.
+Such a tool applies its objects repeatedly and may revert a manual change, so messages name the origin first. The labels
+remain on an object that was removed from Git: on an object that is being deleted they mean nothing.
 """
 
 import re
 from collections.abc import Mapping
 
-# Label or annotation values end up in messages: nothing that could be mistaken for more than a name.
+# Label and annotation values become part of messages: accept only plain names.
 _NAME = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,252}[A-Za-z0-9])?")
 
 
 def find_origin(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    """The place to change the object, to be read after a verb; empty where no tool has left its mark.
+    """The place to change the object, for use after a verb; empty without labels of a tool.
 
-    - Flux: kustomize-controller and helm-controller label what they apply with the name and namespace of their object.
+    - Flux: kustomize-controller and helm-controller label objects with the name and namespace of their own object.
     - Argo CD: `argocd.argoproj.io/tracking-id` is `<application>:<group>/<kind>:<namespace>/<name>`. Up to 2.14 it
-      tracks by the label app.kubernetes.io/instance instead, which others set, too.
+      uses the label app.kubernetes.io/instance, which other tools set too.
     - Helm: `meta.helm.sh/release-name`.
     """
     for group, kind in (("kustomize", "Kustomization"), ("helm", "HelmRelease")):

@@ -1,12 +1,12 @@
-"""The one enumeration of reasons: condition reason, event reason, metric label, troubleshooting heading."""
+"""All reasons: condition reason, Event reason, metric label, heading in docs/operations/troubleshooting.md."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """One word from the decision to the runbook. Grouped as in the design's tables."""
+    """One word from the decision to the runbook."""
 
-    # The object lives and all is as it should be, or soon will be.
+    # No problem, or progress.
     NODES_AVAILABLE = "NodesAvailable"
     NODE_POOL_EMPTY = "NodePoolEmpty"
     NODES_CREATING = "NodesCreating"
@@ -19,7 +19,7 @@ class Reason(StrEnum):
     NODES_ABNORMAL = "NodesAbnormal"
     NODES_MISSING = "NodesMissing"
 
-    # Somebody has to act.
+    # A person must act.
     ACCOUNT_NOT_FOUND = "AccountNotFound"
     ACCOUNT_TERMINATING = "AccountTerminating"
     NOT_GRANTED = "NotGranted"
@@ -57,7 +57,7 @@ class Reason(StrEnum):
     LAST_NODE_POOL = "LastNodePool"
     DELETION_BUDGET_EXHAUSTED = "DeletionBudgetExhausted"
 
-    # A deletion: why the finalizer left.
+    # A release: why the finalizer was removed.
     GONE = "Gone"
     ALREADY_GONE = "AlreadyGone"
     RETAINED = "Retained"

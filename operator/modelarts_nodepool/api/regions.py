@@ -1,6 +1,6 @@
 """The regions of Huawei Cloud that have ModelArts. Read by modelarts/endpoints.py and credentials/oidc.py.
 
-The addresses of other clouds, and of regions that are newer than this table, come from the operator's settings.
+Endpoints of other clouds and of newer regions come from the operator's settings.
 """
 
 # The regions that have ModelArts, by the region tables of the official SDKs (Python, Go, .NET and Node.js agree):

@@ -1,4 +1,4 @@
-"""From a pydantic model to a structural OpenAPI v3 schema, as CustomResourceDefinitions want it.
+"""From a pydantic model to a structural OpenAPI v3 schema for a CustomResourceDefinition.
 
 Called by api/crd.py only. Structural means: no $ref, no anyOf with null, every node has a type.
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/.
@@ -16,13 +16,13 @@ from modelarts_nodepool.api.durations import to_text
 from modelarts_nodepool.api.model import WireModel
 
 _DROPPED = frozenset({"title", "$defs", "$ref", "const"})
-# What a reader of the file asks first stands first.
+# In the order of interest to a reader of the file.
 _FIRST = ("description", "type", "format", "enum", "pattern", "default")
 _LAST = ("required", "properties", "additionalProperties", "items")
 
 
 class _WithoutNull(GenerateJsonSchema):
-    """An optional field is one that may be left out: Kubernetes prunes null, so the schema has none."""
+    """An optional field may be omitted. Kubernetes prunes null, so the schema has no null."""
 
     @override
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
@@ -48,7 +48,7 @@ def to_structural(model: type[WireModel], *, keep_defaults: bool = True) -> dict
 def _node(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, keep_defaults: bool) -> dict[str, Any]:
     whole = dict(schema)
     if "$ref" in schema:
-        # What the field says (its description above all) wins over what the class says.
+        # The keys of the field, such as its description, override those of the class.
         whole = {**definitions[schema["$ref"].removeprefix("#/$defs/")], **schema}
     if "const" in whole:
         whole["enum"] = [whole["const"]]
@@ -57,7 +57,7 @@ def _node(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, keep_def
     if not keep_defaults:
         node.pop("default", None)
     if "type" not in node:
-        message = f"{sorted(node)} has no single type: a structural schema cannot say this"
+        message = f"{sorted(node)} has no single type: a structural schema cannot express this"
         raise TypeError(message)
 
     def inner(part: Mapping[str, Any]) -> dict[str, Any]:
