@@ -119,7 +119,9 @@ def test_a_region_is_any_dns_label(dry_cluster: Cluster, region: str) -> None:
             id="secret",
         ),
         pytest.param({"credentials": {"source": "Env"}}, "Unsupported value", id="unknown source"),
-        pytest.param({"grants": [{"resourcePools": ["*"]}]}, "either namespaces or namespaceSelector", id="grant to nobody"),
+        pytest.param(
+            {"grants": [{"resourcePools": ["*"]}]}, "either namespaces or namespaceSelector", id="grant to nobody"
+        ),
         pytest.param(
             {
                 "grants": [

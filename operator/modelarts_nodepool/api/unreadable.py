@@ -1,7 +1,7 @@
-"""An object that this version cannot read as a ModelArtsNodePool or ModelArtsAccount, as far as it can be read.
+"""A ModelArtsNodePool or ModelArtsAccount that this version of the operator cannot read.
 
-Kept by cache/objects.py apart from all others: nobody decides to send or to release anything by it. It is told of
-in its own status (controllers/unreadable.py), and it holds the deletion of others that name the same node pool.
+The cache keeps it apart from all other objects, because no decision may send or release anything by it. Its own status
+shows InvalidObject (controllers/unreadable.py), and it holds the deletion of others with its node pool.
 """
 
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ _PLACES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Misfit:
-    """What could be read of it.
+class UnreadableObject:
+    """The readable parts of the object.
 
-    - `seen`: when this version came (monotonic seconds).
-    - `problem`: path and short reason of the first thing that cannot be read; never a value.
-    - `account`, `pool_name`, `node_pool_name`: what spec names, None where not even that can be read.
-    - `conditions`, `observed_generation`: those of its status that can be read; `has_status`: whether there is one.
+    - `seen`: when this version of the object arrived (monotonic seconds).
+    - `problem`: path and short reason of the first unreadable field; never a value.
+    - `account`, `pool_name`, `node_pool_name`: the names in spec, None if unreadable.
+    - `conditions`, `observed_generation`: the readable ones in its status; `has_status`: whether it has a status.
     """
 
     metadata: Metadata
@@ -46,8 +46,8 @@ class Misfit:
     has_status: bool
 
     @classmethod
-    def from_body(cls, body: Mapping[str, Any], error: Exception, seen: float) -> "Misfit":
-        """`error` is why it cannot be read whole. Raises KeyError or ValueError where metadata cannot be, either."""
+    def from_body(cls, body: Mapping[str, Any], error: Exception, seen: float) -> "UnreadableObject":
+        """`error`: why it cannot be read. Raises KeyError or ValueError if its metadata cannot be read either."""
         metadata = Metadata.from_body(body)
         spec, status = _mapping(body.get("spec")), body.get("status")
         return cls(
@@ -69,7 +69,7 @@ class Misfit:
 
     @property
     def is_node_pool(self) -> bool:
-        """Whether it is to be a ModelArtsNodePool: accounts have no namespace."""
+        """Whether it is a ModelArtsNodePool: accounts have no namespace."""
         return bool(self.metadata.namespace)
 
     @property
@@ -79,7 +79,7 @@ class Misfit:
 
     @property
     def is_in_our_hands(self) -> bool:
-        """Not where it is being deleted without our finalizer: released, or never protected."""
+        """False if it is being deleted without our finalizer: it was released or never protected."""
         return self.metadata.deleted is None or self.is_protected
 
 
@@ -118,3 +118,7 @@ def _mapping(given: object) -> Mapping[str, Any]:
 
 def _text(given: object) -> str | None:
     return given if isinstance(given, str) else None
+
+
+# The name in cache/ and controllers/.
+Misfit = UnreadableObject

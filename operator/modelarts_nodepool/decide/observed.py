@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import Account, NodePool, Owner
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.errors import CloudError, ClusterError, CredentialsUnavailable
 from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
 
@@ -92,7 +92,7 @@ class BudgetView:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether this deletion must wait: no slot is left after those ahead of it get theirs."""
+        """Whether this deletion must wait: no slot is left after those that come first."""
         return self.limit is not None and self.used + self.ahead >= self.limit
 
 
@@ -164,7 +164,7 @@ class DeletionObserved:
     nodes: Evidence[tuple[CloudNode, ...]] | None = None
     duplicates: tuple[NodePool, ...] = ()
     unplaced_duplicate: NodePool | None = None
-    unreadable_duplicate: Misfit | None = None
+    unreadable_duplicate: UnreadableObject | None = None
     leaving: frozenset[str] = frozenset()
     definition: Evidence[Container] | None = None
     namespace: Evidence[Container] | None = None

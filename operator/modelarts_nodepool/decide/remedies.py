@@ -20,7 +20,7 @@ from modelarts_nodepool.api.names import (
 )
 from modelarts_nodepool.api.objects import Metadata, NodePool
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 
 _MANAGER = "--field-manager=on-call"
 _DEPLOYMENT = "deploy/modelarts-nodepool-operator"
@@ -35,7 +35,7 @@ def _named(namespace: str, name: str) -> str:
     return f"-n {shlex.quote(namespace)} {NODE_POOL_SHORT} {shlex.quote(name)}"
 
 
-def _target(node_pool: NodePool | Misfit) -> str:
+def _target(node_pool: NodePool | UnreadableObject) -> str:
     return _named(node_pool.metadata.namespace, node_pool.metadata.name)
 
 
@@ -83,12 +83,12 @@ def show(node_pool: NodePool) -> str:
     return f"kubectl get {_target(node_pool)}"
 
 
-def describe(node_pool: NodePool | Misfit) -> str:
+def describe(node_pool: NodePool | UnreadableObject) -> str:
     """Show the whole object."""
     return f"kubectl describe {_target(node_pool)}"
 
 
-def edit(node_pool: NodePool | Misfit) -> str:
+def edit(node_pool: NodePool | UnreadableObject) -> str:
     """Edit the object."""
     return f"kubectl edit {_target(node_pool)} {_MANAGER}"
 

@@ -32,7 +32,7 @@ def said(misfit: Misfit) -> list[tuple[str, str, str]]:
         (
             LIVING,
             [("Stalled", "True", "InvalidObject"), ("Ready", "False", "InvalidObject")],
-            "its status is not updated, and a deletion of it is held",
+            "its status is not updated, and its deletion is held",
         ),
         (
             a_node_pool(),

@@ -60,7 +60,7 @@ def doctor(
     kubectl -n modelarts-nodepool-operator exec deploy/modelarts-nodepool-operator -- \\
       modelarts-nodepool doctor
     """  # noqa: D301 - click reads the backspace
-    # The report contains the problems; warnings of libraries would appear in the middle of it.
+    # The report contains the problems; warnings of libraries would appear between its lines.
     set_up_logging("text", "critical")
     sys.exit(asyncio.run(_examine(place, accounts, service_account, output)))
 

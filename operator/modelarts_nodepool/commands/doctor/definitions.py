@@ -22,7 +22,7 @@ _SHOWN = 3
 
 
 def check_definition(wanted: Mapping[str, Any]) -> Callable[[ClusterContext], Awaitable[Finding]]:
-    """The check of one CRD against the one that this version generates."""
+    """The check of one CRD against the CRD of this version."""
 
     async def check(context: ClusterContext) -> Finding:
         name = wanted["metadata"]["name"]

@@ -65,7 +65,7 @@ def _judge_certificate(context: AccountContext, found: Probe) -> Finding:
 async def check_clock(context: AccountContext) -> Finding:
     """Compare the Date of that answer with our clock. No call."""
     skew = context.probe.skew if context.probe else None
-    remedy = "set the clock: chronyc tracking, or timedatectl; the clock of the operator's node is the one that matters"
+    remedy = "set the clock: chronyc tracking, or timedatectl; what matters is the clock of the operator's node"
     if skew is None:
         return warning("the answer has no Date to compare with", "compare the clocks: date -u")
     seconds = round(abs(skew).total_seconds())

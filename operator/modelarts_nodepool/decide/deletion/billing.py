@@ -65,7 +65,7 @@ def _hold(
     if unknown is None or Reason.BILLING_UNKNOWN in node_pool.overrides:
         return None
     words = (
-        f"ModelArts does not report how {unknown} billed; if that is pay-per-use"
+        f"ModelArts does not report how {unknown} billed; if you know that it is pay-per-use"
         f"{ineffective_override(node_pool, Reason.BILLING_UNKNOWN)}: "
         f"{remedies.override(node_pool, Reason.BILLING_UNKNOWN)}; {remedies.way_out(node_pool)}"
     )
