@@ -164,3 +164,11 @@ def test_what_left_its_resource_pool_lately_is_remembered(entry: RecentDeletion,
     accounts = (an_account_that_remembers(), an_account_that_remembers(entry))
     assert recently_deleted(accounts, identity, NOON) == expected
     assert recently_deleted([an_account_that_remembers(entry, region="cn-east-3")], identity, NOON) == set()
+
+
+def test_those_who_wait_are_listed_in_order_once_each() -> None:
+    waiting = in_line((NOON, "b"), (NOON - MINUTE, "a"), (NOON - HOUR, "b"))
+    assert (waiting.uids, len(waiting)) == (("b", "a"), 2)
+    waiting.remove("b")
+    waiting.remove("nobody-waits-under-this-uid")
+    assert (waiting.uids, len(waiting)) == (("a",), 1)

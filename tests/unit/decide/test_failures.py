@@ -1,10 +1,24 @@
-"""Who or what ends a failure, and the word for it: each error of the cloud has exactly one class and one reason."""
+"""Failed requests: each error of ModelArts has one class and one reason, and refused writes say what refused them."""
+
+from datetime import timedelta
 
 import pytest
 
 from modelarts_nodepool import errors
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.decide.failures import FailureClass, class_of, reason_of
+from modelarts_nodepool.decide import remedies
+from modelarts_nodepool.decide.deletion.decision import Release
+from modelarts_nodepool.decide.failures import (
+    FailureClass,
+    class_of,
+    reason_of,
+    release_refused,
+    write_ahead_refused,
+    write_refused,
+)
+from modelarts_nodepool.decide.status.table import decide_status
+from tests.support.builders import NOON
+from tests.unit.decide.situations import a_deleted_object, an_observation
 
 CLASSES = {
     errors.CredentialsRejected: (FailureClass.STALLED, Reason.CREDENTIALS_REJECTED),
@@ -43,3 +57,43 @@ def test_no_error_of_the_cloud_is_left_out() -> None:
         return {kind}.union(*(all_of(each) for each in kind.__subclasses__() if each.__module__ == errors.__name__))
 
     assert all_of(errors.CloudError) - {errors.CloudError} == set(CLASSES)
+
+
+ADMISSION = errors.RefusedByAPIServer("admission webhook theirs.example.com denied the request.")
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("is_orphan", "reason"), [(False, Reason.RELEASE_REFUSED), (True, Reason.REFUSED_BY_API_SERVER)]
+)
+def test_a_refused_release_quotes_the_api_server_and_an_orphan_remains_one(
+    is_orphan: bool,  # noqa: FBT001 - a case of the table
+    reason: Reason,
+) -> None:
+    hold = release_refused(Release(Reason.GONE, "node pool a is gone", is_orphan=is_orphan), ADMISSION, MINUTE)
+    assert (hold.reason, hold.retry_after, hold.is_transient) == (reason, MINUTE, False)
+    quoted = "cannot release the object: admission webhook theirs.example.com denied the request; retries"
+    assert hold.message.startswith("node pool a is gone; the operator ")
+    assert quoted in hold.message
+    assert hold.message.endswith(remedies.show_admission())
+
+
+def test_a_refused_write_ahead_holds_with_the_way_out_and_an_outage_is_transient() -> None:
+    node_pool = a_deleted_object().build()
+    for error, is_transient in ((ADMISSION, False), (errors.ClusterUnavailable("no answer"), True)):
+        hold = write_ahead_refused(node_pool, error, MINUTE)
+        assert (hold.reason, hold.is_transient) == (Reason.REFUSED_BY_API_SERVER, is_transient)
+        assert "no DELETE of node pool training-a was sent, because the operator cannot record it" in hold.message
+        assert hold.message.endswith(remedies.retain(node_pool))
+
+
+def test_an_object_without_a_finalizer_says_what_a_deletion_would_leave_behind() -> None:
+    status = decide_status(an_observation(finalizer_refused=ADMISSION), NOON).status
+    assert {condition.reason for condition in status.conditions} == {Reason.NOT_PROTECTED}
+    words = "if the object is deleted now, its node pool stays in the cloud and costs money"
+    assert all(words in condition.message for condition in status.conditions)
+
+
+def test_an_event_says_which_write_is_refused() -> None:
+    assert "cannot write the status of this object" in write_refused(ADMISSION, is_status=True)
+    assert "cannot add its finalizer to this object, or remove it" in write_refused(ADMISSION, is_status=False)

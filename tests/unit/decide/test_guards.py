@@ -190,3 +190,11 @@ def test_a_budget_that_is_already_freeing_is_asked_again_soon_and_never_at_once(
     decision = held(a_deletion(budget=replace(FULL, frees_at=NOON - HOUR)))
     assert decision.retry_after == SECOND
     assert "in the last 90 min" in held(a_deletion(budget=replace(FULL, window=timedelta(minutes=90)))).message
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_an_object_that_is_not_being_deleted_shares_no_fate(container: str) -> None:
+    observed = a_deletion(**{container: no_more()})
+    metadata = replace(observed.node_pool.metadata, deleted=None)
+    observed = replace(observed, node_pool=replace(observed.node_pool, metadata=metadata))
+    assert decide_deletion(observed, NOW) == Send()

@@ -64,6 +64,20 @@ def test_an_override_keeps_those_given_already() -> None:
     assert once_more.overrides == {Reason.BILLING_UNKNOWN, Reason.LAST_NODE_POOL}
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (remedies.list_accounts(), "kubectl get maacct"),
+        (remedies.list_namespaces(), "kubectl get namespaces"),
+        (remedies.create_sample_account(), "kubectl apply -f deploy/samples/account.yaml"),
+        (remedies.describe_definition("a.b"), "kubectl describe crd a.b"),
+        (remedies.apply_permissions(), "kubectl apply --server-side --force-conflicts -k deploy/kustomize/base"),
+    ],
+)
+def test_a_command_about_no_object_of_ours_is_fixed(command: str, expected: str) -> None:
+    assert command == expected
+
+
 HOSTILE = "a'; touch /tmp/pwned; '$(id)`id` b"
 
 

@@ -51,7 +51,7 @@ READY_KIND, RECONCILING, STALLED = ConditionType.READY, ConditionType.RECONCILIN
     ],
     ids=lambda value: "+".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value),
 )
-def test_last_words_that_contradict_each_other_are_not_said_again(
+def test_last_conditions_that_contradict_each_other_are_not_said_again(
     written: dict[ConditionType, ConditionStatus],
     kept: bool,  # noqa: FBT001 - a case of the table
 ) -> None:
