@@ -176,7 +176,7 @@ def test_an_issuer_that_is_down_holds_a_deletion_only_once_the_last_key_has_ende
     tenant.finish_delete("training-a")
     tenant.until_gone("training-a")
     assert tenant.deletes() == ["accepted"]
-    assert "the last ones are still used" in operator.text()
+    assert "the last key stays in use" in operator.text()
 
 
 def test_metrics_and_status_never_hold_a_secret(tenant: Tenant, operator: OperatorProcess) -> None:

@@ -135,7 +135,7 @@ def test_what_is_wrong_with_a_secret_is_told_with_a_command_that_mends_it(tenant
     tenant.put_secret(accessKey="two words", secretKey="fine")
     log_in = findings(tenant)["log-in"]
     assert log_in["result"] == "Failed"
-    assert "cannot stand in an HTTP header" in log_in["message"]
+    assert "not allowed in an HTTP header" in log_in["message"]
     tenant.api.delete(path)
     found = findings(tenant)
     assert "create secret generic" in found["credentials"]["remedy"]
