@@ -1,7 +1,7 @@
 """What the issuers of temporary keys have in common: rules for their URLs, the Pod's token, one bounded HTTP request.
 
 Called by metadata.py, pod_identity.py and oidc.py. No address comes from a Kubernetes object. Plain http is allowed
-only where nobody can listen: the link-local metadata address, loopback, private addresses of an agent on the node.
+only where no third party can listen: the link-local metadata address, loopback, a private address of the node's agent.
 A request is never redirected and never repeated. No message quotes a URL or a token: both can hold a secret.
 """
 

@@ -33,7 +33,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def refresh_at(fetched: datetime, expires: datetime) -> datetime:
-    """When a new key is fetched; the old one stays in use meanwhile."""
+    """When a new key is fetched; until it arrives the old one stays in use."""
     margin = min(REFRESH_MARGIN, (expires - fetched) / 2)
     return max(expires - margin, fetched + MIN_REFRESH_INTERVAL)
 
