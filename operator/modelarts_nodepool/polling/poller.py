@@ -32,7 +32,11 @@ Snapshot = Evidence[NodePoolListing]
 
 
 def changed_names(before: Snapshot | None, latest: Snapshot) -> frozenset[str] | None:
-    """The node pools for which the latest snapshot differs from the one before; None if it matters for all. Pure."""
+    """The predicate for reconciles: the node pools whose latest snapshot differs from the one before. Pure.
+
+    None means that all objects have to be reconciled. Everything else that a status depends on (the object, its
+    account, its namespace, duplicates, time) queues the object itself.
+    """
     if before is None or before.value is None or latest.value is None:
         # Whether the cloud answers matters for all objects.
         return None
@@ -42,16 +46,6 @@ def changed_names(before: Snapshot | None, latest: Snapshot) -> frozenset[str] |
     # The time for which counts are unreadable grows with each snapshot.
     changed = {name for name, one in shown.items() if one.counts is None or one != former.get(name)}
     return frozenset(changed | (former.keys() - shown.keys()))
-
-
-def is_changed(before: Snapshot | None, latest: Snapshot, node_pool: str) -> bool:
-    """The predicate for reconciles: whether the latest snapshot differs from the one before for this node pool. Pure.
-
-    Everything else that a status depends on (the object, its account, its namespace, duplicates, time) queues the
-    object itself.
-    """
-    changed = changed_names(before, latest)
-    return changed is None or node_pool in changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class Pollers:
         clock: Clock,
         on_snapshot: OnSnapshot = lambda _poller, _members: None,
     ) -> None:
-        """`on_snapshot` gets each poller after each of its LISTs, failed ones included, and the uids it polls for."""
+        """`on_snapshot` gets each poller after each of its LISTs, also failed ones, and the uids of its objects."""
         self._registry = registry
         self._clouds = clouds
         self._clock = clock
@@ -40,18 +40,18 @@ class Pollers:
         """The poller for this object; starts it if there is none. Idempotent."""
         key = PollKey.of(account, resource_pool)
         self._move(uid, key)
-        is_news = is_deleting and not self._deleting.has(key, uid)
-        if is_news:
+        is_new = is_deleting and not self._deleting.has(key, uid)
+        if is_new:
             self._deleting.add(key, uid)
         poller, task = self._running.get(key, (None, None))
         if poller is None or task is None or task.done():
             poller = self._start(key)
-        if is_news:
+        if is_new:
             poller.wake()  # the active interval begins
         return poller
 
     def find(self, account: Account, resource_pool: str) -> Poller | None:
-        """The poller of this resource pool, where there is one."""
+        """The poller of this resource pool, None if there is none."""
         poller, _ = self._running.get(PollKey.of(account, resource_pool), (None, None))
         return poller
 
@@ -59,18 +59,9 @@ class Pollers:
         """The object does not need a poller any more."""
         self._move(uid, None)
 
-    def members(self, key: PollKey) -> Collection[str]:
-        """The uids of the objects that this resource pool is polled for."""
-        return self._members.of(key)
-
     def is_needed_by(self, account: str) -> bool:
         """Whether any resource pool is polled with this account's credentials."""
         return any(key.account == account for key in self._members)
-
-    @property
-    def count(self) -> int:
-        """The number of resource pools that are polled."""
-        return sum(not task.done() for _, task in self._running.values())
 
     def lag(self) -> timedelta:
         """The longest time by which a poll is overdue, zero if none is; from any thread."""
