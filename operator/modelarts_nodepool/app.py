@@ -19,6 +19,7 @@ from pathlib import Path
 from modelarts_nodepool import metrics
 from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.controllers.factory import build_controllers
@@ -43,8 +44,7 @@ logger = logging.getLogger(__name__)
 VERSION = version("modelarts-nodepool-operator")
 STOP_SECONDS = 8.0
 # A leader that cannot work pauses for this time, and twice as long after each further failure.
-FIRST_PAUSE = timedelta(seconds=30)
-MAX_PAUSE = timedelta(minutes=5)
+PAUSE = Backoff(timedelta(seconds=30), timedelta(minutes=5))
 
 
 async def run(settings: Settings) -> None:
@@ -95,7 +95,7 @@ class Operator:
         self._heartbeat = Heartbeat(self._clock)
         self._election = self._build_election() if settings.leader_election else None
         self._probes = Probes(self._heartbeat, self._election)
-        self._pause = FIRST_PAUSE
+        self._failures = 0
         # The cache and the sessions outlive the Lease: circuit breakers stay open, and a relist parses only changed
         # objects again. Nothing is decided before the relist is complete.
         self._cache = Registry(self._clock)
@@ -152,7 +152,8 @@ class Operator:
         try:
             await self._lead()
         except CannotWorkError as error:
-            pause, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE)
+            self._failures += 1
+            pause = PAUSE.after(self._failures)
             # The supervisor has logged each failure with its traceback.
             message = "the work as leader fails repeatedly: %s; the Lease is left to other replicas for %.0f s"
             logger.error(message, error, pause.total_seconds())  # noqa: TRY400 - see above
@@ -161,7 +162,7 @@ class Operator:
                 async with asyncio.timeout(pause.total_seconds()):
                     await self._stop.wait()
         else:
-            self._pause = FIRST_PAUSE
+            self._failures = 0
 
     async def _lead(self) -> None:
         """Work until asked to stop or until the Lease is lost. Raises CannotWorkError once everything has ended."""

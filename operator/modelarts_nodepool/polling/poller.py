@@ -14,6 +14,7 @@ from datetime import timedelta
 from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import CloudError, CloudUnavailable, CredentialsUnavailable
 from modelarts_nodepool.polling.schedule import Schedule
@@ -149,8 +150,7 @@ class Poller:
             return usual
         if self.clock.monotonic() - self._active_since < ACTIVE_FOR.total_seconds():
             return min(active, usual)
-        slower: timedelta = active * (1 << min(self._slowed, 12))
-        return min(slower, usual)
+        return Backoff(active, usual).after(self._slowed + 1)
 
     def overdue(self, now: float) -> timedelta:
         """How long before `now` (monotonic seconds) the next poll should have begun; never negative."""

@@ -7,14 +7,16 @@ moment: after a start, after an outage, and from then on at every interval.
 from collections.abc import Callable
 from datetime import timedelta
 
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.errors import CircuitOpen, CloudUnavailable, Throttled
 
 # First polls are spread over this time for each poller that starts at the same time: a hundred over two seconds.
 FIRST_POLL_SPREAD = timedelta(milliseconds=20)
-# The jitter after a failure: up to the first value, doubled with each further failure up to the second value.
+# The jitter after a failure is up to this backoff.
 FIRST_BACKOFF = timedelta(seconds=1)
 MAX_BACKOFF = timedelta(minutes=5)
+_BACKOFF = Backoff(FIRST_BACKOFF, MAX_BACKOFF)
 # The jitter after a request that was not sent or was throttled; one interval if that is shorter.
 MAX_JITTER = timedelta(minutes=1)
 
@@ -61,6 +63,5 @@ class Schedule:
         if isinstance(failure, Throttled):
             return minimum + min(interval, MAX_JITTER) * self._drawn
         if self._failures:
-            backoff = min(FIRST_BACKOFF * (1 << min(self._failures - 1, 10)), MAX_BACKOFF)
-            return minimum + backoff * self._drawn
+            return minimum + _BACKOFF.after(self._failures) * self._drawn
         return interval * self._drawn if self._is_first_success else interval

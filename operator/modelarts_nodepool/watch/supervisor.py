@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.manager import Manager
 from modelarts_nodepool.errors import ClusterError
@@ -137,7 +138,8 @@ class Supervisor:
         self._resync = Resync(cluster, registry, manager, clock, times.patience)
         self._waiting_for: tuple[str, ...] = ("the operator is starting: its first LIST is not complete",)
         self._listed_at = clock.monotonic()
-        self._pause = times.first_pause
+        self._backoff = Backoff(times.first_pause, times.longest_pause)
+        self._restarts = 0
         self._faults = 0
         self._working_since: float | None = None
         self._terminating: tuple[str, ...] = ()
@@ -188,7 +190,7 @@ class Supervisor:
                 fault = _first(errors)
                 logger.exception("the watch failed; restarting it")
             if self.has_worked():
-                self._faults, self._pause = 0, self._times.first_pause
+                self._faults = self._restarts = 0
             self._working_since, self._terminating = None, ()
             self._waiting_for = ("the watch of the cluster is restarting",)
             if fault is not None:
@@ -205,9 +207,8 @@ class Supervisor:
 
     def _next_pause(self) -> timedelta:
         """Doubles while the watch ends early."""
-        pause = self._pause
-        self._pause = min(pause * 2, self._times.longest_pause)
-        return pause
+        self._restarts += 1
+        return self._backoff.after(self._restarts)
 
     async def _wait_for_definitions(self) -> Missing:
         while True:
