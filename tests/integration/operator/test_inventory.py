@@ -118,7 +118,7 @@ def test_what_the_manifests_still_need_is_said_beside_them(tenant: Tenant) -> No
     assert done.returncode == 0
     (manifest,) = yaml.safe_load_all(done.stdout)
     assert manifest["spec"]["deletionPolicy"] == "Delete"
-    for words in ("not granted yet", f"kubectl create namespace {tenant.name}-new", "for good"):
+    for words in ("not granted yet", f"kubectl create namespace {tenant.name}-new", "permanently deletes"):
         assert words in done.stderr
 
 
