@@ -132,7 +132,7 @@ def clean_up(plane: ControlPlane, helm: Helm, tenant: Tenant) -> None:
 
 def test_one_run_brings_everything_and_the_notes_say_what_comes_next(installed: Installed) -> None:
     assert installed.tenant.api.get(f"{ACCOUNTS}/{installed.tenant.name}") is not None
-    assert "Deleting an object is refused until its annotation" in installed.notes
+    assert "An object can be deleted only if its annotation" in installed.notes
     assert "networkPolicy.apiServerPorts" in installed.notes
     assert "takeOver" not in installed.notes
 

@@ -24,7 +24,6 @@ NO_FINALIZER_IS_ADDED = f"!('{NODE_POOL_FINALIZER}' in ({FINALIZERS}))"
 NO_FINALIZER_IS_REMOVED = f"'{NODE_POOL_FINALIZER}' in ({FINALIZERS})"
 NO_DELETE_IS_SENT = "!has(object.status.deletion) || !has(object.status.deletion.sentTime)"
 WORDS = "finalizers and records are frozen here"
-A_MINUTE = 70.0
 
 
 @contextmanager
@@ -130,7 +129,7 @@ def test_a_release_that_a_policy_refuses_is_shown_with_its_words_and_done_when_i
         finding = doctors_finding(tenant)
         assert finding["result"] == "Failed"
         assert f"{tenant.name}/training-a (ReleaseRefused)" in finding["message"]
-    tenant.until_gone("training-a", seconds=A_MINUTE)
+    tenant.until_gone("training-a")
     assert entries(tenant) == ["Gone"]
     assert tenant.deletes() == ["accepted"]
     assert unwritable(tenant) == 0
@@ -151,7 +150,7 @@ def test_an_object_whose_finalizer_a_policy_refuses_says_that_it_is_not_protecte
         assert tenant.events("training-a") == ["NotProtected"]
         finding = doctors_finding(tenant)
         assert f"{tenant.name}/training-a (NotProtected)" in finding["message"]
-    tenant.until_ready("training-a", seconds=A_MINUTE)
+    tenant.until_ready("training-a")
     assert tenant.is_held("training-a")
     assert tenant.events("training-a") == ["NotProtected"]
 
@@ -163,7 +162,7 @@ def test_nothing_is_sent_while_a_policy_refuses_the_record_that_goes_before_it(t
         message = tenant.until_blocked("training-a", "RefusedByAPIServer")
         assert WORDS in message
         assert not tenant.deletes()
-    tenant.until_gone("training-a", seconds=A_MINUTE)
+    tenant.until_gone("training-a")
     assert tenant.deletes() == ["accepted"]
 
 
@@ -174,7 +173,7 @@ def test_an_audit_entry_that_a_policy_refuses_holds_the_object_that_says_so(tena
         message = tenant.until_blocked("training-a", "ReleaseRefused")
         assert WORDS in message
         assert f"modelartsaccounts/{tenant.name}/status" in message
-    tenant.until_gone("training-a", seconds=A_MINUTE)
+    tenant.until_gone("training-a")
     assert entries(tenant) == ["Gone"]
 
 
@@ -186,9 +185,7 @@ def test_a_status_that_cannot_be_written_is_told_by_event_metric_log_and_doctor(
         assert unwritable(tenant) == 1
         assert any(WORDS in line for line in complaints(tenant))
         assert says(tenant.get("training-a"), "NodesHealthy", "True"), "nothing on the object can show it"
-    tenant.until(
-        "training-a", lambda found: found["status"]["counts"]["abnormal"] == 1, "mirrored again", seconds=A_MINUTE
-    )
+    tenant.until("training-a", lambda found: found["status"]["counts"]["abnormal"] == 1, "mirrored again")
 
 
 @pytest.mark.parametrize("count", [30])
@@ -221,9 +218,9 @@ def test_a_webhook_that_is_down_costs_one_attempt_a_minute_for_each_object_and_o
         assert "node pool objects cannot be written" in body
         assert not tenant.deletes()
         assert f"{tenant.name}.example.com" in doctors_finding(tenant)["message"]
-    tenant.until_gone(*names[:10], seconds=2 * A_MINUTE)
+    tenant.until_gone(*names[:10])
     assert tenant.deletes() == ["accepted"] * 10
     for name in names[10:]:
-        tenant.until(name, lambda found: found["status"]["counts"]["abnormal"] == 1, "mirrored", seconds=A_MINUTE)
+        tenant.until(name, lambda found: found["status"]["counts"]["abnormal"] == 1, "mirrored")
     assert tenant.operator.readiness()[0] == 200
     assert len(tenant.api.items(node_pools_in(tenant.name))) == count - 10
