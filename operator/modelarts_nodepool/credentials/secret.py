@@ -28,7 +28,7 @@ def access_key_from_secret(body: Mapping[str, Any], secret_name: str) -> AccessK
     namespace = str(metadata.get("namespace") or "<operator namespace>")
     if _map(metadata, "labels").get(CREDENTIALS_LABEL) != "true":
         raise CredentialsUnavailable(
-            f"Secret {namespace}/{secret_name} is not labelled as holding ModelArts credentials. Label it: "
+            f"Secret {namespace}/{secret_name} is not labelled as holding ModelArts credentials; label it: "
             f"{remedies.label_secret(namespace, secret_name)}"
         )
     data = _map(body, "data")

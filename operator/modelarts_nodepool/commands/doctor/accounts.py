@@ -109,7 +109,7 @@ async def check_credentials(context: AccountContext) -> Finding:
         key = access_key_from_secret(body, name)
     except CredentialsUnavailable as error:
         words, _, remedy = str(error).partition("; ")
-        return failed(words, remedy.removeprefix("run: "))
+        return failed(words, remedy.removeprefix("label it: "))
     redact(key.secret)
     redact(key.security_token)
     token = " and securityToken" if key.security_token else ""
