@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import ClusterError
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=1)
+_BACKOFF = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF)
 AGAIN = timedelta()
 # No caller of a single flight accepts an older answer.
 KEPT_SECONDS = 10.0
@@ -215,9 +217,8 @@ class Workqueue:
             self.add_after(key, result.requeue_after)
 
     def _back_off(self, key: Key) -> timedelta:
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        return min(FIRST_BACKOFF * (1 << min(failures, 16)), LONGEST_BACKOFF)
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        return _BACKOFF.after(failures)
 
     def _fire(self, key: Key) -> None:
         self._timers.pop(key, None)

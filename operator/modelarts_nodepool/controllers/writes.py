@@ -24,6 +24,7 @@ from modelarts_nodepool.api.node_pool import NodePoolStatus
 from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.status import GRACE, TRANSIENT_GRACE
@@ -40,6 +41,7 @@ Body = Mapping[str, Any]
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
+_BACKOFF = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
 # Objects that failed together must not be tried again together. Upwards only: once a minute is the most.
 JITTER = 0.1
 # An ordinary conflict is followed at once by a new decision; somebody who changes the object all the time is not.
@@ -314,7 +316,7 @@ class Writes:
         others = [other for other in Write if other is not write and self._has_failed(uid, other)]
         # All failures of the object count: no sort of write has quick retries of its own.
         before = known.failures + sum(self._failing[uid, other].failures for other in others)
-        pause = self._pause(before, error)
+        pause = self._pause(before + 1, error)
         since = known.since if known.failures else now
         next_at = now + pause * (1 + len(others))
         failing = replace(known, error=error, since=since, next_at=next_at, failures=known.failures + 1)
@@ -340,8 +342,7 @@ class Writes:
 
     def _pause(self, failures: int, error: ClusterError) -> float:
         """Seconds. What the API server asked for counts, but not beyond the longest pause."""
-        usual = FIRST_PAUSE * (1 << min(failures, 16))
-        pause = min(max(usual, error.retry_after or timedelta()), LONGEST_PAUSE)
+        pause = min(max(_BACKOFF.after(failures), error.retry_after or timedelta()), LONGEST_PAUSE)
         return pause.total_seconds() * (1 + JITTER * self._jitter())
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from modelarts_nodepool.api.node_pool import CloudErrorRecord, Counts, SendOutcome
 from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Wait
 from modelarts_nodepool.decide.deletion.record import REFUSALS, SETTLE
@@ -100,7 +101,7 @@ def refused(observed: DeletionObserved, moment: Moment) -> Decision | None:
     record, error = observed.record, observed.record.last_error
     if observed.is_asked_to_go_on or record.outcome is not SendOutcome.REFUSED or error is None:
         return None
-    left = _doubled(FIRST_REFUSAL, record.attempt, LONGEST_REFUSAL) - _elapsed(error.time, observed, moment)
+    left = Backoff(FIRST_REFUSAL, LONGEST_REFUSAL).after(record.attempt) - _elapsed(error.time, observed, moment)
     if left <= timedelta():
         return None
     node_pool = observed.node_pool
@@ -159,7 +160,7 @@ def _pause_after(failure: Failure, attempt: int) -> timedelta:
     if isinstance(failure, CredentialsRejected | ClockSkew):
         # Six bad signatures in a row lock the key.
         return FIRST_REFUSAL
-    return max(asked_pause(failure, SEND_RETRY_AFTER), _doubled(SEND_RETRY_AFTER, attempt, LONGEST_RETRY))
+    return max(asked_pause(failure, SEND_RETRY_AFTER), Backoff(SEND_RETRY_AFTER, LONGEST_RETRY).after(attempt))
 
 
 def _elapsed(since: datetime, observed: DeletionObserved, moment: Moment) -> timedelta:
@@ -167,11 +168,6 @@ def _elapsed(since: datetime, observed: DeletionObserved, moment: Moment) -> tim
     if since > moment.utc:
         return moment.age_of(observed.witnesses_count_from)
     return moment.utc - since
-
-
-def _doubled(first: timedelta, attempt: int, longest: timedelta) -> timedelta:
-    doublings = min(max(attempt - 1, 0), 10)
-    return min(first * (1 << doublings), longest)
 
 
 def _describe_error(error: CloudErrorRecord) -> str:
