@@ -118,7 +118,3 @@ def _mapping(given: object) -> Mapping[str, Any]:
 
 def _text(given: object) -> str | None:
     return given if isinstance(given, str) else None
-
-
-# The name in cache/ and controllers/.
-Misfit = UnreadableObject

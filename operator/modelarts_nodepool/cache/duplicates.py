@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from modelarts_nodepool.api.account import AccountSpec
 from modelarts_nodepool.api.node_pool import Identity
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.decide.observed import AccountView
 
@@ -49,12 +49,12 @@ class Duplicates:
                 return other
         return None
 
-    def unreadable(self, node_pool: NodePool, identity: Identity) -> Misfit | None:
+    def unreadable(self, node_pool: NodePool, identity: Identity) -> UnreadableObject | None:
         """Another object that names the same node pool and cannot be read: it may stand for it.
 
         Not where it cannot be granted, as far as is known, nor where it is being deleted without our finalizer.
         """
-        for other in self._cache.misfits.values():
+        for other in self._cache.unreadable.values():
             named = (other.pool_name, other.node_pool_name)
             is_other = other.metadata.uid != node_pool.metadata.uid
             if not is_other or not other.is_in_our_hands or named != (identity.pool_name, identity.node_pool_name):
@@ -64,7 +64,7 @@ class Duplicates:
                 return other
         return None
 
-    def _may_name(self, account: Account, other: Misfit, identity: Identity) -> bool:
+    def _may_name(self, account: Account, other: UnreadableObject, identity: Identity) -> bool:
         if (account.spec.region, account.spec.project_id) != (identity.region, identity.project_id):
             return False
         namespace = other.metadata.namespace

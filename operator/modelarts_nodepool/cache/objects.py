@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from modelarts_nodepool.api.node_pool import DeletionPolicy
 from modelarts_nodepool.api.objects import Account, Namespace, NodePool
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.index import Index
 from modelarts_nodepool.ports import Clock
 
@@ -67,7 +67,7 @@ class Registry:
 
     `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid. `deletion_told`
     are those whose deletion was told in order, by a watch or a complete LIST: every object that was there before it
-    is known, too. What an answer to a write of ours tells may be ahead of all others. `misfits` are objects and
+    is known, too. What an answer to a write of ours tells may be ahead of all others. `unreadable` are objects and
     accounts that cannot be read, by uid: an object is there or in `node_pools`, never in both.
     """
 
@@ -85,7 +85,7 @@ class Registry:
         self.reconcile_seen: dict[str, tuple[str, float]] = {}
         self.retain_seen: set[str] = set()
         self.deletion_told: set[str] = set()
-        self.misfits: dict[str, Misfit] = {}
+        self.unreadable: dict[str, UnreadableObject] = {}
         self._gone: dict[str, None] = {}
         self.of_account: Index[str] = Index()
         self.of_node_pool: Index[tuple[str, str, str]] = Index()
@@ -129,16 +129,16 @@ class Registry:
         if uid in self._gone:
             return None
         known = self.node_pools.get(uid)
-        newest = known or self.misfits.get(uid)
+        newest = known or self.unreadable.get(uid)
         if newest is not None and _is_not_newer(version, newest.metadata.resource_version):
             # Every write of ours comes back twice, and reading it costs more than all else that is done with it.
             return known
         try:
             node_pool = NodePool.from_body(body)
         except (ValidationError, KeyError, ValueError) as error:
-            self._take_misfit(body, error)
+            self._take_unreadable(body, error)
             return None
-        self.misfits.pop(uid, None)
+        self.unreadable.pop(uid, None)
         self._note(node_pool)
         if known is None or known != node_pool:
             self.node_pools[uid] = node_pool
@@ -153,8 +153,8 @@ class Registry:
         self._note_gone(uid)
         # One that cannot be read at all may have been told to be deleted all the same.
         self.deletion_told.discard(uid)
-        misfit, node_pool = self.misfits.pop(uid, None), self._take_out(uid)
-        if misfit is None and node_pool is None:
+        found, node_pool = self.unreadable.pop(uid, None), self._take_out(uid)
+        if found is None and node_pool is None:
             return
         for memory in (self.first_seen, self.deletion_seen, self.reconcile_seen):
             memory.pop(uid, None)
@@ -177,14 +177,14 @@ class Registry:
         try:
             account = Account.from_body(body)
         except (ValidationError, KeyError, ValueError) as error:
-            self._take_misfit(body, error)
+            self._take_unreadable(body, error)
             return None
         name = account.metadata.name
         known = self.accounts.get(name)
         same = known is not None and known.metadata.uid == account.metadata.uid
         if known is not None and same and is_older(account.metadata.resource_version, known.metadata.resource_version):
             return known
-        self.misfits.pop(account.metadata.uid, None)
+        self.unreadable.pop(account.metadata.uid, None)
         if known != account:
             if not same:
                 self.account_seen[name] = self._clock.monotonic()
@@ -195,7 +195,7 @@ class Registry:
     def drop_account(self, name: str, uid: str) -> None:
         """The account of that uid is gone; one created again under the name stays."""
         self._note_gone(uid)
-        self.misfits.pop(uid, None)
+        self.unreadable.pop(uid, None)
         known = self.accounts.get(name)
         if known is not None and known.metadata.uid == uid:
             del self.accounts[name]
@@ -243,7 +243,7 @@ class Registry:
     def is_used(self, account: str) -> bool:
         """Whether an object names the account, be it one that cannot be read."""
         return account in self.of_account or any(
-            misfit.is_node_pool and misfit.account == account for misfit in self.misfits.values()
+            found.is_node_pool and found.account == account for found in self.unreadable.values()
         )
 
     def _take_out(self, uid: str) -> NodePool | None:
@@ -272,33 +272,33 @@ class Registry:
         if asked is not None and self.reconcile_seen.get(metadata.uid, ("", 0.0))[0] != asked:
             self.reconcile_seen[metadata.uid] = (asked, now)
 
-    def _take_misfit(self, body: Mapping[str, Any], error: Exception) -> None:
+    def _take_unreadable(self, body: Mapping[str, Any], error: Exception) -> None:
         """Put aside: what was known of it before is no longer so."""
         try:
-            misfit = Misfit.from_body(body, error, self._clock.monotonic())
+            found = UnreadableObject.from_body(body, error, self._clock.monotonic())
         except (KeyError, ValueError):
             logger.exception("an object whose metadata cannot be read is left alone")
             return
-        uid, version = misfit.metadata.uid, misfit.metadata.resource_version
-        before = self.misfits.get(uid)
+        uid, version = found.metadata.uid, found.metadata.resource_version
+        before = self.unreadable.get(uid)
         if uid in self._gone or (before is not None and is_older(version, before.metadata.resource_version)):
             return
-        self.misfits[uid] = misfit
-        if before is None or before.problem != misfit.problem:
-            _complain(misfit)
-        if misfit.is_node_pool:
+        self.unreadable[uid] = found
+        if before is None or before.problem != found.problem:
+            _complain(found)
+        if found.is_node_pool:
             self._take_out(uid)
             self._listener.node_pool_changed(uid)
 
 
-def _complain(misfit: Misfit) -> None:
-    names = misfit.pool_name is not None and misfit.node_pool_name is not None
+def _complain(found: UnreadableObject) -> None:
+    names = found.pool_name is not None and found.node_pool_name is not None
     logger.error(
         "an object cannot be read by this version of the operator and is left alone%s: %s; "
         "compare the versions: modelarts-nodepool doctor",
-        "" if names or not misfit.is_node_pool else "; not even which node pool it names, so it holds no other",
-        misfit.problem,
-        extra={"object": misfit.title, "uid": misfit.metadata.uid},
+        "" if names or not found.is_node_pool else "; not even which node pool it names, so it holds no other",
+        found.problem,
+        extra={"object": found.title, "uid": found.metadata.uid},
     )
 
 

@@ -42,7 +42,7 @@ class Lanes:
         if key.kind is Kind.ACCOUNT_CHECK:
             return CHECKS
         node_pool = self._cache.node_pools.get(key.name)
-        is_deleting = key.name not in self._cache.misfits if node_pool is None else node_pool.metadata.deleted
+        is_deleting = key.name not in self._cache.unreadable if node_pool is None else node_pool.metadata.deleted
         return DELETING if is_deleting else LIVING
 
 
@@ -64,7 +64,7 @@ class EventMap:
     def begin(self) -> None:
         """The cache is complete: reconcile everything in it. Again after each later full LIST."""
         self._has_begun = True
-        for uid in (*self._cache.node_pools, *self._cache.misfits):
+        for uid in (*self._cache.node_pools, *self._cache.unreadable):
             self.node_pool_changed(uid)
         for name in self._cache.accounts:
             self._calls.consider(name)
@@ -215,14 +215,14 @@ class Manager:
 
     async def _reconcile_node_pool(self, key: Key) -> Result:
         uid = key.name
-        node_pool, misfit = self._cache.node_pools.get(uid), self._cache.misfits.get(uid)
+        node_pool, found = self._cache.node_pools.get(uid), self._cache.unreadable.get(uid)
         if node_pool is None or (node_pool.metadata.deleted is not None and not node_pool.is_protected):
             # Gone, unreadable, or out of our hands: released, or never protected.
             self._deletions.forget(uid)
             self._pollers.leave(uid)
-            if misfit is not None:
+            if found is not None:
                 # The DELETE of an object that cannot be read any more may be in effect all the same.
-                return await self._unreadable.reconcile(misfit)
+                return await self._unreadable.reconcile(found)
             self._in_flight.forget(uid)
             if node_pool is None:
                 self._writes.forget(uid)

@@ -9,11 +9,11 @@ from datetime import timedelta
 from modelarts_nodepool import metrics
 from modelarts_nodepool.api.conditions import Condition, ConditionType, find_condition
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.workqueue import Outcome, Result
 from modelarts_nodepool.controllers.writes import Write, Writes
-from modelarts_nodepool.decide.unreadable import decide_misfit_conditions
+from modelarts_nodepool.decide.unreadable import decide_unreadable_conditions
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import patches, paths
 from modelarts_nodepool.kube.events import EventRecorder, EventType
@@ -31,39 +31,39 @@ class UnreadableReconciler:
         self._recorder = recorder
         self._clock = clock
 
-    async def reconcile(self, misfit: Misfit) -> Result:
+    async def reconcile(self, found: UnreadableObject) -> Result:
         """Say that it cannot be read. Raises errors.ClusterError where it cannot be read again after a conflict."""
-        if not misfit.is_node_pool or not misfit.is_in_our_hands:
+        if not found.is_node_pool or not found.is_in_our_hands:
             return Result()
         try:
-            await self._show(misfit)
+            await self._show(found)
         except (ObjectChanged, ObjectGone) as error:
-            await self._writes.refresh(misfit, error)
+            await self._writes.refresh(found, error)
             return Result(SOON, Outcome.CONFLICT)
         except ClusterError:
-            self._writes.report_lasting(misfit)
-            return Result(self._writes.pause(misfit.metadata.uid), Outcome.UNAVAILABLE)
+            self._writes.report_lasting(found)
+            return Result(self._writes.pause(found.metadata.uid), Outcome.UNAVAILABLE)
         return Result(is_calm=True)
 
-    async def _show(self, misfit: Misfit) -> None:
-        conditions = decide_misfit_conditions(misfit, self._clock.now())
-        if (misfit.conditions, misfit.observed_generation) == (conditions, misfit.metadata.generation):
+    async def _show(self, found: UnreadableObject) -> None:
+        conditions = decide_unreadable_conditions(found, self._clock.now())
+        if (found.conditions, found.observed_generation) == (conditions, found.metadata.generation):
             return
-        patch = patches.build_conditions(misfit, conditions)
-        body = await self._writes.patch(misfit, Write.STATUS, paths.status_path_of(misfit), patch)
+        patch = patches.build_conditions(found, conditions)
+        body = await self._writes.patch(found, Write.STATUS, paths.status_path_of(found), patch)
         metrics.STATUS_WRITES.inc()
         self._cache.take_node_pool(body, is_written=True)
-        self._report(misfit, conditions)
+        self._report(found, conditions)
 
-    def _report(self, misfit: Misfit, after: tuple[Condition, ...]) -> None:
+    def _report(self, found: UnreadableObject, after: tuple[Condition, ...]) -> None:
         """One Event per transition, named as for every other object."""
-        is_deleted = misfit.metadata.deleted is not None
+        is_deleted = found.metadata.deleted is not None
         kind = ConditionType.DELETION_BLOCKED if is_deleted else ConditionType.STALLED
-        old, new = find_condition(misfit.conditions, kind), find_condition(after, kind)
+        old, new = find_condition(found.conditions, kind), find_condition(after, kind)
         if new is None or (old is not None and (old.status, old.reason) == (new.status, new.reason)):
             return
         if is_deleted:
             reason, words = Reason.DELETION_BLOCKED, f"{new.reason}: {new.message}"
         else:
             reason, words = Reason.INVALID_OBJECT, new.message
-        self._recorder.record(misfit, EventType.WARNING, reason.value, words)
+        self._recorder.record(found, EventType.WARNING, reason.value, words)

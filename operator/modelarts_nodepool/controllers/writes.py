@@ -23,7 +23,7 @@ from modelarts_nodepool.api.names import ACCOUNT_KIND, NODE_POOL_KIND
 from modelarts_nodepool.api.node_pool import NodePoolStatus
 from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.decide import remedies
@@ -36,7 +36,7 @@ from modelarts_nodepool.ports import Clock, Cluster
 
 logger = logging.getLogger(__name__)
 
-Thing = NodePool | Account | Misfit
+Thing = NodePool | Account | UnreadableObject
 Body = Mapping[str, Any]
 
 FIRST_PAUSE = timedelta(seconds=1)
@@ -152,7 +152,7 @@ class Writes:
         logger.info("protected: the finalizer is on the object", extra=node_pool.log_fields)
         return self._cache.take_node_pool(body, is_written=True)
 
-    async def refresh(self, thing: NodePool | Misfit, error: ClusterError | None = None) -> None:
+    async def refresh(self, thing: NodePool | UnreadableObject, error: ClusterError | None = None) -> None:
         """Read an object again, mostly after a write that failed with `error`: it is gone, or not what was decided on.
 
         Raises errors.ClusterError where it cannot be read; that is logged here.

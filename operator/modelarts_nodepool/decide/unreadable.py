@@ -44,7 +44,3 @@ def _what_is_not_done(found: UnreadableObject) -> str:
     if found.is_protected:
         return "its status is not updated, and its deletion is held"
     return "it has no finalizer: deleting the object would leave its node pool in the cloud"
-
-
-# The name in controllers/.
-decide_misfit_conditions = decide_unreadable_conditions

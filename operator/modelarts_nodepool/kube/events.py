@@ -19,7 +19,7 @@ from typing import Any
 from modelarts_nodepool import settings
 from modelarts_nodepool.api.names import ACCOUNT_KIND, API_VERSION, NODE_POOL_KIND
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.errors import ClusterError
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.logs import clean
@@ -55,7 +55,7 @@ class Reference:
     api_version: str = API_VERSION
 
     @classmethod
-    def to(cls, thing: "NodePool | Misfit | Account | Reference") -> "Reference":
+    def to(cls, thing: "NodePool | UnreadableObject | Account | Reference") -> "Reference":
         """A reference to this object."""
         if isinstance(thing, Reference):
             return thing
@@ -87,7 +87,7 @@ class EventRecorder:
         self.posted = 0
 
     def record(
-        self, thing: NodePool | Misfit | Account | Reference, type_: EventType, reason: str, message: str
+        self, thing: NodePool | UnreadableObject | Account | Reference, type_: EventType, reason: str, message: str
     ) -> None:
         """Queue an Event about an object. Never waits, never raises."""
         if len(self._queue) >= self._max_queued:

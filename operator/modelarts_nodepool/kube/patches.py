@@ -13,7 +13,7 @@ from modelarts_nodepool.api.conditions import Condition
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
 from modelarts_nodepool.api.node_pool import NodePoolStatus
 from modelarts_nodepool.api.objects import Account, Metadata, NodePool
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 
 Operation = dict[str, Any]
 Patch = list[Operation]
@@ -48,17 +48,17 @@ def build_status(thing: NodePool | Account, status: NodePoolStatus | AccountStat
     return [*_tests(thing.metadata), {"op": "add", "path": "/status", "value": status.to_wire()}]
 
 
-def build_conditions(misfit: Misfit, conditions: Iterable[Condition]) -> Patch:
+def build_conditions(found: UnreadableObject, conditions: Iterable[Condition]) -> Patch:
     """Replaces only conditions and observedGeneration; for the status subresource."""
     parts = {
-        "observedGeneration": misfit.metadata.generation,
+        "observedGeneration": found.metadata.generation,
         "conditions": [condition.to_wire() for condition in conditions],
     }
-    if not misfit.has_status:
-        return [*_tests(misfit.metadata), {"op": "add", "path": "/status", "value": parts}]
+    if not found.has_status:
+        return [*_tests(found.metadata), {"op": "add", "path": "/status", "value": parts}]
     # `add` replaces an existing member.
     written = [{"op": "add", "path": f"/status/{name}", "value": value} for name, value in parts.items()]
-    return [*_tests(misfit.metadata), *written]
+    return [*_tests(found.metadata), *written]
 
 
 def _tests(metadata: Metadata) -> Patch:

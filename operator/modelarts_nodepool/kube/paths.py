@@ -10,7 +10,7 @@ from modelarts_nodepool.api.names import (
     NODE_POOL_PLURAL,
 )
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 
 API = f"/apis/{API_VERSION}"
 NODE_POOLS = f"{API}/{NODE_POOL_PLURAL}"
@@ -36,14 +36,14 @@ def account(name: str) -> str:
     return f"{ACCOUNTS}/{_segment(name)}"
 
 
-def path_of(thing: NodePool | Misfit | Account) -> str:
-    """The path of this object; a Misfit is a node pool object that cannot be read."""
+def path_of(thing: NodePool | UnreadableObject | Account) -> str:
+    """The path of this object; an UnreadableObject is a node pool object that cannot be read."""
     if isinstance(thing, Account):
         return account(thing.metadata.name)
     return node_pool(thing.metadata.namespace, thing.metadata.name)
 
 
-def status_path_of(thing: NodePool | Misfit | Account) -> str:
+def status_path_of(thing: NodePool | UnreadableObject | Account) -> str:
     """The status subresource of this object."""
     return f"{path_of(thing)}/status"
 

@@ -14,7 +14,7 @@ from modelarts_nodepool.api.names import ACCOUNT_KIND, NODE_POOL_KIND
 from modelarts_nodepool.api.node_pool import Counts
 from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.writes import Writes
 from modelarts_nodepool.metrics import Sample
@@ -52,13 +52,13 @@ class Gauges:
 
     def unwritable(self) -> str:
         """The problem for /readyz if too many objects cannot be written, else ""."""
-        return self._writes.problem(len(self._registry.node_pools) + len(self._registry.misfits))
+        return self._writes.problem(len(self._registry.node_pools) + len(self._registry.unreadable))
 
     def samples(self) -> Iterator[Sample]:
         """All samples."""
         node_pools = tuple(self._registry.node_pools.values())
-        misfits = tuple(misfit for misfit in tuple(self._registry.misfits.values()) if misfit.is_node_pool)
-        yield from _samples_of_objects(node_pools, misfits, tuple(self._registry.namespaces))
+        unreadable = tuple(found for found in tuple(self._registry.unreadable.values()) if found.is_node_pool)
+        yield from _samples_of_objects(node_pools, unreadable, tuple(self._registry.namespaces))
         yield from _samples_of_nodes(node_pools)
         yield from _samples_of_accounts(tuple(self._registry.accounts.values()))
         unwritable = self._writes.unwritable()
@@ -71,7 +71,7 @@ class Gauges:
 
 
 def _samples_of_objects(
-    node_pools: Iterable[NodePool], misfits: Collection[Misfit], namespaces: Iterable[str]
+    node_pools: Iterable[NodePool], unreadable: Collection[UnreadableObject], namespaces: Iterable[str]
 ) -> Iterator[Sample]:
     states, reasons, confirmed, standing = Counter[ObjectState](), Counter[str](), 0, frozenset(namespaces)
     for node_pool in node_pools:
@@ -88,10 +88,10 @@ def _samples_of_objects(
             reasons[held.reason if held and held.reason in _KNOWN_REASONS else _OTHER] += 1
         states[state] += 1
         confirmed += node_pool.metadata.deleted is None and node_pool.confirmation == node_pool.node_pool_name
-    states[ObjectState.INVALID] = len(misfits)
-    held_misfits = sum(misfit.metadata.deleted is not None and misfit.is_protected for misfit in misfits)
-    if held_misfits:
-        reasons[Reason.INVALID_OBJECT.value] += held_misfits
+    states[ObjectState.INVALID] = len(unreadable)
+    held_unreadable = sum(found.metadata.deleted is not None and found.is_protected for found in unreadable)
+    if held_unreadable:
+        reasons[Reason.INVALID_OBJECT.value] += held_unreadable
     for state in ObjectState:
         yield metrics.OBJECTS, (state.value,), states[state]
     for reason, count in reasons.items():

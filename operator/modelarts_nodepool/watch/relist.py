@@ -111,7 +111,7 @@ def _accounts(registry: Registry) -> dict[str, Kept]:
         account.metadata.uid: Kept(name, account.metadata.resource_version, registry.account_seen[name])
         for name, account in registry.accounts.items()
     }
-    return kept | _misfits(registry, is_namespaced=False)
+    return kept | _unreadable(registry, is_namespaced=False)
 
 
 def _node_pools(registry: Registry) -> dict[str, Kept]:
@@ -119,13 +119,13 @@ def _node_pools(registry: Registry) -> dict[str, Kept]:
         uid: Kept(node_pool.title, node_pool.metadata.resource_version, registry.first_seen[uid])
         for uid, node_pool in registry.node_pools.items()
     }
-    return kept | _misfits(registry, is_namespaced=True)
+    return kept | _unreadable(registry, is_namespaced=True)
 
 
-def _misfits(registry: Registry, *, is_namespaced: bool) -> dict[str, Kept]:
+def _unreadable(registry: Registry, *, is_namespaced: bool) -> dict[str, Kept]:
     """Objects that do not match our schema are in the cache, too."""
     return {
-        uid: Kept(misfit.metadata.name, misfit.metadata.resource_version, misfit.seen)
-        for uid, misfit in registry.misfits.items()
-        if misfit.is_node_pool is is_namespaced
+        uid: Kept(found.metadata.name, found.metadata.resource_version, found.seen)
+        for uid, found in registry.unreadable.items()
+        if found.is_node_pool is is_namespaced
     }

@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 
 from modelarts_nodepool.api.node_pool import NodePoolStatus
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 from tests.support.builders import NOON, a_node_pool
-from tests.support.misfits import a_misfit_body, read
+from tests.support.unreadable import an_unreadable_body, read
 
-STRANGE = a_misfit_body(a_node_pool().finalized(), deletionPolicy="Archive")
+STRANGE = an_unreadable_body(a_node_pool().finalized(), deletionPolicy="Archive")
 
 
 def test_what_it_names_is_read_with_the_defaults_of_the_schema() -> None:
     found = read(STRANGE)
     assert (found.account, found.pool_name, found.node_pool_name) == ("default", "pool-a", "training-a")
-    named = read(a_misfit_body(a_node_pool().standing_for("other").using("second"), deletionPolicy="Archive"))
+    named = read(an_unreadable_body(a_node_pool().standing_for("other").using("second"), deletionPolicy="Archive"))
     assert (named.account, named.pool_name, named.node_pool_name) == ("second", "pool-a", "other")
 
 
@@ -31,7 +31,7 @@ def test_what_it_names_is_read_with_the_defaults_of_the_schema() -> None:
     ids=["account is text", "account is a number", "resource pool", "node pool", "no resource pool"],
 )
 def test_what_cannot_be_read_is_nothing(spec: dict[str, object], names: tuple[str | None, ...]) -> None:
-    found = read(a_misfit_body(a_node_pool(), **spec))
+    found = read(an_unreadable_body(a_node_pool(), **spec))
     assert (found.account, found.pool_name, found.node_pool_name) == names
 
 
@@ -42,12 +42,12 @@ def test_a_spec_that_is_no_mapping_names_nothing_but_the_object_itself() -> None
 
 def test_the_problem_says_where_and_why_and_never_the_value() -> None:
     assert read(STRANGE).problem == "spec.deletionPolicy: Input should be 'Delete' or 'Retain'"
-    secret = read(a_misfit_body(a_node_pool(), poolName="Very-Secret" * 50))
+    secret = read(an_unreadable_body(a_node_pool(), poolName="Very-Secret" * 50))
     assert secret.problem.startswith("spec.poolName: ")
     assert "Very-Secret" not in secret.problem
     status: dict[str, Any] = {**NodePoolStatus().to_wire(), "counts": {"available": -1}}
     assert read({**a_node_pool().body(), "status": status}).problem.startswith("status.counts.available: ")
-    assert Misfit.from_body(STRANGE, KeyError("poolName"), 0.0).problem == "KeyError"
+    assert UnreadableObject.from_body(STRANGE, KeyError("poolName"), 0.0).problem == "KeyError"
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,6 @@ def test_the_conditions_that_can_be_read_are_kept(conditions: object, kept: int)
 
 def test_one_that_is_being_deleted_without_our_finalizer_is_out_of_our_hands() -> None:
     deleted = a_node_pool().being_deleted(NOON)
-    assert read(a_misfit_body(a_node_pool(), deletionPolicy="Archive")).is_in_our_hands
-    assert read(a_misfit_body(deleted.finalized(), deletionPolicy="Archive")).is_in_our_hands
-    assert not read(a_misfit_body(deleted.with_finalizer("other/one"), deletionPolicy="Archive")).is_in_our_hands
+    assert read(an_unreadable_body(a_node_pool(), deletionPolicy="Archive")).is_in_our_hands
+    assert read(an_unreadable_body(deleted.finalized(), deletionPolicy="Archive")).is_in_our_hands
+    assert not read(an_unreadable_body(deleted.with_finalizer("other/one"), deletionPolicy="Archive")).is_in_our_hands

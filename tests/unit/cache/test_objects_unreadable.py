@@ -21,11 +21,11 @@ def test_an_object_that_is_no_longer_readable_is_no_twin_and_no_work_of_others()
     # Older news of either kind change nothing.
     assert registry.take_node_pool(body) is None
     registry.take_node_pool(later(a_strange(), "150"))
-    assert registry.misfits[uid].metadata.resource_version == "200"
+    assert registry.unreadable[uid].metadata.resource_version == "200"
     assert uid in kinds_of(registry)[2].kept()
     assert uid not in kinds_of(registry)[1].kept()
     assert registry.take_node_pool(later(body, "300")) is not None
-    assert uid not in registry.misfits
+    assert uid not in registry.unreadable
     registry.take_node_pool(later(a_strange(), "250"))
     assert uid in registry.node_pools
     registry.drop_node_pool(uid)
@@ -41,7 +41,7 @@ def test_one_that_vanishes_leaves_nothing_behind() -> None:
     noted = Noting(lambda _: pytest.fail("nobody knows whether that is a leak"))
     registry.reporting_to(noted).drop_node_pool(uid)
     assert noted.node_pools == [uid]
-    assert not registry.misfits
+    assert not registry.unreadable
     assert uid not in registry.first_seen
     assert uid not in registry.deletion_seen
     assert not registry.is_used("default")
@@ -50,4 +50,4 @@ def test_one_that_vanishes_leaves_nothing_behind() -> None:
 def test_without_readable_metadata_nothing_is_kept() -> None:
     registry = Registry(HandClock())
     registry.take_node_pool({"metadata": {"uid": "one"}, "spec": {}})
-    assert not registry.misfits
+    assert not registry.unreadable

@@ -153,4 +153,4 @@ def test_a_version_that_is_no_news_is_not_even_read(registry: Registry, number: 
     registry.take_node_pool(version(100))
     unreadable = version(number) | {"spec": "it would be complained about"}
     assert registry.take_node_pool(unreadable) is registry.node_pools[UID]
-    assert registry.misfits == {}
+    assert registry.unreadable == {}

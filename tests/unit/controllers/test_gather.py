@@ -20,7 +20,7 @@ from tests.support.builders import NOON, NodePoolBuilder, a_cloud_node_pool, a_l
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
 from tests.support.controllers import build_parts
-from tests.support.misfits import a_misfit_body
+from tests.support.unreadable import an_unreadable_body
 from tests.unit.controllers.test_send import NOW, ApplyingCluster
 
 DELETED = a_node_pool().finalized().pinned().being_deleted()
@@ -164,7 +164,9 @@ async def test_of_a_deletion_that_is_sent_again_for_years_the_newest_sent_times_
 async def test_another_object_that_cannot_be_read_is_told(desk: Desk) -> None:
     memory = desk.takes(DELETED)
     assert desk.observes(memory).unreadable_duplicate is None
-    desk.registry.take_node_pool(a_misfit_body(a_node_pool("renamed").standing_for("training-a"), deletionPolicy="X"))
+    desk.registry.take_node_pool(
+        an_unreadable_body(a_node_pool("renamed").standing_for("training-a"), deletionPolicy="X")
+    )
     unreadable = desk.observes(memory).unreadable_duplicate
     assert unreadable is not None
     assert unreadable.metadata.name == "renamed"

@@ -112,11 +112,11 @@ def test_one_that_is_gone_is_forgotten() -> None:
         stage = Stage(a_strange(DELETING))
         stage.cluster.refusals = [ObjectChanged("changed"), ObjectGone("gone")]
         await stage.works(60)
-        assert not stage.registry.misfits
+        assert not stage.registry.unreadable
         assert not stage.cluster.patches
         # A watch that lags does not bring it back.
         stage.registry.tell_node_pool(a_strange(DELETING))
-        assert not stage.registry.misfits
+        assert not stage.registry.unreadable
 
     run_at_once(main)
 

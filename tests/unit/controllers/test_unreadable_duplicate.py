@@ -5,7 +5,7 @@ import pytest
 from modelarts_nodepool.watch.relist import kinds_of
 from tests.support.builders import a_node_pool, an_account
 from tests.support.clocks import HandClock
-from tests.support.misfits import a_misfit_body
+from tests.support.unreadable import an_unreadable_body
 from tests.unit.controllers.unreadable_stage import DELETING, IDENTITY, LIVING, Body, Stage, a_strange
 
 MINE = a_node_pool("mine").finalized().being_deleted().standing_for("training-a")
@@ -19,18 +19,18 @@ GRANTED = [{"namespaceSelector": {"matchLabels": {"team": "blue"}}, "resourcePoo
         (a_strange(DELETING), {}, None, True),
         (a_strange(a_node_pool()), {}, None, True),
         (a_strange(LIVING.using("unknown")), {}, None, True),
-        (a_misfit_body(LIVING, accountRef="default"), {}, None, True),
+        (an_unreadable_body(LIVING, accountRef="default"), {}, None, True),
         (a_strange(), {"workspace": "another"}, None, True),
         (a_strange(), {"region": "cn-east-3"}, None, False),
         (a_strange(), {"projectId": "f" * 32}, None, False),
         (a_strange(LIVING.standing_for("training-b")), {}, None, False),
-        (a_misfit_body(LIVING, poolName="pool-b", deletionPolicy="Archive"), {}, None, False),
-        (a_misfit_body(LIVING, poolName=5), {}, None, False),
+        (an_unreadable_body(LIVING, poolName="pool-b", deletionPolicy="Archive"), {}, None, False),
+        (an_unreadable_body(LIVING, poolName=5), {}, None, False),
         (a_strange(a_node_pool().being_deleted().with_finalizer("other/one")), {}, None, False),
         (a_strange(), {"grants": GRANTED}, None, True),
         (a_strange(), {"grants": GRANTED}, {"team": "blue"}, True),
         (a_strange(), {"grants": GRANTED}, {}, False),
-        (a_misfit_body(MINE, deletionPolicy="Archive"), {}, None, False),
+        (an_unreadable_body(MINE, deletionPolicy="Archive"), {}, None, False),
     ],
     ids=[
         "living",
@@ -68,7 +68,7 @@ def test_an_account_that_cannot_be_read_is_no_object() -> None:
     account = an_account().body()
     stage.registry.take_account({**account, "spec": {**account["spec"], "region": 5}})
     stage.registry.drop_node_pool("uid-of-training-a")
-    assert [misfit.is_node_pool for misfit in stage.registry.misfits.values()] == [False]
+    assert [found.is_node_pool for found in stage.registry.unreadable.values()] == [False]
     assert "uid-of-default" in kinds_of(stage.registry)[1].kept()
     assert stage.parts.duplicates.unreadable(MINE.build(), IDENTITY) is None
     assert not stage.registry.is_used("default")

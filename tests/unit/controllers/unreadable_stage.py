@@ -11,7 +11,7 @@ from modelarts_nodepool.ports import Clock
 from tests.support.builders import PROJECT, NodePoolBuilder, a_node_pool
 from tests.support.clouds import a_clouds
 from tests.support.controllers import build_parts
-from tests.support.misfits import a_misfit_body
+from tests.support.unreadable import an_unreadable_body
 from tests.support.virtual_time import VirtualClock
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Stage:
 
 
 def a_strange(builder: NodePoolBuilder = LIVING, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    return {**a_misfit_body(builder, deletionPolicy="Archive"), **more}
+    return {**an_unreadable_body(builder, deletionPolicy="Archive"), **more}
 
 
 def later(body: Body, version: str) -> dict[str, Any]:

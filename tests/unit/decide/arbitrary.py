@@ -34,7 +34,7 @@ from modelarts_nodepool.decide.observed import (
 )
 from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
 from tests.support.builders import NOON, PROJECT, RESOURCE_POOL, a_node_pool, an_account
-from tests.support.misfits import a_misfit
+from tests.support.unreadable import an_unreadable_object
 from tests.unit.decide.situations import MONOTONIC, a_deleted_object, a_deletion, an_observation
 
 # How often a property is tried: enough to find what was planted, quick enough for every run of the unit tests.
@@ -271,7 +271,7 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "owners": looks(found_owners),
     "duplicates": st.lists(twins, max_size=2, unique_by=lambda twin: twin.metadata.uid).map(tuple),
     "unplaced_duplicate": st.none() | twins,
-    "unreadable_duplicate": st.sampled_from([None, a_misfit("renamed", deletionPolicy="Archive")]),
+    "unreadable_duplicate": st.sampled_from([None, an_unreadable_object("renamed", deletionPolicy="Archive")]),
     "leaving": st.sampled_from([frozenset(), frozenset({"other"})]),
     "budget": st.none() | budgets,
 }

@@ -11,7 +11,7 @@ from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Found
 from modelarts_nodepool.errors import EndpointUnknown, NotFound, ServerFailure
 from modelarts_nodepool.ports import Billing, CloudNode
 from tests.support.builders import NOON, a_listing, a_node_pool, an_account, an_unreadable_node_pool
-from tests.support.misfits import a_misfit
+from tests.support.unreadable import an_unreadable_object
 from tests.unit.decide.situations import (
     HOUR,
     MINUTE,
@@ -195,7 +195,7 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         f"is sent again after 30 minutes in this state; to send it now: {LOOK_AGAIN}",
     ),
     "DuplicateObject: unreadable": (
-        a_deletion(DELETED.paused(), unreadable_duplicate=a_misfit("renamed", deletionPolicy="Archive")),
+        a_deletion(DELETED.paused(), unreadable_duplicate=an_unreadable_object("renamed", deletionPolicy="Archive")),
         Hold,
         Reason.DUPLICATE_OBJECT,
         "ml/renamed also names node pool training-a, but this version of the operator cannot read that object",

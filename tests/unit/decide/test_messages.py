@@ -20,7 +20,7 @@ from modelarts_nodepool.decide.deletion.status import decide_deleting_status
 from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, LiveObserved
 from modelarts_nodepool.decide.status.table import decide_status
-from modelarts_nodepool.decide.unreadable import decide_misfit_conditions
+from modelarts_nodepool.decide.unreadable import decide_unreadable_conditions
 from modelarts_nodepool.errors import (
     ClockSkew,
     CredentialsRejected,
@@ -30,7 +30,7 @@ from modelarts_nodepool.errors import (
 )
 from modelarts_nodepool.ports import Billing, CloudNode
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool
-from tests.support.misfits import a_misfit
+from tests.support.unreadable import an_unreadable_object
 from tests.unit.decide.deletion_rows import DELETED, TABLE, UNSEEN
 from tests.unit.decide.situations import (
     HOUR,
@@ -131,8 +131,8 @@ def commands_in(message: str) -> list[str]:
 
 
 def test_it_prints_all_messages() -> None:
-    of_misfit = decide_misfit_conditions(a_misfit(deletionPolicy="Archive"), NOON)[0]
-    listed = [*EVERY, ("cannot be read", of_misfit.reason, of_misfit.message)]
+    of_unreadable = decide_unreadable_conditions(an_unreadable_object(deletionPolicy="Archive"), NOON)[0]
+    listed = [*EVERY, ("cannot be read", of_unreadable.reason, of_unreadable.message)]
     sys.stdout.write("".join(f"\n{reason} ({name}): {message}\n" for name, reason, message in listed))
 
 

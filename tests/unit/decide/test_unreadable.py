@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.api.unreadable import Misfit
+from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.decide.deletion.decision import Hold, Release, Send
 from modelarts_nodepool.decide.deletion.table import decide_deletion
-from modelarts_nodepool.decide.unreadable import decide_misfit_conditions
+from modelarts_nodepool.decide.unreadable import decide_unreadable_conditions
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool
-from tests.support.misfits import a_misfit, a_misfit_body, read
+from tests.support.unreadable import an_unreadable_body, an_unreadable_object, read
 from tests.unit.decide.deletion_rows import ABSENT, DELETED, RETAIN
 from tests.unit.decide.situations import HOUR, MINUTE, NOW, a_deletion, listed, refused, sent
 
@@ -18,12 +18,12 @@ LIVING = a_node_pool().finalized().of_generation(3)
 DELETING = LIVING.being_deleted()
 
 
-def a_strange(builder: NodePoolBuilder) -> Misfit:
-    return read(a_misfit_body(builder, deletionPolicy="Archive"))
+def a_strange(builder: NodePoolBuilder) -> UnreadableObject:
+    return read(an_unreadable_body(builder, deletionPolicy="Archive"))
 
 
-def said(misfit: Misfit) -> list[tuple[str, str, str]]:
-    return [(each.type, each.status, each.reason) for each in decide_misfit_conditions(misfit, NOON)]
+def said(found: UnreadableObject) -> list[tuple[str, str, str]]:
+    return [(each.type, each.status, each.reason) for each in decide_unreadable_conditions(found, NOON)]
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def said(misfit: Misfit) -> list[tuple[str, str, str]]:
 def test_it_says_what_cannot_be_read_what_is_not_done_and_what_to_do(
     builder: NodePoolBuilder, conditions: list[tuple[str, str, str]], words: str
 ) -> None:
-    misfit = a_strange(builder)
-    assert said(misfit) == conditions
-    for each in decide_misfit_conditions(misfit, NOON):
-        assert each.observed_generation == misfit.metadata.generation
+    found = a_strange(builder)
+    assert said(found) == conditions
+    for each in decide_unreadable_conditions(found, NOON):
+        assert each.observed_generation == found.metadata.generation
         assert words in each.message
         for part in (
             "(spec.deletionPolicy: Input should be 'Delete' or 'Retain')",
@@ -70,10 +70,10 @@ def test_it_says_what_cannot_be_read_what_is_not_done_and_what_to_do(
 
 
 def test_the_time_of_a_transition_stays_until_there_is_one() -> None:
-    first = decide_misfit_conditions(a_strange(LIVING), NOON)
+    first = decide_unreadable_conditions(a_strange(LIVING), NOON)
     again = a_strange(LIVING.saying(*first))
-    assert decide_misfit_conditions(again, NOON + HOUR) == first
-    deleted = decide_misfit_conditions(a_strange(DELETING.saying(*first)), NOON + HOUR)
+    assert decide_unreadable_conditions(again, NOON + HOUR) == first
+    deleted = decide_unreadable_conditions(a_strange(DELETING.saying(*first)), NOON + HOUR)
     assert {each.type: each.last_transition_time - NOON for each in deleted} == {
         "Reconciling": HOUR,
         "Ready": timedelta(),
@@ -84,7 +84,7 @@ def test_the_time_of_a_transition_stays_until_there_is_one() -> None:
 @pytest.mark.parametrize("record", [None, sent(3 * HOUR), refused(6 * MINUTE)], ids=["new", "sent", "refused"])
 def test_nothing_is_sent_while_an_object_of_the_node_pool_cannot_be_read(record: object) -> None:
     parts = {} if record is None else {"record": record, "listing": listed(available=2)}
-    twin = a_misfit("renamed", deletionPolicy="Archive")
+    twin = an_unreadable_object("renamed", deletionPolicy="Archive")
     decision = decide_deletion(a_deletion(unreadable_duplicate=twin, **parts), NOW)
     assert not isinstance(decision, Send | Release)
     if record is None:
@@ -99,11 +99,13 @@ def test_nothing_is_sent_while_an_object_of_the_node_pool_cannot_be_read(record:
 
 
 def test_what_is_proven_gone_is_released_although_an_object_of_it_cannot_be_read() -> None:
-    decision = decide_deletion(a_deletion(**ABSENT, unreadable_duplicate=a_misfit(deletionPolicy="Archive")), NOW)
+    decision = decide_deletion(
+        a_deletion(**ABSENT, unreadable_duplicate=an_unreadable_object(deletionPolicy="Archive")), NOW
+    )
     assert isinstance(decision, Release)
     assert decision.reason is Reason.ALREADY_GONE
 
 
 def test_retain_lets_an_object_go_whoever_else_cannot_be_read() -> None:
-    observed = a_deletion(DELETED.retained(), unreadable_duplicate=a_misfit(deletionPolicy="Archive"))
+    observed = a_deletion(DELETED.retained(), unreadable_duplicate=an_unreadable_object(deletionPolicy="Archive"))
     assert isinstance(decide_deletion(observed, NOW), Release)

@@ -28,7 +28,7 @@ from tests.support.builders import (
 )
 from tests.support.clocks import HandClock
 from tests.support.clouds import SecretKeeper, a_clouds
-from tests.support.misfits import a_misfit_body
+from tests.support.unreadable import an_unreadable_body
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 READY, STALLED = ConditionType.READY, ConditionType.STALLED
@@ -140,7 +140,7 @@ def test_an_object_that_lives_on_without_its_namespace_is_counted_whatever_its_s
 def test_what_cannot_be_read_is_invalid_and_its_deletion_held(gauges: Gauges, registry: Registry) -> None:
     strange = (a_node_pool("a"), a_node_pool("b").finalized().being_deleted(), a_node_pool("c").being_deleted())
     for builder in strange:
-        registry.take_node_pool(a_misfit_body(builder, deletionPolicy="Archive"))
+        registry.take_node_pool(an_unreadable_body(builder, deletionPolicy="Archive"))
     account = an_account().body()
     registry.take_account({**account, "spec": {}})
     assert values(gauges, metrics.OBJECTS)["invalid",] == 3
