@@ -24,6 +24,7 @@ from modelarts_nodepool.errors import ClusterError
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Cluster
+from modelarts_nodepool.token_bucket import TokenBucket
 
 COMPONENT = "modelarts-nodepool-operator"
 # kubectl describe searches this namespace for the Events of a cluster-scoped object.
@@ -99,12 +100,15 @@ class EventRecorder:
 
     async def run(self) -> None:
         """Post the queued Events until cancelled."""
-        bucket = _TokenBucket(settings.EVENTS_A_SECOND, settings.EVENTS_BURST)
+        bucket = TokenBucket(settings.EVENTS_A_SECOND, settings.EVENTS_BURST, time.monotonic())
         while True:
             while not self._queue:
                 self._filled.clear()
                 await self._filled.wait()
-            await bucket.take()
+            wait = bucket.acquire(time.monotonic(), keep_reserve=False)
+            if wait > 0:
+                await asyncio.sleep(wait)
+                continue
             await self._post(self._queue.popleft())
 
     async def _post(self, event: _Event) -> None:
@@ -133,24 +137,6 @@ class EventRecorder:
             _logger.warning(
                 "%d Events are lost since the start; the last one in namespace %s: %s", self.dropped, namespace, error
             )
-
-
-class _TokenBucket:
-    """`burst` at once, then `rate` a second."""
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._left = float(burst)
-        self._counted_at = time.monotonic()
-
-    async def take(self) -> None:
-        now = time.monotonic()
-        self._left = min(self._burst, self._left + (now - self._counted_at) * self._rate)
-        self._counted_at = now
-        self._left -= 1
-        if self._left < 0:
-            await asyncio.sleep(-self._left / self._rate)
 
 
 def _to_body(event: _Event, namespace: str, instance: str) -> Mapping[str, Any]:

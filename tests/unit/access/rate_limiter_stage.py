@@ -5,8 +5,9 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
-from modelarts_nodepool.access.rate_limiter import Lane, Priority, RateLimiter, Slot, TokenBucket
+from modelarts_nodepool.access.rate_limiter import Lane, Priority, RateLimiter, Slot
 from modelarts_nodepool.errors import Throttled
+from modelarts_nodepool.token_bucket import TokenBucket
 from tests.support.virtual_time import VirtualClock, run_at_once
 
 Scene = Callable[["Stage"], Coroutine[Any, Any, None]]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.access.rate_limiter import RECOVERS_IN_SECONDS, SLOWEST_PART, TokenBucket
+from modelarts_nodepool.token_bucket import RECOVERS_IN_SECONDS, SLOWEST_PART, TokenBucket
 
 
 def taken(bucket: TokenBucket, now: float, *, keep_reserve: bool = False, at_most: int = 10_000) -> int:
