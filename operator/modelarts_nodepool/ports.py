@@ -45,21 +45,52 @@ class NodePoolListing:
 
 @dataclass(frozen=True, slots=True)
 class CloudResourcePool:
-    """A resource pool in the answer of show_pool. A missing or unreadable billing mode is UNKNOWN."""
+    """A resource pool in the answer of show_pool. A missing or unreadable billing mode is UNKNOWN.
+
+    `frozen` says why ModelArts froze it, for example "arrears", from the bits of spec.controlMode; "" if it did not.
+    """
 
     name: str
     billing: Billing
     phase: str = ""
+    frozen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CloudNode:
-    """A node of a node pool. `billing` is None if the node has none: it has that of its resource pool."""
+    """A node of a node pool. `billing` is None if the node has none: it has that of its resource pool.
+
+    - `host_ip`: status.privateIp, which workloads name; "" if missing.
+    - `is_in_use`: whether it shows accelerators in use; None if it does not tell.
+    - `reason`: why ModelArts calls it abnormal, where it tells; "" otherwise.
+    """
 
     name: str
     billing: Billing | None
     is_locked: bool = False
     phase: str = ""
+    host_ip: str = ""
+    is_in_use: bool | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudWorkload:
+    """A job in the answer of list_workloads. Texts that are missing are "".
+
+    - `kind`: the field `type`: train, infer, notebook, x-infer, or a value that this version does not know.
+    - `name`: jobName, else name.
+    - `status`: as ModelArts writes it; it may be a value that this version does not know.
+    - `host_ips`: of the nodes on which it runs, from hostIps and nodes[].hostIp; empty if the answer names none.
+    - `running`: runningDuration; None if missing or unreadable.
+    """
+
+    uid: str
+    kind: str
+    name: str
+    status: str
+    host_ips: frozenset[str] = frozenset()
+    running: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
