@@ -14,11 +14,10 @@ from modelarts_nodepool.api.node_pool import Counts, NodePoolStatus
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.errors import ClusterUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.client import KubeCluster
+from modelarts_nodepool.kube.client import KubeCluster, build_finalizer_added, build_finalizer_removed, build_status
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.crds import find_missing
 from modelarts_nodepool.kube.events import EventRecorder, EventType, Reference
-from modelarts_nodepool.kube.patches import build_finalizer_added, build_finalizer_removed, build_status
 from modelarts_nodepool.ports import Cluster
 from tests.support.limits import HANGING_SECONDS
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from modelarts_nodepool.api.conditions import Condition
-from modelarts_nodepool.api.durations import to_text
-from modelarts_nodepool.api.model import to_timestamp
+from modelarts_nodepool.api.meta import Condition, to_text, to_timestamp
 from modelarts_nodepool.api.names import (
     API_VERSION,
     NODE_POOL_FINALIZER,

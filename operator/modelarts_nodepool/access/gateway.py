@@ -1,22 +1,292 @@
 """Calls to ModelArts as an account: with its credentials, within its rate limit, behind the circuit breakers.
 
-Called by controllers/, polling/ and commands/. Combines access/sessions.py (key and connections),
-access/circuit_breaker.py (rejected keys, clouds that are down) and access/rate_limiter.py.
+Called by controllers/, polling.py and commands/. `Gateway` combines access/sessions.py (key and connections),
+access/rate_limiter.py, and two circuit breakers:
+
+- KeyBreakers: six bad signatures lock a key at Huawei Cloud. A rejected key is not used for five minutes; a key that
+  was never accepted is used by two requests at a time. A wrong clock spoils signatures too, so the key then rests
+  until the clock is set.
+- CircuitBreakers: five failures in a row open an account's circuit; then one request at a time probes. A failure is
+  one that says nothing about the request: no connection, no answer, 5xx. A DELETE is never the probe, because its
+  outcome would be unknown.
 """
 
-from collections.abc import Collection
+import asyncio
+import hashlib
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
-from modelarts_nodepool.access.circuit_breaker import CircuitBreakers, KeyBreakers, Operation
 from modelarts_nodepool.access.rate_limiter import Lane, Priority, RateLimiter, RateLimiters, Slot
 from modelarts_nodepool.access.sessions import Connect, Session, Sessions
 from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.credentials.providers import Providers
-from modelarts_nodepool.errors import CloudError, Throttled
-from modelarts_nodepool.ports import Clock, Cluster, ModelArts
+from modelarts_nodepool.errors import (
+    CircuitOpen,
+    ClockSkew,
+    CloudError,
+    CredentialsRejected,
+    NoAnswer,
+    NotFound,
+    PermissionDenied,
+    RefusedByModelArts,
+    ServerFailure,
+    Throttled,
+    Unreachable,
+)
+from modelarts_nodepool.lru import LRU
+from modelarts_nodepool.ports import AccessKey, Clock, Cluster, ModelArts
 from modelarts_nodepool.settings import CloudLimits
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
+Operation = Callable[[ModelArts], Awaitable[T]]
+
+# Six bad signatures in a row lock a key.
+REJECTED_FOR = timedelta(minutes=5)
+# After a restart all resource pools are polled at once: without this limit a wrong key would be locked before the
+# first answer arrives.
+TRIALS_AT_ONCE = 2
+# Wall clock and monotonic clock drift apart by more than this only if somebody sets the wall clock.
+CLOCK_WAS_SET_SECONDS = 60.0
+# Temporary keys come and go. A key in use is needed at each poll, an hour apart at most.
+_UNUSED_KEY_TTL = timedelta(days=1)
+
+FAILURES_IN_A_ROW = 5
+# Between probes.
+PROBE_BACKOFF = Backoff(first=timedelta(seconds=5), longest=timedelta(minutes=1))
+# The Retry-After of a request that is refused while the probe runs.
+PROBE_TAKES = timedelta(seconds=1)
+_FAILURES = (Unreachable, NoAnswer, ServerFailure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejection:
+    """`at` is in monotonic seconds; `clock_offset` is how far the wall clock then was ahead of the monotonic one."""
+
+    at: float
+    clock_offset: float
+    error: CredentialsRejected | ClockSkew
+
+
+@dataclass(slots=True)
+class _KeyState:
+    """What the cloud last said about one key. `trials` bounds the requests with a key that is not accepted yet."""
+
+    is_accepted: bool = False
+    rejection: _Rejection | None = None
+    trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRIALS_AT_ONCE))
+
+
+class RejectedBefore(CredentialsRejected):
+    """The cloud rejected this key less than five minutes ago; no request was sent."""
+
+
+class KeyBreakers:
+    """A circuit breaker for each access key, which it knows by digest only."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._states: LRU[str, _KeyState] = LRU(clock.monotonic, _KeyState, _UNUSED_KEY_TTL)
+
+    async def call(self, session: Session, operation: Operation[T]) -> T:
+        """Make one call, unless the key was rejected recently; record what the answer says about the key.
+
+        If the cloud rejects the key, fetch another one and call once more with it: a rejected request had no effect.
+        Never a third time, so that no key is locked.
+        """
+        try:
+            return await self._attempt(session, operation)
+        except RejectedBefore:
+            raise
+        except CredentialsRejected:
+            other = await session.renew()
+            if other is None:
+                raise
+        return await self._attempt(other, operation)
+
+    def check(self, session: Session) -> None:
+        """Raise CredentialsRejected or ClockSkew if the key was rejected recently."""
+        self._check_state(session, self._state_of(session))
+
+    async def _attempt(self, session: Session, operation: Operation[T]) -> T:
+        state = self._state_of(session)
+        if state.is_accepted:
+            return await self._call(session, state, operation)
+        async with state.trials:
+            # The key may have been rejected while this call waited.
+            self._check_state(session, state)
+            if state.rejection is not None:
+                # This call is the probe: until its answer arrives, further calls are refused.
+                self._reject(state, state.rejection.error)
+            return await self._call(session, state, operation)
+
+    async def _call(self, session: Session, state: _KeyState, operation: Operation[T]) -> T:
+        try:
+            answer = await operation(session.client)
+        except (CredentialsRejected, ClockSkew) as error:
+            self._reject(state, error)
+            logger.warning(
+                "ModelArts rejected the access key (%s). The key is not used for five minutes; a new key is used at "
+                "once: %s",
+                error.reason,
+                session.remedy,
+                extra={"account": session.account.metadata.name, "requestId": error.request_id},
+            )
+            kind = ClockSkew if isinstance(error, ClockSkew) else CredentialsRejected
+            raise kind(
+                _key_message(error, session),
+                status=error.status,
+                code=error.code,
+                request_id=error.request_id,
+                retry_after=error.retry_after,
+                outcome=error.outcome,
+            ) from error
+        except (NotFound, PermissionDenied, RefusedByModelArts):
+            self._accept(state)
+            raise
+        self._accept(state)
+        return answer
+
+    def _state_of(self, session: Session) -> _KeyState:
+        return self._states.get(_digest(session.key))
+
+    @staticmethod
+    def _accept(state: _KeyState) -> None:
+        state.is_accepted, state.rejection = True, None
+
+    def _reject(self, state: _KeyState, error: CredentialsRejected | ClockSkew) -> None:
+        state.is_accepted = False
+        state.rejection = _Rejection(self._clock.monotonic(), self._clock_offset(), error)
+
+    def _check_state(self, session: Session, state: _KeyState) -> None:
+        rejection = state.rejection
+        if rejection is None or self._clock.monotonic() - rejection.at >= REJECTED_FOR.total_seconds():
+            return
+        if isinstance(rejection.error, CredentialsRejected):
+            raise RejectedBefore(_key_message(rejection.error, session))
+        if abs(self._clock_offset() - rejection.clock_offset) < CLOCK_WAS_SET_SECONDS:
+            raise ClockSkew(_key_message(rejection.error, session))
+
+    def _clock_offset(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
+
+
+def _key_message(error: CredentialsRejected | ClockSkew, session: Session) -> str:
+    """True for everything that uses the key: it names the account, not the resource that the request asked for."""
+    said = f"a call with the access key of ModelArtsAccount {session.account.metadata.name} {_outcome(error)}"
+    if isinstance(error, ClockSkew):
+        return (
+            f"{said}. To keep the key from being locked, nothing is signed for five minutes or until the clock is set"
+        )
+    return f"{said}. To keep the key from being locked, it is not used for five minutes; {session.remedy}"
+
+
+def _outcome(error: CloudError) -> str:
+    return error.outcome.rstrip(". ")
+
+
+def _digest(key: AccessKey) -> str:
+    """Tells keys apart without keeping them in memory."""
+    text = "\n".join((key.access, key.secret, key.security_token or ""))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class CircuitBreaker:
+    """One account's circuit: closed, open until `opens_at` (monotonic seconds), or half-open while a probe runs."""
+
+    account: str
+    clock: Clock
+    jitter: Callable[[], float]
+    failures: int = 0
+    probes: int = 0
+    opens_at: float = 0.0
+    is_probing: bool = False
+    last_failure: str = ""
+
+    def check(self, *, is_deletion: bool) -> None:
+        """Raise errors.CircuitOpen if nothing may be sent now."""
+        if self.failures < FAILURES_IN_A_ROW:
+            return
+        left = timedelta(seconds=self.opens_at - self.clock.monotonic())
+        if left > timedelta() or self.is_probing or is_deletion:
+            raise CircuitOpen(
+                f"{self.last_failure}. The circuit is open after {self.failures} failed calls in a row: one probe "
+                "request at a time; no request was sent",
+                retry_after=max(left, PROBE_TAKES),
+            )
+
+    @asynccontextmanager
+    async def guard(self, *, is_deletion: bool) -> AsyncIterator[None]:
+        """Around one request: refuse it while the circuit is open, count its failure, let one probe through."""
+        self.check(is_deletion=is_deletion)
+        is_probe = self.is_probing = self.failures >= FAILURES_IN_A_ROW
+        try:
+            yield
+        except _FAILURES as error:
+            self._fail(error, is_probe=is_probe)
+            raise
+        except CloudError as error:
+            if error.status is not None:
+                self._close()
+            raise
+        else:
+            self._close()
+        finally:
+            if is_probe:
+                self.is_probing = False
+
+    def _fail(self, error: CloudError, *, is_probe: bool) -> None:
+        self.failures += 1
+        # Every object of the account shows this: it must not name the resource that the request asked for.
+        self.last_failure = f"a call of ModelArtsAccount {self.account} {_outcome(error)}"
+        if is_probe:
+            self.probes += 1
+        elif self.failures != FAILURES_IN_A_ROW:
+            # Sent before the circuit opened: it must not lengthen the wait.
+            return
+        else:
+            logger.warning(
+                "ModelArts does not answer this account. The circuit is open; one probe request at a time: %s",
+                error.message,
+                extra={"account": self.account, "requestId": error.request_id},
+            )
+        wait = PROBE_BACKOFF.after(self.probes + 1).total_seconds()
+        self.opens_at = self.clock.monotonic() + wait * (1 + self.jitter()) / 2
+
+    def _close(self) -> None:
+        if self.failures >= FAILURES_IN_A_ROW:
+            logger.info("ModelArts answers this account again", extra={"account": self.account})
+        self.failures, self.probes = 0, 0
+
+
+@dataclass(slots=True)
+class CircuitBreakers:
+    """Circuit breakers by account."""
+
+    clock: Clock
+    jitter: Callable[[], float] = random.random
+    _by_account: dict[str, tuple[str, CircuitBreaker]] = field(default_factory=dict)
+
+    def of(self, account: Account) -> CircuitBreaker:
+        """The circuit of this account. An account that was created again starts with a closed circuit."""
+        name, uid = account.metadata.name, account.metadata.uid
+        known_uid, breaker = self._by_account.get(name, ("", None))
+        if breaker is None or known_uid != uid:
+            breaker = CircuitBreaker(name, self.clock, self.jitter)
+            self._by_account[name] = (uid, breaker)
+        return breaker
+
+    def keep_only(self, accounts: Collection[str]) -> None:
+        """Drop the circuits of all other accounts."""
+        self._by_account = {name: known for name, known in self._by_account.items() if name in accounts}
 
 
 class Gateway:

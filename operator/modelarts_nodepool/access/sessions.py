@@ -1,7 +1,7 @@
 """Sessions: the access key of an account and the connections to its project.
 
-Called by access/gateway.py before each call, and again after a key was rejected. access/circuit_breaker.py knows
-whether the cloud accepts a key.
+Called by access/gateway.py before each call, and again after a key was rejected. KeyBreakers there know whether the
+cloud accepts a key.
 """
 
 import asyncio

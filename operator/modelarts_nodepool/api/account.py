@@ -1,21 +1,152 @@
-"""ModelArtsAccount: a cloud project, its credentials, and its grants.
+"""ModelArtsAccount: a cloud project, its credentials, its grants, and the budget of its deletions.
 
-The only source of its CRD (api/crd.py); the descriptions are what `kubectl explain` prints.
+The only source of its CRD (api/crd.py); the descriptions are what `kubectl explain` prints. `Grant.allows` is checked
+for every object before any request to ModelArts. Nothing is granted by default.
 """
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from modelarts_nodepool.api.budget import DeletionBudget
-from modelarts_nodepool.api.cel import ATOMIC, INT64, between, checked, immutable, keyed_by, rule
-from modelarts_nodepool.api.conditions import Conditions
-from modelarts_nodepool.api.durations import Duration
-from modelarts_nodepool.api.grants import Grant, NamespaceSelector
-from modelarts_nodepool.api.model import Timestamp, WireModel
-from modelarts_nodepool.api.names import PROJECT_PATTERN, REGION_PATTERN
+from modelarts_nodepool.api.meta import (
+    ATOMIC,
+    INT32,
+    INT64,
+    Conditions,
+    Duration,
+    Timestamp,
+    WireModel,
+    between,
+    checked,
+    immutable,
+    keyed_by,
+    rule,
+)
+from modelarts_nodepool.api.names import (
+    LONGEST_RESOURCE_POOL_NAME,
+    PROJECT_PATTERN,
+    REGION_PATTERN,
+    RESOURCE_POOL_NAME_PATTERN,
+)
+
+DEFAULT_MAX = 10
+DEFAULT_WINDOW = timedelta(hours=1)
+
+_EITHER_OR = rule(
+    "!has(self.unlimited) || !(has(self.max) || has(self.window))",
+    "a budget is either unlimited: true or max and window: remove one of them.",
+)
+
+
+class DeletionBudget(WireModel):
+    """How many node pools may be deleted in a time window. Further deletions are held until a slot frees.
+
+    The default is 10 in 1h, without `unlimited`. The defaults are set here and not by the API server: it would store
+    them, and a later `unlimited: true` would conflict with the stored `max`.
+    """
+
+    model_config = ConfigDict(json_schema_extra=checked(_EITHER_OR))
+
+    max: Annotated[
+        int | None,
+        Field(
+            description="How many DELETEs may be sent in the window, 1 to 100. Default: 10.",
+            ge=1,
+            le=100,
+            json_schema_extra=INT32,
+        ),
+    ] = None
+    window: Annotated[
+        Duration | None,
+        Field(
+            description="The window, 1m to 168h, counted back from now. Default: 1h.",
+            json_schema_extra=between("1m", "168h"),
+        ),
+    ] = None
+    unlimited: Annotated[
+        Literal[True] | None,
+        Field(description="No limit. Must be set explicitly, without max and window."),
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:  # noqa: ANN401 - a validator sees any input
+        if not isinstance(given, dict):
+            return given
+        said = {key: value for key, value in given.items() if value is not None}
+        # If the CRD is bypassed: only `true` lifts the limit, and only alone. Pydantic would accept 1.
+        unlimited = said.pop("unlimited", True)
+        if unlimited is not True:
+            raise ValueError("unlimited must be true or omitted")
+        if given.get("unlimited") is True and not said:
+            return given
+        return {"max": DEFAULT_MAX, "window": DEFAULT_WINDOW, **said}
+
+
+_ANY = "*"
+
+_Namespace = Annotated[str, Field(pattern=r"^(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)$", min_length=1, max_length=63)]
+_ResourcePool = Annotated[
+    str,
+    Field(pattern=rf"^(\*|{RESOURCE_POOL_NAME_PATTERN[1:-1]})$", min_length=1, max_length=LONGEST_RESOURCE_POOL_NAME),
+]
+_LabelValue = Annotated[str, Field(max_length=63)]
+
+_ONE_WAY = rule(
+    "has(self.namespaces) != has(self.namespaceSelector)",
+    'a grant needs either namespaces or namespaceSelector, not both. For all namespaces write namespaces: ["*"].',
+)
+
+
+class NamespaceSelector(WireModel):
+    """Selects namespaces by label."""
+
+    match_labels: Annotated[
+        dict[str, _LabelValue],
+        Field(description="Labels that a namespace must all have.", min_length=1, max_length=16),
+    ]
+
+
+class Grant(WireModel):
+    """Lets objects in some namespaces use some resource pools of this account."""
+
+    model_config = ConfigDict(json_schema_extra=checked(_ONE_WAY))
+
+    namespaces: Annotated[
+        tuple[_Namespace, ...] | None,
+        Field(
+            description='Namespaces by name; "*" means all. Either this or namespaceSelector.',
+            min_length=1,
+            max_length=256,
+            json_schema_extra=ATOMIC,
+        ),
+    ] = None
+    namespace_selector: Annotated[
+        NamespaceSelector | None,
+        Field(description="Namespaces by label. Either this or namespaces."),
+    ] = None
+    resource_pools: Annotated[
+        tuple[_ResourcePool, ...],
+        Field(
+            description='Resource pools by metadata.name; "*" means all.',
+            min_length=1,
+            max_length=256,
+            json_schema_extra=ATOMIC,
+        ),
+    ]
+
+    def allows(self, namespace: str, labels: dict[str, str], resource_pool: str) -> bool:
+        """Whether an object in this namespace with these labels may use this resource pool."""
+        if _ANY not in self.resource_pools and resource_pool not in self.resource_pools:
+            return False
+        names = self.namespaces or ()
+        if _ANY in names or namespace in names:
+            return True
+        wanted = self.namespace_selector.match_labels if self.namespace_selector else {}
+        return bool(wanted) and all(labels.get(key) == value for key, value in wanted.items())
+
 
 __all__ = [
     "AccountSpec",

@@ -8,9 +8,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from modelarts_nodepool.api.cel import ATOMIC, INT32, INT64, checked, immutable, keyed_by, rule
-from modelarts_nodepool.api.conditions import Conditions
-from modelarts_nodepool.api.model import Timestamp, WireModel
+from modelarts_nodepool.api.meta import (
+    ATOMIC,
+    INT32,
+    INT64,
+    Conditions,
+    Timestamp,
+    WireModel,
+    checked,
+    immutable,
+    keyed_by,
+    rule,
+)
 from modelarts_nodepool.api.names import (
     LONGEST_NODE_POOL_NAME,
     LONGEST_RESOURCE_POOL_NAME,

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from modelarts_nodepool.api.account import AccountSpec, AccountStatus
-from modelarts_nodepool.api.conditions import Condition
+from modelarts_nodepool.api.meta import Condition
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 from modelarts_nodepool.api.node_pool import AccountRef, NodePoolSpec, NodePoolStatus
 from modelarts_nodepool.api.objects import Metadata

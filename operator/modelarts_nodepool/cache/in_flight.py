@@ -11,7 +11,7 @@ from datetime import datetime
 
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.decide.deletion.budget import Waiting, view_budget
+from modelarts_nodepool.decide.deletion.guards import Waiting, view_budget
 from modelarts_nodepool.decide.observed import BudgetView
 
 Place = tuple[str, str, str]

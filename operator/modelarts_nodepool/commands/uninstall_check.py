@@ -16,7 +16,7 @@ from modelarts_nodepool.api.names import (
     NODE_POOL_FINALIZER,
     NODE_POOL_SHORT,
 )
-from modelarts_nodepool.api.origin import find_origin
+from modelarts_nodepool.api.objects import find_origin
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import ObjectGone
 from modelarts_nodepool.kube import paths

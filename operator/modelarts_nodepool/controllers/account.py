@@ -14,17 +14,17 @@ from datetime import timedelta
 
 from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.access.rate_limiter import Lane, Priority
-from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.audit import AuditTrail, Pending, apply
 from modelarts_nodepool.controllers.workqueue import Key, Kind, Outcome, Result, Workqueue
 from modelarts_nodepool.controllers.writes import FIRST_PAUSE, Write, Writes
-from modelarts_nodepool.decide.account import decide_account_status
 from modelarts_nodepool.decide.deletion.audit_entry import keep_newest
 from modelarts_nodepool.decide.failures import RETRY_AFTER, needs_a_person
 from modelarts_nodepool.decide.observed import Failure
+from modelarts_nodepool.decide.status import decide_account_status
 from modelarts_nodepool.errors import (
     CloudError,
     CloudUnavailable,
@@ -33,9 +33,9 @@ from modelarts_nodepool.errors import (
     ObjectChanged,
     ObjectGone,
 )
-from modelarts_nodepool.kube import patches, paths
-from modelarts_nodepool.polling.pollers import Pollers
-from modelarts_nodepool.polling.schedule import Schedule
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.kube.client import build_finalizer_added, build_finalizer_removed, build_status
+from modelarts_nodepool.polling import Pollers, Schedule
 from modelarts_nodepool.ports import Clock, Cluster
 
 logger = logging.getLogger(__name__)
@@ -205,9 +205,9 @@ class AccountReconciler:
         """In use from first sight until no object refers to it. The account after that; None where it is released."""
         is_marked = ACCOUNT_FINALIZER in account.metadata.finalizers
         if not account.is_terminating and not is_marked:
-            patch = patches.build_finalizer_added(account)
+            patch = build_finalizer_added(account)
         elif account.is_terminating and is_marked and not self._cache.is_used(account.metadata.name):
-            patch = patches.build_finalizer_removed(account)
+            patch = build_finalizer_removed(account)
         else:
             return account
         body = await self._writes.patch(account, Write.FINALIZER, paths.path_of(account), patch)
@@ -228,7 +228,7 @@ class AccountReconciler:
             status = status.model_copy(update={"recent_deletions": recent})
             self._trail.begin_write(name)
         if status != account.status:
-            patch = patches.build_status(account, status)
+            patch = build_status(account, status)
             body = await self._writes.patch(account, Write.STATUS, paths.status_path_of(account), patch)
             self._cache.take_account(body)
         self._trail.settle(name, entries)

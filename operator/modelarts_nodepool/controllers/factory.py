@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelarts_nodepool.access.gateway import Gateway
-from modelarts_nodepool.cache.duplicates import Duplicates
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Duplicates, Registry
 from modelarts_nodepool.controllers.account import AccountCalls, AccountCheck, AccountReconciler
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.deletion.fetch import Fetch
@@ -25,7 +24,7 @@ from modelarts_nodepool.controllers.unreadable import UnreadableReconciler
 from modelarts_nodepool.controllers.workqueue import GroupLimit, Key, Kind, Workqueue
 from modelarts_nodepool.controllers.writes import Writes
 from modelarts_nodepool.kube.events import EventRecorder
-from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling import Pollers
 from modelarts_nodepool.ports import Clock, Cluster
 
 # What lets a DELETE pass is good for a minute, and the DELETEs of one resource pool are sent one after the other. If

@@ -18,8 +18,7 @@ from modelarts_nodepool.controllers.orphans import Orphans
 from modelarts_nodepool.controllers.unreadable import UnreadableReconciler
 from modelarts_nodepool.controllers.workqueue import Key, Kind, Lane, Result, Workqueue
 from modelarts_nodepool.controllers.writes import Writes
-from modelarts_nodepool.polling.poller import Poller, changed_names
-from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling import Poller, Pollers, changed_names
 
 # A deletion never queues behind other work. An account whose write is not answered must not hold up the releases of the
 # others; an endpoint that swallows requests holds a worker of the checks until the call's time is up.

@@ -5,21 +5,19 @@ From the deletionTimestamp on nothing here writes to the object: that is deletio
 
 from datetime import timedelta
 
-from modelarts_nodepool.api.conditions import ConditionType, find_condition
+from modelarts_nodepool.api.meta import ConditionType, find_condition
 from modelarts_nodepool.api.node_pool import NodePoolStatus
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.cache.duplicates import Duplicates
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Duplicates, Registry
 from modelarts_nodepool.controllers.workqueue import Outcome, Result
 from modelarts_nodepool.controllers.writes import FIRST_PAUSE, Write, Writes
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.observed import AccountView, LiveObserved
-from modelarts_nodepool.decide.status.table import LiveVerdict, decide_status
+from modelarts_nodepool.decide.status import LiveVerdict, decide_status
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder, EventType
-from modelarts_nodepool.polling.poller import Poller
-from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling import Poller, Pollers
 from modelarts_nodepool.ports import Clock
 
 SOON = timedelta(milliseconds=100)

@@ -10,9 +10,8 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.api.node_pool import DeletionPolicy, Identity
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.cache.duplicates import Duplicates
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Duplicates, Registry
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.decide.deletion.audit_entry import build_stripped
 from modelarts_nodepool.kube.events import EventRecorder, EventType

@@ -7,7 +7,7 @@ removes no finalizer and calls no cloud.
 from datetime import timedelta
 
 from modelarts_nodepool import metrics
-from modelarts_nodepool.api.conditions import Condition, ConditionType, find_condition
+from modelarts_nodepool.api.meta import Condition, ConditionType, find_condition
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.objects import Registry
@@ -15,7 +15,8 @@ from modelarts_nodepool.controllers.workqueue import Outcome, Result
 from modelarts_nodepool.controllers.writes import Write, Writes
 from modelarts_nodepool.decide.unreadable import decide_unreadable_conditions
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
-from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.kube.client import build_conditions
 from modelarts_nodepool.kube.events import EventRecorder, EventType
 from modelarts_nodepool.ports import Clock
 
@@ -49,7 +50,7 @@ class UnreadableReconciler:
         conditions = decide_unreadable_conditions(found, self._clock.now())
         if (found.conditions, found.observed_generation) == (conditions, found.metadata.generation):
             return
-        patch = patches.build_conditions(found, conditions)
+        patch = build_conditions(found, conditions)
         body = await self._writes.patch(found, Write.STATUS, paths.status_path_of(found), patch)
         metrics.STATUS_WRITES.inc()
         self._cache.take_node_pool(body, is_written=True)

@@ -30,7 +30,8 @@ from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.status import GRACE, TRANSIENT_GRACE
 from modelarts_nodepool.decide.failures import write_refused
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone, RefusedByAPIServer, WriteHeldBack
-from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.kube.client import build_finalizer_added, build_status
 from modelarts_nodepool.kube.events import EventRecorder, EventType
 from modelarts_nodepool.ports import Clock, Cluster
 
@@ -140,14 +141,14 @@ class Writes:
         self, node_pool: NodePool, status: NodePoolStatus, write: Write = Write.STATUS
     ) -> NodePool | None:
         """Replace the whole status of exactly this version. Raises errors.ClusterError."""
-        patch = patches.build_status(node_pool, status)
+        patch = build_status(node_pool, status)
         body = await self.patch(node_pool, write, paths.status_path_of(node_pool), patch)
         metrics.STATUS_WRITES.inc()
         return self._cache.take_node_pool(body, is_written=True)
 
     async def add_finalizer(self, node_pool: NodePool) -> NodePool | None:
         """Protect exactly this version of the object. Raises errors.ClusterError."""
-        patch = patches.build_finalizer_added(node_pool)
+        patch = build_finalizer_added(node_pool)
         body = await self.patch(node_pool, Write.FINALIZER, paths.path_of(node_pool), patch)
         logger.info("protected: the finalizer is on the object", extra=node_pool.log_fields)
         return self._cache.take_node_pool(body, is_written=True)

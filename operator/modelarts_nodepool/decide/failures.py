@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 
-from modelarts_nodepool.api.conditions import Condition, ConditionType, Said
+from modelarts_nodepool.api.meta import Condition, ConditionType, Said
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
@@ -17,7 +17,7 @@ from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.errors import CircuitOpen, CloudError, ClusterError, Conflict, RefusedByAPIServer, Throttled
 
 # A failed request is repeated after this, or after the server's Retry-After. A rejected key is not used again: the
-# circuit breaker in access/circuit_breaker.py answers instead of ModelArts.
+# circuit breaker in access/gateway.py answers instead of ModelArts.
 RETRY_AFTER = timedelta(seconds=10)
 SHORTEST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=5)

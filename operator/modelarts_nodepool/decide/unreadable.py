@@ -5,7 +5,7 @@ Called by controllers/unreadable.py. There is no decision to send or to release 
 
 from datetime import datetime
 
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, Said, set_conditions
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType, Said, set_conditions
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.decide import remedies

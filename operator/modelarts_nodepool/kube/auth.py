@@ -22,8 +22,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, hdrs
 from yarl import URL
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.addresses import is_tls
-from modelarts_nodepool.kube.client_config import ClientCertificate, ClientConfig, PluginCredentials, Trust
+from modelarts_nodepool.kube.client_config import ClientCertificate, ClientConfig, PluginCredentials, Trust, is_tls
 from modelarts_nodepool.logs import redact
 
 # client-go reads token files once a minute. A ServiceAccount's token lives an hour and is replaced well before.

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.kube.client_config import Plugin, PluginCredentials
-from modelarts_nodepool.kube.kubeconfig_context import ALWAYS, IF_AVAILABLE
-from modelarts_nodepool.kube.kubeconfig_format import FormatError, Part, decode, parse
+from modelarts_nodepool.kube.kubeconfig import ALWAYS, IF_AVAILABLE, FormatError, Part, decode, parse
 from modelarts_nodepool.logs import clean
 
 _KIND = "ExecCredential"

@@ -17,9 +17,7 @@ from modelarts_nodepool.lru import LRU
 from modelarts_nodepool.modelarts import parse
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.faults import to_error
-from modelarts_nodepool.modelarts.operations import Call, Operation, check_workspace
-from modelarts_nodepool.modelarts.response import Response
-from modelarts_nodepool.modelarts.transport import Bounds, Transport
+from modelarts_nodepool.modelarts.transport import Bounds, Call, Operation, Response, Transport, check_workspace
 from modelarts_nodepool.ports import (
     Accepted,
     AccessKey,

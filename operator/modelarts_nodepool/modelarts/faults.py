@@ -2,21 +2,117 @@
 
 Called by modelarts/client.py. Only ModelArts itself can say that a node pool is gone, in a JSON body with its own error
 code; a gateway's 404, an HTML page or a redirect never means that. Messages quote the cloud sanitised and shortened.
+
+The codes and sentences with a meaning come first, each with its source: "DOC" Huawei Cloud's ModelArts pages, "OTC" the
+same product's pages at Open Telekom Cloud, "APIG" the API Gateway's error code page, "ROMA" the one of ROMA Connect,
+"seen" third-party reports. Gateway codes have one of two prefixes (APIG. and APIGW.), so they are compared by number.
 """
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from modelarts_nodepool import errors
-from modelarts_nodepool.api.model import to_timestamp
+from modelarts_nodepool.api.meta import to_timestamp
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.logs import masked
-from modelarts_nodepool.modelarts import codes
-from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.response import ErrorBody, Response, parse_http_date, read_error
-from modelarts_nodepool.modelarts.sanitize import sanitize
+from modelarts_nodepool.modelarts.transport import (
+    Call,
+    ErrorBody,
+    Operation,
+    Response,
+    parse_http_date,
+    read_error,
+    sanitize,
+)
+
+MODELARTS_PREFIX = "ModelArts."
+_GATEWAY = re.compile(r"APIGW?\.(\d+)")
+
+# No such route: wrong host, region or method. Never "gone". APIG; the code of ModelArts itself: OTC.
+GATEWAY_NO_SUCH_API = frozenset({"0101"})
+MODELARTS_NO_SUCH_API = frozenset({"ModelArts.4204"})
+
+# Wrong signature, key or clock. Six in a row lock the key for five minutes. APIG.
+GATEWAY_CREDENTIALS = frozenset({"0301", "0303"})
+# Invalid token, invalid access key, both answered with 403. OTC.
+MODELARTS_CREDENTIALS = frozenset({"ModelArts.0203", "ModelArts.0206"})
+
+# The project in the URL is not the one of the credentials, answered with 403. OTC.
+MODELARTS_OTHER_PROJECT = frozenset({"ModelArts.0210"})
+
+# Too many requests. APIG, and seen for a daily quota; the others OTC.
+GATEWAY_THROTTLED = frozenset({"0308"})
+MODELARTS_THROTTLED = frozenset({"ModelArts.2799", "ModelArts.4206", "ModelArts.6101"})
+# The gateway's message names the limit and its window, as in "limit:60,time:1 minute". A window of a day or more, or
+# the word itself, is a quota that does not free within minutes. Seen.
+_DAILY_QUOTA = re.compile(r"\bdaily\b|\bper day\b|\bquota (?:of|for) (?:the|to)[ -]?day\b|\btime\s*[:=]\s*\d+ ?days?\b")
+
+# "Operations conflict, later." OTC.
+MODELARTS_CONFLICT = frozenset({"ModelArts.5044"})
+
+# The resource pool does not exist: DOC and OTC; the second one is the training family's. OTC.
+RESOURCE_POOL_NOT_FOUND = frozenset({"ModelArts.50015001", "ModelArts.2890"})
+# A 404 about something else than a pool: a flavor or plug-in template, a network. OTC.
+OTHER_THING_NOT_FOUND = frozenset({"ModelArts.50005101", "ModelArts.50025001", "ModelArts.50025002"})
+
+# A 400 that means "not found" says so in one sentence about one of these things. "Record not found" was seen; the
+# others follow "pool not found" and "Pool {name} not found." (OTC).
+_THING = r"(?:the |this )?(?:record|node ?-?pool|resource ?-?pool|pool)(?: {name})?"
+_PLACE = r"(?: in (?:the )?(?:resource ?-?)?pool(?: {name})?)?"
+_ABSENT = r"(?:(?:is |was )?not found|(?:cannot|can not|could not) be found|(?:does |do )?not exist|no longer exists)"
+NOT_FOUND_SENTENCE = f"{_THING}{_PLACE} {_ABSENT}{_PLACE}"
+# `"{name}" not found`: seen for a resource pool. Without its quotes a name could be any word of a sentence.
+_QUOTED_NOT_FOUND = rf"[\"'`\u2018\u201c]{{name}}[\"'`\u2019\u201d] {_ABSENT}"
+_QUOTES = re.compile(r"[\"'`\[\](){}<>\u2018\u2019\u201c\u201d]")
+_SENTENCE_END = re.compile(r"[.;:,!]+(?:\s|$)")
+
+
+def gateway_number(code: str | None) -> str | None:
+    """The number of a gateway's code; None if the code is not a gateway's."""
+    found = _GATEWAY.fullmatch(code or "")
+    return found.group(1) if found else None
+
+
+def is_modelarts_code(code: str | None) -> bool:
+    """Whether the code is of ModelArts itself, not of its gateway."""
+    return bool(code) and str(code).startswith(MODELARTS_PREFIX)
+
+
+def says_daily_quota(message: str) -> bool:
+    """Whether the message of a 429 is about a daily quota."""
+    return _DAILY_QUOTA.search(message.lower()) is not None
+
+
+def says_not_found(message: str, names: tuple[str, ...]) -> bool:
+    """Whether one sentence of an error message says that the resource in the call does not exist.
+
+    `names` are the names in the call: "network x not found" must not count for a pool with another name.
+    """
+    # Sentences are compared in lower case.
+    name = f"(?:{'|'.join(re.escape(each.lower()) for each in names)})"
+    # Not str.format: the patterns have braces of their own.
+    sentence, quoted = (
+        re.compile(pattern.replace("{name}", name)) for pattern in (NOT_FOUND_SENTENCE, _QUOTED_NOT_FOUND)
+    )
+    raw = _sentences(message, keep_quotes=True)
+    return any(map(sentence.fullmatch, _sentences(message))) or any(map(quoted.fullmatch, raw))
+
+
+def says(message: str, sentences: Collection[str], names: tuple[str, ...]) -> bool:
+    """Whether one sentence of an error message is one of these; `{name}` stands for a name in the call."""
+    meant = {sentence.replace("{name}", name.lower()) for sentence in sentences for name in names}
+    return any(part in meant for part in _sentences(message))
+
+
+def _sentences(message: str, *, keep_quotes: bool = False) -> Iterator[str]:
+    """The sentences in lower case, with single spaces; without quotes and brackets unless `keep_quotes`."""
+    text = message.lower().replace("doesn't", "does not")
+    text = text if keep_quotes else _QUOTES.sub(" ", text)
+    return (" ".join(part.split()) for part in _SENTENCE_END.split(text))
+
 
 # The gateway refuses signatures that are further off (API Request Signing Guide).
 LARGEST_CLOCK_SKEW = timedelta(minutes=15)
@@ -67,7 +163,7 @@ class Fault:
     @property
     def gateway(self) -> str | None:
         """The number of a gateway's code."""
-        return codes.gateway_number(self.body.code)
+        return gateway_number(self.body.code)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,7 +202,7 @@ def _without(hidden: Collection[str], text: str | None) -> str | None:
 
 
 def _retry_after(fault: Fault, kind: type[errors.CloudError]) -> timedelta | None:
-    if kind is errors.Throttled and codes.says_daily_quota(fault.body.message):
+    if kind is errors.Throttled and says_daily_quota(fault.body.message):
         return DAILY_QUOTA_RETRY_AFTER
     return parse_retry_after(fault.response.headers.get("retry-after"), fault.now)
 
@@ -128,7 +224,7 @@ def parse_retry_after(text: str | None, now: datetime) -> timedelta | None:
 
 
 def _redirect_or_no_such_api(fault: Fault) -> Meaning | None:
-    wrong = fault.gateway in codes.GATEWAY_NO_SUCH_API or fault.code in codes.MODELARTS_NO_SUCH_API
+    wrong = fault.gateway in GATEWAY_NO_SUCH_API or fault.code in MODELARTS_NO_SUCH_API
     if not wrong and fault.status >= 400:  # noqa: PLR2004 - where HTTP errors begin
         return None
     return _WRONG_ENDPOINT
@@ -137,8 +233,8 @@ def _redirect_or_no_such_api(fault: Fault) -> Meaning | None:
 def _credentials(fault: Fault) -> Meaning | None:
     rejected = (
         fault.status == 401  # noqa: PLR2004 - the status itself
-        or fault.gateway in codes.GATEWAY_CREDENTIALS
-        or fault.code in codes.MODELARTS_CREDENTIALS
+        or fault.gateway in GATEWAY_CREDENTIALS
+        or fault.code in MODELARTS_CREDENTIALS
     )
     if not rejected:
         return None
@@ -158,12 +254,12 @@ def _credentials(fault: Fault) -> Meaning | None:
 def _throttled(fault: Fault) -> Meaning | None:
     throttled = (
         fault.status == 429  # noqa: PLR2004 - the status itself
-        or fault.gateway in codes.GATEWAY_THROTTLED
-        or fault.code in codes.MODELARTS_THROTTLED
+        or fault.gateway in GATEWAY_THROTTLED
+        or fault.code in MODELARTS_THROTTLED
     )
     if not throttled:
         return None
-    if codes.says_daily_quota(fault.body.message):
+    if says_daily_quota(fault.body.message):
         return Meaning(errors.Throttled, "The daily quota is used up; the operator retries once an hour")
     return Meaning(errors.Throttled, _RETRY)
 
@@ -179,14 +275,14 @@ def _permission(fault: Fault) -> Meaning | None:
 
 
 def _not_found(fault: Fault) -> Meaning | None:
-    if not codes.is_modelarts_code(fault.code) or fault.code in codes.OTHER_THING_NOT_FOUND:
+    if not is_modelarts_code(fault.code) or fault.code in OTHER_THING_NOT_FOUND:
         return None
     is_said = fault.status == 400 and _says_not_found(fault)  # noqa: PLR2004 - the status itself
     if fault.status != 404 and not is_said:  # noqa: PLR2004 - the status itself
         return None
     is_resource_pool = (
         fault.call.operation in {Operation.SHOW_POOL, Operation.LIST_NODE_POOLS}
-        or fault.code in codes.RESOURCE_POOL_NOT_FOUND
+        or fault.code in RESOURCE_POOL_NOT_FOUND
     )
     return Meaning(
         errors.ResourcePoolNotFound if is_resource_pool else errors.NotFound,
@@ -196,13 +292,13 @@ def _not_found(fault: Fault) -> Meaning | None:
 
 def _says_not_found(fault: Fault) -> bool:
     message, names = fault.body.message, fault.names
-    if fault.call.operation is Operation.SHOW_NODE_POOL and codes.says(message, ABSENT_NODE_POOL_SENTENCES, names):
+    if fault.call.operation is Operation.SHOW_NODE_POOL and says(message, ABSENT_NODE_POOL_SENTENCES, names):
         return True
-    return codes.says_not_found(message, names)
+    return says_not_found(message, names)
 
 
 def _conflict(fault: Fault) -> Meaning | None:
-    if fault.status != 409 and fault.code not in codes.MODELARTS_CONFLICT:  # noqa: PLR2004 - the status itself
+    if fault.status != 409 and fault.code not in MODELARTS_CONFLICT:  # noqa: PLR2004 - the status itself
         return None
     return Meaning(errors.Conflict, f"Another operation may still be running. {_RETRY}")
 
@@ -218,7 +314,7 @@ def _refused(fault: Fault) -> Meaning | None:
     # A 400 of ModelArts or of its gateway has a code; a 400 without a code comes from a proxy or a load balancer.
     # A gateway's 404, whatever its number, says nothing about node pools.
     is_gateways = fault.gateway is not None and fault.status != 404  # noqa: PLR2004 - the status itself
-    if not is_gateways and not codes.is_modelarts_code(fault.code):
+    if not is_gateways and not is_modelarts_code(fault.code):
         return None
     return Meaning(errors.RefusedByModelArts, "Look at the node pool in the ModelArts console")
 

@@ -1,28 +1,378 @@
 """One HTTP request and its response: signed, bounded in time and size, never repeated, never redirected.
 
-Used by modelarts/client.py, one for each account. Decides one thing only: whether anything was sent. Its errors have no
-cause and no context, because the exception of the HTTP library carries the signed request.
+Used by modelarts/client.py, one for each account. In this file: the call (method, URL path, title in messages), the
+response with the code and message of its error body (read by faults.py and parse.py), the signature (SDK-HMAC-SHA256;
+source: API Request Signing Guide; both test vectors are those of the official SDK), and the exchange.
+
+A call with a name that could change the URL cannot be built: with a node pool named `..` the path of delete_node_pool
+would be that of "delete resource pool". The transport decides one thing only: whether anything was sent. Its errors
+have no cause and no context, because the exception of the HTTP library carries the signed request. `sanitize` makes
+text from the cloud fit for conditions, Events and logs, wherever a message quotes a response.
 """
 
 import asyncio
+import hashlib
+import hmac
+import json
+import re
+import reprlib
 import ssl
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
+from urllib.parse import quote, unquote
 
 import httpx
 
-from modelarts_nodepool.credentials.signing import sign
+from modelarts_nodepool.api.names import (
+    NODE_POOL_NAME_PATTERN,
+    PROJECT_PATTERN,
+    RESOURCE_POOL_NAME_PATTERN,
+    is_valid_node_pool_name,
+    is_valid_resource_pool_name,
+)
 from modelarts_nodepool.decide import remedies
-from modelarts_nodepool.errors import InvalidName, MalformedAnswer, NoAnswer, SettingsError, Unreachable
+from modelarts_nodepool.errors import (
+    CredentialsUnavailable,
+    InvalidName,
+    MalformedAnswer,
+    NoAnswer,
+    SettingsError,
+    Unreachable,
+)
+from modelarts_nodepool.logs import masked
 from modelarts_nodepool.modelarts.endpoints import Endpoint
-from modelarts_nodepool.modelarts.operations import Call
-from modelarts_nodepool.modelarts.response import Response
-from modelarts_nodepool.modelarts.sanitize import quote_value, sanitize
 from modelarts_nodepool.ports import AccessKey
 from modelarts_nodepool.settings import DISTRIBUTION
+
+# Cc control, Cf format (bidirectional overrides, zero width), Cs lone surrogates (not valid UTF-8), Co private use,
+# Cn unassigned, Zl and Zp line and paragraph separators.
+_UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Letters and marks that are invisible: fillers, joiners, the empty Braille cell.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_HIDDEN = "[hidden]"
+_MIN_SECRET = 4
+# Only the beginning is read, so that a huge body costs little.
+_MAX_READ = 20_000
+# A value of an unexpected kind is shown by its beginning, however large or deep it is.
+_SHORT_REPR = reprlib.Repr()
+_SHORT_REPR.maxlevel, _SHORT_REPR.maxstring, _SHORT_REPR.maxlong, _SHORT_REPR.maxother = 3, 100, 60, 100
+
+
+def sanitize(text: str, limit: int = 500, hidden: Collection[str] = ()) -> str:
+    """One line without control or direction characters and without `hidden` values, at most `limit` characters long."""
+    if not hidden and len(text) <= limit and text.isascii() and text.isprintable() and " " not in text:
+        # One plain word, as nearly all of the very many names and flavors are.
+        return text
+    line = "".join(
+        " " if character.isspace() else character
+        for character in text[:_MAX_READ]
+        if character.isspace() or (character not in _BLANK and unicodedata.category(character) not in _UNWANTED)
+    )
+    for secret in sorted(hidden, key=len, reverse=True):
+        if len(secret) >= _MIN_SECRET:
+            line = line.replace(secret, _HIDDEN)
+    line = " ".join(line.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def quote_value(value: object, limit: int = 80) -> str:
+    """Any value of a response as Python writes it: ASCII, shortened, without secrets, however deep or large it is."""
+    return sanitize(masked(_SHORT_REPR.repr(value)).encode("ascii", "backslashreplace").decode(), limit)
+
+
+_PROJECT = re.compile(PROJECT_PATTERN.removeprefix("^").removesuffix("$"))
+
+
+class Operation(StrEnum):
+    """ModelArts' operation ids in snake_case; the `operation` label of metrics."""
+
+    LIST_POOLS = "list_pools"
+    SHOW_POOL = "show_pool"
+    LIST_NODE_POOLS = "list_node_pools"
+    SHOW_NODE_POOL = "show_node_pool"
+    LIST_NODE_POOL_NODES = "list_node_pool_nodes"
+    DELETE_NODE_POOL = "delete_node_pool"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request to send. Raises errors.InvalidName for a name that is not safe in a URL."""
+
+    operation: Operation
+    project_id: str
+    resource_pool: str | None = None
+    node_pool: str | None = None
+    query: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check every name before anything can be sent."""
+        _check_id("project ID", self.project_id)
+        if self.operation is not Operation.LIST_POOLS:
+            _check_name("resource pool", self.resource_pool, is_valid_resource_pool_name, RESOURCE_POOL_NAME_PATTERN)
+        if self.operation in _OF_NODE_POOLS:
+            _check_name("node pool", self.node_pool, is_valid_node_pool_name, NODE_POOL_NAME_PATTERN)
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return "DELETE" if self.is_deletion else "GET"
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the call changes anything in the cloud."""
+        return self.operation is Operation.DELETE_NODE_POOL
+
+    @property
+    def path(self) -> str:
+        """The path, percent-encoded; the checked names need no encoding."""
+        path = f"/v2/{self.project_id}/pools"
+        if self.operation is Operation.LIST_POOLS:
+            return path
+        path = f"{path}/{self.resource_pool}"
+        if self.operation is Operation.SHOW_POOL:
+            return path
+        path = f"{path}/nodepools"
+        if self.operation is Operation.LIST_NODE_POOLS:
+            return path
+        path = f"{path}/{self.node_pool}"
+        return f"{path}/nodes" if self.operation is Operation.LIST_NODE_POOL_NODES else path
+
+    @property
+    def target(self) -> str:
+        """Path and query as on the wire. A space is %20: a plus sign would break the signature."""
+        query = "&".join(f"{_encode(name)}={_encode(value)}" for name, value in self.query)
+        return f"{self.path}?{query}" if query else self.path
+
+    @property
+    def title(self) -> str:
+        """The call in messages, without its query."""
+        if self.node_pool:
+            return f"{self.operation} of node pool {self.node_pool} in resource pool {self.resource_pool}"
+        if self.resource_pool:
+            return f"{self.operation} of resource pool {self.resource_pool}"
+        return f"{self.operation} of project {self.project_id}"
+
+
+_OF_NODE_POOLS = frozenset({Operation.SHOW_NODE_POOL, Operation.LIST_NODE_POOL_NODES, Operation.DELETE_NODE_POOL})
+
+
+def check_workspace(workspace: str) -> None:
+    """Raise errors.InvalidName if this is not a workspace ID, which has the same characters as a project ID."""
+    _check_id("workspace", workspace)
+
+
+def _encode(text: str) -> str:
+    return quote(text, safe="-._~")
+
+
+def _check_name(kind: str, name: object, is_valid: Callable[[str], bool], pattern: str) -> None:
+    if not isinstance(name, str) or not is_valid(name):
+        raise InvalidName(
+            f"{_shown(name)} is not a valid {kind} name (it must match {pattern}); no request was sent. Look up the "
+            "name in the ModelArts console"
+        )
+
+
+def _check_id(kind: str, value: object) -> None:
+    if not isinstance(value, str) or _PROJECT.fullmatch(value) is None:
+        raise InvalidName(
+            f"{_shown(value)} is not a valid {kind} (it must match {PROJECT_PATTERN}); no request was sent. Correct it "
+            "in the ModelArtsAccount"
+        )
+
+
+def _shown(value: object) -> str:
+    return ascii(value)[:80]
+
+
+_REQUEST_ID = re.compile(r"[0-9A-Za-z._:-]{1,128}")
+# Of ModelArts and its gateway; of IAM. `headers` has its names in lower case.
+_REQUEST_ID_HEADERS = ("x-request-id", "x-iam-trace-id")
+# A 403 of an identity policy can contain it (SDK core). It encodes the caller and the request, and is of no use here.
+_ENCODED = re.compile(r'"encoded_authorization_message"\s*:\s*"(?:[^"\\]|\\.)*"?\s*,?\s*')
+_MAX_DEPTH = 5
+# The pairs of keys that error bodies use, in the order in which the official SDK looks for them.
+_PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`headers` has lower-case names. `is_whole` is False if the body broke off or was cut."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_whole: bool = True
+
+    @property
+    def request_id(self) -> str | None:
+        """X-Request-Id, else `request_id` of an error body."""
+        found = (_as_request_id(self.headers.get(name)) for name in _REQUEST_ID_HEADERS)
+        return next((each for each in found if each), None) or self._request_id_in_body()
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The server's clock from its Date header; None without one, or if a cache answers with an old one."""
+        return None if "age" in self.headers else parse_http_date(self.headers.get("date", ""))
+
+    def _request_id_in_body(self) -> str | None:
+        # A success has none in its body, and parsing a long list a second time is expensive.
+        if self.status < 400:  # noqa: PLR2004 - where HTTP errors begin
+            return None
+        found = (_as_request_id(part.get("request_id")) for part in _objects_in(parse_json(self.body)))
+        return next((each for each in found if each), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """What an error body says. `code` is None if the body is not JSON or has no code."""
+
+    code: str | None
+    message: str
+
+
+def parse_json(body: bytes) -> object:
+    """The JSON document; None if the body is not JSON or an object has a key twice. Never raises.
+
+    Python keeps the last of two equal keys: with `items` twice, the second one empty, a list would look empty.
+    """
+    try:
+        parsed: object = json.loads(body, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError):  # ValueError includes bad UTF-8
+        return None
+    return parsed
+
+
+def read_error(body: bytes) -> ErrorBody:
+    """The code and the message of an error body; the raw text as message if the body has no known form."""
+    raw = _ENCODED.sub("", body[:20_000].decode(errors="replace"))
+    code, message = _find_pair(list(_objects_in(parse_json(body))))
+    return ErrorBody(code=sanitize(code, 64) if code else None, message=message or raw)
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """An HTTP date in UTC; None if it is not a date or out of range."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has a key twice")
+    return found
+
+
+def _objects_in(document: object, depth: int = 0) -> Iterator[dict[str, object]]:
+    """The document and the objects in it, from the outside in."""
+    if not isinstance(document, dict) or depth > _MAX_DEPTH:
+        return
+    yield document
+    for value in document.values():
+        yield from _objects_in(value, depth + 1)
+
+
+def _find_pair(objects: list[dict[str, object]]) -> tuple[str | None, str | None]:
+    """A complete pair at any depth, else the outermost half of one."""
+    half: tuple[str | None, str | None] = (None, None)
+    for each in objects:
+        for code_key, message_key in _PAIRS:
+            pair = _as_text(each.get(code_key)), _as_text(each.get(message_key))
+            if all(pair):
+                return pair
+            if half == (None, None):
+                half = pair
+    return half
+
+
+def _as_text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    # IAM sends a number, as in {"error": {"code": 401}}.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _as_request_id(value: object) -> str | None:
+    # A request id that repeats a secret is dropped.
+    is_id = isinstance(value, str) and _REQUEST_ID.fullmatch(value) and masked(value) == value
+    return str(value) if is_id else None
+
+
+ALGORITHM = "SDK-HMAC-SHA256"
+DATE_HEADER = "X-Sdk-Date"
+TOKEN_HEADER = "X-Security-Token"  # noqa: S105 - the name of a header
+_UNRESERVED = "-._~"
+
+
+def sign(
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    key: AccessKey,
+    moment: datetime,
+) -> dict[str, str]:
+    """All headers to send: `headers`, X-Sdk-Date, X-Security-Token if the key has one, and Authorization.
+
+    `path` and `query` are percent-encoded, as they go on the wire; `moment` is timezone-aware; `headers` includes Host.
+    Every header is signed, except those with an underscore in their name, which the gateway leaves out too.
+    Raises errors.CredentialsUnavailable if the key does not fit a header.
+    """
+    _check_header_values(key)
+    sent = dict(headers)
+    sent[DATE_HEADER] = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    if key.security_token:
+        sent[TOKEN_HEADER] = key.security_token
+    signed = sorted((name.lower(), value.strip()) for name, value in sent.items() if "_" not in name)
+    names = ";".join(name for name, _ in signed)
+    canonical = "\n".join(
+        (
+            method.upper(),
+            canonical_path(path),
+            canonical_query(query),
+            "".join(f"{name}:{value}\n" for name, value in signed),
+            names,
+            hashlib.sha256(body).hexdigest(),
+        )
+    )
+    to_sign = "\n".join((ALGORITHM, sent[DATE_HEADER], hashlib.sha256(canonical.encode()).hexdigest()))
+    signature = hmac.new(key.secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+    sent["Authorization"] = f"{ALGORITHM} Access={key.access}, SignedHeaders={names}, Signature={signature}"
+    return sent
+
+
+def canonical_path(path: str) -> str:
+    """Each segment decoded once and encoded again; always with a slash at the end."""
+    encoded = "/".join(quote(segment, safe=_UNRESERVED) for segment in unquote(path).split("/"))
+    return encoded if encoded.endswith("/") else f"{encoded}/"
+
+
+def canonical_query(query: str) -> str:
+    """Pairs sorted by key and value, encoded again; a space is %20 and a plus sign is a plus sign."""
+    pairs = [part.partition("=") for part in query.split("&") if part]
+    decoded = sorted((unquote(name), unquote(value)) for name, _, value in pairs)
+    return "&".join(f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in decoded)
+
+
+def _check_header_values(key: AccessKey) -> None:
+    # The HTTP library refuses such a value with a message that quotes it.
+    for title, value in (("access key", key.access), ("security token", key.security_token or "-")):
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            raise CredentialsUnavailable(
+                f"the {title} is empty or has characters that are not allowed in an HTTP header; "
+                "copy it again from the Huawei Cloud console into the account's Secret"
+            )
+
 
 _OK = 200
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 
 from modelarts_nodepool import metrics
-from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.names import ACCOUNT_KIND, NODE_POOL_KIND
 from modelarts_nodepool.api.node_pool import Counts
 from modelarts_nodepool.api.objects import Account, NodePool
@@ -18,7 +18,7 @@ from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.writes import Writes
 from modelarts_nodepool.metrics import Sample
-from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling import Pollers
 from modelarts_nodepool.watch.supervisor import EventSource
 
 _OTHER = "Other"

@@ -23,8 +23,7 @@ from modelarts_nodepool.kube.crds import Missing
 from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Clock, ListingCluster
 from modelarts_nodepool.settings import DEFAULT_SWEEP_INTERVAL, DEFAULT_WATCH_TIMEOUT
-from modelarts_nodepool.watch.relist import list_everything
-from modelarts_nodepool.watch.resync import MISSED_BY_WATCH, Resync
+from modelarts_nodepool.watch.resync import MISSED_BY_WATCH, Resync, list_everything
 
 logger = logging.getLogger(__name__)
 

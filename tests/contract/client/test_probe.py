@@ -10,8 +10,7 @@ from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.commands.doctor.probe import Obstacle, Probe, probe
 from modelarts_nodepool.errors import CredentialsRejected, WrongEndpoint
 from modelarts_nodepool.modelarts.endpoints import parse_endpoint
-from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.transport import Bounds
+from modelarts_nodepool.modelarts.transport import Bounds, Call, Operation
 from tests.contract.client.clients import PROJECT, SHORT, usual_trust
 from tests.contract.client.raw_server import RawServer, Reply, a_reply, raw_server, reset, wait_for_ever
 

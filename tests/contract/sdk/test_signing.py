@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lab.simulator.server import Simulator
 from lab.simulator.signatures import SignedRequest, expected_signature, parse_authorization
-from modelarts_nodepool.credentials.signing import sign
+from modelarts_nodepool.modelarts.transport import sign
 from modelarts_nodepool.ports import AccessKey
 from tests.contract.sdk.official import OfficialSdk
 

@@ -8,7 +8,7 @@ import pytest
 from lab.controlplane import ControlPlane
 from modelarts_nodepool.api.names import NODE_POOL_PLURAL
 from modelarts_nodepool.decide import remedies
-from modelarts_nodepool.kube.patches import Patch, build_finalizer_added, build_finalizer_removed, build_status
+from modelarts_nodepool.kube.client import Patch, build_finalizer_added, build_finalizer_removed, build_status
 from tests.support.admission import CONFIRM_DELETE, Guarded
 from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE

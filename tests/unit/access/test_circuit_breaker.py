@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.access.circuit_breaker import FAILURES_IN_A_ROW, PROBE_BACKOFF, CircuitBreaker, CircuitBreakers
+from modelarts_nodepool.access.gateway import FAILURES_IN_A_ROW, PROBE_BACKOFF, CircuitBreaker, CircuitBreakers
 from modelarts_nodepool.errors import (
     CircuitOpen,
     CloudError,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.access.circuit_breaker import REJECTED_FOR
+from modelarts_nodepool.access.gateway import REJECTED_FOR
 from modelarts_nodepool.errors import ClockSkew
 from tests.unit.access.session_stage import ACCOUNT, EVERY, Stage
 

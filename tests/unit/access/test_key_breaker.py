@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.access.circuit_breaker import REJECTED_FOR, TRIALS_AT_ONCE
+from modelarts_nodepool.access.gateway import REJECTED_FOR, TRIALS_AT_ONCE
 from modelarts_nodepool.errors import (
     CredentialsRejected,
     NoAnswer,

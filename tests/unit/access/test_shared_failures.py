@@ -6,12 +6,11 @@ from json import dumps
 
 import pytest
 
-from modelarts_nodepool.access.circuit_breaker import FAILURES_IN_A_ROW
+from modelarts_nodepool.access.gateway import FAILURES_IN_A_ROW
 from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.errors import CircuitOpen, ClockSkew, CloudError, CredentialsRejected, ServerFailure, Throttled
 from modelarts_nodepool.modelarts.faults import to_error
-from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.response import Response
+from modelarts_nodepool.modelarts.transport import Call, Operation, Response
 from tests.unit.access.session_stage import ACCOUNT, Stage
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

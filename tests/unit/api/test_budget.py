@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from modelarts_nodepool.api.account import AccountSpec
-from modelarts_nodepool.api.budget import DeletionBudget
+from modelarts_nodepool.api.account import AccountSpec, DeletionBudget
 
 HOUR = timedelta(hours=1)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.api.conditions import (
+from modelarts_nodepool.api.meta import (
     Condition,
     ConditionStatus,
     ConditionType,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.api.durations import from_text, to_text
+from modelarts_nodepool.api.meta import from_text, to_text
 
 
 @given(st.integers(min_value=0, max_value=99_999 * 3600))

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from modelarts_nodepool.api.grants import Grant
+from modelarts_nodepool.api.account import Grant
 
 BY_NAME = Grant.model_validate({"namespaces": ["ml", "lab"], "resourcePools": ["pool-a", "pool-b"]})
 EVERYTHING = Grant.model_validate({"namespaces": ["*"], "resourcePools": ["*"]})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lab.simulator.routes import find_route
-from modelarts_nodepool.api.grants import Grant
+from modelarts_nodepool.api.account import Grant
 from modelarts_nodepool.api.names import (
     NODE_POOL_NAME_PATTERN,
     RESOURCE_POOL_NAME_PATTERN,
@@ -20,9 +20,8 @@ from modelarts_nodepool.api.names import (
     is_valid_resource_pool_name,
 )
 from modelarts_nodepool.api.node_pool import NodePoolSpec
-from modelarts_nodepool.credentials.signing import canonical_path
 from modelarts_nodepool.errors import InvalidName
-from modelarts_nodepool.modelarts.operations import Call, Operation
+from modelarts_nodepool.modelarts.transport import Call, Operation, canonical_path
 
 DANGEROUS = [
     "",

@@ -2,8 +2,7 @@
 
 import pytest
 
-from modelarts_nodepool.api.objects import NodePool
-from modelarts_nodepool.api.origin import find_origin
+from modelarts_nodepool.api.objects import NodePool, find_origin
 from tests.support.builders import a_node_pool
 
 FLUX = {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}

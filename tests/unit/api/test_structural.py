@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from modelarts_nodepool.api.durations import Duration
-from modelarts_nodepool.api.model import Timestamp, WireModel
-from modelarts_nodepool.api.structural import to_structural
+from modelarts_nodepool.api.crd import to_structural
+from modelarts_nodepool.api.meta import Duration, Timestamp, WireModel
 
 
 class Part(WireModel):

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.cache.duplicates import Duplicates
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Duplicates, Registry
 from tests.support.builders import PROJECT, AccountBuilder, NodePoolBuilder, a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.unit.controllers.test_send import NOW

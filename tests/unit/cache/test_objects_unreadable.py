@@ -3,7 +3,7 @@
 import pytest
 
 from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.watch.relist import kinds_of
+from modelarts_nodepool.watch.resync import kinds_of
 from tests.support.clocks import HandClock
 from tests.support.listening import Noting
 from tests.unit.controllers.unreadable_stage import DELETING, a_strange, later

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from modelarts_nodepool.cache.objects import Registry
-from modelarts_nodepool.watch.relist import kinds_of
+from modelarts_nodepool.watch.resync import kinds_of
 from tests.support.builders import NodePoolBuilder, a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.listening import Noting

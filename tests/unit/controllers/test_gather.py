@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.api.model import to_timestamp
+from modelarts_nodepool.api.meta import to_timestamp
 from modelarts_nodepool.api.node_pool import DeletionRecord, SendOutcome
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.controllers.deletion.gather import SENT_REMEMBERED, Memory

@@ -9,7 +9,7 @@ from typing import Self
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.api.node_pool import CloudErrorRecord, DeletionRecord, SendOutcome
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.errors import RefusedByModelArts, ServerFailure

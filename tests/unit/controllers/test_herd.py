@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.access.circuit_breaker import FAILURES_IN_A_ROW
+from modelarts_nodepool.access.gateway import FAILURES_IN_A_ROW
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.errors import CircuitOpen, CloudError, ServerFailure, Throttled
-from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling import Pollers
 from modelarts_nodepool.ports import (
     Accepted,
     NodePoolListing,

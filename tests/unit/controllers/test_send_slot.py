@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from modelarts_nodepool.access.circuit_breaker import FAILURES_IN_A_ROW
+from modelarts_nodepool.access.gateway import FAILURES_IN_A_ROW
 from modelarts_nodepool.decide.deletion.record import SETTLE
 from modelarts_nodepool.errors import NoAnswer, ObjectChanged
 from modelarts_nodepool.ports import (

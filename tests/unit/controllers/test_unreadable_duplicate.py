@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelarts_nodepool.watch.relist import kinds_of
+from modelarts_nodepool.watch.resync import kinds_of
 from tests.support.builders import a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.unreadable import an_unreadable_body

@@ -10,8 +10,7 @@ from datetime import timedelta
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.access.circuit_breaker import KeyBreakers
-from modelarts_nodepool.access.gateway import Gateway
+from modelarts_nodepool.access.gateway import Gateway, KeyBreakers
 from modelarts_nodepool.access.rate_limiter import RateLimiters
 from modelarts_nodepool.access.sessions import Session
 from modelarts_nodepool.api.node_pool import DeletionRecord

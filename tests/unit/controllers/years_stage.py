@@ -9,7 +9,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from modelarts_nodepool.api.model import to_timestamp
+from modelarts_nodepool.api.meta import to_timestamp
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER, NODE_POOL_FINALIZER
 from modelarts_nodepool.errors import ClusterError, NotFound, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder

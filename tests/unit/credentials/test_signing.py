@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.credentials.signing import canonical_path, canonical_query, sign
 from modelarts_nodepool.errors import CredentialsUnavailable
+from modelarts_nodepool.modelarts.transport import canonical_path, canonical_query, sign
 from modelarts_nodepool.ports import AccessKey
 
 PROJECT = "0123456789abcdef0123456789abcdef"

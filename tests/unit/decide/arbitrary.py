@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from modelarts_nodepool import errors
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType
-from modelarts_nodepool.api.model import WireModel
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType, WireModel
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, OVERRIDE_ANNOTATION, RECONCILE_ANNOTATION
 from modelarts_nodepool.api.node_pool import (
     CloudErrorRecord,

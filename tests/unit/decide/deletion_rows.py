@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, OVERRIDE_ANNOTATION
 from modelarts_nodepool.api.objects import Owner
 from modelarts_nodepool.api.reasons import Reason

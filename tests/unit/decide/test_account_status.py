@@ -4,8 +4,8 @@ import pytest
 
 from modelarts_nodepool.api.account import AccountStatus
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.decide.account import decide_account_status
 from modelarts_nodepool.decide.observed import Failure
+from modelarts_nodepool.decide.status import decide_account_status
 from modelarts_nodepool.errors import (
     ClockSkew,
     CredentialsRejected,

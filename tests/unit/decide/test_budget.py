@@ -8,8 +8,8 @@ from modelarts_nodepool.api.account import AccountStatus, RecentDeletion
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.audit_entry import MOST, build_entry, keep_newest, recently_deleted
-from modelarts_nodepool.decide.deletion.budget import Place, Waiting, view_budget
 from modelarts_nodepool.decide.deletion.decision import Release
+from modelarts_nodepool.decide.deletion.guards import Place, Waiting, view_budget
 from modelarts_nodepool.decide.observed import BudgetView
 from tests.support.builders import NOON, a_node_pool, an_account
 from tests.unit.decide.situations import HOUR, MINUTE, SECOND, a_deleted_object, a_deletion, sent

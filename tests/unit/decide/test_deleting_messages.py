@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from modelarts_nodepool.api.conditions import ConditionType, find_condition
+from modelarts_nodepool.api.meta import ConditionType, find_condition
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.decision import Hold
 from modelarts_nodepool.decide.deletion.status import GRACE, decide_deleting_status, is_worth_a_write
-from modelarts_nodepool.decide.status.table import decide_status
+from modelarts_nodepool.decide.status import decide_status
 from tests.support.builders import NOON, a_listing, a_node_pool
 from tests.unit.decide.situations import MINUTE, a_deleted_object, a_deletion, an_observation, not_listed
 

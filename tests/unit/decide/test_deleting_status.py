@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.node_pool import Counts, DeletionRecord, NodePoolStatus, SendOutcome
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Send, Wait

@@ -16,7 +16,7 @@ from modelarts_nodepool.decide.failures import (
     write_ahead_refused,
     write_refused,
 )
-from modelarts_nodepool.decide.status.table import decide_status
+from modelarts_nodepool.decide.status import decide_status
 from tests.support.builders import NOON
 from tests.unit.decide.situations import a_deleted_object, an_observation
 

@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.node_pool import DeletionRecord
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.decide.status.table import decide_status
+from modelarts_nodepool.decide.status import decide_status
 from modelarts_nodepool.errors import ServerFailure
 from tests.support.builders import NOON, a_node_pool
 from tests.unit.decide.situations import an_observation

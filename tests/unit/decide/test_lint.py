@@ -10,16 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_nodepool.api.account import AccountStatus
-from modelarts_nodepool.api.conditions import Condition
+from modelarts_nodepool.api.meta import Condition
 from modelarts_nodepool.api.node_pool import Counts, DeletionRecord, NodePoolStatus
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.decide.account import decide_account_status
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Send, Wait
 from modelarts_nodepool.decide.deletion.record import accept, note_progress
 from modelarts_nodepool.decide.deletion.status import build_write_ahead, decide_deleting_status, is_worth_a_write
 from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Failure, LiveObserved
-from modelarts_nodepool.decide.status.table import decide_status
+from modelarts_nodepool.decide.status import decide_account_status, decide_status
 from modelarts_nodepool.ports import Moment
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool, an_account
 from tests.unit.decide.arbitrary import counts, deletions, failures, observations, usual, whole_conditions

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.objects import Metadata
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
@@ -19,7 +19,7 @@ from modelarts_nodepool.decide.deletion.decision import Hold, Wait
 from modelarts_nodepool.decide.deletion.status import decide_deleting_status
 from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, LiveObserved
-from modelarts_nodepool.decide.status.table import decide_status
+from modelarts_nodepool.decide.status import decide_status
 from modelarts_nodepool.decide.unreadable import decide_unreadable_conditions
 from modelarts_nodepool.errors import (
     ClockSkew,

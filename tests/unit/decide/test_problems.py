@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.node_pool import NodePoolStatus
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.observed import LiveObserved
-from modelarts_nodepool.decide.status.table import decide_status
+from modelarts_nodepool.decide.status import decide_status
 from modelarts_nodepool.errors import (
     ClockSkew,
     CredentialsRejected,

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.node_pool import Counts, Identity, NodePoolStatus
 from modelarts_nodepool.decide.observed import LiveObserved
-from modelarts_nodepool.decide.status.table import decide_status
+from modelarts_nodepool.decide.status import decide_status
 from modelarts_nodepool.errors import NoAnswer, RefusedByModelArts, ServerFailure
 from modelarts_nodepool.ports import CloudNodePool
 from tests.support.builders import (

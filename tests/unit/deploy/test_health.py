@@ -7,12 +7,11 @@ import pytest
 from hypothesis import assume, given
 
 from modelarts_nodepool.api.objects import NodePool
-from modelarts_nodepool.decide.account import decide_account_status
 from modelarts_nodepool.decide.deletion.decision import Hold, Wait
 from modelarts_nodepool.decide.deletion.status import decide_deleting_status
 from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, LiveObserved
-from modelarts_nodepool.decide.status.table import decide_status
+from modelarts_nodepool.decide.status import decide_account_status, decide_status
 from modelarts_nodepool.errors import CredentialsRejected, ServerFailure
 from tests.support import argocd, kstatus
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool, an_account

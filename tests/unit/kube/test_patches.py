@@ -7,7 +7,7 @@ import pytest
 from modelarts_nodepool.api.account import AccountStatus
 from modelarts_nodepool.api.node_pool import Counts, NodePoolStatus
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.kube.patches import build_finalizer_added, build_finalizer_removed, build_status
+from modelarts_nodepool.kube.client import build_finalizer_added, build_finalizer_removed, build_status
 
 OURS = "modelarts.huaweicloud.com/node-pool"
 IN_USE = "modelarts.huaweicloud.com/in-use"

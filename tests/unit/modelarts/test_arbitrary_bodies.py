@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from modelarts_nodepool.errors import CloudError, MalformedAnswer, NotFound
 from modelarts_nodepool.modelarts import parse
 from modelarts_nodepool.modelarts.faults import to_error
-from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.response import Response, read_error
+from modelarts_nodepool.modelarts.transport import Call, Operation, Response, read_error
 from tests.support.bodies import BODIES
 
 T = TypeVar("T")

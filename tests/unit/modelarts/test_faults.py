@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from modelarts_nodepool import errors
 from modelarts_nodepool.modelarts.faults import parse_retry_after, to_error
-from modelarts_nodepool.modelarts.operations import Call, Operation
-from modelarts_nodepool.modelarts.response import Response
+from modelarts_nodepool.modelarts.transport import Call, Operation, Response
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DELETE = Call(Operation.DELETE_NODE_POOL, "P", "pool-a", "training-a")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelarts_nodepool.modelarts.items import split_items
-from modelarts_nodepool.modelarts.response import parse_json
+from modelarts_nodepool.modelarts.parse import split_items
+from modelarts_nodepool.modelarts.transport import parse_json
 from tests.support.bodies import BODIES
 
 # What a list may be made of, in any order, often enough to be good JSON now and then.

@@ -8,11 +8,9 @@ from hypothesis import strategies as st
 
 from modelarts_nodepool.api.node_pool import Counts, ZoneCount
 from modelarts_nodepool.errors import MalformedAnswer
-from modelarts_nodepool.modelarts.operations import Call, Operation
 from modelarts_nodepool.modelarts.parse import KnownItems, read_node_pool, read_node_pools
-from modelarts_nodepool.modelarts.response import Response
-from modelarts_nodepool.modelarts.wire.loose import Wire
-from modelarts_nodepool.modelarts.wire.node_pool import NodePoolBody
+from modelarts_nodepool.modelarts.transport import Call, Operation, Response
+from modelarts_nodepool.modelarts.wire import NodePoolBody, Wire
 from modelarts_nodepool.ports import CloudNodePool
 
 LIST = Call(Operation.LIST_NODE_POOLS, "P", "pool-a")

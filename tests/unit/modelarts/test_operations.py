@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_nodepool.errors import InvalidName
-from modelarts_nodepool.modelarts.operations import Call, Operation
+from modelarts_nodepool.modelarts.transport import Call, Operation
 
 BAD_NAMES = [
     "", ".", "..", "a/b", "a%2Fb", "%2e%2e", "a" * 129, "a\n", "a b", "-a", "a-", "a.", "_a", "a?b", "a#b", "a\\b",

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_nodepool.errors import MalformedAnswer
-from modelarts_nodepool.modelarts.operations import Call, Operation
 from modelarts_nodepool.modelarts.parse import read_nodes, read_resource_pool, read_resource_pools
-from modelarts_nodepool.modelarts.response import Response
+from modelarts_nodepool.modelarts.transport import Call, Operation, Response
 from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool
 
 LIST = Call(Operation.LIST_POOLS, "P")

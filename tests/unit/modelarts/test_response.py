@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.modelarts.response import Response, parse_http_date, read_error
+from modelarts_nodepool.modelarts.transport import Response, parse_http_date, read_error
 
 CODE = "ModelArts.50004000"
 

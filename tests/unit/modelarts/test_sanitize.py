@@ -3,7 +3,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_nodepool.modelarts.sanitize import sanitize
+from modelarts_nodepool.modelarts.transport import sanitize
 
 
 @given(st.text(max_size=300), st.integers(min_value=10, max_value=100))

@@ -9,7 +9,7 @@ from typing import Any, cast
 from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.polling.poller import Poller, PollKey
+from modelarts_nodepool.polling import Poller, PollKey
 from modelarts_nodepool.ports import NodePoolListing
 from tests.support.builders import (
     a_cloud_node_pool,

@@ -8,8 +8,7 @@ import pytest
 
 from modelarts_nodepool.access.rate_limiter import Lane
 from modelarts_nodepool.errors import NoAnswer
-from modelarts_nodepool.polling.poller import ACTIVE_FOR
-from modelarts_nodepool.polling.schedule import FIRST_BACKOFF
+from modelarts_nodepool.polling import ACTIVE_FOR, FIRST_BACKOFF
 from tests.support.builders import (
     a_listing,
     an_account,

@@ -9,10 +9,10 @@ import pytest
 
 from modelarts_nodepool import metrics
 from modelarts_nodepool.access.gateway import Gateway
-from modelarts_nodepool.api.conditions import ConditionType, find_condition
+from modelarts_nodepool.api.meta import ConditionType, find_condition
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import NoAnswer, ObjectGone
-from modelarts_nodepool.polling.poller import MAX_UNCHANGED, Snapshot, changed_names
+from modelarts_nodepool.polling import MAX_UNCHANGED, Snapshot, changed_names
 from modelarts_nodepool.ports import CloudNodePool, NodePoolListing
 from tests.support.builders import (
     NOON,

@@ -15,7 +15,7 @@ from modelarts_nodepool.errors import (
     ServerFailure,
     Throttled,
 )
-from modelarts_nodepool.polling.schedule import MAX_BACKOFF, Schedule
+from modelarts_nodepool.polling import MAX_BACKOFF, Schedule
 
 EVERY = timedelta(seconds=60)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelarts_nodepool import metrics
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
 from modelarts_nodepool.api.node_pool import Counts
 from modelarts_nodepool.cache.objects import Registry
@@ -15,7 +15,7 @@ from modelarts_nodepool.controllers.writes import Writes
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.metrics import AtScrape
-from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling import Pollers
 from modelarts_nodepool.server.gauges import Gauges, ObjectState, state_of
 from tests.support.builders import (
     NOON,

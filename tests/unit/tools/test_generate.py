@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from modelarts_nodepool.api.account import AccountSpec
-from modelarts_nodepool.api.model import WireModel
+from modelarts_nodepool.api.meta import WireModel
 from modelarts_nodepool.api.node_pool import NodePoolSpec
 from tools.generate import build_files, main
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from modelarts_nodepool.api.account import CredentialsSource
-from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.commands.doctor.check import (
     AccountContext,

@@ -23,7 +23,7 @@ from modelarts_nodepool.errors import (
     InvalidName,
     PermissionDenied,
 )
-from modelarts_nodepool.modelarts.codes import MODELARTS_OTHER_PROJECT
+from modelarts_nodepool.modelarts.faults import MODELARTS_OTHER_PROJECT
 
 _AT_ONCE = 4
 _SHOWN = 3

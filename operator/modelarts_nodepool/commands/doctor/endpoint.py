@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-from modelarts_nodepool.api.model import to_timestamp
+from modelarts_nodepool.api.meta import to_timestamp
 from modelarts_nodepool.commands.doctor.check import AccountContext, Finding, failed, ok, warning
 from modelarts_nodepool.commands.doctor.probe import Obstacle, Probe, probe
 from modelarts_nodepool.commands.session import CLOUD_BOUNDS
 from modelarts_nodepool.errors import CloudUnavailable, ServerFailure, Throttled
-from modelarts_nodepool.modelarts.codes import gateway_number, is_modelarts_code
-from modelarts_nodepool.modelarts.faults import LARGEST_CLOCK_SKEW
-from modelarts_nodepool.modelarts.operations import Call, Operation
+from modelarts_nodepool.modelarts.faults import LARGEST_CLOCK_SKEW, gateway_number, is_modelarts_code
+from modelarts_nodepool.modelarts.transport import Call, Operation
 
 _LEFT = timedelta(days=14)
 _SUSPICIOUS = timedelta(minutes=1)

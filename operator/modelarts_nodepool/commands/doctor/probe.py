@@ -17,10 +17,7 @@ import httpx
 from modelarts_nodepool.errors import CloudError
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.faults import to_error
-from modelarts_nodepool.modelarts.operations import Call
-from modelarts_nodepool.modelarts.response import Response
-from modelarts_nodepool.modelarts.sanitize import sanitize
-from modelarts_nodepool.modelarts.transport import Bounds, connect
+from modelarts_nodepool.modelarts.transport import Bounds, Call, Response, connect, sanitize
 from modelarts_nodepool.ports import Clock
 
 

@@ -6,11 +6,11 @@ in a DELETE. What could not be listed is Unknown, never Missing and never Unmana
 
 from collections.abc import Iterable, Mapping
 
-from modelarts_nodepool.api.grants import Grant
+from modelarts_nodepool.api.account import Grant
 from modelarts_nodepool.api.names import LONGEST_NODE_POOL_NAME, is_valid_node_pool_name
 from modelarts_nodepool.api.node_pool import Identity
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.cache.duplicates import identity_of
+from modelarts_nodepool.cache.objects import identity_of
 from modelarts_nodepool.commands.inventory.model import (
     Row,
     SeenCluster,

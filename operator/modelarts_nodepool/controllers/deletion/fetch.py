@@ -22,8 +22,7 @@ from modelarts_nodepool.controllers.workqueue import KEPT_SECONDS, SingleFlight
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.errors import CloudError, CloudUnavailable, ClusterError, CredentialsUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.polling.poller import Poller, PollKey
-from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling import Poller, Pollers, PollKey
 from modelarts_nodepool.ports import Clock, Cluster, ModelArts
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,8 @@ from typing import Any
 
 from modelarts_nodepool.api.node_pool import DeletionPolicy, DeletionRecord, Identity
 from modelarts_nodepool.api.objects import NodePool
-from modelarts_nodepool.cache.duplicates import Duplicates
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Duplicates, Registry
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.writes import Write
 from modelarts_nodepool.decide.deletion.audit_entry import recently_deleted
@@ -21,7 +20,7 @@ from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.decide.deletion.record import cap_future, note_progress, record_of
 from modelarts_nodepool.decide.observed import AccountView, DeletionObserved, Evidence, Fact, Failure
 from modelarts_nodepool.errors import ClockSkew, CredentialsRejected, CredentialsUnavailable, NotFound
-from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling import Pollers
 from modelarts_nodepool.ports import Clock, Moment, NodePoolListing
 
 Snapshot = Evidence[NodePoolListing]

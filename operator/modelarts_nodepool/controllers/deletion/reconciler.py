@@ -8,7 +8,7 @@ that cost calls), send.py (the DELETE) and release.py (our finalizer).
 from contextlib import suppress
 from datetime import timedelta
 
-from modelarts_nodepool.api.conditions import ConditionType, find_condition
+from modelarts_nodepool.api.meta import ConditionType, find_condition
 from modelarts_nodepool.api.node_pool import Identity, NodePoolStatus
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
@@ -35,7 +35,7 @@ from modelarts_nodepool.decide.failures import release_refused, write_ahead_refu
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder, EventType
-from modelarts_nodepool.polling.pollers import Pollers
+from modelarts_nodepool.polling import Pollers
 from modelarts_nodepool.ports import Clock, Moment
 
 FETCHES_IN_A_ROW = 10  # A deletion needs three at most before it is decided.

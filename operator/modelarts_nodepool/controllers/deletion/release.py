@@ -24,7 +24,8 @@ from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
-from modelarts_nodepool.kube import patches, paths
+from modelarts_nodepool.kube import paths
+from modelarts_nodepool.kube.client import build_finalizer_removed
 from modelarts_nodepool.kube.events import EventRecorder, EventType
 from modelarts_nodepool.ports import Clock, Moment
 
@@ -116,7 +117,7 @@ class Releaser:
 
     async def _remove_finalizer(self, node_pool: NodePool, report: Callable[[], None]) -> None:
         """The one place where our finalizer leaves. The patch tests uid and resourceVersion."""
-        uid, patch = node_pool.metadata.uid, patches.build_finalizer_removed(node_pool)
+        uid, patch = node_pool.metadata.uid, build_finalizer_removed(node_pool)
         was_unanswered = self._in_flight.is_releasing(uid)
         self._in_flight.release(uid, is_releasing=True)
         try:

@@ -1,24 +1,47 @@
-"""The short guards: policy, account, identity, accidents that are bigger than one object, and limits of admins.
+"""The guards: policy, account, identity, accidents bigger than one object, duplicates, billing, budget. Pure.
 
 Each says what lifts it: a confirmation (names the node pool), an override (names the object's uid), or time. Called
-by decide/deletion/table.py only.
+by decide/deletion/table.py, which has their order.
+
+- Duplicates are objects that refer to one node pool; only the last of them may delete it. A rename or a move between
+  namespaces in Git creates the new object and prunes the old one: that must not delete the node pool. And two objects
+  that are deleted together must not send two DELETEs.
+- Nothing that is billed yearly/monthly, or locked, is deleted, and billing must be known.
+- The budget is how many DELETEs an account may send in a time window, and in which order. The cluster keeps the
+  record: sent_time of the objects, and recentDeletions of the account. A restart loses nothing. Only a slot that is
+  reserved but not written ahead yet is kept in memory.
 """
 
-from datetime import timedelta
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from modelarts_nodepool.api.annotations import ineffective_override, quoted, unusual_pause
-from modelarts_nodepool.api.conditions import ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition, to_timestamp
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
-from modelarts_nodepool.api.node_pool import DeletionPolicy
-from modelarts_nodepool.api.objects import Metadata
+from modelarts_nodepool.api.node_pool import Counts, DeletionPolicy
+from modelarts_nodepool.api.objects import Account, Metadata, NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.absence import Missing, weigh_failure
 from modelarts_nodepool.decide.deletion.decision import HELD, Decision, Hold, Look, Release
+from modelarts_nodepool.decide.deletion.in_flight import shown_counts
+from modelarts_nodepool.decide.deletion.record import record_of
 from modelarts_nodepool.decide.failures import hold_for
-from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact, FoundOwner, OwnerState
+from modelarts_nodepool.decide.observed import (
+    BudgetView,
+    Container,
+    DeletionObserved,
+    Evidence,
+    Fact,
+    FoundOwner,
+    OwnerState,
+)
+from modelarts_nodepool.errors import NotFound
 from modelarts_nodepool.logs import clean
-from modelarts_nodepool.ports import CloudNodePool, Moment
+from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, Moment
 
 # The CRD and the namespace are read by GET, never taken from a watch, and are no older than this.
 FRESH = timedelta(seconds=60)
@@ -246,3 +269,280 @@ def _confirmable(observed: DeletionObserved, what: str) -> str:
         f"{what}; confirm the deletion of node pool {observed.node_pool_name}{named}: {remedies.confirm(node_pool)}; "
         f"{remedies.way_out(node_pool)}"
     )
+
+
+SOON = timedelta(seconds=2)
+
+
+def handed_over(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """Release without a request to ModelArts if another object keeps the node pool or deletes it."""
+    if observed.record.sent_time is not None:
+        return None
+    living = [other for other in observed.duplicates if other.metadata.deleted is None]
+    protected = [other for other in living if other.is_protected]
+    if protected:
+        return _release(observed, protected[0], "keeps it")
+    if living:
+        words = (
+            f"{living[0].title} also refers to node pool {observed.node_pool_name}; this object is released after "
+            f"that object gets this operator's finalizer: {remedies.show(living[0])}; or release this object now: "
+            f"{remedies.retain(observed.node_pool)}"
+        )
+        return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
+    return _unplaced(observed) or _all_deleted(observed)
+
+
+def _unplaced(observed: DeletionObserved) -> Decision | None:
+    """The watch of namespaces may be behind the watch of objects, and grants depend on namespace labels."""
+    other = observed.unplaced_duplicate
+    if other is None:
+        return None
+    namespace = other.metadata.namespace
+    words = (
+        f"{other.title} also names node pool {observed.node_pool_name}, but the operator has not seen namespace "
+        f"{namespace} yet, so it cannot check whether the account grants that object the node pool; retries "
+        f"automatically; details: {remedies.show_namespace(namespace)}; {remedies.way_out(observed.node_pool)}"
+    )
+    return Hold(Reason.DUPLICATE_OBJECT, words, SOON, is_transient=True)
+
+
+def _all_deleted(observed: DeletionObserved) -> Decision | None:
+    """All are being deleted: the oldest object sends the DELETE, and the others are released once it is recorded.
+
+    Not before: two objects that hand over to each other at the same moment would both go, and nothing would delete the
+    node pool. Objects with the policy Retain, or without our finalizer, cannot take over.
+    """
+    deleting = [
+        other
+        for other in observed.duplicates
+        if other.is_protected and other.spec.deletion_policy is DeletionPolicy.DELETE
+    ]
+    sent = [other for other in deleting if record_of(other).sent_time is not None]
+    if sent:
+        return _release(observed, min(sent, key=_age), "sent its DELETE")
+    older = [other for other in deleting if _age(other) < _age(observed.node_pool)]
+    if not older:
+        return None
+    first = min(older, key=_age)
+    words = (
+        f"{first.title} also refers to node pool {observed.node_pool_name}, is older and sends the DELETE; this object "
+        f"is released after that; details: {remedies.describe(first)}; or release only this object now: "
+        f"{remedies.retain(observed.node_pool)}"
+    )
+    return Hold(Reason.DUPLICATE_OBJECT, words, SOON)
+
+
+def unreadable_duplicate(observed: DeletionObserved, _: Moment) -> Decision | None:
+    """An object that this version cannot read may keep the node pool.
+
+    After `absence`: what is gone is released. Before every DELETE, not only before the first one.
+    """
+    other = observed.unreadable_duplicate
+    if other is None:
+        return None
+    words = (
+        f"{other.title} also names node pool {observed.node_pool_name}, but this version of the operator cannot read "
+        f"that object ({other.problem}), so it cannot check whether that object keeps the node pool; continues "
+        f"automatically after that object is corrected or deleted; details: {remedies.describe(other)}; "
+        f"{remedies.way_out(observed.node_pool)}"
+    )
+    return Hold(Reason.DUPLICATE_OBJECT, words, SOON)
+
+
+def _release(observed: DeletionObserved, heir: NodePool, what: str) -> Release:
+    name = observed.node_pool_name
+    words = f"{heir.title} also refers to node pool {name} and {what}; no DELETE was sent for this object"
+    return Release(Reason.HANDED_OVER, words, heir=heir)
+
+
+def _age(node_pool: NodePool) -> tuple[datetime, str]:
+    return (node_pool.metadata.created, node_pool.metadata.uid)
+
+
+T = TypeVar("T")
+
+# Facts that let a DELETE pass are at most this old; facts that hold it are fetched less often.
+_BILLING_HELD = timedelta(minutes=5)
+_NAMED_NODES = 3
+
+
+def billing(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Hold for yearly/monthly, locked and unknown billing; fetch facts that are missing or old."""
+    resource_pool, nodes = observed.resource_pool, observed.nodes
+    missing = frozenset(
+        fact
+        for fact, evidence in ((Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes))
+        if not _is_usable(evidence, observed, moment, _BILLING_HELD)
+    )
+    if missing or resource_pool is None or nodes is None:
+        return Look(missing)
+    for fact, evidence in ((Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes)):
+        if evidence.value is None:
+            return _failed(observed, evidence, fact, moment)
+    held = _hold(observed, resource_pool.value, nodes.value or ())
+    if held is not None:
+        return held
+    facts = ((Fact.LISTING, observed.listing), (Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes))
+    old = frozenset(fact for fact, evidence in facts if not _is_usable(evidence, observed, moment, FRESH))
+    return Look(old) if old else None
+
+
+def _hold(
+    observed: DeletionObserved, resource_pool: CloudResourcePool | None, nodes: tuple[CloudNode, ...]
+) -> Hold | None:
+    node_pool = observed.node_pool
+    own = resource_pool.billing if resource_pool else Billing.UNKNOWN
+    if own is Billing.YEARLY_MONTHLY:
+        return _yearly_monthly(observed, f"resource pool {node_pool.spec.pool_name} is billed yearly/monthly")
+    prepaid = [node.name for node in nodes if node.billing is Billing.YEARLY_MONTHLY]
+    if prepaid:
+        return _yearly_monthly(observed, f"{_name_some(prepaid)} billed yearly/monthly")
+    locked = [node.name for node in nodes if node.is_locked]
+    if locked:
+        words = (
+            f"{_name_some(locked)} locked against deletion; unlock in the ModelArts console, then: "
+            f"{remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
+        )
+        return Hold(Reason.NODE_LOCKED, words, _BILLING_HELD)
+    unknown = _unknown_billing(observed, own, nodes)
+    if unknown is None or Reason.BILLING_UNKNOWN in node_pool.overrides:
+        return None
+    words = (
+        f"ModelArts does not report how {unknown} billed; if you know that it is pay-per-use"
+        f"{ineffective_override(node_pool, Reason.BILLING_UNKNOWN)}: "
+        f"{remedies.override(node_pool, Reason.BILLING_UNKNOWN)}; {remedies.way_out(node_pool)}"
+    )
+    return Hold(Reason.BILLING_UNKNOWN, words, _BILLING_HELD)
+
+
+def _yearly_monthly(observed: DeletionObserved, what: str) -> Hold:
+    node_pool = observed.node_pool
+    words = (
+        f"{what}; ModelArts does not delete prepaid nodes, and this operator never unsubscribes; no DELETE is sent; "
+        f"unsubscribe in the ModelArts console, then: {remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
+    )
+    return Hold(Reason.YEARLY_MONTHLY_BILLING, words, _BILLING_HELD)
+
+
+def _unknown_billing(observed: DeletionObserved, own: Billing, nodes: tuple[CloudNode, ...]) -> str | None:
+    if own is Billing.UNKNOWN:
+        return f"resource pool {observed.node_pool.spec.pool_name} is"
+    unknown = [node.name for node in nodes if node.billing is Billing.UNKNOWN]
+    if unknown:
+        return _name_some(unknown)
+    counts = shown_counts(observed) or Counts()
+    if not nodes and counts.available + counts.abnormal > 0:
+        # Any of these nodes may be prepaid.
+        return f"the {counts.total} nodes that it counts but does not list are"
+    return None
+
+
+def _failed(observed: DeletionObserved, evidence: Evidence[object], fact: Fact, moment: Moment) -> Decision:
+    weighed = weigh_failure(evidence, fact, moment)
+    if isinstance(weighed, Missing):
+        # "Not found" contradicts the LIST that shows the node pool: request the LIST again, too.
+        is_contradiction = isinstance(evidence.failure, NotFound)
+        return Look(weighed.facts | {Fact.LISTING} if is_contradiction else weighed.facts)
+    what = f"whether the node pool may be deleted is unknown ({fact} could not be read)"
+    return hold_for(observed.node_pool, weighed.failure, what, weighed.retry_after)
+
+
+def _is_usable(evidence: Evidence[T] | None, observed: DeletionObserved, moment: Moment, longest: timedelta) -> bool:
+    if evidence is None or evidence.begun < observed.deletion_seen:
+        return False
+    if observed.reconcile_requested is not None and evidence.begun < observed.reconcile_requested:
+        return False
+    return moment.age_of(evidence.begun) < longest
+
+
+def _name_some(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED_NODES])
+    more = f" and {len(names) - _NAMED_NODES} more" if len(names) > _NAMED_NODES else ""
+    return f"node {shown} is" if len(names) == 1 else f"nodes {shown}{more} are"
+
+
+# (deletionTimestamp, uid): the oldest deletion gets the first slot that frees.
+Place = tuple[datetime, str]
+
+
+def budget_exhausted(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Hold until a slot frees. Nothing on the object lifts it."""
+    budget = observed.budget
+    if budget is None or not budget.is_used_up:
+        return None
+    name = observed.node_pool.spec.account_ref.name
+    command = remedies.edit_account(name)
+    change = remedies.by_hand(observed.account.account.metadata, command) if observed.account else f": {command}"
+    frees_at = budget.frees_at or moment.utc + budget.window
+    words = (
+        f"the deletion budget of ModelArtsAccount {name} is used up: {budget.used} of {budget.limit} DELETEs in the "
+        f"last {_describe_window(budget.window)}; the next slot frees at {to_timestamp(frees_at)}; the operator then "
+        f"continues automatically, oldest deletion first ({budget.ahead} ahead); an administrator can raise "
+        f"spec.deletionBudget{change}; {remedies.way_out(observed.node_pool)}"
+    )
+    left = min(max(frees_at - moment.utc, timedelta(seconds=1)), HELD)
+    return Hold(Reason.DELETION_BUDGET_EXHAUSTED, words, left)
+
+
+def _describe_window(window: timedelta) -> str:
+    hours, rest = divmod(int(window.total_seconds()), 3600)
+    return f"{hours} h" if hours and not rest else f"{int(window.total_seconds()) // 60} min"
+
+
+@dataclass(slots=True)
+class Waiting:
+    """The deletions that only the budget holds, in order. Each counts those before it without visiting them."""
+
+    _ordered: list[Place] = field(default_factory=list)
+    _by_uid: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """All of them, in order."""
+        return tuple(uid for _, uid in self._ordered)
+
+    def add(self, place: Place) -> None:
+        """Start to wait, or wait at another place."""
+        self.remove(place[1])
+        self._by_uid[place[1]] = place
+        insort(self._ordered, place)
+
+    def remove(self, uid: str) -> None:
+        """Stop to wait; no effect if it does not wait."""
+        place = self._by_uid.pop(uid, None)
+        if place is not None:
+            del self._ordered[bisect_left(self._ordered, place)]
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._ordered)
+
+    def before(self, place: Place, apart_from: Iterable[str]) -> int:
+        """How many wait before this place, without these uids."""
+        others = (self._by_uid[uid] for uid in apart_from if uid in self._by_uid)
+        return bisect_left(self._ordered, place) - sum(1 for other in others if other < place)
+
+
+def view_budget(
+    account: Account,
+    place: Place,
+    sent: Mapping[str, datetime | None],
+    waiting: Waiting,
+    now: datetime,
+) -> BudgetView:
+    """What others than the deletion at `place` use, and how many of `waiting` come before it.
+
+    `sent`: uid → sent_time of objects whose DELETE may be in effect; None for a slot that is only reserved.
+    """
+    budget = account.spec.deletion_budget
+    if budget.unlimited or budget.max is None or budget.window is None:
+        return BudgetView(limit=None)
+    times: dict[str, datetime] = {
+        entry.uid: entry.sent_time for entry in account.status.recent_deletions if entry.sent_time is not None
+    }
+    times |= {other: moment or now for other, moment in sent.items()}
+    times.pop(place[1], None)
+    inside = sorted(moment for moment in times.values() if now - moment < budget.window)
+    ahead = waiting.before(place, apart_from=times)
+    frees_at = inside[len(inside) - budget.max] + budget.window if len(inside) >= budget.max else None
+    return BudgetView(limit=budget.max, window=budget.window, used=len(inside), ahead=ahead, frees_at=frees_at)

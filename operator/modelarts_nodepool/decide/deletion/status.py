@@ -5,7 +5,7 @@ Called by controllers/deletion/reconciler.py after each decision. Returns None w
 
 from datetime import datetime, timedelta
 
-from modelarts_nodepool.api.conditions import (
+from modelarts_nodepool.api.meta import (
     Condition,
     ConditionStatus,
     ConditionType,
@@ -21,7 +21,7 @@ from modelarts_nodepool.decide.deletion.in_flight import shown_counts
 from modelarts_nodepool.decide.deletion.record import write_ahead
 from modelarts_nodepool.decide.failures import steady_words
 from modelarts_nodepool.decide.observed import DeletionObserved
-from modelarts_nodepool.decide.status.table import say_paused
+from modelarts_nodepool.decide.status import say_paused
 
 # A hold shorter than this is not shown: other finalizers and transient faults come and go.
 GRACE = timedelta(seconds=5)

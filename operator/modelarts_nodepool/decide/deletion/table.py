@@ -14,14 +14,14 @@ from dataclasses import replace
 from modelarts_nodepool.api.annotations import useless_override
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.absence import absence
-from modelarts_nodepool.decide.deletion.billing import billing
-from modelarts_nodepool.decide.deletion.budget import budget_exhausted
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Send
-from modelarts_nodepool.decide.deletion.duplicates import handed_over, unreadable_duplicate
 from modelarts_nodepool.decide.deletion.guards import (
     account_not_found,
+    billing,
+    budget_exhausted,
     confirmation_required,
     crd_terminating,
+    handed_over,
     identity_mismatch,
     last_node_pool,
     namespace_terminating,
@@ -30,6 +30,7 @@ from modelarts_nodepool.decide.deletion.guards import (
     owned,
     paused,
     retained,
+    unreadable_duplicate,
 )
 from modelarts_nodepool.decide.deletion.in_flight import deleting, refused, reverted, send_failed
 from modelarts_nodepool.decide.failures import FAILURES

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.api.conditions import Condition, ConditionStatus, ConditionType
+from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 from modelarts_nodepool.commands.doctor.check import Result
 from modelarts_nodepool.commands.doctor.writes import Seen, judge, see, stopping

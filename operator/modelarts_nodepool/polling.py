@@ -1,13 +1,16 @@
 """Polls one resource pool: one LIST of node pools per interval serves all objects of that resource pool.
 
-polling/pollers.py starts a poller for the first object of a resource pool; it ends with the last one. A deletion calls
-`fetch` for a LIST that began after a given time; concurrent callers share one request.
+`Pollers` starts a poller for the first object of a resource pool; it ends with the last one. A deletion calls `fetch`
+for a LIST that began after a given time; concurrent callers share one request. `Schedule` puts the next request one
+interval after the last one, with jitter, and with backoff after failures. Without jitter a hundred resource pools would
+be polled at the same moment: after a start, after an outage, and from then on at every interval.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,10 +18,66 @@ from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.backoff import Backoff
-from modelarts_nodepool.decide.observed import Evidence
-from modelarts_nodepool.errors import CloudError, CloudUnavailable, CredentialsUnavailable
-from modelarts_nodepool.polling.schedule import Schedule
+from modelarts_nodepool.cache.objects import Index, Registry
+from modelarts_nodepool.decide.observed import Evidence, Failure
+from modelarts_nodepool.errors import CircuitOpen, CloudError, CloudUnavailable, CredentialsUnavailable, Throttled
 from modelarts_nodepool.ports import Clock, ModelArts, NodePoolListing
+
+# First polls are spread over this time for each poller that starts at the same time: a hundred over two seconds.
+FIRST_POLL_SPREAD = timedelta(milliseconds=20)
+# The jitter after a failure is up to this backoff.
+FIRST_BACKOFF = timedelta(seconds=1)
+MAX_BACKOFF = timedelta(minutes=5)
+_BACKOFF = Backoff(FIRST_BACKOFF, MAX_BACKOFF)
+# The jitter after a request that was not sent or was throttled; one interval if that is shorter.
+MAX_JITTER = timedelta(minutes=1)
+
+
+class Schedule:
+    """Call `record` after each request and `draw` before each pause; then `pause` gives the length of the pause."""
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        """`jitter` returns random numbers from 0 to 1."""
+        self._jitter = jitter
+        self._drawn = 1.0
+        self._failure: Failure | None = None
+        self._failures = 0
+        self._has_succeeded = False
+        self._is_first_success = False
+
+    def first(self, starting: int) -> timedelta:
+        """The delay of the first request if so many pollers start at the same time."""
+        return FIRST_POLL_SPREAD * (starting - 1) * self._jitter()
+
+    def record(self, failure: Failure | None) -> None:
+        """Record the result of a request. One that was not sent counts neither as a success nor as a failure."""
+        self._failure = failure
+        if isinstance(failure, CloudUnavailable):
+            self._failures += 0 if isinstance(failure, CircuitOpen) else 1
+        else:
+            self._failures = 0
+
+    def draw(self) -> None:
+        """Draw the jitter of the next pause."""
+        self._drawn = self._jitter()
+        # Jitter after the first success only: from then on pollers that started together stay apart.
+        self._is_first_success = self._failure is None and not self._has_succeeded
+        self._has_succeeded = self._has_succeeded or self._failure is None
+
+    def pause(self, interval: timedelta) -> timedelta:
+        """The time from the start of the last request to the next one."""
+        failure = self._failure
+        retry_after = failure.retry_after if isinstance(failure, CloudUnavailable) else None
+        if isinstance(failure, CircuitOpen):
+            # Nothing was sent, so the interval is no minimum. The first request after it is the probe.
+            return (retry_after or interval) + min(interval, MAX_JITTER) * self._drawn
+        minimum = max(retry_after or interval, interval)
+        if isinstance(failure, Throttled):
+            return minimum + min(interval, MAX_JITTER) * self._drawn
+        if self._failures:
+            return minimum + _BACKOFF.after(self._failures) * self._drawn
+        return interval * self._drawn if self._is_first_success else interval
+
 
 logger = logging.getLogger(__name__)
 
@@ -244,3 +303,134 @@ class Poller:
                 await self._woken.wait()
         except TimeoutError:
             return
+
+
+OnSnapshot = Callable[[Poller, Collection[str]], None]
+
+
+class Pollers:
+    """The pollers of all resource pools."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        clouds: Gateway,
+        clock: Clock,
+        on_snapshot: OnSnapshot = lambda _poller, _members: None,
+    ) -> None:
+        """`on_snapshot` gets each poller after each of its LISTs, also failed ones, and the uids of its objects."""
+        self._registry = registry
+        self._clouds = clouds
+        self._clock = clock
+        self._running: dict[PollKey, tuple[Poller, asyncio.Task[None]]] = {}
+        self._key_of: dict[str, PollKey] = {}
+        self._members: Index[PollKey] = Index()
+        self._deleting: Index[PollKey] = Index()
+        self._starting: set[PollKey] = set()
+        self._on_snapshot = on_snapshot
+
+    def join(self, uid: str, account: Account, resource_pool: str, *, is_deleting: bool) -> Poller:
+        """The poller for this object; starts it if there is none. Idempotent."""
+        key = PollKey.of(account, resource_pool)
+        self._move(uid, key)
+        is_new = is_deleting and not self._deleting.has(key, uid)
+        if is_new:
+            self._deleting.add(key, uid)
+        poller, task = self._running.get(key, (None, None))
+        if poller is None or task is None or task.done():
+            poller = self._start(key)
+        if is_new:
+            poller.wake()  # the active interval begins
+        return poller
+
+    def find(self, account: Account, resource_pool: str) -> Poller | None:
+        """The poller of this resource pool, None if there is none."""
+        poller, _ = self._running.get(PollKey.of(account, resource_pool), (None, None))
+        return poller
+
+    def leave(self, uid: str) -> None:
+        """The object does not need a poller any more."""
+        self._move(uid, None)
+
+    def is_needed_by(self, account: str) -> bool:
+        """Whether any resource pool is polled with this account's credentials."""
+        return any(key.account == account for key in self._members)
+
+    def lag(self) -> timedelta:
+        """The longest time by which a poll is overdue, zero if none is; from any thread."""
+        now = self._clock.monotonic()
+        running = tuple(self._running.values())
+        return max((poller.overdue(now) for poller, task in running if not task.done()), default=timedelta())
+
+    def unreadable(self) -> dict[tuple[str, str], int]:
+        """The number of node pools with unreadable counts in the newest good snapshot, by account and resource pool.
+
+        From any thread.
+        """
+        found = Counter[tuple[str, str]]()
+        for poller, task in tuple(self._running.values()):
+            good = poller.good
+            if good is None or good.value is None or task.done():
+                continue
+            where = (poller.key.account, poller.key.resource_pool)
+            found[where] += sum(shown.counts is None for shown in good.value.node_pools.values())
+        return dict(found)
+
+    async def stop(self) -> None:
+        """End all pollers."""
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._running.clear()
+
+    def _start(self, key: PollKey) -> Poller:
+        poller = Poller(
+            key=key,
+            account=lambda: self._account(key),
+            is_needed=lambda: key in self._members and self._account(key) is not None,
+            is_deleting=lambda: key in self._deleting,
+            clouds=self._clouds,
+            clock=self._clock,
+            on_snapshot=self._notify,
+            starting=lambda: len(self._starting),
+        )
+        self._starting.add(key)
+        task = asyncio.create_task(poller.run(), name=f"poll {key.resource_pool}")
+        task.add_done_callback(lambda done: self._remove(key, done))
+        self._running[key] = (poller, task)
+        return poller
+
+    def _remove(self, key: PollKey, done: asyncio.Task[None]) -> None:
+        """A poller has ended. Another may run under the same key by now."""
+        poller, task = self._running.get(key, (None, None))
+        if poller is not None and task is done:
+            self._starting.discard(key)
+            del self._running[key]
+
+    def _notify(self, poller: Poller) -> None:
+        self._starting.discard(poller.key)
+        self._on_snapshot(poller, self._members.of(poller.key))
+
+    def _account(self, key: PollKey) -> Account | None:
+        """The account, if its spec still matches the key."""
+        account = self._registry.accounts.get(key.account)
+        if account is None or PollKey.of(account, key.resource_pool) != key:
+            return None
+        return account
+
+    def _move(self, uid: str, key: PollKey | None) -> None:
+        """Record the object's resource pool. The former poller may have no object any more."""
+        former = self._key_of.get(uid)
+        if former == key:
+            return
+        if former is not None:
+            self._members.remove(former, uid)
+            self._deleting.remove(former, uid)
+            if former in self._running:
+                self._running[former][0].wake()
+        if key is None:
+            self._key_of.pop(uid, None)
+        else:
+            self._key_of[uid] = key
+            self._members.add(key, uid)

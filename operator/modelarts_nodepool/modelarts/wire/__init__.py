@@ -1,1 +1,0 @@
-"""Models of what ModelArts sends. A field never fails; see loose.py."""

@@ -1,1 +1,0 @@
-"""One LIST of node pools per resource pool and interval."""
