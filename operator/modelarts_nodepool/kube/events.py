@@ -100,12 +100,14 @@ class EventRecorder:
 
     async def run(self) -> None:
         """Post the queued Events until cancelled."""
-        bucket = TokenBucket(settings.EVENTS_A_SECOND, settings.EVENTS_BURST, time.monotonic())
+        # asyncio.sleep waits by the time of the loop, so the bucket counts by it.
+        now = asyncio.get_running_loop().time
+        bucket = TokenBucket(settings.EVENTS_A_SECOND, settings.EVENTS_BURST, now())
         while True:
             while not self._queue:
                 self._filled.clear()
                 await self._filled.wait()
-            wait = bucket.acquire(time.monotonic(), keep_reserve=False)
+            wait = bucket.acquire(now(), keep_reserve=False)
             if wait > 0:
                 await asyncio.sleep(wait)
                 continue
