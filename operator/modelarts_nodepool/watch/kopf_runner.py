@@ -4,9 +4,9 @@ When kopf stops, it cancels all tasks of its event loop that began after it, als
 that would end pollers and reconciles. So it has a thread, an event loop and connections for itself.
 
 All handlers are `on.event` handlers, three watches that fill the cache: kopf sends no PATCH for them, adds no
-finalizer, and they never wait. kopf removes its configured finalizer from objects that no handler needs it for, so its name is one
-that no object has. kopf does not report bookmarks. `LastEvents` sees them nevertheless: it is a middleware of the HTTP
-session of kopf.
+finalizer, and they never wait. kopf removes its configured finalizer from objects that no handler needs it for, so its
+name is one that no object has. kopf does not report bookmarks. `LastEvents` sees them nevertheless: it is a middleware
+of the HTTP session of kopf.
 """
 
 import asyncio
