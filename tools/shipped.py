@@ -20,7 +20,8 @@ _ROLES = ("clusterrole", "role", "user-roles")
 def build_shipped(checkout: Path, crds: Mapping[str, str]) -> dict[str, str]:
     """Path and text of every copy; `crds` are the texts of the CRDs by their path."""
     files = {f"{CHART}/files/{path}": text for path, text in crds.items()}
-    sources = {f"admission/{path.name}": path for path in checkout.glob("deploy/admission/*.yaml")}
+    deploy = checkout / "deploy"
+    sources = {str(path.relative_to(deploy)): path for path in deploy.glob("admission/**/*.yaml")}
     sources |= {f"rbac/{name}.yaml": checkout / f"deploy/kustomize/base/{name}.yaml" for name in _ROLES}
     for name, source in sorted(sources.items()):
         if source.name != "kustomization.yaml":

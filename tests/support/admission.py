@@ -9,15 +9,21 @@ import shlex
 from typing import Any
 
 from lab.controlplane import ESTABLISHED, ControlPlane
-from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, CONFIRMED_BY_ANNOTATION
 from modelarts_nodepool.api.objects import NodePool
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY, Cluster
 from tests.support.liveness import eventually
 
 POLICIES = REPOSITORY / "deploy" / "admission"
-CONFIRM_DELETE, NO_RETAIN_TO_DELETE, PROTECT_CRDS = (
-    f"{name}.modelarts.huaweicloud.com" for name in ("confirm-delete", "no-retain-to-delete", "protect-crds")
+FOUR_EYES_POLICIES = POLICIES / "four-eyes"
+CONFIRM_DELETE, NO_RETAIN_TO_DELETE, PROTECT_CRDS, CONFIRMED_BY, FOUR_EYES = (
+    f"{name}.modelarts.huaweicloud.com"
+    for name in ("confirm-delete", "no-retain-to-delete", "protect-crds", "confirmed-by", "four-eyes")
 )
+# Two people who may do everything, and who act one after the other.
+ALICE, BOB = (("--as", name, "--as-group", "system:masters") for name in ("alice", "bob"))
+# An object in the namespace default that was confirmed before four eyes was installed.
+CONFIRMED_BEFORE = "confirmed-before"
 # Keeps an object that is being deleted; the operator's finalizer would do as well, but says less.
 HELD = "example.com/held"
 
@@ -56,8 +62,14 @@ class Guarded(Cluster):
     def deleting(self, name: str = "training-a") -> tuple[str, ...]:
         return ("delete", "manp", name, "-n", self.namespace)
 
-    def confirm(self, name: str, value: str) -> None:
-        self.run("annotate", "manp", name, "-n", self.namespace, f"{CONFIRM_ANNOTATION}={value}", "--overwrite")
+    def confirm(self, name: str, value: str, *more: str) -> None:
+        self.annotate(f"{CONFIRM_ANNOTATION}={value}", *more, name=name)
+
+    def annotate(self, setting: str, *more: str, name: str = "training-a") -> None:
+        self.run("annotate", "manp", name, "-n", self.namespace, setting, "--overwrite", *more)
+
+    def confirmed_by(self, name: str = "training-a") -> str | None:
+        return self.now(name).metadata.annotations.get(CONFIRMED_BY_ANNOTATION)
 
     def is_untouched(self, before: NodePool) -> bool:
         """Whether the object is still the same one and is not being deleted."""
@@ -106,7 +118,45 @@ def in_force(plane: ControlPlane) -> None:
     plane.kubectl.run(*probe.deleting("alive"))
 
 
+def in_force_with_four_eyes(plane: ControlPlane, *more: str) -> None:
+    """Install the optional policies on such a control plane as well, and wait. `more`: arguments of kubectl apply."""
+    plane.kubectl.run("apply", "--server-side", *(more or ("-k", str(FOUR_EYES_POLICIES))))
+    probe = Guarded(plane, "default")
+
+    def is_stamped() -> bool:
+        body = probe.node_pool(name="stamped", annotations={CONFIRM_ANNOTATION: "stamped"})
+        created = probe.run("create", "--dry-run=server", "-f", "-", "-o", "json", stdin=body)
+        return CONFIRMED_BY_ANNOTATION in json.loads(created)["metadata"]["annotations"]
+
+    assert eventually(is_stamped)
+    probe.add("asked", confirm="asked")
+    asked = (*probe.deleting("asked"), "--dry-run=server")
+    assert eventually(lambda: FOUR_EYES in plane.kubectl.run(*asked, check=False).stderr)
+    probe.run(*probe.deleting("asked"), *ALICE)
+
+
+def without_four_eyes(plane: ControlPlane) -> None:
+    """Remove them again, and wait."""
+    probe = Guarded(plane, "default")
+    probe.add("asked", confirm="asked")
+    plane.kubectl.run("delete", "-k", str(FOUR_EYES_POLICIES))
+    asked = probe.deleting("asked")
+    assert eventually(lambda: plane.kubectl.run(*asked, "--dry-run=server", check=False).code == 0)
+    probe.run(*asked)
+
+
 def policies(plane: ControlPlane) -> dict[str, dict[str, Any]]:
     """The policies as the API server keeps them, by name."""
     listed = json.loads(plane.kubectl.run("get", "validatingadmissionpolicies", "-o", "json").stdout)
     return {policy["metadata"]["name"]: policy for policy in listed["items"]}
+
+
+def findings(plane: ControlPlane, name: str) -> Any:  # noqa: ANN401 - JSON
+    """What type checking found in a policy, once it has looked at what is there now."""
+
+    def is_checked() -> bool:
+        policy = policies(plane)[name]
+        return bool(policy.get("status", {}).get("observedGeneration") == policy["metadata"]["generation"])
+
+    assert eventually(is_checked)
+    return policies(plane)[name]["status"]["typeChecking"]

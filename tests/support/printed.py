@@ -31,7 +31,7 @@ _COMMAND = re.compile(
     rf"\b(?:kubectl {_OPTIONS}(?:{_KUBECTL})|helm {_OPTIONS}(?:{_HELM}))\b(?:(?!kubectl |helm )[^;`\n])*"
 )
 _END = re.compile(r"(?:,? then\b|: |, or\b| and\b|\. |\.$| says? | shows | has the | \(| \|$|\s*$).*", re.DOTALL)
-_DEPLOYED = ("admission/*.yaml", "monitoring/rules.yaml", "samples/*.yaml", "helm/*/templates/NOTES.txt")
+_DEPLOYED = ("admission/**/*.yaml", "monitoring/rules.yaml", "samples/*.yaml", "helm/*/templates/NOTES.txt")
 
 
 @cache

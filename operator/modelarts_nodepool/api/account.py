@@ -316,6 +316,13 @@ class RecentDeletion(WireModel):
         ),
     ]
     confirmed: Annotated[bool, Field(description="Whether the object carried a matching confirm-delete.")] = False
+    confirmed_by: Annotated[
+        str | None,
+        Field(
+            description="The user who confirmed, from the object's annotation confirmed-by. Reliable only where the "
+            "API server writes that annotation: docs/operations/four-eyes.md."
+        ),
+    ] = None
 
 
 class AccountStatus(WireModel):

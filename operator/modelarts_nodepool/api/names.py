@@ -21,6 +21,8 @@ NODE_POOL_FINALIZER = f"{GROUP}/node-pool"
 ACCOUNT_FINALIZER = f"{GROUP}/in-use"
 
 CONFIRM_ANNOTATION = f"{GROUP}/confirm-delete"
+# Written by the API server where the policy confirmed-by is installed (deploy/admission/four-eyes).
+CONFIRMED_BY_ANNOTATION = f"{GROUP}/confirmed-by"
 OVERRIDE_ANNOTATION = f"{GROUP}/override"
 PAUSED_ANNOTATION = f"{GROUP}/paused"
 RECONCILE_ANNOTATION = f"{GROUP}/reconcile-at"

@@ -16,6 +16,7 @@ from typing import Any
 from modelarts_nodepool.api.account import AccountSpec, AccountStatus
 from modelarts_nodepool.api.names import (
     CONFIRM_ANNOTATION,
+    CONFIRMED_BY_ANNOTATION,
     GROUP,
     NODE_POOL_FINALIZER,
     OVERRIDE_ANNOTATION,
@@ -24,6 +25,10 @@ from modelarts_nodepool.api.names import (
 )
 from modelarts_nodepool.api.node_pool import NodePoolSpec, NodePoolStatus
 from modelarts_nodepool.api.reasons import OVERRIDABLE, Reason
+from modelarts_nodepool.logs import clean
+
+# A user name of Kubernetes has no limit of its own.
+_LONGEST_USER = 253
 
 # Label and annotation values become part of messages: accept only plain names.
 _NAME = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,252}[A-Za-z0-9])?")
@@ -153,6 +158,17 @@ class NodePool:
     def confirmation(self) -> str | None:
         """The node pool name in the annotation confirm-delete."""
         return self.metadata.annotations.get(CONFIRM_ANNOTATION)
+
+    @property
+    def confirmed_by(self) -> str | None:
+        """The user who confirmed the deletion, for people: printable, of limited length, without secrets.
+
+        From the annotation confirmed-by, which only the policy of deploy/admission/four-eyes makes reliable. So nothing
+        is decided by it. None without a matching confirmation.
+        """
+        if self.confirmation != self.node_pool_name:
+            return None
+        return clean(self.metadata.annotations.get(CONFIRMED_BY_ANNOTATION, ""), _LONGEST_USER) or None
 
     @property
     def override(self) -> str:

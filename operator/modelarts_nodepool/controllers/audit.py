@@ -1,9 +1,9 @@
 """The audit trail: one log record per DELETE and per release, and the accounts' recentDeletions.
 
-The log says who (object, uid), what (the identity in the cloud), the cloud's request id, confirmed or not, the outcome.
-recentDeletions outlive the objects and are the budget's memory: a DELETE is entered when it is sent, and again when it
-is answered and when its object is released; controllers/account.py writes the entries. What is not written yet counts
-for the budget as well: a finalizer that is stripped in between gives no slot back.
+The log says who (object, uid), what (the identity in the cloud), the cloud's request id, whether and by whom it was
+confirmed, and the outcome. recentDeletions outlive the objects and are the budget's memory: a DELETE is entered when it
+is sent, and again when it is answered and when its object is released; controllers/account.py writes the entries. What
+is not written yet counts for the budget as well: a finalizer that is stripped in between gives no slot back.
 """
 
 import asyncio
@@ -179,6 +179,7 @@ def log_delete(
             "attempt": record.attempt,
             "outcome": outcome,
             "confirmed": node_pool.confirmation == identity.node_pool_name,
+            "confirmedBy": node_pool.confirmed_by,
         },
     )
 

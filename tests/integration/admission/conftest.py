@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from lab.controlplane import Binaries, ControlPlane
-from tests.support.admission import Guarded, in_force
+from tests.support.admission import (
+    CONFIRMED_BEFORE,
+    Guarded,
+    in_force,
+    in_force_with_four_eyes,
+    without_four_eyes,
+)
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +32,20 @@ def guarded(guarded_plane: ControlPlane) -> Iterator[Guarded]:
     guarded = Guarded(guarded_plane, namespace)
     yield guarded
     guarded.tear_down()
+
+
+@pytest.fixture(scope="module")
+def four_eyes_plane(guarded_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """With the optional policies, for the tests of one module."""
+    Guarded(guarded_plane, "default").add(CONFIRMED_BEFORE, confirm=CONFIRMED_BEFORE)
+    in_force_with_four_eyes(guarded_plane)
+    yield guarded_plane
+    without_four_eyes(guarded_plane)
+    guarded_plane.kubectl.run("delete", "manp", CONFIRMED_BEFORE, "--ignore-not-found")
+
+
+@pytest.fixture
+def four_eyes(four_eyes_plane: ControlPlane, guarded: Guarded) -> Guarded:
+    """A namespace of the test's own where a deletion needs two people."""
+    assert guarded.plane is four_eyes_plane
+    return guarded

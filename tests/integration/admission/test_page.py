@@ -1,37 +1,46 @@
-"""The commands of docs/operations/admission.md do what the page says, run as they stand there, from top to bottom."""
+"""The commands of two pages do what the page says, run as they stand there, from top to bottom."""
 
 import os
 import re
 import subprocess
 
+import pytest
+
 from tests.support.admission import Guarded
 from tests.support.crds import REPOSITORY
 
-PAGE = (REPOSITORY / "docs" / "operations" / "admission.md").read_text()
 
-
-def commands() -> list[tuple[str, str]]:
+def commands(page: str) -> list[tuple[str, str]]:
     """Each command with what the page shows as its output."""
     found = []
-    for block in re.findall(r"^```console\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE):
+    text = (REPOSITORY / "docs" / "operations" / page).read_text()
+    for block in re.findall(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             found.append((command, output.strip()))
     return found
 
 
-def test_the_page_shows_refusals_and_commands_that_work() -> None:
-    refused = [command for command, output in commands() if output]
-    assert len(refused) == 2
-    assert len(commands()) > 12
+@pytest.mark.parametrize(("page", "refusals", "most"), [("admission.md", 2, 12), ("four-eyes.md", 1, 6)])
+def test_a_page_shows_refusals_and_commands_that_work(page: str, refusals: int, most: int) -> None:
+    assert len([command for command, output in commands(page) if output]) == refusals
+    assert len(commands(page)) > most
 
 
-def test_every_command_of_the_page_does_what_it_says(guarded: Guarded) -> None:
+def test_every_command_of_the_page_about_admission_does_what_it_says(guarded: Guarded) -> None:
+    run_page(guarded, "admission.md")
+
+
+def test_every_command_of_the_page_about_four_eyes_does_what_it_says(four_eyes: Guarded) -> None:
+    run_page(four_eyes, "four-eyes.md")
+
+
+def run_page(guarded: Guarded, page: str) -> None:
     guarded.add("training-a", nodePoolName="training-cloud")
     kubectl = guarded.plane.kubectl
     names = {"NS": guarded.namespace, "NAME": "training-a", "NODE_POOL": "training-cloud"}
     path = {"PATH": f"{kubectl.binary.parent}{os.pathsep}{os.environ['PATH']}"}
-    for command, shown in commands():
+    for command, shown in commands(page):
         done = subprocess.run(  # noqa: S603 - the page is ours
             ["bash", "-euc", command],  # noqa: S607 - wherever bash is
             cwd=REPOSITORY,

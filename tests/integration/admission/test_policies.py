@@ -1,34 +1,26 @@
 """The policies themselves: the API server finds no fault with them, each works alone, all fail closed."""
 
 import json
-from typing import Any
 
 import pytest
 import yaml
 
 from lab.controlplane import ControlPlane
-from tests.support.admission import CONFIRM_DELETE, POLICIES, Guarded, policies
-from tests.support.liveness import eventually
+from tests.support.admission import CONFIRM_DELETE, FOUR_EYES_POLICIES, POLICIES, Guarded, findings
 
-FILES = sorted(set(POLICIES.glob("*.yaml")) - {POLICIES / "kustomization.yaml"})
-DOCUMENTS = {path.stem: list(yaml.safe_load_all(path.read_text())) for path in FILES}
-
-
-def findings(plane: ControlPlane, name: str) -> Any:  # noqa: ANN401 - JSON
-    """What type checking found, once it has looked at what is there now."""
-
-    def is_checked() -> bool:
-        policy = policies(plane)[name]
-        return bool(policy.get("status", {}).get("observedGeneration") == policy["metadata"]["generation"])
-
-    assert eventually(is_checked)
-    return policies(plane)[name]["status"]["typeChecking"]
+FILES = {path.stem: path for path in sorted(POLICIES.glob("**/*.yaml")) if path.name != "kustomization.yaml"}
+DOCUMENTS = {name: list(yaml.safe_load_all(path.read_text())) for name, path in FILES.items()}
+VALIDATING = [name for name, (policy, _) in DOCUMENTS.items() if policy["kind"] == "ValidatingAdmissionPolicy"]
+ALWAYS = [name for name, path in FILES.items() if path.parent == POLICIES]
+OPTIONAL = [name for name, path in FILES.items() if path.parent == FOUR_EYES_POLICIES]
 
 
-def test_there_are_the_three_policies_of_the_design() -> None:
-    assert list(DOCUMENTS) == ["confirm-delete", "no-retain-to-delete", "protect-crds"]
-    kustomization = yaml.safe_load((POLICIES / "kustomization.yaml").read_text())
-    assert kustomization["resources"] == [path.name for path in FILES]
+def test_there_are_the_policies_of_the_design() -> None:
+    assert ALWAYS == ["confirm-delete", "no-retain-to-delete", "protect-crds"]
+    assert OPTIONAL == ["confirmed-by", "four-eyes"]
+    for folder, names in ((POLICIES, ALWAYS), (FOUR_EYES_POLICIES, OPTIONAL)):
+        kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+        assert kustomization["resources"] == [f"{name}.yaml" for name in names]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -36,25 +28,26 @@ def test_each_file_holds_a_policy_and_its_binding_and_fails_closed(name: str) ->
     policy, binding = DOCUMENTS[name]
     full = f"{name}.modelarts.huaweicloud.com"
     assert policy["metadata"] == binding["metadata"] == {"name": full}
-    assert binding["spec"] == {"policyName": full, "validationActions": ["Deny", "Audit"]}
+    actions = {"validationActions": ["Deny", "Audit"]} if name in VALIDATING else {}
+    assert binding["spec"] == {"policyName": full} | actions
     assert policy["spec"]["failurePolicy"] == "Fail"
-    for validation in policy["spec"]["validations"]:
+    for validation in policy["spec"].get("validations", []):
         assert validation["reason"] == "Forbidden"
         assert validation["message"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_each_file_passes_the_api_server_strictly(guarded_plane: ControlPlane, name: str) -> None:
-    path = str(POLICIES / f"{name}.yaml")
+    path = str(FILES[name])
     guarded_plane.kubectl.run("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", path)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", ALWAYS)
 def test_type_checking_finds_nothing(guarded_plane: ControlPlane, name: str) -> None:
     assert findings(guarded_plane, f"{name}.modelarts.huaweicloud.com") == {}
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", VALIDATING)
 def test_type_checking_finds_nothing_in_conditions_and_variables(guarded_plane: ControlPlane, name: str) -> None:
     """The API server checks validations only: a copy that is bound to nothing has everything as a validation."""
     spec = DOCUMENTS[name][0]["spec"]

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.controlplane import ControlPlane
+from tests.support.crds import REPOSITORY
 from tests.support.helm import CHART, OF_A_CLUSTER, Helm, refusal, rendered
 from tests.support.manifests import Object, objects_in, only
 from tests.support.operator import NAME, NAMESPACE
@@ -164,6 +166,12 @@ def test_the_address_of_the_probes_is_the_operators_own_choice_unless_it_is_set(
             "Set networkPolicy.extraEgress, for example [{ports: [{port: 3128, protocol: TCP}]}]",
         ),
         ({"livenessProbe": {"httpGet": {"path": "/"}}}, "'httpGet' not allowed"),
+        ({"admission": {"fourEyes": True}}, "set admission.confirmDelete to true"),
+        (
+            {"admission": {"fourEyes": True, "confirmDelete": True, "protectCrds": False}},
+            "set admission.protectCrds to true",
+        ),
+        ({"admission": {"fourEyesExempt": "argocd"}}, "got string, want array"),
     ],
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
 )
@@ -267,6 +275,43 @@ def test_the_chart_is_a_part_of_another_one_with_a_condition(offline_helm: Helm,
 
 def test_without_a_cluster_no_hook_is_rendered_that_kubectl_apply_would_run(offline_helm: Helm) -> None:
     assert not [item for item in rendered(offline_helm) if item["kind"] == "Job"]
+
+
+FOUR_EYES = {"confirmDelete": True, "fourEyes": True}
+
+
+def test_four_eyes_needs_a_cluster_that_has_mutating_policies(offline_helm: Helm, tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump({"admission": FOUR_EYES}))
+    values = ("-f", str(tmp_path / "values.yaml"))
+    said = refusal(offline_helm, *values, "--kube-version", "1.35.9")
+    assert "admission.fourEyes needs Kubernetes 1.36 or newer (MutatingAdmissionPolicy), and this is v1.35.9" in said
+    assert only(rendered(offline_helm, *values, "--kube-version", "v1.36.0-eks-1"), "MutatingAdmissionPolicy")
+    assert not [item for item in rendered(offline_helm) if item["kind"].startswith("MutatingAdmission")]
+
+
+def test_four_eyes_exempts_the_named_users_and_is_otherwise_as_shipped(chart: Chart, plane: ControlPlane) -> None:
+    users = ["system:serviceaccount:flux-system:kustomize-controller", "a\"b\\<'c"]
+    objects = chart.objects({"admission": FOUR_EYES | {"fourEyesExempt": users}})
+    ours = [item for item in objects if item["metadata"]["name"].startswith(("four-eyes.", "confirmed-by."))]
+    shipped = [
+        item
+        for name in ("confirmed-by", "four-eyes")
+        for item in yaml.safe_load_all((REPOSITORY / f"deploy/admission/four-eyes/{name}.yaml").read_text())
+    ]
+    by_title = {(item["kind"], item["metadata"]["name"]): item["spec"] for item in ours}
+    for item in shipped:
+        for condition in item["spec"].get("matchConditions", []):
+            if condition["name"] == "not-exempt":
+                assert condition["expression"] == "!(request.userInfo.username in [])"
+                condition["expression"] = f"!(request.userInfo.username in {to_go_json(users)})"
+    assert by_title == {(item["kind"], item["metadata"]["name"]): item["spec"] for item in shipped}
+    strict = ("create", "--dry-run=server", "--validate=strict", "-f", "-")
+    plane.kubectl.run(*strict, stdin=yaml.safe_dump_all(ours))
+
+
+def to_go_json(value: list[str]) -> str:
+    """As helm's toJson writes it: CEL reads the escapes."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def test_alerts_get_links_and_the_label_of_the_cluster(chart: Chart) -> None:

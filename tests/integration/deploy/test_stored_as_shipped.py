@@ -34,6 +34,7 @@ NOT_SERVED += ("helm.toolkit.fluxcd.io/", "notification.toolkit.fluxcd.io/")
 SETS = [
     "crds",
     "admission",
+    "admission/four-eyes",
     "samples",
     *(f"overlay {path.name}" for path in sorted(OVERLAYS.iterdir())),
     *(f"chart {path.name}" for path in VALUE_FILES),

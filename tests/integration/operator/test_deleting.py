@@ -277,6 +277,7 @@ def test_an_object_deleted_while_the_operator_is_down_is_deleted_when_it_is_back
 
 def test_every_delete_and_every_release_is_one_record_in_the_log(tenant: Tenant, operator: OperatorProcess) -> None:
     uid = tenant.mirrored("training-a")["metadata"]["uid"]
+    tenant.annotate("training-a", confirm_delete="training-a", confirmed_by="alice\n@example.com")
     tenant.delete("training-a")
     tenant.until_gone("training-a")
     tenant.until_true(lambda: len(audits(operator, uid)) == 2, "two audit records")
@@ -293,6 +294,16 @@ def test_every_delete_and_every_release_is_one_record_in_the_log(tenant: Tenant,
     assert (release["audit"], release["outcome"]) == ("release", "Gone")
     assert delete["identity"] == release["identity"] == identity
     assert delete["object"] == release["object"] == f"{tenant.name}/training-a"
+    # Who confirmed, on one line, wherever an administrator looks for it.
+    who = "alice @example.com"
+    assert delete["confirmedBy"] == who
+    account = tenant.api.get(f"{ACCOUNTS}/{tenant.name}")
+    assert account is not None
+    assert [entry["confirmedBy"] for entry in account["status"]["recentDeletions"]] == [who]
+    tenant.until_true(
+        lambda: f", confirmed by {who}" in str(tenant.api.events_about("training-a", tenant.name)),
+        "an Event with the user who confirmed",
+    )
 
 
 def audits(operator: OperatorProcess, uid: str) -> list[dict[str, object]]:

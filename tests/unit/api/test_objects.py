@@ -101,6 +101,25 @@ def test_annotations_that_people_set_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("confirmation", "written", "shown"),
+    [
+        ("training-a", "alice@example.com", "alice@example.com"),
+        ("training-a", "alice\n\u202e\x00", "alice"),
+        ("training-a", "a" * 300_000, "a" * 252 + "…"),
+        ("training-a", "", None),
+        ("training-a", None, None),
+        ("training-b", "alice", None),
+        (None, "alice", None),
+    ],
+    ids=["plain", "unprintable", "huge", "empty", "none", "another is confirmed", "unconfirmed"],
+)
+def test_who_confirmed_is_read_for_people(confirmation: str | None, written: str | None, shown: str | None) -> None:
+    given = {f"{GROUP}/confirm-delete": confirmation, f"{GROUP}/confirmed-by": written}
+    read = node_pool(annotations={key: value for key, value in given.items() if value is not None})
+    assert read.confirmed_by == shown
+
+
+@pytest.mark.parametrize(
     "spec",
     [{"poolName": ".."}, {"nodePoolName": "a/b"}, {"deletionPolicy": "Keep"}, {"accountRef": {"name": "A"}}],
     ids=repr,

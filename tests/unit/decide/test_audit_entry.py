@@ -10,7 +10,7 @@ from modelarts_nodepool.decide.deletion.audit_entry import (
     build_sent,
     build_stripped,
     is_recorded_by,
-    keep_finished_time,
+    keep_known,
 )
 from modelarts_nodepool.decide.deletion.record import accept, fail, write_ahead
 from modelarts_nodepool.errors import (
@@ -118,8 +118,24 @@ def test_a_release_that_is_tried_again_says_nothing_new() -> None:
     again = build_stripped(NODE_POOL, identity(), entry_of(sent(MINUTE)), LATER)
     assert first is not None
     assert again is not None
-    assert keep_finished_time(first, again) == first
-    assert keep_finished_time(None, again) == again
-    assert keep_finished_time(entry_of(sent(MINUTE)), again) == again, "a DELETE that was sent is no release"
+    assert keep_known(first, again) == first
+    assert keep_known(None, again) == again
+    assert keep_known(entry_of(sent(MINUTE)), again) == again, "a DELETE that was sent is no release"
     other = again.model_copy(update={"outcome": "Gone"})
-    assert keep_finished_time(first, other) == other
+    assert keep_known(first, other) == other
+
+
+def test_who_confirmed_stays_when_the_confirmation_is_removed_after_the_delete() -> None:
+    by = "modelarts.huaweicloud.com/confirmed-by"
+    confirmed = a_deleted_object().annotated("modelarts.huaweicloud.com/confirm-delete", "training-a")
+    known = build_sent(confirmed.annotated(by, "alice").build(), identity(), sent(MINUTE), LATER)
+    unconfirmed = build_sent(a_deleted_object().build(), identity(), sent(MINUTE), LATER)
+    assert known is not None
+    assert unconfirmed is not None
+    assert (known.confirmed, known.confirmed_by) == (True, "alice")
+    kept = keep_known(known, unconfirmed)
+    assert (kept.confirmed, kept.confirmed_by) == (True, "alice")
+    later = unconfirmed.model_copy(update={"sent_time": NOON})
+    assert keep_known(known, later) == later, "another DELETE has its own confirmation"
+    again = known.model_copy(update={"confirmed_by": "bob"})
+    assert keep_known(unconfirmed, again) == again

@@ -200,13 +200,21 @@ whose value is unknown at rendering.
 {{- dict "ports" (uniq $ports) "unread" (uniq $unread) | toJson -}}
 {{- end }}
 
-{{/* One file of files/ with the release's labels on each document. Takes (list $ path). */}}
+{{/*
+One file of files/ with the release's labels on each document. Takes (list $ path), or (list $ path expressions): the
+expressions replace those of the matchConditions of these names.
+*/}}
 {{- define "operator.shipped" -}}
 {{- $root := index . 0 }}
+{{- $expressions := dict }}
+{{- if gt (len .) 2 }}{{ $expressions = index . 2 }}{{ end }}
 {{- $labels := include "operator.labels" $root | fromYaml }}
 {{- range $text := regexSplit "(?m)^---$" ($root.Files.Get (index . 1)) -1 }}
 {{- with fromYaml $text }}
 {{- $_ := set .metadata "labels" (merge dict $labels (.metadata.labels | default dict)) }}
+{{- range dig "spec" "matchConditions" list . }}
+{{- if hasKey $expressions .name }}{{ $_ := set . "expression" (get $expressions .name) }}{{ end }}
+{{- end }}
 ---
 {{ toYaml . }}
 {{- end }}

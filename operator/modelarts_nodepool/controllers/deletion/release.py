@@ -19,7 +19,7 @@ from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.deletion.gather import Gather, Memory
 from modelarts_nodepool.controllers.workqueue import KeyedLocks
 from modelarts_nodepool.controllers.writes import Write, Writes
-from modelarts_nodepool.decide.deletion.audit_entry import build_entry, keep_finished_time
+from modelarts_nodepool.decide.deletion.audit_entry import build_entry, keep_known
 from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved
@@ -148,7 +148,7 @@ class Releaser:
         if entry is None or account is None:
             return
         # A release that the API server refuses is tried again, and costs the account no further write.
-        entry = keep_finished_time(trail.find(account, entry.uid), entry)
+        entry = keep_known(trail.find(account, entry.uid), entry)
         if trail.is_written(account, entry):
             return
         written = trail.finish(name, entry)

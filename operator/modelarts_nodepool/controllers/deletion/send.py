@@ -210,9 +210,11 @@ class Sender:
         now = self._clock.now()
         if isinstance(answer, Accepted):
             memory.record = accept(memory.record, answer.request_id, now)
-            name = attempt.identity.node_pool_name
+            node_pool, name = attempt.observed.node_pool, attempt.identity.node_pool_name
             words = f"ModelArts accepted the DELETE of node pool {name} (request {answer.request_id})"
-            self._recorder.record(attempt.observed.node_pool, EventType.NORMAL, "DeleteAccepted", words)
+            if node_pool.confirmed_by is not None:
+                words += f", confirmed by {node_pool.confirmed_by}"
+            self._recorder.record(node_pool, EventType.NORMAL, "DeleteAccepted", words)
             return
         memory.record = fail(memory.record, attempt.before, answer, now)
         if answer.had_no_effect:

@@ -83,9 +83,16 @@ def is_recorded_by(known: RecentDeletion | None, entry: RecentDeletion) -> bool:
     return known.sent_time >= entry.sent_time
 
 
-def keep_finished_time(known: RecentDeletion | None, entry: RecentDeletion) -> RecentDeletion:
-    """The entry of a release with its first finishedTime: a retry of the release must not change the entry."""
-    if known is None or known.finished_time is None:
+def keep_known(known: RecentDeletion | None, entry: RecentDeletion) -> RecentDeletion:
+    """The entry of a release with the confirmation of its DELETE, and with its first finishedTime.
+
+    A confirmation that was removed after the DELETE stays in the entry. A retry of the release does not change it.
+    """
+    if known is None:
+        return entry
+    if known.confirmed and known.sent_time is not None and known.sent_time == entry.sent_time:
+        entry = entry.model_copy(update={"confirmed": True, "confirmed_by": known.confirmed_by})
+    if known.finished_time is None:
         return entry
     return known if known == entry.model_copy(update={"finished_time": known.finished_time}) else entry
 
@@ -112,6 +119,7 @@ def _build(
         finished_time=finished_time,
         outcome=outcome,
         confirmed=node_pool.confirmation == identity.node_pool_name,
+        confirmed_by=node_pool.confirmed_by,
     )
 
 
