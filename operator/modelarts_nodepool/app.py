@@ -194,7 +194,7 @@ class Operator:
         times = WatchTimes(stream=settings.watch_timeout, resync=settings.sweep_interval)
         watch = Watch(parts.cache, self._connect, clock, times)
         supervisor = Supervisor(self._cluster, parts.cache, parts.manager, clock, watch, times)
-        self._probes.lead(supervisor, Gauges(parts.cache, parts.pollers, supervisor, parts.writes))
+        self._probes.lead(supervisor, Gauges(parts.cache, parts.pollers, supervisor, parts.writes, clock))
         tasks = [
             asyncio.create_task(parts.manager.run(), name="controllers"),
             asyncio.create_task(recorder.run(), name="events"),

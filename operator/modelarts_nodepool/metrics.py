@@ -179,6 +179,14 @@ class Scraped(Collector):
 
 AT_SCRAPE = Scraped()
 REGISTRY.register(AT_SCRAPE)
+# The source above advances it at each scrape. Registered after it, so that the same scrape shows the new value.
+HELD_NODE_SECONDS = Counter(
+    "held_node_seconds_total",
+    "Nodes of held deletions, multiplied by the seconds for which they were held, by the reason of the hold.",
+    ("account", "reason"),
+    namespace=_PREFIX,
+    registry=REGISTRY,
+)
 
 
 def render() -> str:

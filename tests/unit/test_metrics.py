@@ -25,6 +25,7 @@ DESIGNED = {
     "status_writes_total": (),
     "objects": ("state",),
     "deletion_blocked": ("reason",),
+    "held_node_seconds_total": ("account", "reason"),
     "deletions_total": ("outcome",),
     "deletion_duration_seconds": (),
     "orphans_total": (),

@@ -17,8 +17,10 @@ from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.objects import Registry
 from modelarts_nodepool.controllers.writes import Writes
+from modelarts_nodepool.decide.deletion.status import ShownHold, shown_hold
 from modelarts_nodepool.metrics import Sample
 from modelarts_nodepool.polling import Pollers
+from modelarts_nodepool.ports import Clock, Moment
 from modelarts_nodepool.watch.supervisor import EventSource
 
 _OTHER = "Other"
@@ -43,12 +45,15 @@ class ObjectState(StrEnum):
 class Gauges:
     """The samples of one term as leader."""
 
-    def __init__(self, registry: Registry, pollers: Pollers, watch: EventSource, writes: Writes) -> None:
+    def __init__(self, registry: Registry, pollers: Pollers, watch: EventSource, writes: Writes, clock: Clock) -> None:
         """Reads these, never changes them."""
         self._registry = registry
         self._writes = writes
         self._pollers = pollers
         self._watch = watch
+        self._clock = clock
+        # Before that, another process counted.
+        self._charged = Moment.of(clock)
 
     def unwritable(self) -> str:
         """The problem for /readyz if too many objects cannot be written, else ""."""
@@ -58,7 +63,9 @@ class Gauges:
         """All samples."""
         node_pools = tuple(self._registry.node_pools.values())
         unreadable = tuple(found for found in tuple(self._registry.unreadable.values()) if found.is_node_pool)
-        yield from _samples_of_objects(node_pools, unreadable, tuple(self._registry.namespaces))
+        namespaces = frozenset(tuple(self._registry.namespaces))
+        self._charge_holds(node_pools, namespaces)
+        yield from _samples_of_objects(node_pools, unreadable, namespaces)
         yield from _samples_of_nodes(node_pools)
         yield from _samples_of_accounts(tuple(self._registry.accounts.values()))
         unwritable = self._writes.unwritable()
@@ -69,14 +76,46 @@ class Gauges:
         yield metrics.POLL_LAG, (), self._pollers.lag().total_seconds()
         yield metrics.WATCH_AGE, (), self._watch.silence().total_seconds()
 
+    def _charge_holds(self, node_pools: Iterable[NodePool], namespaces: Collection[str]) -> None:
+        """Advance the counter by what each held node pool has cost since the last scrape, or since it is held.
+
+        No object has a memory of its own: a hold that ends between two scrapes loses the time after the first one.
+        """
+        now = Moment.of(self._clock)
+        elapsed, self._charged = now.age_of(self._charged.monotonic).total_seconds(), now
+        charged = set[tuple[str, ...]]()
+        for node_pool in node_pools:
+            hold, status = _hold_of(node_pool, namespaces), node_pool.status
+            if hold is None or status.identity is None or status.counts is None or status.identity.place in charged:
+                continue
+            # Two objects of one node pool count once.
+            charged.add(status.identity.place)
+            # The wall clock may jump, so no hold is charged for longer than the monotonic clock shows.
+            seconds = min(max((now.utc - hold.since).total_seconds(), 0.0), elapsed)
+            counter = metrics.HELD_NODE_SECONDS.labels(node_pool.spec.account_ref.name, _known(hold.reason))
+            counter.inc(status.counts.total * seconds)
+
+
+def _hold_of(node_pool: NodePool, namespaces: Collection[str]) -> ShownHold | None:
+    """What holds a deletion. Without the namespace, no write reaches the status, so it cannot show that."""
+    hold, deleted = shown_hold(node_pool), node_pool.metadata.deleted
+    if deleted is not None and node_pool.is_protected and node_pool.metadata.namespace not in namespaces:
+        return ShownHold(Reason.NAMESPACE_TERMINATING, hold.since if hold else deleted)
+    return hold
+
+
+def _known(reason: str) -> str:
+    """The reason as a label: any client may have written the status."""
+    return reason if reason in _KNOWN_REASONS else _OTHER
+
 
 def _samples_of_objects(
-    node_pools: Iterable[NodePool], unreadable: Collection[UnreadableObject], namespaces: Iterable[str]
+    node_pools: Iterable[NodePool], unreadable: Collection[UnreadableObject], namespaces: Collection[str]
 ) -> Iterator[Sample]:
-    states, reasons, confirmed, standing = Counter[ObjectState](), Counter[str](), 0, frozenset(namespaces)
+    states, reasons, confirmed = Counter[ObjectState](), Counter[str](), 0
     for node_pool in node_pools:
         state = state_of(node_pool)
-        if node_pool.metadata.namespace not in standing:
+        if node_pool.metadata.namespace not in namespaces:
             # Writes to it fail, so its status cannot show this.
             state = ObjectState.NAMESPACE_GONE
             if node_pool.metadata.deleted is not None:
@@ -84,8 +123,7 @@ def _samples_of_objects(
                 reasons[Reason.NAMESPACE_TERMINATING.value] += 1
         elif state is ObjectState.BLOCKED:
             held = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
-            # Any client may have written the status.
-            reasons[held.reason if held and held.reason in _KNOWN_REASONS else _OTHER] += 1
+            reasons[_known(held.reason) if held else _OTHER] += 1
         states[state] += 1
         confirmed += node_pool.metadata.deleted is None and node_pool.confirmation == node_pool.node_pool_name
     states[ObjectState.INVALID] = len(unreadable)

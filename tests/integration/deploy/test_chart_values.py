@@ -314,11 +314,12 @@ def to_go_json(value: list[str]) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def test_alerts_get_links_and_the_label_of_the_cluster(chart: Chart) -> None:
+def test_alerts_get_links_the_label_of_the_cluster_and_the_threshold_of_holds(chart: Chart) -> None:
     values = {
         "enabled": True,
         "runbookBaseUrl": "https://git.example.com/operator/blob/v0.1.0/",
         "clusterLabels": ["tenant", "site"],
+        "heldNodeHours": 7,
     }
     (group,) = only(chart.objects({"prometheusRule": values}), "PrometheusRule")["spec"]["groups"]
     for rule in group["rules"]:
@@ -326,6 +327,8 @@ def test_alerts_get_links_and_the_label_of_the_cluster(chart: Chart) -> None:
         assert rule["annotations"]["runbook_url"] == f"https://git.example.com/operator/blob/v0.1.0/{path}"
         assert "by (tenant, site" in rule["expr"] or "absent_over_time" in rule["expr"]
         assert "by (cluster" not in rule["expr"]
+    (held,) = [rule for rule in group["rules"] if rule["alert"] == "ModelArtsNodePoolHeldNodeHours"]
+    assert held["expr"].endswith("[1d])) / 3600 > 7")
 
 
 def test_the_readme_has_every_value() -> None:

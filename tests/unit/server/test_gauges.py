@@ -51,10 +51,15 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-def gauges(registry: Registry) -> Gauges:
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def gauges(registry: Registry, clock: HandClock) -> Gauges:
     clouds = None  # no poller is ever started here
     pollers = Pollers(registry, clouds, HandClock())  # type: ignore[arg-type]
-    return Gauges(registry, pollers, QuietWatch(), writes(registry))
+    return Gauges(registry, pollers, QuietWatch(), writes(registry), clock)
 
 
 def writes(registry: Registry) -> Writes:
@@ -115,6 +120,122 @@ def test_a_held_deletion_is_counted_by_its_reason_and_a_reason_of_nobody_is_othe
         body = saying(a_node_pool().finalized().being_deleted(), (BLOCKED, TRUE), reason=reason).body()
         registry.take_node_pool(body | {"metadata": body["metadata"] | {"uid": f"u{number}", "name": f"n{number}"}})
     assert values(gauges, metrics.DELETION_BLOCKED) == {("LastNodePool",): 2, ("Other",): 1}
+
+
+def held_node_seconds(account: str, reason: str) -> float:
+    """Of this process, so far."""
+    labels = {"account": account, "reason": reason}
+    return metrics.REGISTRY.get_sample_value("modelarts_nodepool_held_node_seconds_total", labels) or 0.0
+
+
+class Scrapes:
+    """What each scrape adds to the node-seconds of one account and reason."""
+
+    def __init__(self, gauges: Gauges, clock: HandClock, account: str, reason: str = "LastNodePool") -> None:
+        self._gauges, self._clock, self._labels = gauges, clock, (account, reason)
+
+    def after(self, seconds: float) -> float:
+        before = held_node_seconds(*self._labels)
+        self._clock.advance(timedelta(seconds=seconds))
+        list(self._gauges.samples())
+        return held_node_seconds(*self._labels) - before
+
+
+def a_held(name: str, account: str, reason: str = "LastNodePool", version: int = 1, nodes: int = 3) -> dict[str, Any]:
+    """The body of a held object whose node pool has that many nodes; held since NOON."""
+    builder = a_node_pool(name).pinned().finalized().being_deleted()
+    builder = saying(builder, (RECONCILING, TRUE), (READY, FALSE), (BLOCKED, TRUE), reason=reason)
+    body = builder._with_status(counts=Counts(available=nodes - 1, deleting=1)).body()  # noqa: SLF001
+    body["spec"]["accountRef"] = {"name": account}
+    return body | {"metadata": body["metadata"] | {"resourceVersion": str(version)}}
+
+
+def test_a_held_deletion_costs_its_nodes_times_the_seconds_since_the_last_scrape(
+    gauges: Gauges, registry: Registry, clock: HandClock
+) -> None:
+    registry.take_node_pool(a_held("a", "costs-1"))
+    scrape = Scrapes(gauges, clock, "costs-1")
+    assert scrape.after(30) == 90
+    assert scrape.after(0) == 0
+    assert scrape.after(10) == 30
+    registry.take_node_pool(a_held("a", "costs-1", version=2, nodes=5))
+    assert scrape.after(10) == 50, "the newest counts"
+    registry.take_node_pool(a_held("a", "costs-1", reason="NodeLocked", version=3))
+    assert scrape.after(10) == 0
+    assert held_node_seconds("costs-1", "NodeLocked") == 30
+    registry.drop_node_pool("uid-of-a")
+    assert scrape.after(10) == 0
+    assert held_node_seconds("costs-1", "NodeLocked") == 30
+
+
+def test_a_hold_is_charged_from_its_beginning_and_not_from_the_last_scrape(
+    gauges: Gauges, registry: Registry, clock: HandClock
+) -> None:
+    body = a_held("a", "costs-2")
+    for condition in body["status"]["conditions"]:
+        condition["lastTransitionTime"] = (NOON + timedelta(seconds=20)).isoformat()
+    registry.take_node_pool(body)
+    scrape = Scrapes(gauges, clock, "costs-2")
+    assert scrape.after(30) == 30, "ten of the thirty seconds"
+    assert scrape.after(30) == 90
+
+
+def test_a_wall_clock_that_jumps_charges_no_more_than_the_time_that_passed(
+    gauges: Gauges, registry: Registry, clock: HandClock
+) -> None:
+    registry.take_node_pool(a_held("a", "costs-3"))
+    scrape = Scrapes(gauges, clock, "costs-3")
+    clock.set_ahead(timedelta(days=365))
+    assert scrape.after(10) == 30
+    clock.set_ahead(timedelta(days=-730))
+    assert scrape.after(10) == 0
+
+
+def test_a_new_leader_charges_from_its_own_beginning(registry: Registry, clock: HandClock) -> None:
+    registry.take_node_pool(a_held("a", "costs-4"))
+    clock.advance(timedelta(hours=5))
+    pollers = Pollers(registry, None, HandClock())  # type: ignore[arg-type]
+    gauges = Gauges(registry, pollers, QuietWatch(), writes(registry), clock)
+    assert Scrapes(gauges, clock, "costs-4").after(10) == 30
+
+
+def test_what_is_not_held_or_not_ours_costs_nothing(gauges: Gauges, registry: Registry, clock: HandClock) -> None:
+    held = a_held("a", "costs-5")
+    released = a_held("b", "costs-5")
+    released["metadata"]["finalizers"] = ["example.com/held"]
+    living = a_held("c", "costs-5")
+    del living["metadata"]["deletionTimestamp"]
+    uncounted, unpinned = a_held("d", "costs-5"), a_held("e", "costs-5")
+    del uncounted["status"]["counts"], unpinned["status"]["identity"]
+    twin = a_held("twin", "costs-5")
+    twin["status"]["identity"] = held["status"]["identity"]
+    for body in (released, living, uncounted, unpinned):
+        registry.take_node_pool(body)
+    scrape = Scrapes(gauges, clock, "costs-5")
+    assert scrape.after(10) == 0
+    for body in (held, twin):
+        registry.take_node_pool(body)
+    assert scrape.after(10) == 30, "two objects of one node pool count once"
+
+
+def test_a_reason_of_another_client_and_a_lost_namespace_have_bounded_labels(
+    gauges: Gauges, registry: Registry, clock: HandClock
+) -> None:
+    registry.take_node_pool(a_held("a", "costs-6", reason="WhateverWasWritten"))
+    assert Scrapes(gauges, clock, "costs-6", "Other").after(10) == 30
+    registry.drop_namespace("ml", "uid-of-ml")
+    assert Scrapes(gauges, clock, "costs-6", "NamespaceTerminating").after(10) == 30
+
+
+def test_the_scrape_that_advances_the_counter_shows_it(gauges: Gauges, registry: Registry, clock: HandClock) -> None:
+    registry.take_node_pool(a_held("a", "costs-7"))
+    clock.advance(timedelta(seconds=10))
+    metrics.AT_SCRAPE.source = gauges.samples
+    try:
+        text = metrics.render()
+    finally:
+        metrics.AT_SCRAPE.source = tuple
+    assert 'held_node_seconds_total{account="costs-7",reason="LastNodePool"} 30.0' in text
 
 
 def test_a_deletion_whose_namespace_is_gone_is_blocked_whatever_its_status_says(
@@ -212,7 +333,7 @@ async def test_node_pools_with_unreadable_counts_are_counted_by_resource_pool_un
     registry: Registry,
 ) -> None:
     pollers = Pollers(registry, a_clouds(SecretKeeper(), HandClock()), HandClock())
-    gauges = Gauges(registry, pollers, QuietWatch(), writes(registry))
+    gauges = Gauges(registry, pollers, QuietWatch(), writes(registry), HandClock())
     poller = pollers.join("uid-1", an_account().build(), "pool-a", is_deleting=False)
     assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {}
     garbage = a_listing(an_unreadable_node_pool(), an_unreadable_node_pool("b"), a_cloud_node_pool("c", available=1))

@@ -5,14 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from modelarts_nodepool.api.meta import to_timestamp
 from modelarts_nodepool.commands.inventory.matching import in_words
-from modelarts_nodepool.commands.inventory.model import Row, SeenWorkspace, State
+from modelarts_nodepool.commands.inventory.model import Held, Row, SeenWorkspace, State
 from modelarts_nodepool.commands.terminal import to_table
 from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Billing, CloudNodePool, CloudResourcePool
 
 _HEADING = ("ACCOUNT", "POOL", "NODEPOOL", "STATE", "OBJECT", "NODES", "FLAVOR", "BILLING")
-_WIDE = ("ASKED FOR", "POOL PHASE", "GRANTED TO", "POLICY")
+_WIDE = ("ASKED FOR", "POOL PHASE", "GRANTED TO", "POLICY", "HELD SINCE", "NODE-HOURS")
 
 
 def to_text(rows: Sequence[Row], workspaces: Sequence[SeenWorkspace], *, wide: bool) -> str:
@@ -20,8 +21,12 @@ def to_text(rows: Sequence[Row], workspaces: Sequence[SeenWorkspace], *, wide: b
     cells = [*(_cells(row, wide) for row in rows), *_pools_without_rows(workspaces, wide)]
     heading = _HEADING + _WIDE if wide else _HEADING
     table = [*to_table(heading, sorted(cells, key=lambda line: tuple(line[:3]))), ""] if cells else []
-    notes = [f"{clean(row.node_pool_name)} of {clean(row.pool_name)}: {note}" for row in rows for note in row.notes]
-    return "\n".join([*table, *notes, _summary(rows, workspaces), *_next_step(rows)])
+    notes = [
+        f"{clean(row.node_pool_name)} of {clean(row.pool_name)}: {note}"
+        for row in rows
+        for note in (*row.notes, *_held_in_words(row.held))
+    ]
+    return "\n".join([*table, *notes, _summary(rows, workspaces), *_held_in_all(rows), *_next_step(rows)])
 
 
 def to_json(rows: Iterable[Row], workspaces: Iterable[SeenWorkspace], problems: Sequence[str]) -> str:
@@ -56,6 +61,8 @@ def _cells(row: Row, wide: bool) -> tuple[str, ...]:  # noqa: FBT001 - of a tabl
         row.resource_pool.phase if row.resource_pool else "",
         " ".join(in_words(row.accounts, row.pool_name)) or "no namespace",
         ",".join(node_pool.spec.deletion_policy for node_pool in row.objects),
+        to_timestamp(row.held.since) if row.held else "",
+        _hours(row.held.node_hours) if row.held else "",
     )
 
 
@@ -70,7 +77,7 @@ def _pools_without_rows(workspaces: Iterable[SeenWorkspace], wide: bool) -> Iter
             state = "Empty" if pool.node_pools is not None else State.UNKNOWN.value
             line = (accounts, name, "", state, "", "", "", billing_of(pool.resource_pool))
             granted = " ".join(in_words(workspace.accounts, name)) or "no namespace"
-            yield (*line, "", pool.resource_pool.phase, granted, "") if wide else line
+            yield (*line, "", pool.resource_pool.phase, granted, "", "", "") if wide else line
 
 
 def _summary(rows: Sequence[Row], workspaces: Iterable[SeenWorkspace]) -> str:
@@ -78,6 +85,26 @@ def _summary(rows: Sequence[Row], workspaces: Iterable[SeenWorkspace]) -> str:
     pools = sum(len(workspace.resource_pools or {}) for workspace in workspaces)
     states = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
     return f"Resource pools: {pools}. Node pools: {states or 'none'}."
+
+
+def _held_in_words(held: Held | None) -> Iterator[str]:
+    if held is not None:
+        nodes = "unknown" if held.nodes is None else held.nodes
+        yield (
+            f"its deletion is held since {to_timestamp(held.since)} ({held.reason}); nodes: {nodes}, "
+            f"node-hours so far: {_hours(held.node_hours)}"
+        )
+
+
+def _held_in_all(rows: Iterable[Row]) -> Iterator[str]:
+    held = [row.held for row in rows if row.held is not None]
+    if held:
+        nodes, hours = sum(each.nodes or 0 for each in held), sum(each.node_hours or 0.0 for each in held)
+        yield f"Held deletions: {len(held)}. Their nodes: {nodes}. Node-hours so far: {_hours(hours)}."
+
+
+def _hours(node_hours: float | None) -> str:
+    return "unknown" if node_hours is None else f"{node_hours:.1f}"
 
 
 def _next_step(rows: Iterable[Row]) -> Iterator[str]:
@@ -112,6 +139,14 @@ def _row(row: Row) -> dict[str, Any]:
         "maxCount": shape.max_count if shape else None,
         "billing": billing_of(row.resource_pool) or None,
         "grantedTo": in_words(row.accounts, row.pool_name),
+        "held": {
+            "reason": row.held.reason,
+            "since": to_timestamp(row.held.since),
+            "nodes": row.held.nodes,
+            "nodeHours": None if row.held.node_hours is None else round(row.held.node_hours, 2),
+        }
+        if row.held
+        else None,
         "notes": list(row.notes),
         "obstacle": row.obstacle or None,
     }

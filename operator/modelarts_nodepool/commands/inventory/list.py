@@ -36,6 +36,7 @@ async def list_cluster(session: Session, problems: list[str]) -> SeenCluster:
         node_pools=tuple(node_pool for node_pool in node_pools if node_pool),
         accounts={account.metadata.name: account for account in accounts if account},
         namespaces={namespace.name: namespace.labels for namespace in namespaces},
+        time=session.clock.now(),
     )
 
 

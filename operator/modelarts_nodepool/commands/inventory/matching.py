@@ -5,6 +5,8 @@ in a DELETE. What could not be listed is Unknown, never Missing and never Unmana
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 
 from modelarts_nodepool.api.account import Grant
 from modelarts_nodepool.api.names import LONGEST_NODE_POOL_NAME, is_valid_node_pool_name
@@ -12,6 +14,7 @@ from modelarts_nodepool.api.node_pool import Identity
 from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.cache.objects import identity_of
 from modelarts_nodepool.commands.inventory.model import (
+    Held,
     Row,
     SeenCluster,
     SeenPool,
@@ -20,6 +23,7 @@ from modelarts_nodepool.commands.inventory.model import (
     Workspace,
     workspace_of,
 )
+from modelarts_nodepool.decide.deletion.status import shown_hold
 
 _ANY = "*"
 
@@ -74,7 +78,26 @@ def match(workspaces: Iterable[SeenWorkspace], cluster: SeenCluster) -> list[Row
         if place not in found:
             rows += _not_in_cloud(identity, of, seen, cluster)
     rows += [_without_account(node_pool) for node_pool in cluster.node_pools if _identity(node_pool, cluster) is None]
-    return sorted(rows, key=_order)
+    return sorted((replace(row, held=_held(row, cluster.time)) for row in rows), key=_order)
+
+
+def _held(row: Row, now: datetime) -> Held | None:
+    """By the object that has been held longest."""
+    holds = [hold for node_pool in row.objects if (hold := shown_hold(node_pool)) is not None]
+    if not holds:
+        return None
+    first = min(holds, key=lambda hold: hold.since)
+    return Held(first.reason, first.since, max((now - first.since).total_seconds(), 0.0) / 3600, _nodes(row))
+
+
+def _nodes(row: Row) -> int | None:
+    """How many nodes exist: by the LIST, or by the status of the objects if the LIST does not say."""
+    if row.cloud is not None and row.cloud.counts is not None:
+        return row.cloud.counts.total
+    if row.state is State.MISSING:
+        return 0
+    counts = (node_pool.status.counts for node_pool in row.objects)
+    return next((known.total for known in counts if known is not None), None)
 
 
 def _by_place(cluster: SeenCluster) -> Objects:

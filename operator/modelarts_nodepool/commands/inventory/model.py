@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from modelarts_nodepool.api.node_pool import Identity
@@ -59,11 +60,27 @@ class SeenWorkspace:
 
 @dataclass(frozen=True, slots=True)
 class SeenCluster:
-    """All objects, all accounts by name, and the labels of every namespace."""
+    """All objects, all accounts by name, and the labels of every namespace, as they were at one time."""
 
     node_pools: tuple[NodePool, ...]
     accounts: Mapping[str, Account]
     namespaces: Mapping[str, Mapping[str, str]]
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A deletion that the operator holds, since when, and for how many hours. `nodes`: None if unknown."""
+
+    reason: str
+    since: datetime
+    hours: float
+    nodes: int | None
+
+    @property
+    def node_hours(self) -> float | None:
+        """Nodes multiplied by hours: what the hold has cost so far, if the number of nodes did not change."""
+        return None if self.nodes is None else self.nodes * self.hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +88,7 @@ class Row:
     """A node pool of the cloud, an object of the cluster, or both.
 
     `identity` is None for an object whose account does not exist. `notes`: remarks. `obstacle`: why no object can refer
-    to the node pool (empty if one can).
+    to the node pool (empty if one can). `held`: the hold of its deletion, None if it is not being deleted or not held.
     """
 
     state: State
@@ -84,3 +101,4 @@ class Row:
     resource_pool: CloudResourcePool | None = None
     notes: tuple[str, ...] = field(default=())
     obstacle: str = ""
+    held: Held | None = None

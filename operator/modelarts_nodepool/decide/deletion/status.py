@@ -3,6 +3,7 @@
 Called by controllers/deletion/reconciler.py after each decision. Returns None while nothing may be written.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modelarts_nodepool.api.meta import (
@@ -14,6 +15,7 @@ from modelarts_nodepool.api.meta import (
     set_conditions,
 )
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity, NodePoolStatus
+from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Wait
@@ -30,11 +32,27 @@ TRANSIENT_GRACE = timedelta(minutes=5)
 AT_ONCE = frozenset({Reason.REFUSED_BY_MODELARTS, Reason.DELETION_REVERTED})
 
 
+@dataclass(frozen=True, slots=True)
+class ShownHold:
+    """A hold as the object's status shows it. `reason`: any client may have written it."""
+
+    reason: str
+    since: datetime
+
+
+def shown_hold(node_pool: NodePool) -> ShownHold | None:
+    """The hold of a deletion that our finalizer keeps from completing; None without one."""
+    if node_pool.metadata.deleted is None or not node_pool.is_protected:
+        return None
+    blocked = _blocked_now(node_pool)
+    return None if blocked is None else ShownHold(blocked.reason, blocked.last_transition_time)
+
+
 def decide_deleting_status(
     observed: DeletionObserved, decision: Decision, held_for: timedelta, now: datetime
 ) -> NodePoolStatus | None:
     """The whole status, or None if nothing may be written: a status write would collide with the write-ahead."""
-    blocked = _blocked_now(observed)
+    blocked = _blocked_now(observed.node_pool)
     match decision:
         case Wait(_, message, _, is_stuck=False):
             return _build(observed, observed.record, _deleting(message), now)
@@ -55,7 +73,7 @@ def decide_deleting_status(
 
 def build_write_ahead(observed: DeletionObserved, now: datetime) -> NodePoolStatus:
     """The status that is written before a DELETE: one more attempt, identity pinned, DeletingNodePool."""
-    blocked = _blocked_now(observed)
+    blocked = _blocked_now(observed.node_pool)
     message = f"the DELETE of node pool {observed.node_pool_name} is being sent"
     if blocked is not None and blocked.reason == Reason.DELETION_STUCK:
         # One more attempt does not end DeletionStuck, or the alert would stop.
@@ -95,9 +113,9 @@ def _proposes_deletion(*conditions: Condition) -> bool:
     return any(remedies.DELETES in condition.message for condition in conditions)
 
 
-def _blocked_now(observed: DeletionObserved) -> Condition | None:
+def _blocked_now(node_pool: NodePool) -> Condition | None:
     """The condition DeletionBlocked, if it is true."""
-    found = find_condition(observed.node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
+    found = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
     return found if found is not None and found.status is ConditionStatus.TRUE else None
 
 

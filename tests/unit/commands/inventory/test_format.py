@@ -1,13 +1,14 @@
 """The inventory as people and machines read it."""
 
 import json
+from dataclasses import replace
 
 from modelarts_nodepool.commands.inventory.format import to_json, to_text
 from modelarts_nodepool.commands.inventory.matching import match
 from modelarts_nodepool.commands.inventory.model import Row, SeenWorkspace
 from modelarts_nodepool.ports import Billing
-from tests.support.builders import a_cloud_node_pool
-from tests.unit.commands.inventory.worlds import account, an_object, cluster, pool, workspace
+from tests.support.builders import a_cloud_node_pool, an_unreadable_node_pool
+from tests.unit.commands.inventory.worlds import a_held, account, an_object, cluster, pool, workspace
 
 ACCOUNT = account("default", {"namespaces": ["ml"], "resourcePools": ["pool-a"]})
 LABELLED = account("labelled", {"namespaceSelector": {"matchLabels": {"team": "ml"}}, "resourcePools": ["pool-a"]})
@@ -68,6 +69,63 @@ def test_the_json_has_counts_flavor_and_billing() -> None:
     assert [each["nodePools"] for each in found["resourcePools"]] == [2, 0, None, 1]
     assert found["states"] == {"Managed": 1, "Duplicate": 0, "Unmanaged": 2, "Missing": 1, "Unknown": 0}
     assert found["problems"] == ["something"]
+
+
+def world_of_holds() -> tuple[list[Row], list[SeenWorkspace]]:
+    unreadable = an_unreadable_node_pool("u")
+    pools = [
+        pool("pool-a", a_cloud_node_pool("a", available=3, abnormal=1, deleting=1), "b", unreadable, "living"),
+        pool("pool-u", listed=False),
+    ]
+    objects = [
+        a_held("a", 2.5),
+        a_held("x", 4, nodePoolName="b"),
+        a_held("y", 10, nodePoolName="b"),
+        a_held("u", 1, {"available": 7}),
+        a_held("gone", 100, {"available": 7}),
+        a_held("hidden", 3, pool="pool-u"),
+        a_held("ahead", -1, {"available": 7}, pool="pool-u"),
+        an_object("living"),
+    ]
+    seen = [workspace([ACCOUNT], *pools)]
+    return match(seen, cluster([ACCOUNT], *objects)), seen
+
+
+def test_a_held_deletion_shows_what_it_has_cost() -> None:
+    rows, seen = world_of_holds()
+    found = {row["nodePoolName"]: row["held"] for row in json.loads(to_json(rows, seen, []))["nodePools"]}
+    since = {"reason": "LastNodePool", "since": "2026-01-02T09:30:00Z"}
+    assert found["a"] == since | {"nodes": 5, "nodeHours": 12.5}
+    costs = {name: held and (held["nodes"], held["nodeHours"]) for name, held in found.items()}
+    assert costs == {
+        "a": (5, 12.5),
+        "b": (2, 20.0),  # by the older hold
+        "u": (7, 7.0),  # by the status, because the LIST is unreadable
+        "gone": (0, 0.0),
+        "hidden": (None, None),
+        "ahead": (7, 0.0),  # the clock of the operator is ahead
+        "living": None,
+    }
+
+
+def test_the_table_names_each_hold_and_their_sum() -> None:
+    rows, seen = world_of_holds()
+    lines = to_text(rows, seen, wide=False).splitlines()
+    held = "its deletion is held since 2026-01-02T09:30:00Z (LastNodePool); nodes: 5, node-hours so far: 12.5"
+    assert f"a of pool-a: {held}" in lines
+    assert any(line.startswith("hidden of") and "nodes: unknown, node-hours so far: unknown" in line for line in lines)
+    assert "Held deletions: 6. Their nodes: 21. Node-hours so far: 39.5." in lines
+    heading, *others = to_text(rows, seen, wide=True).splitlines()
+    first = next(line for line in others if " a " in line)
+    assert first[heading.index("HELD SINCE") :].split() == ["2026-01-02T09:30:00Z", "12.5"]
+
+
+def test_what_another_finalizer_keeps_costs_nothing_by_our_hold() -> None:
+    held = a_held("a", 5)
+    released = replace(held, metadata=replace(held.metadata, finalizers=("example.com/held",)))
+    seen = [workspace([ACCOUNT], pool("pool-a", "a"))]
+    (row,) = match(seen, cluster([ACCOUNT], released))
+    assert row.held is None
 
 
 def test_a_node_pool_that_no_object_can_stand_for_is_shown_with_the_reason() -> None:

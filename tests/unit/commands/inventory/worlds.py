@@ -1,12 +1,14 @@
 """A small world for the tests of the inventory: accounts, objects, and what the cloud showed."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
+from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.commands.inventory.model import SeenCluster, SeenPool, SeenWorkspace, workspace_of
 from modelarts_nodepool.ports import Billing, CloudNodePool, CloudResourcePool
-from tests.support.builders import PROJECT, a_cloud_node_pool, an_account
+from tests.support.builders import NOON, PROJECT, a_cloud_node_pool, an_account
 
 GRANT_ALL = {"namespaces": ["*"], "resourcePools": ["*"]}
 
@@ -25,6 +27,7 @@ def an_object(
     namespace: str = "ml",
     *,
     deleted: bool = False,
+    finalizers: Iterable[str] = (),
     **spec: Any,  # noqa: ANN401 - JSON
 ) -> NodePool:
     metadata: dict[str, Any] = {
@@ -33,11 +36,26 @@ def an_object(
         "namespace": namespace,
         "resourceVersion": "1",
         "creationTimestamp": "2026-01-02T00:00:00Z",
+        "finalizers": list(finalizers),
     }
     if deleted:
         metadata["deletionTimestamp"] = "2026-01-03T00:00:00Z"
     status = spec.pop("status", {})
     return NodePool.from_body({"metadata": metadata, "spec": {"poolName": pool} | spec, "status": status})
+
+
+def a_held(name: str, hours: float, counts: Mapping[str, int] | None = None, **spec: Any) -> NodePool:  # noqa: ANN401 - JSON
+    """An object whose deletion has been held for so long at NOON."""
+    condition = {
+        "type": "DeletionBlocked",
+        "status": "True",
+        "reason": "LastNodePool",
+        "message": "held",
+        "observedGeneration": 2,
+        "lastTransitionTime": (NOON - timedelta(hours=hours)).isoformat(),
+    }
+    status: dict[str, Any] = {"conditions": [condition]} | ({} if counts is None else {"counts": counts})
+    return an_object(name, deleted=True, finalizers=[NODE_POOL_FINALIZER], status=status, **spec)
 
 
 def pool(
@@ -56,4 +74,4 @@ def workspace(accounts: Iterable[Account], *pools: SeenPool, listed: bool = True
 
 def cluster(accounts: Iterable[Account], *objects: NodePool, **namespaces: Mapping[str, str]) -> SeenCluster:
     known: dict[str, Mapping[str, str]] = {"ml": {}} | namespaces
-    return SeenCluster(objects, {each.metadata.name: each for each in accounts}, known)
+    return SeenCluster(objects, {each.metadata.name: each for each in accounts}, known, NOON)
