@@ -75,6 +75,7 @@ class Cloud:
                 web.get(node_pools, self._api("list_node_pools")),
                 web.get(f"{node_pools}/{{name}}", self._api("show_node_pool")),
                 web.get(f"{node_pools}/{{name}}/nodes", self._api("list_node_pool_nodes")),
+                web.get("/v2/{project}/pools/{pool}/workloads", self._api("list_workloads")),
                 web.delete(f"{node_pools}/{{name}}", self._api("delete_node_pool")),
             ]
         )
@@ -107,8 +108,8 @@ class Cloud:
         pool.tidy()
         if operation == "show_pool":
             return 200, wire.encode(wire.resource_pool(pool_name))
-        if operation == "list_node_pools":
-            return 200, pool.listing()
+        if operation in {"list_node_pools", "list_workloads"}:
+            return 200, pool.listing() if operation == "list_node_pools" else wire.workload_list()
         if name not in pool.node_pools:
             return 404, wire.error(wire.NOT_FOUND_CODE, f"Node pool {name} not found.")
         if operation == "delete_node_pool":

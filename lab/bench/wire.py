@@ -72,6 +72,11 @@ def resource_pool_list(names: Iterable[str]) -> bytes:
     return encode({"kind": "PoolList", "apiVersion": "v2", "items": [resource_pool(name) for name in names]})
 
 
+def workload_list() -> bytes:
+    """ListWorkloads: no job runs."""
+    return encode({"kind": "WorkloadList", "apiVersion": "v1", "items": []})
+
+
 def nodes(pool: str, state: str) -> bytes:
     """The nodes of a node pool, on one page."""
     return encode(

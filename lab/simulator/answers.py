@@ -143,7 +143,7 @@ def to_resource_pool(live: LiveResourcePool, now: float, timings: Timings, regio
             "scope": ["Train", "Infer", "Notebook"],
             "resources": [_resources(node_pool.spec, region) for node_pool in node_pools],
             "network": {"name": f"network-{spec.name}"},
-            "controlMode": 0,
+            "controlMode": spec.control_mode,
         },
         "status": {
             "phase": spec.phase if live.deleted_at is None else "Deleting",

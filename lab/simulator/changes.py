@@ -15,7 +15,8 @@ from lab.simulator.problems import Path, Problem, ScenarioError, find_problems
 from lab.simulator.scenario import Credential, Shape, Timings, Token
 from lab.simulator.scenario_issuers import Issuers
 from lab.simulator.scenario_pools import NodePool, ResourcePool
-from lab.simulator.world import LiveNodePool, LiveResourcePool, World
+from lab.simulator.scenario_workloads import Workload
+from lab.simulator.world import LiveResourcePool, World
 
 Step = Callable[[], object]
 Model = TypeVar("Model", bound=ScenarioModel)
@@ -72,12 +73,13 @@ def _plan_pools(world: World, change: dict[str, Any]) -> Iterator[Step]:
         if part is None:
             yield partial(world.resource_pools.pop, name, None)
             continue
-        node_pools = part.pop("nodePools", [])
+        node_pools, workloads = part.pop("nodePools", []), part.pop("workloads", [])
         spec = _merged(ResourcePool, live.spec if live else None, part, path)
         if live is None:
             live = world.new_resource_pool(spec)
         yield partial(world.put_resource_pool, live, spec)
         yield from _plan_node_pools(world, live, node_pools, (*path, "nodePools"))
+        yield from _plan_workloads(world, live, workloads, (*path, "workloads"))
 
 
 def _plan_node_pools(world: World, parent: LiveResourcePool, change: object, path: Path) -> Iterator[Step]:
@@ -89,10 +91,22 @@ def _plan_node_pools(world: World, parent: LiveResourcePool, change: object, pat
         is_restored = _flag(part, "restore", below)
         spec = _merged(NodePool, live.spec if live else None, part, below)
         if live is None:
-            live = LiveNodePool(spec, creating_since=world.clock.now())
+            live = world.new_node_pool(spec, is_creating=True)
         yield partial(parent.put_node_pool, live, spec)
         if is_restored:
             yield partial(setattr, live, "deleted_at", None)
+
+
+def _plan_workloads(world: World, parent: LiveResourcePool, change: object, path: Path) -> Iterator[Step]:
+    for name, part, below in _named(change, "name", path):
+        if part is None:
+            yield partial(parent.workloads.pop, name, None)
+            continue
+        live = parent.workloads.get(name)
+        spec = _merged(Workload, live.spec if live else None, part, below)
+        if live is None:
+            live = world.new_workload(spec)
+        yield partial(parent.put_workload, live, spec, world.clock.now())
 
 
 def _named(change: object, key: str, path: Path) -> Iterator[tuple[str, dict[str, Any] | None, Path]]:

@@ -131,8 +131,12 @@ def _refused(refusal: RefusedError, entry: Entry) -> Answer:
 
 
 def _query(raw_query: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in raw_query.split("&") if part)
-    return {unquote(key): unquote(value) for key, _, value in pairs}
+    """The parameters; one that is there several times, as the SDK sends a list, has all its values with commas."""
+    found: dict[str, str] = {}
+    for key, _, value in (part.partition("=") for part in raw_query.split("&") if part):
+        name = unquote(key)
+        found[name] = f"{found[name]},{unquote(value)}" if name in found else unquote(value)
+    return found
 
 
 def _server_time(cloud: Cloud) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.simulator.answers import API_VERSION, spread, timestamp, zones_of
 from lab.simulator.refusals import bad_request
+from lab.simulator.workloads import Occupied, node_resources, private_ip, topology
 from lab.simulator.world import LiveNodePool, LiveResourcePool, NodeCounts
 
 # Working nodes come first, so that a node that breaks or is added leaves the others' numbers alone.
@@ -17,11 +18,32 @@ MAX_PAGE = 500
 
 
 def to_nodes(
-    resource_pool: LiveResourcePool, live: LiveNodePool, counts: NodeCounts, region: str
+    resource_pool: LiveResourcePool, live: LiveNodePool, counts: NodeCounts, occupied: Occupied, region: str
 ) -> list[dict[str, Any]]:
-    """All nodes of a node pool."""
+    """All nodes of a node pool, with what jobs leave of them."""
     phases = [phase.capitalize() for phase in PHASES for _ in range(getattr(counts, phase))]
-    return [_node(resource_pool, live, number, phase, region) for number, phase in enumerate(phases)]
+    nodes = [_node(resource_pool, live, number, phase, region) for number, phase in enumerate(phases)]
+    for number, node in enumerate(nodes):
+        _occupy(node, live, number, occupied)
+    return nodes
+
+
+def _occupy(node: dict[str, Any], live: LiveNodePool, number: int, occupied: Occupied) -> None:
+    """Add what the node is and what jobs have of it. A node that is being created has nothing yet."""
+    spec, status = live.spec, node["status"]
+    if status["phase"] == "Creating":
+        return
+    address, cards = private_ip(spec, live.subnet, number), occupied.cards[number]
+    status.update(node_resources(spec, cards))
+    if address:
+        status["privateIp"] = address
+    if status["phase"] == "Abnormal" and spec.abnormal_message is not None:
+        status["message"] = spec.abnormal_message
+    if spec.npu_topology:
+        node["metadata"]["annotations"]["os.modelarts/npu-topology-placement"] = topology(cards)
+    if number in occupied.exclusive:
+        label = "os.modelarts.node/volcano.scheduler.cabinet-exclusive"
+        node["metadata"]["labels"][label] = occupied.exclusive[number]
 
 
 def _node(resource_pool: LiveResourcePool, live: LiveNodePool, number: int, phase: str, region: str) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from lab.simulator.answers import (
     to_resource_pool,
 )
 from lab.simulator.nodes import to_nodes, to_page
-from lab.simulator.refusals import bad_request, being_deleted
+from lab.simulator.refusals import bad_request, being_deleted, unknown_route
 from lab.simulator.routes import Route
+from lab.simulator.workloads import occupied_in, to_workload_list
 from lab.simulator.world import LiveNodePool, LiveResourcePool, World
 from lab.simulator.writing import Content, create_node_pool, patch_node_pool
 
@@ -120,7 +121,16 @@ def _list_pool_nodes(world: World, route: Route, query: dict[str, str]) -> Done:
 
 
 def _nodes(world: World, resource_pool: LiveResourcePool, live: LiveNodePool) -> list[dict[str, Any]]:
-    return to_nodes(resource_pool, live, live.counts(world.clock.now(), world.timings), world.region)
+    now = world.clock.now()
+    occupied = occupied_in(resource_pool, live.spec.name, world.sizes(resource_pool), now)
+    return to_nodes(resource_pool, live, live.counts(now, world.timings), occupied, world.region)
+
+
+def _list_workloads(world: World, route: Route, query: dict[str, str]) -> Done:
+    if world.shape.list_workloads == "absent":
+        raise unknown_route()
+    resource_pool = world.resource_pool(route.project_id, route.resource_pool)
+    return Done(encode(to_workload_list(resource_pool, world.sizes(resource_pool), query, world.clock.now())))
 
 
 def _shown(world: World, live: LiveNodePool) -> bytes:
@@ -140,4 +150,5 @@ _OPERATIONS: Mapping[str, Callable[[World, Route, dict[str, str]], Done]] = {
     "delete_node_pool": _delete_node_pool,
     "list_node_pool_nodes": _list_node_pool_nodes,
     "list_pool_nodes": _list_pool_nodes,
+    "list_workloads": _list_workloads,
 }

@@ -44,9 +44,18 @@ def _key(key: Key, now: float, timings: Timings) -> dict[str, Any]:
 
 def _resource_pool(live: LiveResourcePool, now: float, timings: Timings) -> dict[str, Any]:
     return {
-        **live.spec.model_dump(mode="json", by_alias=True, exclude={"node_pools"}),
+        **live.spec.model_dump(mode="json", by_alias=True, exclude={"node_pools", "workloads"}),
         "deleteAccepted": live.deleted_at is not None,
         "nodePools": [_node_pool(node_pool, now, timings) for node_pool in live.node_pools.values()],
+        "workloads": [
+            {
+                **workload.spec.model_dump(mode="json", by_alias=True),
+                "uid": workload.uid(live.spec.name),
+                "status": workload.status(now),
+                "runningSeconds": workload.running_seconds(now),
+            }
+            for workload in live.workloads.values()
+        ],
     }
 
 

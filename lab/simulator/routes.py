@@ -8,6 +8,7 @@ OPERATIONS = {
     ("GET", "pools/*"): "show_pool",
     ("DELETE", "pools/*"): "delete_pool",
     ("GET", "pools/*/nodes"): "list_pool_nodes",
+    ("GET", "pools/*/workloads"): "list_workloads",
     ("GET", "pools/*/nodepools"): "list_node_pools",
     ("POST", "pools/*/nodepools"): "create_node_pool",
     ("GET", "pools/*/nodepools/*"): "show_node_pool",

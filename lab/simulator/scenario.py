@@ -92,6 +92,10 @@ class Shape(ScenarioModel):
     encoded_authorization_message: bool = Field(
         default=False, description="A denied operation also carries encoded_authorization_message, as IAM 5 does."
     )
+    list_workloads: Literal["offered", "absent"] = Field(
+        "offered",
+        description="Whether the region has the operation list_workloads: absent is the gateway's 404 APIG.0101.",
+    )
     last_node_pool_removes_resource_pool: bool = Field(
         default=True, description="A resource pool goes when its last node pool was deleted."
     )
@@ -119,6 +123,8 @@ class Scenario(ScenarioModel):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         refuse_duplicates("resourcePools", [resource_pool.name for resource_pool in self.resource_pools])
+        for resource_pool in self.resource_pools:
+            resource_pool.refuse_strange_nodes()
         refuse_duplicates("tokens", [token.token for token in self.tokens])
         refuse_duplicates("credentials", [credential.access_key for credential in self.credentials])
         return self

@@ -17,6 +17,7 @@ OperationName = Literal[
     "delete_node_pool",
     "list_node_pool_nodes",
     "list_pool_nodes",
+    "list_workloads",
 ]
 BodyFault = Literal["html", "truncated", "empty", "huge", "null", "itemsMissing", "itemsNull", "negativeCounts"]
 

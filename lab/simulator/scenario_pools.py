@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lab.simulator.model import NAME_PATTERN, ScenarioModel
+from lab.simulator.scenario_workloads import Workload
 
 
 class States(ScenarioModel):
@@ -73,6 +74,21 @@ class NodePool(ScenarioModel):
         default=[Taint(key="workload", value="training")], description="Kubernetes taints that its nodes get."
     )
     tags: dict[str, str] = Field(default={"team": "ml"}, description="Resource tags, as key and value.")
+    accelerators: int = Field(8, ge=0, description="How many accelerators each of its nodes has.")
+    accelerator_key: str | None = Field(
+        None,
+        description=(
+            'What its nodes call their accelerators in resources and availableResources; "" is none. Left out: '
+            "nvidia.com/gpu or huawei.com/ascend-snt9, as the flavor says gpu or npu, else none."
+        ),
+    )
+    npu_topology: bool = Field(
+        default=False, description="Its nodes carry the annotation that shows which of 16 cards are taken."
+    )
+    private_ips: bool = Field(default=True, description="Its nodes say their address in status.privateIp.")
+    abnormal_message: str | None = Field(
+        None, description="status.message of its abnormal nodes, which no page has. Left out: not sent."
+    )
     create_seconds: float | None = Field(None, ge=0, description="Its own timings.createSeconds.")
     delete_seconds: float | None = Field(None, ge=0, description="Its own timings.deleteSeconds.")
 
@@ -107,12 +123,33 @@ class ResourcePool(ScenarioModel):
     phase: Literal["Creating", "Running", "Abnormal", "Deleting", "Error"] = Field(
         "Running", description="status.phase of the resource pool."
     )
+    control_mode: int = Field(
+        0,
+        ge=0,
+        description=(
+            "spec.controlMode, bits added up: 1 billing change limited, 2 flavor change limited, 4 service limited, "
+            "8 frozen, 16 frozen by the police."
+        ),
+    )
     node_pools: list[NodePool] = Field(default=[], description="Its node pools, each name once.")
+    workloads: list[Workload] = Field(default=[], description="Its jobs, each name once.")
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         refuse_duplicates("nodePools", [node_pool.name for node_pool in self.node_pools])
+        refuse_duplicates("workloads", [workload.name for workload in self.workloads])
         return self
+
+    def refuse_strange_nodes(self) -> None:
+        """Raise ValueError where a job runs on a node pool that is not here."""
+        known = {node_pool.name for node_pool in self.node_pools}
+        for workload in self.workloads:
+            strange = {runs_on.node_pool for runs_on in workload.runs_on} - known
+            if strange:
+                raise ValueError(
+                    f"workload {workload.name} runs on {', '.join(sorted(strange))}, which is no node pool of resource "
+                    f"pool {self.name}"
+                )
 
 
 def refuse_duplicates(key: str, names: list[str]) -> None:

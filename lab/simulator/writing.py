@@ -54,7 +54,7 @@ def create_node_pool(world: World, route: Route, content: Content) -> bytes:
     _check_counts(spec)
     if spec.name in resource_pool.node_pools:
         raise exists_already(spec.name)
-    live = LiveNodePool(spec, creating_since=world.clock.now())
+    live = world.new_node_pool(spec, is_creating=True)
     resource_pool.put_node_pool(live, spec)
     return encode(_shown(world, live) | {"metadata": {"name": spec.name, "annotations": annotations}})
 

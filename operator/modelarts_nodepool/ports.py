@@ -103,9 +103,9 @@ class Accepted:
 class ModelArts(Protocol):
     """One project of ModelArts in one region, with credentials.
 
-    Each call sends exactly one HTTP request (list_node_pool_nodes: one per page), never repeats it, and raises
-    errors.CloudError, or errors.InvalidName before it sends anything. A body that the API page does not describe is
-    errors.MalformedAnswer, never an empty result.
+    Each call sends exactly one HTTP request (list_node_pool_nodes and list_workloads: one per page), never repeats it,
+    and raises errors.CloudError, or errors.InvalidName before it sends anything. A body that the API page does not
+    describe is errors.MalformedAnswer, never an empty result.
     """
 
     async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
@@ -122,6 +122,14 @@ class ModelArts(Protocol):
 
     async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         """All nodes of a node pool, all pages."""
+
+    async def list_workloads(self, resource_pool: str) -> Sequence[CloudWorkload]:
+        """All jobs of a resource pool in any status, all pages: an error, never a list that may be partial.
+
+        Not every region has this operation: errors.WrongEndpoint (404 of the gateway) then. A resource pool that does
+        not exist is errors.ResourcePoolNotFound. A list that changes while it is read is read again, three times at
+        most; then errors.MalformedAnswer.
+        """
 
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
         """Request a node pool's deletion. `CloudError.had_no_effect` says whether a failed request had no effect."""

@@ -19,6 +19,7 @@ from modelarts_nodepool.ports import (
     CloudNode,
     CloudNodePool,
     CloudResourcePool,
+    CloudWorkload,
     Cluster,
     Connections,
     ModelArts,
@@ -72,6 +73,9 @@ class UnaskedCloud:
     async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         raise NotImplementedError
 
+    async def list_workloads(self, resource_pool: str) -> Sequence[CloudWorkload]:
+        raise NotImplementedError
+
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
         raise NotImplementedError
 
@@ -97,6 +101,10 @@ class NodePoolCloud(UnaskedCloud):
     @override
     async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         return [CloudNode("one", None)]
+
+    @override
+    async def list_workloads(self, resource_pool: str) -> Sequence[CloudWorkload]:
+        return []
 
     @override
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:

@@ -18,6 +18,7 @@ from modelarts_nodepool.modelarts import parse
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.faults import to_error
 from modelarts_nodepool.modelarts.transport import Bounds, Call, Operation, Response, Transport, check_workspace
+from modelarts_nodepool.modelarts.workloads import WorkloadPages
 from modelarts_nodepool.ports import (
     Accepted,
     AccessKey,
@@ -25,6 +26,7 @@ from modelarts_nodepool.ports import (
     CloudNode,
     CloudNodePool,
     CloudResourcePool,
+    CloudWorkload,
     NodePoolListing,
 )
 
@@ -32,8 +34,10 @@ T = TypeVar("T")
 
 _READ = frozenset({200})
 _ACCEPTED = frozenset({200, 202, 204})
-# 100 pages of up to 500 nodes: far more than ModelArts allows in a resource pool.
+# 100 pages of up to 500 nodes: far more than ModelArts allows in a resource pool. Or of as many jobs.
 _MAX_PAGES = 100
+# How often a list of jobs that changes while it is read is read from its start.
+_MAX_READINGS = 3
 # Longer than any poll interval.
 _LIST_TTL = timedelta(hours=3)
 
@@ -123,6 +127,25 @@ class ModelArtsClient:
         raise MalformedAnswer(
             f"list_node_pool_nodes of node pool {node_pool} in resource pool {resource_pool} did not end after "
             f"{_MAX_PAGES} pages; reading stopped"
+        )
+
+    async def list_workloads(self, resource_pool: str) -> Sequence[CloudWorkload]:
+        """All jobs of a resource pool, page by page; from the first page again if the list changes."""
+        title = f"list_workloads of resource pool {resource_pool}"
+        for _ in range(_MAX_READINGS):
+            pages = WorkloadPages()
+            for _ in range(_MAX_PAGES):
+                call = self._call(Operation.LIST_WORKLOADS, resource_pool, query=pages.query)
+                await self._send(call, pages.add)
+                if pages.has_changed:
+                    break
+                if pages.is_complete:
+                    return pages.join()
+            else:
+                raise MalformedAnswer(f"{title} did not end after {_MAX_PAGES} pages; reading stopped")
+        raise MalformedAnswer(
+            f"{title} changed while it was read, {_MAX_READINGS} times in a row: jobs may be missing. The answer is "
+            "ignored"
         )
 
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:

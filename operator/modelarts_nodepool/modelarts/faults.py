@@ -227,7 +227,7 @@ def _redirect_or_no_such_api(fault: Fault) -> Meaning | None:
     wrong = fault.gateway in GATEWAY_NO_SUCH_API or fault.code in MODELARTS_NO_SUCH_API
     if not wrong and fault.status >= 400:  # noqa: PLR2004 - where HTTP errors begin
         return None
-    return _WRONG_ENDPOINT
+    return _NOT_OFFERED if wrong and fault.call.operation is Operation.LIST_WORKLOADS else _WRONG_ENDPOINT
 
 
 def _credentials(fault: Fault) -> Meaning | None:
@@ -327,6 +327,10 @@ _RETRY = "The operator retries later"
 _WRONG_ENDPOINT = Meaning(
     errors.WrongEndpoint,
     "This is not the ModelArts API of the region: check --endpoint, the account's region and any proxy; " + _ACCOUNTS,
+)
+# Not every region has this operation; all others have been there from the start.
+_NOT_OFFERED = Meaning(
+    errors.WrongEndpoint, "The ModelArts API of this region does not offer this operation, so it cannot name jobs"
 )
 
 # The first rule that applies. Codes go before statuses, because one status can have several meanings.

@@ -11,6 +11,8 @@ unreadable ones are left out.
 
 Billing and locks are annotations. Source: those that the official SDK and the Terraform provider of Huawei Cloud read.
 
+Nodes in use: page ListNodePoolNodes. Only accelerators prove it: idle nodes too have less CPU available than they have.
+
 `split_items` splits a node pool list into the text of its items, so that an item that is already known is not parsed
 again. Strict parsing (`parse_json` refuses duplicate keys) and validation are done for new items only. Reading a list
 of a hundred node pools (72 KB), one of them changed, takes 1.2 ms of CPU; with a digest of each parsed item 3.1 ms;
@@ -19,9 +21,10 @@ without known items 10.6 ms.
 
 import json
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from ipaddress import IPv6Address, ip_address
 from secrets import token_hex
 from typing import Any, NoReturn, TypeGuard
 
@@ -31,6 +34,7 @@ from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.transport import Call, Response, parse_json, quote_value, sanitize
 from modelarts_nodepool.modelarts.wire import (
     NodePoolBody,
+    NodeStatus,
     ObjectBody,
     PoolNodeAz,
     PoolResource,
@@ -112,6 +116,12 @@ def _skip_space(text: str, at: int) -> int:
 
 BILLING_MODE = "os.modelarts/billing.mode"
 LOCK_ACTION = "os.modelarts.node/lock.action"
+# 16 digits, one for each card, 1 for a card in use.
+TOPOLOGY = "os.modelarts/npu-topology-placement"
+# The ID of the job that has the whole cabinet for itself.
+CABINET_EXCLUSIVE = "os.modelarts.node/volcano.scheduler.cabinet-exclusive"
+# nvidia.com/gpu, huawei.com/ascend-snt9, and the names that device plugins give to parts and siblings of these.
+_ACCELERATOR = re.compile(r"nvidia\.com/(?:gpu|mig-)|huawei\.com/(?:ascend|npu)", re.IGNORECASE)
 _STATES = ("creating", "available", "abnormal", "deleting")
 # The status fields are int32 in the CRD.
 _MAX_COUNT = 2**31 - 1
@@ -131,7 +141,7 @@ def read_node_pools(call: Call, response: Response, known: KnownItems | None = N
     read: KnownItems = {}
     split = split_items(response.body, known)
     if split is None:
-        node_pools = [_read_item(call, response, item) for item in _whole_list(call, response, "NodePoolList")]
+        node_pools = [_read_item(call, response, item) for item in whole_list(call, response, "NodePoolList")]
     else:
         _check_kind(call, response, split.envelope, "NodePoolList")
         _check_whole(call, response, split.envelope)
@@ -150,14 +160,14 @@ def read_node_pool(call: Call, response: Response) -> CloudNodePool:
     """The body of show_node_pool. Raises errors.MalformedAnswer."""
     body = NodePoolBody.model_validate(_object(call, response, "NodePool"))
     if body.name != call.node_pool:
-        _malformed(call, response, f"metadata.name is {quote_value(body.name)} instead of {call.node_pool}")
+        malformed(call, response, f"metadata.name is {quote_value(body.name)} instead of {call.node_pool}")
     return _to_node_pool(str(call.node_pool), body)
 
 
 def read_resource_pools(call: Call, response: Response) -> dict[str, CloudResourcePool]:
     """The body of list_pools, complete. Raises errors.MalformedAnswer."""
     found: dict[str, CloudResourcePool] = {}
-    for item in _whole_list(call, response, "PoolList"):
+    for item in whole_list(call, response, "PoolList"):
         body = ObjectBody.model_validate(item)
         name = _new_name(call, response, body.name, found)
         found[name] = _to_resource_pool(name, body)
@@ -168,7 +178,7 @@ def read_resource_pool(call: Call, response: Response) -> CloudResourcePool:
     """The body of show_pool. Raises errors.MalformedAnswer."""
     body = ObjectBody.model_validate(_object(call, response, "Pool"))
     if body.name != call.resource_pool:
-        _malformed(call, response, f"metadata.name is {quote_value(body.name)} instead of {call.resource_pool}")
+        malformed(call, response, f"metadata.name is {quote_value(body.name)} instead of {call.resource_pool}")
     return _to_resource_pool(str(call.resource_pool), body)
 
 
@@ -195,7 +205,7 @@ def _to_node(call: Call, response: Response, body: ObjectBody) -> CloudNode:
     annotations = body.annotations
     if isinstance(annotations, Unreadable):
         # Whether a node is locked must not be guessed.
-        _malformed(call, response, f"the annotations of node {quote_value(name)} are not a map")
+        malformed(call, response, f"the annotations of node {quote_value(name)} are not a map")
     mode, lock = annotations.get(BILLING_MODE), annotations.get(LOCK_ACTION)
     return CloudNode(
         name=name,
@@ -203,7 +213,48 @@ def _to_node(call: Call, response: Response, body: ObjectBody) -> CloudNode:
         billing=None if mode is None else _billing(mode),
         is_locked=lock is not None and lock != "",
         phase=sanitize(body.phase, 64),
+        host_ip=to_host_ip(body.node_status.private_ip),
+        is_in_use=_is_in_use(body, annotations),
+        reason=_text(body.node_status.reason) or _text(body.node_status.message),
     )
+
+
+def to_host_ip(text: object) -> str:
+    """An address in the one form in which two can be compared; "" if there is none or if it stands for none."""
+    if not isinstance(text, str) or not text.strip():
+        return ""
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        # ModelArts compares texts too: an address of an unknown form equals itself.
+        return sanitize(text, _MAX_TEXT)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return "" if address.is_unspecified else str(address)
+
+
+def _is_in_use(body: ObjectBody, annotations: Mapping[str, object]) -> bool | None:
+    """Whether the node shows accelerators in use; None if it has no accelerators or does not tell."""
+    said = [_shows_cards_in_use(annotations.get(TOPOLOGY)), *_accelerators_in_use(body.node_status)]
+    if isinstance(body.labels, dict) and body.labels.get(CABINET_EXCLUSIVE):
+        said.append(True)
+    known = [each for each in said if each is not None]
+    return any(known) if known else None
+
+
+def _shows_cards_in_use(topology: object) -> bool | None:
+    digits = topology.strip() if isinstance(topology, str) else ""
+    return "1" in digits if digits and set(digits) <= {"0", "1"} else None
+
+
+def _accelerators_in_use(status: NodeStatus) -> Iterator[bool]:
+    """For each kind of accelerator whose two numbers can be read, whether fewer are available than there are."""
+    if isinstance(status.resources, Unreadable) or isinstance(status.available_resources, Unreadable):
+        return
+    for key, value in status.resources.items():
+        total, available = read_count(value), read_count(status.available_resources.get(key))
+        if _ACCELERATOR.match(key) and isinstance(total, int) and isinstance(available, int):
+            yield available < total
 
 
 def _billing(mode: object) -> Billing:
@@ -214,28 +265,29 @@ def _billing(mode: object) -> Billing:
 def _object(call: Call, response: Response, kind: str) -> Mapping[str, Any]:
     document = parse_json(response.body)
     if not isinstance(document, dict):
-        _malformed(call, response, "the body is not a JSON object")
+        malformed(call, response, "the body is not a JSON object")
     _check_kind(call, response, document, kind)
     return document
 
 
 def _check_kind(call: Call, response: Response, document: Mapping[str, Any], kind: str) -> None:
     if document.get("kind") != kind:
-        _malformed(call, response, f"kind is {quote_value(document.get('kind'))} instead of {kind}")
+        malformed(call, response, f"kind is {quote_value(document.get('kind'))} instead of {kind}")
 
 
 def _items(call: Call, response: Response, document: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "items" not in document:
-        _malformed(call, response, "`items` is missing")
+        malformed(call, response, "`items` is missing")
     items = document["items"]
     if items is None:
         return []
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        _malformed(call, response, "`items` is not a list of objects")
+        malformed(call, response, "`items` is not a list of objects")
     return items
 
 
-def _whole_list(call: Call, response: Response, kind: str) -> list[dict[str, Any]]:
+def whole_list(call: Call, response: Response, kind: str) -> list[dict[str, Any]]:
+    """The items of a list that has no continue token. Raises errors.MalformedAnswer."""
     document = _object(call, response, kind)
     _check_whole(call, response, document)
     return _items(call, response, document)
@@ -243,7 +295,7 @@ def _whole_list(call: Call, response: Response, kind: str) -> list[dict[str, Any
 
 def _check_whole(call: Call, response: Response, document: Mapping[str, Any]) -> None:
     if _next_page(call, response, document) is not None:
-        _malformed(call, response, "it is one page of several, and this call has no pages")
+        malformed(call, response, "it has a continue token, and this operation has none")
 
 
 def _next_page(call: Call, response: Response, document: Mapping[str, Any]) -> str | None:
@@ -251,12 +303,12 @@ def _next_page(call: Call, response: Response, document: Mapping[str, Any]) -> s
     if metadata is None:
         return None
     if not isinstance(metadata, dict):
-        _malformed(call, response, "the list's metadata is not an object")
+        malformed(call, response, "the list's metadata is not an object")
     token = metadata.get("continue")
     if token is not None and token != "":
-        return token if _fits_url(token) else _malformed(call, response, f"the continue token is {quote_value(token)}")
+        return token if _fits_url(token) else malformed(call, response, f"the continue token is {quote_value(token)}")
     if read_count(metadata.get("remainingItemCount")):
-        _malformed(call, response, "items remain and there is no continue token")
+        malformed(call, response, "items remain and there is no continue token")
     return None
 
 
@@ -267,13 +319,14 @@ def _fits_url(token: object) -> TypeGuard[str]:
 
 def _new_name(call: Call, response: Response, name: object, found: Mapping[str, object]) -> str:
     if not isinstance(name, str) or not name:
-        _malformed(call, response, "an item has no metadata.name")
+        malformed(call, response, "an item has no metadata.name")
     if name in found:
-        _malformed(call, response, f"{quote_value(name)} is in the list twice")
+        malformed(call, response, f"{quote_value(name)} is in the list twice")
     return name
 
 
-def _malformed(call: Call, response: Response, problem: str) -> NoReturn:
+def malformed(call: Call, response: Response, problem: str) -> NoReturn:
+    """Raise errors.MalformedAnswer for this answer."""
     raise MalformedAnswer(
         f"{call.title} was answered {response.status}, but {problem}. The answer is ignored. "
         f"Check that --endpoint and any proxy lead to ModelArts; see: {remedies.list_accounts()}",

@@ -97,6 +97,7 @@ class Operation(StrEnum):
     LIST_NODE_POOLS = "list_node_pools"
     SHOW_NODE_POOL = "show_node_pool"
     LIST_NODE_POOL_NODES = "list_node_pool_nodes"
+    LIST_WORKLOADS = "list_workloads"
     DELETE_NODE_POOL = "delete_node_pool"
 
 
@@ -137,6 +138,8 @@ class Call:
         path = f"{path}/{self.resource_pool}"
         if self.operation is Operation.SHOW_POOL:
             return path
+        if self.operation is Operation.LIST_WORKLOADS:
+            return f"{path}/workloads"
         path = f"{path}/nodepools"
         if self.operation is Operation.LIST_NODE_POOLS:
             return path

@@ -8,6 +8,7 @@ modelarts/parse.py decides where that matters. Unknown keys are kept.
   https://support.huaweicloud.com/intl/en-us/api-modelarts/DeleteNodePool.html. Fields that only the SDKs have
   (rootVolume, dataVolumes, volumeGroupConfigs) are kept like unknown keys.
 - Resource pools and nodes: pages ShowPool and ListPools, ListNodePoolNodes. Billing is an annotation.
+- Jobs: https://support.huaweicloud.com/intl/en-us/api-modelarts/ListWorkloads.html
 """
 
 import math
@@ -232,13 +233,22 @@ class PhaseStatus(Wire):
     message: Text = None
 
 
+class NodeStatus(PhaseStatus):
+    """status of a node. `reason` and `message` are on no page: they are read where a region has them."""
+
+    private_ip: Text = None
+    resources: Map
+    available_resources: Map
+    reason: Text = None
+
+
 class ObjectBody(Wire):
     """A resource pool (kind Pool) or a node (kind Node)."""
 
     api_version: Text = None
     kind: Text = None
     metadata: One[ObjectMetadata] = None
-    status: One[PhaseStatus] = None
+    status: One[NodeStatus] = None
 
     @property
     def name(self) -> object:
@@ -253,8 +263,37 @@ class ObjectBody(Wire):
         return {} if metadata is None or isinstance(metadata, Unreadable) else metadata.annotations
 
     @property
+    def labels(self) -> dict[str, object] | Unreadable:
+        """metadata.labels; empty if missing."""
+        metadata = self.metadata
+        return {} if metadata is None or isinstance(metadata, Unreadable) else metadata.labels
+
+    @property
+    def node_status(self) -> NodeStatus:
+        """status; empty if missing or unreadable."""
+        return self.status if isinstance(self.status, NodeStatus) else NodeStatus()
+
+    @property
     def phase(self) -> str:
         """status.phase; empty if missing."""
-        status = self.status
-        phase = None if status is None or isinstance(status, Unreadable) else status.phase
+        phase = self.node_status.phase
         return phase if isinstance(phase, str) else ""
+
+
+class WorkloadNode(Wire):
+    """A node on which the job runs, with the part of it that the job has."""
+
+    host_ip: Texts = ()
+
+
+class WorkloadBody(Wire):
+    """A job. Pages and SDKs disagree on whether some fields are there: `nodes` is newer than `hostIps`."""
+
+    type: Text = None
+    name: Text = None
+    job_name: Text = None
+    uid: Text = None
+    status: Text = None
+    running_duration: Count = None
+    host_ips: Texts = ()
+    nodes: Many[WorkloadNode] = ()

@@ -76,6 +76,42 @@ async def test_resource_pools_are_listed_and_shown(sdk: OfficialSdk) -> None:
     assert len(nodes["items"]) == 6
 
 
+async def test_case_46_jobs_come_page_by_page_with_their_nodes(sdk: OfficialSdk) -> None:
+    llama = {"name": "llama", "runsOn": [{"nodePool": "np"}], "ageSeconds": 60}
+    workloads = [{"name": "job-0"}, {"name": "job-1"}, llama]
+    npu = {"name": "np", "count": 1, "flavor": "modelarts.bm.npu.arm.8snt9b3"}
+    world = {"resourcePools": [{"name": "pool-a", "nodePools": [npu], "workloads": workloads}]}
+    async with Simulator.serving(world) as simulator:
+        order = {"pool_name": "pool-a", "sort": "create_time", "ascend": False, "limit": 2}
+        first = (await sdk.call(simulator.endpoint, "list_workloads", **order, offset="0")).answer
+        last = (await sdk.call(simulator.endpoint, "list_workloads", **order, offset="2")).answer
+        asked = await sdk.call(simulator.endpoint, "list_workloads", pool_name="pool-a", hostip=["10.0.0.1", "x"])
+        refused = await sdk.call(simulator.endpoint, "list_workloads", pool_name="pool-a", status="gone")
+    assert (first["kind"], len(first["items"]), len(last["items"])) == ("WorkloadList", 2, 1)
+    [shown] = last["items"]
+    assert asked.answer["items"] == [shown]
+    assert (shown["name"], shown["status"], shown["running_duration"]) == ("llama", "Running", 60)
+    assert shown["host_ips"] == "10.0.0.1"
+    [node] = shown["nodes"]
+    assert (node["host_ip"], node["npu_topology_placement"]) == ("10.0.0.1", "0000000011111111")
+    assert node["resource_requirement"]["huawei_com_ascend_1980"] == "8"
+    assert refused.error == ("ClientRequestException", 400, "ModelArts.50004000")
+
+
+async def test_case_49_node_shows_what_jobs_leave_of_it(sdk: OfficialSdk) -> None:
+    npu = {"name": "training-a", "count": 1, "flavor": "modelarts.bm.npu.arm.8snt9b3", "npuTopology": True}
+    job = {"name": "llama", "exclusive": True, "runsOn": [{"nodePool": "training-a", "accelerators": 3}]}
+    world = {"resourcePools": [{"name": "pool-a", "nodePools": [npu], "workloads": [job | {"uid": "job-uid"}]}]}
+    async with Simulator.serving(world) as simulator:
+        [node] = (await sdk.call(simulator.endpoint, "list_node_pool_nodes", **NP)).answer["items"]
+    status, metadata = node["status"], node["metadata"]
+    assert status["private_ip"] == "10.0.0.1"
+    assert status["resources"]["huawei_com_ascend_snt9"] == "8"
+    assert status["available_resources"]["huawei_com_ascend_snt9"] == "5"
+    assert metadata["annotations"]["os_modelarts_npu_topology_placement"] == "0000000000000111"
+    assert metadata["labels"]["os_modelarts_node_volcano_scheduler_cabinet_exclusive"] == "job-uid"
+
+
 async def test_case_21_22_lists_in_place_of_objects_are_lost_to_the_sdk_without_a_word(sdk: OfficialSdk) -> None:
     async with Simulator.serving({"shape": {"resources": "list"}} | WORLD) as simulator:
         shown = (await sdk.call(simulator.endpoint, "show_node_pool", **NP)).answer

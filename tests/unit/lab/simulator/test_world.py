@@ -6,7 +6,7 @@ from lab.simulator.clock import HandClock
 from lab.simulator.refusals import RefusedError
 from lab.simulator.scenario import PROJECT_ID, Scenario
 from lab.simulator.scenario_pools import NodePool, States
-from lab.simulator.world import LiveNodePool, NodeCounts, World
+from lab.simulator.world import NodeCounts, World
 
 
 def a_world(*node_pools: NodePool, **keys: object) -> tuple[World, HandClock]:
@@ -41,7 +41,7 @@ def test_states_that_were_said_stay_whatever_the_clock_does() -> None:
 def test_a_new_node_pool_is_creating_until_its_time_has_come() -> None:
     world, clock = a_world(timings={"createSeconds": 5})
     spec = NodePool(name="a", count=2)
-    world.resource_pools["pool-a"].put_node_pool(LiveNodePool(spec, creating_since=clock.now()), spec)
+    world.resource_pools["pool-a"].put_node_pool(world.new_node_pool(spec, is_creating=True), spec)
 
     assert counts(world) == NodeCounts(creating=2)
     clock.advance(5)
