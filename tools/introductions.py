@@ -6,6 +6,7 @@ Called by tools/reference.py. The examples are sent to a real API server by a te
 from modelarts_nodepool.api.names import (
     ACCOUNT_KIND,
     CONFIRM_ANNOTATION,
+    CONFIRMED_BY_ANNOTATION,
     CREDENTIALS_LABEL,
     NODE_POOL_KIND,
     OVERRIDE_ANNOTATION,
@@ -52,6 +53,12 @@ object's, so that the text cannot be left in Git or in a backup by mistake. |
 exactly `"false"` pauses, the empty one too; the condition Paused says which value it found. |
 | `{RECONCILE_ANNOTATION}: <any text>` | Look now. `status.lastHandledReconcileAt` repeats the text once that \
 is done. |
+
+The API server writes this one, if the optional policy of [four eyes](../operations/four-eyes.md) is installed:
+
+| Annotation | Meaning |
+|---|---|
+| `{CONFIRMED_BY_ANNOTATION}: <user>` | The user who set or changed `{CONFIRM_ANNOTATION}`. |
 
 ## Conditions
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from lab.controlplane import ControlPlane
+from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.commands import Done, run
@@ -89,6 +91,30 @@ def test_the_cloud_is_compared_with_the_cluster_and_what_is_unmanaged_is_adopted
     after = found(tenant, *both)
     assert after["states"] == {"Managed": 4, "Duplicate": 0, "Unmanaged": 0, "Missing": 1, "Unknown": 0}
     assert "Nothing to adopt" in take(tenant, *both, "-o", "yaml", "--namespace", tenant.name).stdout
+
+
+def test_a_held_deletion_is_listed_with_its_node_hours(tenant: Tenant) -> None:
+    tenant.in_cloud("training-a", {"states": {"available": 3, "abnormal": 1}})
+    tenant.create("training-a")
+    tenant.patch("training-a", {"metadata": {"finalizers": [NODE_POOL_FINALIZER]}})
+    tenant.delete("training-a")
+    since = datetime.now(UTC) - timedelta(hours=10)
+    condition = {
+        "type": "DeletionBlocked",
+        "status": "True",
+        "reason": "Paused",
+        "message": "",
+        "observedGeneration": 2,
+    }
+    condition["lastTransitionTime"] = since.isoformat(timespec="seconds")
+    status = json.dumps({"status": {"conditions": [condition]}})
+    tenant.kubectl(
+        "patch", "manp", "training-a", "-n", tenant.name, "--subresource=status", "--type=merge", "-p", status
+    )
+    (row,) = [row for row in found(tenant)["nodePools"] if row["nodePoolName"] == "training-a"]
+    assert (row["held"]["reason"], row["held"]["nodes"]) == ("Paused", 4)
+    assert 40 <= row["held"]["nodeHours"] < 41
+    assert "Held deletions: 1. Their nodes: 4. Node-hours so far: 40." in take(tenant).stdout
 
 
 def test_what_cannot_be_listed_is_unknown_and_the_exit_code_says_so(tenant: Tenant) -> None:

@@ -205,14 +205,16 @@ def test_what_is_not_held_or_not_ours_costs_nothing(gauges: Gauges, registry: Re
     released["metadata"]["finalizers"] = ["example.com/held"]
     living = a_held("c", "costs-5")
     del living["metadata"]["deletionTimestamp"]
+    deleted_already = a_held("f", "costs-5", reason="ReleaseRefused")
     uncounted, unpinned = a_held("d", "costs-5"), a_held("e", "costs-5")
     del uncounted["status"]["counts"], unpinned["status"]["identity"]
     twin = a_held("twin", "costs-5")
     twin["status"]["identity"] = held["status"]["identity"]
-    for body in (released, living, uncounted, unpinned):
+    for body in (released, living, uncounted, unpinned, deleted_already):
         registry.take_node_pool(body)
     scrape = Scrapes(gauges, clock, "costs-5")
     assert scrape.after(10) == 0
+    assert held_node_seconds("costs-5", "ReleaseRefused") == 0
     for body in (held, twin):
         registry.take_node_pool(body)
     assert scrape.after(10) == 30, "two objects of one node pool count once"

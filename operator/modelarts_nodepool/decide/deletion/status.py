@@ -41,11 +41,16 @@ class ShownHold:
 
 
 def shown_hold(node_pool: NodePool) -> ShownHold | None:
-    """The hold of a deletion that our finalizer keeps from completing; None without one."""
+    """The hold that keeps a node pool from being deleted; None without one.
+
+    ReleaseRefused is none: it keeps only the object, after the work in the cloud is complete.
+    """
     if node_pool.metadata.deleted is None or not node_pool.is_protected:
         return None
     blocked = _blocked_now(node_pool)
-    return None if blocked is None else ShownHold(blocked.reason, blocked.last_transition_time)
+    if blocked is None or blocked.reason == Reason.RELEASE_REFUSED:
+        return None
+    return ShownHold(blocked.reason, blocked.last_transition_time)
 
 
 def decide_deleting_status(
