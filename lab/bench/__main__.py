@@ -66,12 +66,13 @@ def run(*, sizes: list[int], poll: int, record: bool) -> None:
 
 
 @main.command("path")
-def path_command() -> None:
+@click.option("--list", "in_detail", is_flag=True, help="List the files, the functions and the most frequent steps.")
+def path_command(*, in_detail: bool) -> None:
     """Count files and functions of the operator that one deletion and one poll run through; fails above the bounds."""
 
     async def work(binaries: Binaries, say: Say) -> bool:
         found = await measure_path(binaries, say)
-        print(words_of(found))
+        print(words_of(found, in_detail=in_detail))
         check(found)
         return True
 

@@ -103,15 +103,17 @@ async def _until_mirrored(stage: Stage, state: str, names: set[str]) -> None:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-def words_of(found: dict[str, Profile]) -> str:
-    """A line for each, then the files of each, and the steps from file to file that are taken most often."""
+def words_of(found: dict[str, Profile], *, in_detail: bool) -> str:
+    """A line for each; in detail the files and functions of each, and the steps from file to file taken most often."""
     lines = [
         f"{what}: {one['files']} files, {one['functions']} functions, {one['returns']} returns to a file left before"
         for what, one in found.items()
     ]
-    for what, one in found.items():
+    for what, one in found.items() if in_detail else ():
         lines.append(f"\n{what}: calls by file")
         lines += [f"  {calls:6} {file}" for file, calls in one["calls_by_file"].items()]
+        lines.append(f"{what}: calls by function")
+        lines += [f"  {calls:6} {function}" for function, calls in one["calls_by_function"].items()]
         lines.append(f"{what}: most frequent steps")
         lines += [f"  {count:6} {step}" for step, count in list(one["steps"].items())[:_STEPS_SHOWN]]
     return "\n".join(lines)
