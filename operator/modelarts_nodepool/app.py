@@ -20,7 +20,7 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.backoff import Backoff
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.controllers.factory import build_controllers
 from modelarts_nodepool.credentials.providers import Providers
@@ -98,7 +98,7 @@ class Operator:
         self._failures = 0
         # The cache and the sessions outlive the Lease: circuit breakers stay open, and a relist parses only changed
         # objects again. Nothing is decided before the relist is complete.
-        self._cache = Registry(self._clock)
+        self._cache = Cache(self._clock)
         self._clouds = Gateway(
             self._cluster,
             self._clock,

@@ -73,7 +73,7 @@ class _Secrets:
                 return
             for oldest in list(self._forms)[:-_MOST_SECRETS]:
                 del self._forms[oldest]
-            # The longest first: a secret inside a longer one must not leave the rest of it visible.
+            # The longest first: a secret inside a longer one must not leave its rest visible.
             self._longest_first = tuple(sorted(self._forms, key=len, reverse=True))
 
     def mask(self, text: str) -> str:

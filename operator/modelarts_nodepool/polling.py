@@ -18,7 +18,7 @@ from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.backoff import Backoff
-from modelarts_nodepool.cache.objects import Index, Registry
+from modelarts_nodepool.cache.objects import Cache, Index
 from modelarts_nodepool.decide.observed import Evidence, Failure
 from modelarts_nodepool.errors import CircuitOpen, CloudError, CloudUnavailable, CredentialsUnavailable, Throttled
 from modelarts_nodepool.ports import Clock, ModelArts, NodePoolListing
@@ -50,7 +50,7 @@ class Schedule:
         return FIRST_POLL_SPREAD * (starting - 1) * self._jitter()
 
     def record(self, failure: Failure | None) -> None:
-        """Record the result of a request. One that was not sent counts neither as a success nor as a failure."""
+        """Record the result of a request. A request that was not sent is neither a success nor a failure."""
         self._failure = failure
         if isinstance(failure, CloudUnavailable):
             self._failures += 0 if isinstance(failure, CircuitOpen) else 1
@@ -313,7 +313,7 @@ class Pollers:
 
     def __init__(
         self,
-        registry: Registry,
+        registry: Cache,
         clouds: Gateway,
         clock: Clock,
         on_snapshot: OnSnapshot = lambda _poller, _members: None,

@@ -61,8 +61,8 @@ class CloudNode:
     """A node of a node pool. `billing` is None if the node has none: it has that of its resource pool.
 
     - `host_ip`: status.privateIp, which workloads name; "" if missing.
-    - `is_in_use`: whether it shows accelerators in use; None if it does not tell.
-    - `reason`: why ModelArts calls it abnormal, where it tells; "" otherwise.
+    - `is_in_use`: whether it shows accelerators in use; None if it does not say.
+    - `reason`: why ModelArts calls it abnormal, where it says so; "" otherwise.
     """
 
     name: str

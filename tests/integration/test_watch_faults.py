@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube.connection import Connection
@@ -24,19 +24,19 @@ UID = a_node_pool().build().metadata.uid
 
 
 @asynccontextmanager
-async def watching(api: WatchedApi, stream: timedelta = timedelta(minutes=10)) -> AsyncIterator[tuple[Watch, Registry]]:
+async def watching(api: WatchedApi, stream: timedelta = timedelta(minutes=10)) -> AsyncIterator[tuple[Watch, Cache]]:
     """A watch whose first stream is open."""
     clock = SystemClock()
-    registry = Registry(clock)
+    cache = Cache(clock)
 
     async def connect() -> Connection:
         return Connection(api.access, "0")
 
-    watch = Watch(registry, connect, clock, WatchTimes(stream=stream))
+    watch = Watch(cache, connect, clock, WatchTimes(stream=stream))
     life = asyncio.create_task(watch())
     try:
         await until(lambda: len(api.opened) == 3)
-        yield watch, registry
+        yield watch, cache
     finally:
         life.cancel()
         await asyncio.gather(life, return_exceptions=True)
@@ -63,22 +63,22 @@ def version(number: int) -> dict[str, Any]:
 
 
 async def test_what_happened_in_a_gap_that_expired_is_told_by_a_new_list() -> None:
-    async with WatchedApi.serving() as api, watching(api) as (_, registry):
+    async with WatchedApi.serving() as api, watching(api) as (_, cache):
         api.holds, api.version = [version(200)], "200"
         await api.say("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"})
-        await until(lambda: UID in registry.node_pools)
+        await until(lambda: UID in cache.node_pools)
         await until(lambda: len(api.asked) == 4)
         assert api.asked == [None, "100", None, "200"]
 
 
 async def test_a_stream_that_ends_is_continued_from_the_last_bookmark() -> None:
-    async with WatchedApi.serving() as api, watching(api) as (_, registry):
+    async with WatchedApi.serving() as api, watching(api) as (_, cache):
         await api.say("ADDED", version(110))
         await api.say("BOOKMARK", {"kind": "ModelArtsNodePool", "metadata": {"resourceVersion": "150"}})
         api.hang_up()
         await until(lambda: len(api.asked) == 3)
         assert api.asked == [None, "100", "150"]
-        await until(lambda: UID in registry.node_pools)
+        await until(lambda: UID in cache.node_pools)
 
 
 async def fail_once(api: WatchedApi) -> None:
@@ -89,7 +89,7 @@ async def fail_once(api: WatchedApi) -> None:
         return Connection(api.access, "0")
 
     api.opened.clear()
-    life = asyncio.create_task(Watch(Registry(clock), connect, clock, WatchTimes())())
+    life = asyncio.create_task(Watch(Cache(clock), connect, clock, WatchTimes())())
     await until(lambda: len(api.opened) == 3)
     await api.say("ERROR", {"kind": "Status", "code": 500, "reason": "InternalError", "message": "etcd is away"})
     with pytest.raises(ClusterUnavailable, match="etcd is away"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.watch.kopf_runner import Watch
@@ -22,7 +22,7 @@ WARM_UP = 5
 @pytest.fixture
 def watch(crds: ControlPlane) -> Watch:
     clock, kubeconfig = SystemClock(), str(crds.kubeconfig)
-    return Watch(Registry(clock), lambda: Connection.open(version="0", kubeconfig=kubeconfig), clock, WatchTimes())
+    return Watch(Cache(clock), lambda: Connection.open(version="0", kubeconfig=kubeconfig), clock, WatchTimes())
 
 
 async def live_once(watch: Watch) -> None:

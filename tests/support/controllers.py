@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from modelarts_nodepool.access.gateway import Gateway
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.factory import Controllers, build_controllers
 from modelarts_nodepool.controllers.workqueue import Key, Kind, Result
 from modelarts_nodepool.kube.events import EventRecorder
@@ -20,10 +20,10 @@ def build_parts(
     clouds: Gateway,
     may_act: Callable[[], bool] = lambda: True,
     recorder: EventRecorder | None = None,
-    cache: Registry | None = None,
+    cache: Cache | None = None,
 ) -> Controllers:
     """All controllers, with nothing in the cache yet."""
-    recorder, cache = recorder or EventRecorder(cluster), cache or Registry(clock)
+    recorder, cache = recorder or EventRecorder(cluster), cache or Cache(clock)
     return build_controllers(cache, clouds, cluster, recorder, clock, may_act)
 
 
@@ -35,7 +35,7 @@ class Deleting:
 
     def requeue(self, uid: str) -> None:
         """As an event about the object would."""
-        self.parts.cache.deletion_told.add(uid)
+        self.parts.cache.deletion_observed.add(uid)
         self.parts.queue.add(Key(Kind.NODE_POOL, uid))
 
     async def run(self) -> None:

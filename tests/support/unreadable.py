@@ -15,7 +15,7 @@ def an_unreadable_body(builder: NodePoolBuilder, **spec: object) -> dict[str, An
 
 
 def read(body: dict[str, Any]) -> UnreadableObject:
-    """As the registry keeps it."""
+    """As the cache keeps it."""
     try:
         NodePool.from_body(body)
     except ValueError as error:

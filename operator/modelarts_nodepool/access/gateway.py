@@ -6,8 +6,8 @@ access/rate_limiter.py, and two circuit breakers:
 - KeyBreakers: six bad signatures lock a key at Huawei Cloud. A rejected key is not used for five minutes; a key that
   was never accepted is used by two requests at a time. A wrong clock spoils signatures too, so the key then rests
   until the clock is set.
-- CircuitBreakers: five failures in a row open an account's circuit; then one request at a time probes. A failure is
-  one that says nothing about the request: no connection, no answer, 5xx. A DELETE is never the probe, because its
+- CircuitBreakers: five failures in a row open an account's circuit; then one request at a time probes. Failures that
+  count say nothing about the request: no connection, no answer, 5xx. A DELETE is never the probe, because its
   outcome would be unknown.
 """
 
@@ -53,7 +53,7 @@ REJECTED_FOR = timedelta(minutes=5)
 # After a restart all resource pools are polled at once: without this limit a wrong key would be locked before the
 # first answer arrives.
 TRIALS_AT_ONCE = 2
-# Wall clock and monotonic clock drift apart by more than this only if somebody sets the wall clock.
+# Wall clock and monotonic clock drift apart by more than this only if the wall clock is set.
 CLOCK_WAS_SET_SECONDS = 60.0
 # Temporary keys come and go. A key in use is needed at each poll, an hour apart at most.
 _UNUSED_KEY_TTL = timedelta(days=1)
@@ -193,7 +193,7 @@ def _outcome(error: CloudError) -> str:
 
 
 def _digest(key: AccessKey) -> str:
-    """Tells keys apart without keeping them in memory."""
+    """Distinguishes keys without keeping them in memory."""
     text = "\n".join((key.access, key.secret, key.security_token or ""))
     return hashlib.sha256(text.encode()).hexdigest()
 

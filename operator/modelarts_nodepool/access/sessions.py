@@ -68,7 +68,7 @@ class Sessions:
     async def keep_only(self, accounts: Collection[str]) -> None:
         """Close and drop the connections of all other accounts.
 
-        An account goes when no object names it any more, so this cuts off a poll at most. If somebody removed the
+        An account goes when no object names it any more, so this cuts off a poll at most. If a user removed the
         account's finalizer by hand it can cut off a DELETE; its outcome is then unknown and is observed as such.
         """
         gone = [self._entries.pop(name) for name in tuple(self._entries) if name not in accounts]

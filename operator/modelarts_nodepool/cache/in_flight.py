@@ -1,7 +1,7 @@
 """What the deletions under way must know of each other: records, reserved slots, who waits for the budget.
 
-Filled by controllers/deletion/gather.py and controllers/deletion/send.py, read when a deletion is observed. All of it
-can be lost: the API server holds what counts, and a restart fills this anew. Each question is answered from an index:
+Filled by controllers/deletion/gather.py and controllers/deletion/send.py, read when a deletion is observed. It can be
+lost: the API server holds what counts, and a restart fills this anew. Each question is answered from an index:
 ten thousand deletions that each went through all the others would keep the process busy with nothing else.
 """
 

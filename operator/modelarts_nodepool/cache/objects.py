@@ -1,14 +1,14 @@
 """What the cluster holds, slim and typed, fed by the watches, our own LISTs and the answers to our own writes.
 
 The one memory that controllers/ decides from. It sends nothing; changes are reported to the listener it was built with.
-An older version of an object never replaces a newer one, and one that is gone never comes back: answers to writes
-and watch events cross, and a watch that was cut off repeats events that are long over. `Duplicates` reads which objects
-stand for the same node pool: a node pool that another object stands for is handed over, not deleted.
+An older version of an object never replaces a newer one, and a deleted object never comes back: answers to writes
+and watch events cross, and a watch that was cut off repeats events that are long over. `Duplicates` finds the objects
+that name the same node pool: it is then handed over, not deleted.
 """
 
 import logging
 from collections.abc import Collection, Hashable, Iterator, Mapping
-from copy import copy
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -53,7 +53,7 @@ class Index(Generic[K]):
         return key in self._uids
 
     def __iter__(self) -> Iterator[K]:
-        """The keys; not to be changed meanwhile."""
+        """The keys; do not change them while you iterate."""
         return iter(self._uids)
 
     def __len__(self) -> int:
@@ -105,63 +105,74 @@ class NoListener:
         """Nothing."""
 
 
-class Registry:
-    """Node pool objects by uid, accounts and namespaces by name.
+@dataclass(slots=True)
+class Content:
+    """Node pool objects by uid, accounts and namespaces by name. It outlives a term of leading.
 
-    `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid. `deletion_told`
-    are those whose deletion was told in order, by a watch or a complete LIST: every object that was there before it
-    is known, too. What an answer to a write of ours tells may be ahead of all others. `unreadable` are objects and
-    accounts that cannot be read, by uid: an object is there or in `node_pools`, never in both.
+    `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid. `unreadable` are
+    objects and accounts that cannot be read, by uid: an object is there or in `node_pools`, never in both.
+    `deletion_observed` are the objects whose deletion came in order, from a watch or a complete LIST: every object that
+    was there before it is known, too. The answer to a write of ours may be ahead of all others.
     """
 
-    def __init__(self, clock: Clock, listener: Listener | None = None) -> None:
-        """Empty; feed it with the `take_*` methods."""
+    node_pools: dict[str, NodePool] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    first_seen: dict[str, float] = field(default_factory=dict)
+    account_seen: dict[str, float] = field(default_factory=dict)
+    namespace_seen: dict[str, float] = field(default_factory=dict)
+    deletion_seen: dict[str, float] = field(default_factory=dict)
+    reconcile_seen: dict[str, tuple[str, float]] = field(default_factory=dict)
+    retain_seen: set[str] = field(default_factory=set)
+    deletion_observed: set[str] = field(default_factory=set)
+    unreadable: dict[str, UnreadableObject] = field(default_factory=dict)
+    gone: dict[str, None] = field(default_factory=dict)
+    of_account: Index[str] = field(default_factory=Index)
+    of_node_pool: Index[tuple[str, str, str]] = field(default_factory=Index)
+
+
+class Cache:
+    """The content, with what keeps it in order. Changes are reported to one listener, for one term of leading."""
+
+    def __init__(self, clock: Clock, listener: Listener | None = None, content: Content | None = None) -> None:
+        """Fill it with the `upsert_*` methods. With the content of another cache, both show the same."""
         self._clock = clock
         self._listener: Listener = listener or NoListener()
-        self.node_pools: dict[str, NodePool] = {}
-        self.accounts: dict[str, Account] = {}
-        self.namespaces: dict[str, Namespace] = {}
-        self.first_seen: dict[str, float] = {}
-        self.account_seen: dict[str, float] = {}
-        self.namespace_seen: dict[str, float] = {}
-        self.deletion_seen: dict[str, float] = {}
-        self.reconcile_seen: dict[str, tuple[str, float]] = {}
-        self.retain_seen: set[str] = set()
-        self.deletion_told: set[str] = set()
-        self.unreadable: dict[str, UnreadableObject] = {}
-        self._gone: dict[str, None] = {}
-        self.of_account: Index[str] = Index()
-        self.of_node_pool: Index[tuple[str, str, str]] = Index()
+        self.content = content = content or Content()
+        self.node_pools = content.node_pools
+        self.accounts = content.accounts
+        self.namespaces = content.namespaces
+        self.first_seen = content.first_seen
+        self.account_seen = content.account_seen
+        self.namespace_seen = content.namespace_seen
+        self.deletion_seen = content.deletion_seen
+        self.reconcile_seen = content.reconcile_seen
+        self.retain_seen = content.retain_seen
+        self.deletion_observed = content.deletion_observed
+        self.unreadable = content.unreadable
+        self.of_account = content.of_account
+        self.of_node_pool = content.of_node_pool
 
-    def reporting_to(self, listener: Listener) -> "Registry":
-        """The same content, whose changes are reported to this listener: for one time of leading.
-
-        All collections are shared and changed in place. What the returned one takes, this one holds as well.
-        """
-        found = copy(self)
-        found._listener = listener  # noqa: SLF001 - its own class
-        return found
-
-    def tell_node_pool(self, body: Mapping[str, Any]) -> None:
-        """Take a version of an object that comes in order, after all that was there before."""
+    def observe_node_pool(self, body: Mapping[str, Any]) -> None:
+        """Upsert a version from a watch or a complete LIST: it comes after everything that was there before."""
         uid, is_deleted = str(body["metadata"]["uid"]), bool(body["metadata"].get("deletionTimestamp"))
-        is_news = is_deleted and uid not in self.deletion_told and uid not in self._gone
-        if is_news:
-            self.deletion_told.add(uid)
+        is_first = is_deleted and uid not in self.deletion_observed and uid not in self.content.gone
+        if is_first:
+            self.deletion_observed.add(uid)
         before = self.node_pools.get(uid)
-        self.take_node_pool(body)
-        if is_news and before is not None and self.node_pools.get(uid) is before:
+        self.upsert_node_pool(body)
+        if is_first and before is not None and self.node_pools.get(uid) is before:
             self._listener.node_pool_changed(uid)
 
-    def tell_deletion(self, uid: str) -> None:
-        """A complete LIST shows the object deleted, and everything that was there before it is taken."""
+    def observe_deletion(self, uid: str) -> None:
+        """A complete LIST shows the object deleted, and everything that was there before is in the cache."""
         node_pool = self.node_pools.get(uid)
-        if node_pool is not None and node_pool.metadata.deleted is not None and uid not in self.deletion_told:
-            self.deletion_told.add(uid)
+        if node_pool is not None and node_pool.metadata.deleted is not None and uid not in self.deletion_observed:
+            self.deletion_observed.add(uid)
             self._listener.node_pool_changed(uid)
 
-    def take_node_pool(self, body: Mapping[str, Any], *, is_written: bool = False) -> NodePool | None:
-        """Take a version of an object; None where it does not have our schema, or is gone already.
+    def upsert_node_pool(self, body: Mapping[str, Any], *, is_written: bool = False) -> NodePool | None:
+        """Upsert a version of an object; None where it does not have our schema, or is gone already.
 
         `is_written`: it is the answer to a write of ours, which follows the version that the write was decided on.
 
@@ -169,7 +180,7 @@ class Registry:
         """
         raw = body.get("metadata") or {}
         uid, version = str(raw.get("uid")), str(raw.get("resourceVersion"))
-        if uid in self._gone:
+        if uid in self.content.gone:
             return None
         known = self.node_pools.get(uid)
         newest = known or self.unreadable.get(uid)
@@ -179,7 +190,7 @@ class Registry:
         try:
             node_pool = NodePool.from_body(body)
         except (ValidationError, KeyError, ValueError) as error:
-            self._take_unreadable(body, error)
+            self._upsert_unreadable(body, error)
             return None
         self.unreadable.pop(uid, None)
         self._note(node_pool)
@@ -194,8 +205,8 @@ class Registry:
     def drop_node_pool(self, uid: str) -> None:
         """The object is gone from the cluster, for good: no uid is given twice."""
         self._note_gone(uid)
-        # One that cannot be read at all may have been told to be deleted all the same.
-        self.deletion_told.discard(uid)
+        # The deletion of an unreadable object is observed, too.
+        self.deletion_observed.discard(uid)
         found, node_pool = self.unreadable.pop(uid, None), self._take_out(uid)
         if found is None and node_pool is None:
             return
@@ -208,10 +219,10 @@ class Registry:
 
     def is_gone(self, uid: str) -> bool:
         """Whether something of this uid was there and went, not too long ago."""
-        return uid in self._gone
+        return uid in self.content.gone
 
-    def take_account(self, body: Mapping[str, Any]) -> Account | None:
-        """Take a version of an account; None where it does not have our schema, or is gone already.
+    def upsert_account(self, body: Mapping[str, Any]) -> Account | None:
+        """Upsert a version of an account; None where it does not have our schema, or is gone already.
 
         A ghost would go on lending its credentials, to DELETEs as well.
         """
@@ -220,7 +231,7 @@ class Registry:
         try:
             account = Account.from_body(body)
         except (ValidationError, KeyError, ValueError) as error:
-            self._take_unreadable(body, error)
+            self._upsert_unreadable(body, error)
             return None
         name = account.metadata.name
         known = self.accounts.get(name)
@@ -250,8 +261,8 @@ class Registry:
         names = (name for name, account in self.accounts.items() if account.metadata.uid == uid)
         self.drop_account(next(names, ""), uid)
 
-    def take_namespace(self, body: Mapping[str, Any]) -> None:
-        """Take a version of a namespace; its metadata is enough."""
+    def upsert_namespace(self, body: Mapping[str, Any]) -> None:
+        """Upsert a version of a namespace; its metadata is enough."""
         namespace = Namespace.from_body(body)
         if self.is_gone(namespace.uid):
             return
@@ -284,7 +295,7 @@ class Registry:
         return [self.node_pools[uid] for uid in self.of_node_pool.of((account, resource_pool, node_pool))]
 
     def is_used(self, account: str) -> bool:
-        """Whether an object names the account, be it one that cannot be read."""
+        """Whether an object names the account, readable or not."""
         return account in self.of_account or any(
             found.is_node_pool and found.account == account for found in self.unreadable.values()
         )
@@ -293,20 +304,20 @@ class Registry:
         node_pool = self.node_pools.pop(uid, None)
         if node_pool is not None:
             self.of_account.remove(node_pool.spec.account_ref.name, uid)
-            self.of_node_pool.remove(twin_key(node_pool), uid)
+            self.of_node_pool.remove(duplicate_key(node_pool), uid)
         return node_pool
 
     def _note_gone(self, uid: str) -> None:
-        self._gone[uid] = None
-        if len(self._gone) > GONE_REMEMBERED:
-            del self._gone[next(iter(self._gone))]
+        self.content.gone[uid] = None
+        if len(self.content.gone) > GONE_REMEMBERED:
+            del self.content.gone[next(iter(self.content.gone))]
 
     def _note(self, node_pool: NodePool) -> None:
         metadata = node_pool.metadata
         now = self._clock.monotonic()
         self.first_seen.setdefault(metadata.uid, now)
         self.of_account.add(node_pool.spec.account_ref.name, metadata.uid)
-        self.of_node_pool.add(twin_key(node_pool), metadata.uid)
+        self.of_node_pool.add(duplicate_key(node_pool), metadata.uid)
         if metadata.deleted is not None:
             self.deletion_seen.setdefault(metadata.uid, now)
             if node_pool.spec.deletion_policy is DeletionPolicy.RETAIN:
@@ -315,8 +326,8 @@ class Registry:
         if asked is not None and self.reconcile_seen.get(metadata.uid, ("", 0.0))[0] != asked:
             self.reconcile_seen[metadata.uid] = (asked, now)
 
-    def _take_unreadable(self, body: Mapping[str, Any], error: Exception) -> None:
-        """Put aside: what was known of it before is no longer so."""
+    def _upsert_unreadable(self, body: Mapping[str, Any], error: Exception) -> None:
+        """Keep it apart, and forget the version that could be read."""
         try:
             found = UnreadableObject.from_body(body, error, self._clock.monotonic())
         except (KeyError, ValueError):
@@ -324,7 +335,7 @@ class Registry:
             return
         uid, version = found.metadata.uid, found.metadata.resource_version
         before = self.unreadable.get(uid)
-        if uid in self._gone or (before is not None and is_older(version, before.metadata.resource_version)):
+        if uid in self.content.gone or (before is not None and is_older(version, before.metadata.resource_version)):
             return
         self.unreadable[uid] = found
         if before is None or before.problem != found.problem:
@@ -357,15 +368,15 @@ def is_older(one: str, other: str) -> bool:
         return False
 
 
-def twin_key(node_pool: NodePool) -> tuple[str, str, str]:
-    """What two objects share that stand for the same node pool."""
+def duplicate_key(node_pool: NodePool) -> tuple[str, str, str]:
+    """The account, resource pool and node pool that the object names."""
     return (node_pool.spec.account_ref.name, node_pool.spec.pool_name, node_pool.node_pool_name)
 
 
 class Duplicates:
     """Answers from the indexes of the cache."""
 
-    def __init__(self, cache: Registry) -> None:
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
     def account_view(self, node_pool: NodePool) -> AccountView | None:
@@ -377,7 +388,7 @@ class Duplicates:
         return AccountView(account=account, is_granted=granted, identity=identity_of(account.spec, node_pool))
 
     def of(self, node_pool: NodePool, identity: Identity) -> tuple[NodePool, ...]:
-        """Other objects that stand for the same node pool, granted and with their account, by whatever account."""
+        """Other objects of the same node pool, granted and with their account, by any account."""
         found = []
         for other in self._naming(node_pool, identity):
             view = self.account_view(other)

@@ -64,7 +64,7 @@ def _advanced_span(flag: str, default: timedelta, help_text: str) -> Callable[[F
 watch_timeout = _advanced_span(
     "watch-timeout", DEFAULT_WATCH_TIMEOUT, "Seconds after which the API server ends each stream of the watch."
 )
-sweep_interval = _advanced_span("sweep-interval", DEFAULT_SWEEP_INTERVAL, "Seconds between two sweeps.")
+sweep_interval = _advanced_span("sweep-interval", DEFAULT_SWEEP_INTERVAL, "Seconds between two resyncs.")
 
 operator_namespace = click.option(
     "--operator-namespace",

@@ -17,7 +17,7 @@ from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.audit import AuditTrail, Pending, apply
 from modelarts_nodepool.controllers.workqueue import Key, Kind, Outcome, Result, Workqueue
 from modelarts_nodepool.controllers.writes import FIRST_PAUSE, Write, Writes
@@ -76,7 +76,7 @@ class AccountCalls:
     """How the last call with each account ended, and what is known of its present generation."""
 
     def __init__(
-        self, cache: Registry, queue: Workqueue, clock: Clock, jitter: Callable[[], float] = random.random
+        self, cache: Cache, queue: Workqueue, clock: Clock, jitter: Callable[[], float] = random.random
     ) -> None:
         """Adds an account's key to the queue where a call ended otherwise than the one before it."""
         self._cache = cache
@@ -138,7 +138,7 @@ class AccountReconciler:
 
     def __init__(
         self,
-        cache: Registry,
+        cache: Cache,
         calls: AccountCalls,
         pollers: Pollers,
         clouds: Gateway,
@@ -211,7 +211,7 @@ class AccountReconciler:
         else:
             return account
         body = await self._writes.patch(account, Write.FINALIZER, paths.path_of(account), patch)
-        taken = self._cache.take_account(body)
+        taken = self._cache.upsert_account(body)
         return taken if taken is not None and not taken.is_terminating else None
 
     async def _write_status(self, account: Account) -> None:
@@ -230,7 +230,7 @@ class AccountReconciler:
         if status != account.status:
             patch = build_status(account, status)
             body = await self._writes.patch(account, Write.STATUS, paths.status_path_of(account), patch)
-            self._cache.take_account(body)
+            self._cache.upsert_account(body)
         self._trail.settle(name, entries)
 
     def _due_entries(self, name: str) -> dict[str, Pending]:
@@ -239,7 +239,7 @@ class AccountReconciler:
         return self._trail.of(name) if wait == timedelta() else {}
 
     def _is_awaited(self, account: Account) -> bool:
-        """Whether the status is about an earlier generation, and a call soon tells of this one.
+        """Whether the status is about an earlier generation, and a call for this one follows soon.
 
         Keeping Ready=True would report a wrong Secret as valid.
         """
@@ -271,14 +271,14 @@ class AccountReconciler:
         except ClusterError as error:
             self._writes.warn(account, error)
             return Result(FIRST_PAUSE, Outcome.UNAVAILABLE)
-        self._cache.take_account(body)
+        self._cache.upsert_account(body)
         return Result(SOON, Outcome.CONFLICT)
 
 
 class AccountCheck:
     """Asks for list_pools with accounts that no object uses; where a poller uses the account, it asks nothing."""
 
-    def __init__(self, cache: Registry, calls: AccountCalls, pollers: Pollers, clouds: Gateway) -> None:
+    def __init__(self, cache: Cache, calls: AccountCalls, pollers: Pollers, clouds: Gateway) -> None:
         self._cache = cache
         self._calls = calls
         self._pollers = pollers

@@ -44,7 +44,7 @@ class AuditTrail:
     """What is still to be written of the recentDeletions, of all accounts."""
 
     def __init__(self, clock: Clock, on_entry: Callable[[str, timedelta], None] = lambda _name, _wait: None) -> None:
-        """Empty. `on_entry` gets an account's name, and how long until something of it is to be written."""
+        """Empty. `on_entry` gets an account's name, and how long until its entries are to be written."""
         self._clock = clock
         self._on_entry = on_entry
         self._pending: dict[str, dict[str, Pending]] = {}
@@ -61,7 +61,7 @@ class AuditTrail:
             due = self._clock.monotonic() + BATCH.total_seconds()
             self._put(account, entry.uid, Pending(entry, due, is_fallback=True))
 
-    def take_back(self, account: str, uid: str) -> None:
+    def withdraw(self, account: str, uid: str) -> None:
         """No DELETE of this object is in effect, and none was refused: it has no entry."""
         self._put(account, uid, Pending(None, self._clock.monotonic() + BATCH.total_seconds()))
 
@@ -90,7 +90,7 @@ class AuditTrail:
         )
 
     def applied_to(self, account: Account) -> Account:
-        """The account with all that is to be written of it."""
+        """The account with all its entries that are to be written."""
         pending = self._pending.get(account.metadata.name)
         if not pending:
             return account
@@ -105,7 +105,7 @@ class AuditTrail:
         return dict(self._pending.get(account, {}))
 
     def due_in(self, account: str) -> timedelta | None:
-        """How long until something of it is to be written; None where nothing is. At most one write a second."""
+        """How long until entries are to be written; None where there are none. At most one write a second."""
         waiting = self._pending.get(account)
         if not waiting:
             return None
@@ -165,7 +165,7 @@ def apply(account: Account, changes: dict[str, Pending]) -> Account:
 def log_delete(
     node_pool: NodePool, identity: Identity, record: DeletionRecord, answer: Accepted | CloudError | None
 ) -> None:
-    """One DELETE was sent, or nearly: with what came of it. None: nobody waited for the answer."""
+    """Log a DELETE with its result. None: the operator stopped before the answer."""
     outcome = "Unknown" if answer is None else "Accepted" if isinstance(answer, Accepted) else answer.reason
     logger.info(
         "DELETE of node pool %s: %s",

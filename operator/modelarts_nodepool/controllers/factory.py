@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Duplicates, Registry
+from modelarts_nodepool.cache.objects import Cache, Duplicates
 from modelarts_nodepool.controllers.account import AccountCalls, AccountCheck, AccountReconciler
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.deletion.fetch import Fetch
@@ -37,7 +37,7 @@ PREPARED_AT_ONCE = 4
 class Shared:
     """What the reconcilers have in common. `cache` reports its changes to `events`: feed that one."""
 
-    cache: Registry
+    cache: Cache
     queue: Workqueue
     duplicates: Duplicates
     in_flight: InFlight
@@ -57,7 +57,7 @@ class Controllers:
     """The parts that app.py and tests need."""
 
     manager: Manager
-    cache: Registry
+    cache: Cache
     queue: Workqueue
     pollers: Pollers
     writes: Writes
@@ -70,7 +70,7 @@ class Controllers:
 
 
 def build_controllers(
-    cache: Registry,
+    cache: Cache,
     clouds: Gateway,
     cluster: Cluster,
     recorder: EventRecorder,
@@ -98,13 +98,13 @@ def build_controllers(
     )
 
 
-def _build_shared(cache: Registry, clouds: Gateway, cluster: Cluster, recorder: EventRecorder, clock: Clock) -> Shared:
+def _build_shared(cache: Cache, clouds: Gateway, cluster: Cluster, recorder: EventRecorder, clock: Clock) -> Shared:
     queue, duplicates, in_flight = Workqueue(Lanes(cache)), Duplicates(cache), InFlight()
     trail = AuditTrail(clock, lambda name, wait: queue.add_after(Key(Kind.ACCOUNT, name), wait))
     calls = AccountCalls(cache, queue, clock)
     orphans = Orphans(cache, duplicates, in_flight, trail, recorder, clock)
     events = EventMap(cache, queue, in_flight, calls, orphans)
-    cache = cache.reporting_to(events)
+    cache = Cache(clock, events, cache.content)
     return Shared(
         cache=cache,
         queue=queue,

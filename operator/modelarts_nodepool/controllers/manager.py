@@ -10,7 +10,7 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.api.account import AccountSpec
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.account import AccountCalls, AccountCheck, AccountReconciler
 from modelarts_nodepool.controllers.deletion.reconciler import DeletionReconciler
 from modelarts_nodepool.controllers.node_pool import NodePoolReconciler
@@ -31,7 +31,7 @@ CHECKS = Lane("account check", 16)
 class Lanes:
     """Which workers a key gets."""
 
-    def __init__(self, cache: Registry) -> None:
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
     def __call__(self, key: Key) -> Lane:
@@ -49,7 +49,7 @@ class EventMap:
     """The listener of the cache and of the pollers: adds keys."""
 
     def __init__(
-        self, cache: Registry, queue: Workqueue, in_flight: InFlight, calls: AccountCalls, orphans: Orphans
+        self, cache: Cache, queue: Workqueue, in_flight: InFlight, calls: AccountCalls, orphans: Orphans
     ) -> None:
         self._cache = cache
         self._queue = queue
@@ -81,7 +81,7 @@ class EventMap:
             self._add_duplicates(node_pool)
 
     def node_pool_written(self, uid: str) -> None:
-        """The reconciler that wrote it knows; an object that stands for the same node pool may not."""
+        """The reconciler that wrote it knows; a duplicate may not."""
         node_pool = self._cache.node_pools.get(uid)
         if self._has_begun and node_pool is not None:
             self._add_duplicates(node_pool)
@@ -142,7 +142,7 @@ class EventMap:
             self._calm.discard(key.name)
 
     def _add_duplicates(self, node_pool: NodePool) -> None:
-        """What this object is now may decide on others that stand for the same node pool, by whatever account."""
+        """Reconcile the duplicates of this object too, by any account: its state may decide about them."""
         named = (node_pool.spec.pool_name, node_pool.node_pool_name)
         for account in self._cache.accounts:
             for other in self._cache.naming(account, *named):
@@ -161,7 +161,7 @@ class Manager:
 
     def __init__(
         self,
-        cache: Registry,
+        cache: Cache,
         queue: Workqueue,
         events: EventMap,
         node_pools: NodePoolReconciler,
@@ -229,7 +229,7 @@ class Manager:
             return Result()
         if node_pool.metadata.deleted is None:
             return await self._node_pools.reconcile(node_pool)
-        if uid not in self._cache.deletion_told:
-            # An object that is to take over may not be known yet: the watch tells of the deletion in its order.
+        if uid not in self._cache.deletion_observed:
+            # A duplicate that takes over may not be known yet: the watch reports the deletion in order.
             return Result()
         return await self._deletions.reconcile(node_pool)

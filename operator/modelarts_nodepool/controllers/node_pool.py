@@ -9,7 +9,7 @@ from modelarts_nodepool.api.meta import ConditionType, find_condition
 from modelarts_nodepool.api.node_pool import NodePoolStatus
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.cache.objects import Duplicates, Registry
+from modelarts_nodepool.cache.objects import Cache, Duplicates
 from modelarts_nodepool.controllers.workqueue import Outcome, Result
 from modelarts_nodepool.controllers.writes import FIRST_PAUSE, Write, Writes
 from modelarts_nodepool.decide import remedies
@@ -28,7 +28,7 @@ class NodePoolReconciler:
 
     def __init__(
         self,
-        cache: Registry,
+        cache: Cache,
         duplicates: Duplicates,
         pollers: Pollers,
         writes: Writes,
@@ -114,7 +114,7 @@ class NodePoolReconciler:
             await self._writes.write_status(node_pool, verdict.status)
 
     def _decide(self, node_pool: NodePool) -> LiveVerdict | None:
-        """None where a look at the cloud has to come first; that one puts the uid into the queue again."""
+        """None where a poll has to come first; the poll puts the uid into the queue again."""
         view = self._duplicates.account_view(node_pool)
         poller = self._poller(node_pool, view)
         if poller is not None and not self._is_listed(node_pool, poller):
@@ -132,7 +132,7 @@ class NodePoolReconciler:
         return decide_status(observed, self._clock.now())
 
     def _older_duplicate(self, node_pool: NodePool, view: AccountView | None) -> NodePool | None:
-        """The oldest other object, not being deleted, that stands for the same node pool."""
+        """The oldest duplicate that is not being deleted."""
         if view is None or not view.is_granted:
             return None
         mine = (node_pool.metadata.created, node_pool.metadata.uid)
@@ -165,7 +165,7 @@ class NodePoolReconciler:
             needed = asked[1]
         listing = poller.latest.value
         if listing is not None and node_pool.node_pool_name not in listing.node_pools:
-            # A look from before this object was seen may just be too early to show its node pool.
+            # A poll from before this object was seen may be too early to show its node pool.
             needed = max(needed, cache.first_seen.get(uid, needed))
         if poller.latest.begun >= needed:
             return True
@@ -183,11 +183,11 @@ class NodePoolReconciler:
         return timedelta(seconds=self._clock.monotonic() - since)
 
     def _report_restored(self, node_pool: NodePool) -> None:
-        """Only an object that was protected before has a status, or one that says that it could not be protected."""
+        """Only of an object that was protected before: it has a status, and not that it could not be protected."""
         if node_pool.status.observed_generation < 0 or _says_not_protected(node_pool.status):
             return
         words = (
-            "somebody removed this operator's finalizer, without which deleting the object loses sight of its node "
+            "this operator's finalizer was removed, without which deleting the object loses sight of its node "
             "pool; it is back; to drop the object and keep the node pool, set the policy, then delete it: "
             f"{remedies.retain(node_pool)}"
         )

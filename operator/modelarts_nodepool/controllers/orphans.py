@@ -11,7 +11,7 @@ from modelarts_nodepool.api.node_pool import DeletionPolicy, Identity
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Duplicates, Registry
+from modelarts_nodepool.cache.objects import Cache, Duplicates
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.decide.deletion.audit_entry import build_stripped
 from modelarts_nodepool.kube.events import EventRecorder, EventType
@@ -25,7 +25,7 @@ class Orphans:
 
     def __init__(
         self,
-        cache: Registry,
+        cache: Cache,
         duplicates: Duplicates,
         in_flight: InFlight,
         trail: AuditTrail,

@@ -10,7 +10,7 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.api.meta import Condition, ConditionType, find_condition
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import UnreadableObject
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.workqueue import Outcome, Result
 from modelarts_nodepool.controllers.writes import Write, Writes
 from modelarts_nodepool.decide.unreadable import decide_unreadable_conditions
@@ -26,7 +26,7 @@ SOON = timedelta(milliseconds=100)
 class UnreadableReconciler:
     """Keeps the conditions of what cannot be read as they should be."""
 
-    def __init__(self, cache: Registry, writes: Writes, recorder: EventRecorder, clock: Clock) -> None:
+    def __init__(self, cache: Cache, writes: Writes, recorder: EventRecorder, clock: Clock) -> None:
         self._cache = cache
         self._writes = writes
         self._recorder = recorder
@@ -53,7 +53,7 @@ class UnreadableReconciler:
         patch = build_conditions(found, conditions)
         body = await self._writes.patch(found, Write.STATUS, paths.status_path_of(found), patch)
         metrics.STATUS_WRITES.inc()
-        self._cache.take_node_pool(body, is_written=True)
+        self._cache.upsert_node_pool(body, is_written=True)
         self._report(found, conditions)
 
     def _report(self, found: UnreadableObject, after: tuple[Condition, ...]) -> None:

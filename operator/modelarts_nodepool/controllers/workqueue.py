@@ -241,7 +241,7 @@ class _Group:
 class GroupLimit:
     """Admits a few members of each group at once; the others wait in order and are requeued when it is their turn.
 
-    Nobody blocks in here: a member that was not admitted returns from its reconcile and keeps its position.
+    Nothing blocks in here: a member that was not admitted returns from its reconcile and keeps its position.
     """
 
     def __init__(self, at_once: int, requeue: Callable[[str], None]) -> None:

@@ -1,6 +1,6 @@
 """Writes to our objects: the one way to the API server for a PATCH, with one backoff for each object.
 
-Nothing bypasses it: whatever wakes a worker (a poll, a watch event, the sweep, reconcile-at), a write that failed is
+Nothing bypasses it: whatever wakes a worker (a poll, a watch event, the resync, reconcile-at), a write that failed is
 tried again after 1, 2, 4 … seconds and then once a minute. An object has up to three sorts of writes, each with a
 backoff of its own, so that a status can say what happened to a finalizer; where several fail they share one attempt a
 minute. The answer to each write enters the cache at once. Used by all reconcilers; read by server/gauges.py from
@@ -25,7 +25,7 @@ from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.backoff import Backoff
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.status import GRACE, TRANSIENT_GRACE
 from modelarts_nodepool.decide.failures import write_refused
@@ -45,7 +45,7 @@ LONGEST_PAUSE = timedelta(minutes=1)
 _BACKOFF = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
 # Objects that failed together must not be tried again together. Upwards only: once a minute is the most.
 JITTER = 0.1
-# An ordinary conflict is followed at once by a new decision; somebody who changes the object all the time is not.
+# An ordinary conflict is followed at once by a new decision; conflicts without end are not.
 CONFLICTS_IN_A_ROW = 5
 # A write that was not wanted again for so long does not count as failing any more, and later is forgotten.
 NOT_WANTED = timedelta(minutes=4)
@@ -80,7 +80,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """A sort of write that was not done. `since`, `next_at`: monotonic seconds; `is_told`: whether an Event was made.
+    """A sort of write that was not done. `since`, `next_at`: monotonic seconds; `is_reported`: by an Event.
 
     `excused` are conflicts that were answered by a new decision at once, `failures` all others in a row.
     """
@@ -91,7 +91,7 @@ class Failing:
     next_at: float
     failures: int = 0
     excused: int = 0
-    is_told: bool = False
+    is_reported: bool = False
 
     @property
     def is_refused(self) -> bool:
@@ -106,7 +106,7 @@ class Writes:
         self,
         cluster: Cluster,
         clock: Clock,
-        cache: Registry,
+        cache: Cache,
         recorder: EventRecorder,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -144,14 +144,14 @@ class Writes:
         patch = build_status(node_pool, status)
         body = await self.patch(node_pool, write, paths.status_path_of(node_pool), patch)
         metrics.STATUS_WRITES.inc()
-        return self._cache.take_node_pool(body, is_written=True)
+        return self._cache.upsert_node_pool(body, is_written=True)
 
     async def add_finalizer(self, node_pool: NodePool) -> NodePool | None:
         """Protect exactly this version of the object. Raises errors.ClusterError."""
         patch = build_finalizer_added(node_pool)
         body = await self.patch(node_pool, Write.FINALIZER, paths.path_of(node_pool), patch)
         logger.info("protected: the finalizer is on the object", extra=node_pool.log_fields)
-        return self._cache.take_node_pool(body, is_written=True)
+        return self._cache.upsert_node_pool(body, is_written=True)
 
     async def refresh(self, thing: NodePool | UnreadableObject, error: ClusterError | None = None) -> None:
         """Read an object again, mostly after a write that failed with `error`: it is gone, or not what was decided on.
@@ -167,7 +167,7 @@ class Writes:
         except ClusterError as failure:
             self.warn(thing, failure)
             raise
-        self._cache.take_node_pool(body)
+        self._cache.upsert_node_pool(body)
         if body["metadata"]["uid"] != uid:
             self._cache.drop_node_pool(uid)
         elif isinstance(error, ObjectGone) and isinstance(thing, NodePool):
@@ -185,9 +185,9 @@ class Writes:
             if not self.may_say(f"namespace {name}"):
                 return
             logger.warning(
-                "namespace %s is gone and the object is still there: the API server takes no write to it, so it is "
-                "neither mirrored, nor is its node pool deleted, nor is it released; create the namespace again: "
-                "%s",
+                "namespace %s is gone and the object is still there: the API server takes no write to it, so "
+                "its status is not written, its node pool is not deleted, and it is not released; create the namespace "
+                "again: %s",
                 name,
                 remedies.create_namespace(name),
                 extra=node_pool.log_fields,
@@ -236,9 +236,9 @@ class Writes:
     def report_once(self, uid: str, write: Write) -> bool:
         """Whether the failure is still to be reported to people; from now on it is."""
         failing = self._failing.get((uid, write))
-        if failing is None or failing.is_told:
+        if failing is None or failing.is_reported:
             return False
-        self._failing[uid, write] = replace(failing, is_told=True)
+        self._failing[uid, write] = replace(failing, is_reported=True)
         return True
 
     def warn(self, thing: Thing, error: ClusterError) -> None:

@@ -255,7 +255,7 @@ def decide_status(observed: LiveObserved, now: datetime) -> LiveVerdict:
     view, shown = observed.account, _shown(observed)
     if view is None or shown is None or shown.counts is None or _is_out_of_reach(observed):
         return _out_of_reach(observed, now)
-    return LiveVerdict(_mirrored(observed, view, shown, shown.counts, now))
+    return LiveVerdict(_as_counted(observed, view, shown, shown.counts, now))
 
 
 def say_paused(node_pool: NodePool) -> dict[ConditionType, Said]:
@@ -282,7 +282,7 @@ def _until_stale(observed: LiveObserved) -> timedelta:
     return max(STALE_AFTER, STALE_POLLS * interval) - observed.seen_age
 
 
-def _mirrored(
+def _as_counted(
     observed: LiveObserved, view: AccountView, shown: CloudNodePool, counts: Counts, now: datetime
 ) -> NodePoolStatus:
     """Ready and NodesHealthy from the counts."""
@@ -381,18 +381,18 @@ def _build(observed: LiveObserved, said: dict[ConditionType, Said], now: datetim
 def decide_account_status(account: Account, *, was_used: bool, failure: Failure | None, now: datetime) -> AccountStatus:
     """The whole status; equal to the account's own status if nothing has to be written.
 
-    While ModelArts cannot be reached, the last conditions stay: such a failure tells nothing about credentials.
+    While ModelArts cannot be reached, the last conditions stay: such a failure says nothing about credentials.
     """
     before = account.status
     # Also after a restart: the conditions of the last process stay until this process has a result.
-    is_new = not _tells_nothing(failure) and (was_used or failure is not None)
+    is_new = not _says_nothing(failure) and (was_used or failure is not None)
     said = (None if is_new else say_as_last(before.conditions)) or _say(failure, was_used=was_used)
     generation = account.metadata.generation
     conditions = set_conditions(keep_steady(said, before.conditions), before.conditions, generation, now)
     return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
 
 
-def _tells_nothing(failure: Failure | None) -> bool:
+def _says_nothing(failure: Failure | None) -> bool:
     return isinstance(failure, CloudError) and failure.is_transient
 
 
@@ -400,7 +400,7 @@ def _say(failure: Failure | None, *, was_used: bool) -> Mapping[ConditionType, S
     if failure is not None and needs_a_person(failure):
         reason = Reason.SECRET_NOT_FOUND if isinstance(failure, SecretNotFound) else reason_of(failure)
         return _pair(ConditionType.STALLED, ConditionStatus.FALSE, reason, str(failure))
-    if _tells_nothing(failure):
+    if _says_nothing(failure):
         words = "ModelArts cannot be reached, so the credentials are not verified; retries automatically"
         return _pair(ConditionType.RECONCILING, ConditionStatus.UNKNOWN, Reason.NOT_YET_USED, words)
     if not was_used:

@@ -9,7 +9,7 @@ change the status and our own finalizer, nothing else.
 What answers mean was measured on kube-apiserver 1.36. It answers 422 Invalid *without* details.causes to a JSON patch
 that cannot be applied (a failed `test`, a missing path), and 422 Invalid *with* causes if the schema or a CEL rule
 rejects the object. An admission webhook or policy chooses the status of its refusal itself, also 404 and 409: only the
-message tells these apart from the API server's own answers.
+message distinguishes these from the API server's own answers.
 """
 
 import asyncio

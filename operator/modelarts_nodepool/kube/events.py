@@ -31,7 +31,7 @@ COMPONENT = "modelarts-nodepool-operator"
 _CLUSTER_SCOPED = "default"
 _LONGEST_MESSAGE = 1024
 _LONGEST_PREFIX = 200
-# Most of these namespaces never come back. A forgotten one that refuses again is logged again.
+# Most of these namespaces never come back. A namespace that was dropped here and refuses again is logged again.
 _MAX_REFUSING = 1000
 _LOG_INTERVAL_SECONDS = 60.0
 

@@ -15,7 +15,7 @@ from modelarts_nodepool.api.node_pool import Counts
 from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import UnreadableObject
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.writes import Writes
 from modelarts_nodepool.decide.deletion.status import ShownHold, shown_hold
 from modelarts_nodepool.metrics import Sample
@@ -45,9 +45,9 @@ class ObjectState(StrEnum):
 class Gauges:
     """The samples of one term as leader."""
 
-    def __init__(self, registry: Registry, pollers: Pollers, watch: EventSource, writes: Writes, clock: Clock) -> None:
+    def __init__(self, cache: Cache, pollers: Pollers, watch: EventSource, writes: Writes, clock: Clock) -> None:
         """Reads these, never changes them."""
-        self._registry = registry
+        self._cache = cache
         self._writes = writes
         self._pollers = pollers
         self._watch = watch
@@ -57,17 +57,17 @@ class Gauges:
 
     def unwritable(self) -> str:
         """The problem for /readyz if too many objects cannot be written, else ""."""
-        return self._writes.problem(len(self._registry.node_pools) + len(self._registry.unreadable))
+        return self._writes.problem(len(self._cache.node_pools) + len(self._cache.unreadable))
 
     def samples(self) -> Iterator[Sample]:
         """All samples."""
-        node_pools = tuple(self._registry.node_pools.values())
-        unreadable = tuple(found for found in tuple(self._registry.unreadable.values()) if found.is_node_pool)
-        namespaces = frozenset(tuple(self._registry.namespaces))
+        node_pools = tuple(self._cache.node_pools.values())
+        unreadable = tuple(found for found in tuple(self._cache.unreadable.values()) if found.is_node_pool)
+        namespaces = frozenset(tuple(self._cache.namespaces))
         self._charge_holds(node_pools, namespaces)
         yield from _samples_of_objects(node_pools, unreadable, namespaces)
         yield from _samples_of_nodes(node_pools)
-        yield from _samples_of_accounts(tuple(self._registry.accounts.values()))
+        yield from _samples_of_accounts(tuple(self._cache.accounts.values()))
         unwritable = self._writes.unwritable()
         for kind in (NODE_POOL_KIND, ACCOUNT_KIND):
             yield metrics.OBJECTS_UNWRITABLE, (kind,), unwritable[kind]

@@ -4,8 +4,8 @@ When kopf stops, it cancels all tasks of its event loop that began after it, als
 that would end pollers and reconciles. So it has a thread, an event loop and connections for itself.
 
 All handlers are `on.event` handlers, three watches that fill the cache: kopf sends no PATCH for them, adds no
-finalizer, and they never wait. kopf removes its configured finalizer from objects that no handler needs it for, so its
-name is one that no object has. kopf does not report bookmarks. `LastEvents` sees them nevertheless: it is a middleware
+finalizer, and they never wait. kopf removes its configured finalizer from objects that no handler needs it for, so no
+object has it. kopf does not report bookmarks. `LastEvents` sees them nevertheless: it is a middleware
 of the HTTP session of kopf.
 """
 
@@ -24,7 +24,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, StreamRead
 from typing_extensions import override
 
 from modelarts_nodepool.api.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL, VERSION
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.connection import Connection
@@ -88,7 +88,7 @@ def build_settings(stream: timedelta, reconnect: timedelta) -> kopf.OperatorSett
 
 
 class _NoStorage(kopf.DiffBaseStorage):
-    """Keeps kopf from comparing each version with the last one that it handled, which takes deep copies."""
+    """Keeps kopf from comparing each version with the last handled one, which takes deep copies."""
 
     @override
     def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
@@ -177,7 +177,7 @@ class Watch:
     """Call it to watch. It returns or raises when kopf ends; cancelling it ends kopf."""
 
     def __init__(
-        self, objects: Registry, connect: Callable[[], Awaitable[Connection]], clock: Clock, times: WatchTimes
+        self, objects: Cache, connect: Callable[[], Awaitable[Connection]], clock: Clock, times: WatchTimes
     ) -> None:
         """`connect` is called in kopf's thread, in its running event loop."""
         self.objects = objects
@@ -275,7 +275,7 @@ class _Run:
 
     def _sink(self, call: Sink) -> Sink:
         def sink(body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
-            # A kopf that does not end must not pass on events beside the one that is started after it.
+            # A kopf that does not end must not pass on events beside its successor.
             if not self._is_stopped.is_set():
                 self._call(call, body, is_gone)
 
@@ -315,19 +315,19 @@ class _Run:
         if is_gone:
             self._watch.objects.drop_node_pool(body["metadata"]["uid"])
         else:
-            self._watch.objects.tell_node_pool(body)
+            self._watch.objects.observe_node_pool(body)
 
     def _on_account(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
         if is_gone:
             self._watch.objects.drop_account(body["metadata"]["name"], body["metadata"]["uid"])
         else:
-            self._watch.objects.take_account(body)
+            self._watch.objects.upsert_account(body)
 
     def _on_namespace(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
         if is_gone:
             self._watch.objects.drop_namespace(body["metadata"]["name"], body["metadata"]["uid"])
         else:
-            self._watch.objects.take_namespace(body)
+            self._watch.objects.upsert_namespace(body)
 
 
 def _to_cluster_error(error: Exception) -> Exception:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from modelarts_nodepool import metrics
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
-from modelarts_nodepool.cache.objects import Registry, is_older
+from modelarts_nodepool.cache.objects import Cache, is_older
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.ports import Clock, Cluster, MetadataCluster
 
@@ -72,24 +72,22 @@ class Kind:
         return [uid for uid, kept in self.kept().items() if uid not in listed and kept.seen < begun]
 
 
-def kinds_of(registry: Registry) -> tuple[Kind, Kind, Kind]:
+def kinds_of(cache: Cache) -> tuple[Kind, Kind, Kind]:
     """Namespaces, accounts and node pools, in the order in which they have to be listed."""
     return (
-        Kind(paths.NAMESPACES, registry.take_namespace, lambda: _namespaces(registry), registry.drop_namespace_of),
-        Kind(paths.ACCOUNTS, registry.take_account, lambda: _accounts(registry), registry.drop_account_of),
-        Kind(paths.NODE_POOLS, registry.take_node_pool, lambda: _node_pools(registry), registry.drop_node_pool),
+        Kind(paths.NAMESPACES, cache.upsert_namespace, lambda: _namespaces(cache), cache.drop_namespace_of),
+        Kind(paths.ACCOUNTS, cache.upsert_account, lambda: _accounts(cache), cache.drop_account_of),
+        Kind(paths.NODE_POOLS, cache.upsert_node_pool, lambda: _node_pools(cache), cache.drop_node_pool),
     )
 
 
-async def list_everything(
-    cluster: Cluster, registry: Registry, clock: Clock, absent: Collection[str] = frozenset()
-) -> None:
+async def list_everything(cluster: Cluster, cache: Cache, clock: Clock, absent: Collection[str] = frozenset()) -> None:
     """Put all namespaces, accounts and node pools into the cache; drop what a complete LIST does not show any more.
 
     `absent` are paths of kinds without a CRD: there is nothing to list, and no object is left.
     Raises errors.ClusterError; objects that were listed before stay in the cache.
     """
-    for kind in kinds_of(registry):
+    for kind in kinds_of(cache):
         begun = clock.monotonic()
         found = [] if kind.path in absent else await cluster.list_as(kind.path, partial(_take, kind))
         for uid in kind.vanished({uid for uid, _ in found}, begun):
@@ -98,7 +96,7 @@ async def list_everything(
             # Only after the last page: before that, a duplicate that takes over the node pool may be unknown.
             for uid, is_deleted in found:
                 if is_deleted:
-                    registry.tell_deletion(uid)
+                    cache.observe_deletion(uid)
 
 
 def _take(kind: Kind, body: Mapping[str, Any]) -> tuple[str, bool]:
@@ -106,34 +104,34 @@ def _take(kind: Kind, body: Mapping[str, Any]) -> tuple[str, bool]:
     return str(body["metadata"]["uid"]), bool(body["metadata"].get("deletionTimestamp"))
 
 
-def _namespaces(registry: Registry) -> dict[str, Kept]:
+def _namespaces(cache: Cache) -> dict[str, Kept]:
     return {
-        namespace.uid: Kept(name, namespace.resource_version, registry.namespace_seen[name])
-        for name, namespace in registry.namespaces.items()
+        namespace.uid: Kept(name, namespace.resource_version, cache.namespace_seen[name])
+        for name, namespace in cache.namespaces.items()
     }
 
 
-def _accounts(registry: Registry) -> dict[str, Kept]:
+def _accounts(cache: Cache) -> dict[str, Kept]:
     kept = {
-        account.metadata.uid: Kept(name, account.metadata.resource_version, registry.account_seen[name])
-        for name, account in registry.accounts.items()
+        account.metadata.uid: Kept(name, account.metadata.resource_version, cache.account_seen[name])
+        for name, account in cache.accounts.items()
     }
-    return kept | _unreadable(registry, is_namespaced=False)
+    return kept | _unreadable(cache, is_namespaced=False)
 
 
-def _node_pools(registry: Registry) -> dict[str, Kept]:
+def _node_pools(cache: Cache) -> dict[str, Kept]:
     kept = {
-        uid: Kept(node_pool.title, node_pool.metadata.resource_version, registry.first_seen[uid])
-        for uid, node_pool in registry.node_pools.items()
+        uid: Kept(node_pool.title, node_pool.metadata.resource_version, cache.first_seen[uid])
+        for uid, node_pool in cache.node_pools.items()
     }
-    return kept | _unreadable(registry, is_namespaced=True)
+    return kept | _unreadable(cache, is_namespaced=True)
 
 
-def _unreadable(registry: Registry, *, is_namespaced: bool) -> dict[str, Kept]:
+def _unreadable(cache: Cache, *, is_namespaced: bool) -> dict[str, Kept]:
     """Objects that do not match our schema are in the cache, too."""
     return {
         uid: Kept(found.metadata.name, found.metadata.resource_version, found.seen)
-        for uid, found in registry.unreadable.items()
+        for uid, found in cache.unreadable.items()
         if found.is_node_pool is is_namespaced
     }
 
@@ -181,14 +179,14 @@ class Resync:
     """`once` does one resync; `patience` is how far the watch may lag behind a LIST."""
 
     cluster: MetadataCluster
-    registry: Registry
+    cache: Cache
     workers: Workers
     clock: Clock
     patience: timedelta
 
     async def once(self) -> tuple[Found, ...]:
         """List, wait for the watch, repair and return the remaining differences. Raises errors.ClusterError."""
-        lists = [await self._list(kind) for kind in kinds_of(self.registry)]
+        lists = [await self._list(kind) for kind in kinds_of(self.cache)]
         if any(self._compare(one) for one in lists):
             await asyncio.sleep(self.patience.total_seconds())
         found = tuple(difference for one in lists for difference in self._compare(one))
@@ -214,7 +212,7 @@ class Resync:
         for uid, listed in complete.listed.items():
             known = kept.get(uid)
             if known is None:
-                repair = None if self.registry.is_gone(uid) else Repair.MISSED
+                repair = None if self.cache.is_gone(uid) else Repair.MISSED
             elif is_older(known.version, listed.version):
                 repair = Repair.OUTDATED
             else:
@@ -225,7 +223,7 @@ class Resync:
 
     def _find_idle(self, uid: str) -> Repair | None:
         """Whether work for this object is missing, judged by its newest known version."""
-        node_pool = self.registry.node_pools.get(uid)
+        node_pool = self.cache.node_pools.get(uid)
         if node_pool is None:
             return None
         if node_pool.metadata.deleted is None:
@@ -239,7 +237,7 @@ class Resync:
             case Repair.UNPROTECTED:
                 self.workers.requeue(found.uid)
             case Repair.UNATTENDED:
-                self.registry.tell_deletion(found.uid)
+                self.cache.observe_deletion(found.uid)
                 self.workers.requeue(found.uid)
             case Repair.MISSED | Repair.OUTDATED:
                 # The relist before the next watch brings the whole object.

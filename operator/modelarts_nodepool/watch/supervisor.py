@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from modelarts_nodepool.backoff import Backoff
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.manager import Manager
 from modelarts_nodepool.errors import ClusterError
 from modelarts_nodepool.kube import crds
@@ -121,7 +121,7 @@ class Supervisor:
     def __init__(
         self,
         cluster: ListingCluster,
-        registry: Registry,
+        cache: Cache,
         manager: Manager,
         clock: Clock,
         watch: Watch,
@@ -129,12 +129,12 @@ class Supervisor:
     ) -> None:
         """`watch` is called again each time it has ended."""
         self._cluster = cluster
-        self._registry = registry
+        self._cache = cache
         self._manager = manager
         self._clock = clock
         self._watch = watch
         self._times = times
-        self._resync = Resync(cluster, registry, manager, clock, times.patience)
+        self._resync = Resync(cluster, cache, manager, clock, times.patience)
         self._waiting_for: tuple[str, ...] = ("the operator is starting: its first LIST is not complete",)
         self._listed_at = clock.monotonic()
         self._backoff = Backoff(times.first_pause, times.longest_pause)
@@ -224,7 +224,7 @@ class Supervisor:
             await asyncio.sleep(CRD_CHECK_INTERVAL.total_seconds())
 
     async def _list(self, missing: Missing) -> None:
-        await list_everything(self._cluster, self._registry, self._clock, missing.absent)
+        await list_everything(self._cluster, self._cache, self._clock, missing.absent)
         self._manager.begin()
         self._listed_at = self._clock.monotonic()
         self._waiting_for = ()
@@ -240,7 +240,7 @@ class Supervisor:
             begun = self._clock.monotonic()
             missing = await crds.find_missing(self._cluster)
             if missing.terminating:
-                await list_everything(self._cluster, self._registry, self._clock, missing.absent)
+                await list_everything(self._cluster, self._cache, self._clock, missing.absent)
                 relist_seconds = self._clock.monotonic() - begun
                 self._listed_at = self._clock.monotonic()
 

@@ -58,7 +58,7 @@ def test_outage_is_asked_little_changes_no_status_and_ends_by_itself(tenant: Ten
     pools = tenant.everywhere(NAMES)
     for resource_pool in pools.values():
         tenant.cloud.fault(resourcePool=resource_pool, status=503)
-    tenant.until_true(lambda: is_told(tenant.operator, tenant.name), "a warning in the log")
+    tenant.until_true(lambda: is_reported(tenant.operator, tenant.name), "a warning in the log")
     before, since = versions(tenant, pools), tenant.cloud.last
     time.sleep(SOME_POLLS_SECONDS)
     # At one poll a second for each resource pool it would be 64; some were under way, and few are probes.
@@ -85,7 +85,7 @@ def with_another_account(tenant: Tenant) -> dict[str, str]:
     return {"shared": resource_pool}
 
 
-def is_told(operator: OperatorProcess, account: str) -> bool:
+def is_reported(operator: OperatorProcess, account: str) -> bool:
     return any(
         line["message"].startswith("ModelArts does not answer this account") and line.get("account") == account
         for line in operator.lines()

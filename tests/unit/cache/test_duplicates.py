@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.cache.objects import Duplicates, Registry
+from modelarts_nodepool.cache.objects import Cache, Duplicates
 from tests.support.builders import PROJECT, AccountBuilder, NodePoolBuilder, a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.unit.controllers.test_send import NOW
@@ -15,13 +15,13 @@ MINE = a_node_pool().finalized().pinned().being_deleted()
 OTHER = a_node_pool("renamed", "team").standing_for("training-a").using("second").finalized()
 
 
-def a_cache_that_knows(other: NodePoolBuilder, **second: object) -> Registry:
+def a_cache_that_knows(other: NodePoolBuilder, **second: object) -> Cache:
     """Two accounts, an object of each; `second` is special about the second account."""
-    cache = Registry(HandClock(NOW))
+    cache = Cache(HandClock(NOW))
     for account, spec in ((an_account(), {}), (an_account("second"), second)):
-        cache.take_account(to_body(account, spec))
+        cache.upsert_account(to_body(account, spec))
     for object_ in (MINE, other):
-        cache.take_node_pool(object_.body())
+        cache.upsert_node_pool(object_.body())
     return cache
 
 
@@ -75,8 +75,8 @@ def test_an_object_in_an_unknown_namespace_may_be_a_twin_unless_it_is_granted_by
     assert unplaced is not None
     assert unplaced.metadata.name == "renamed"
     assert not duplicates.of(mine, mine.status.identity)
-    cache.take_namespace({"metadata": {"name": "team", "labels": {}}})
+    cache.upsert_namespace({"metadata": {"name": "team", "labels": {}}})
     assert duplicates.in_unknown_namespace(mine, mine.status.identity) is None
     assert Duplicates(a_cache_that_knows(OTHER)).in_unknown_namespace(mine, mine.status.identity) is None
-    cache.take_namespace({"metadata": {"name": "team", "labels": {"team": "blue"}}})
+    cache.upsert_namespace({"metadata": {"name": "team", "labels": {"team": "blue"}}})
     assert len(duplicates.of(mine, mine.status.identity)) == 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from tests.support.builders import an_account
 from tests.support.clocks import HandClock
 from tests.support.listening import Noting
@@ -15,8 +15,8 @@ NAMESPACE = {"metadata": {"name": "ml", "uid": "n1", "resourceVersion": "5", "la
 
 
 @pytest.fixture
-def registry() -> Registry:
-    return Registry(HandClock())
+def cache() -> Cache:
+    return Cache(HandClock())
 
 
 def with_metadata(body: dict[str, Any], **more: str) -> dict[str, Any]:
@@ -24,40 +24,40 @@ def with_metadata(body: dict[str, Any], **more: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["1", "999999"])
-def test_an_account_that_is_gone_does_not_come_back_by_an_answer_that_is_late(registry: Registry, version: str) -> None:
-    registry.take_account(ACCOUNT)
-    registry.drop_account(NAME, UID)
+def test_an_account_that_is_gone_does_not_come_back_by_an_answer_that_is_late(cache: Cache, version: str) -> None:
+    cache.upsert_account(ACCOUNT)
+    cache.drop_account(NAME, UID)
     noted = Noting()
-    registry = registry.reporting_to(noted)
-    assert registry.take_account(with_metadata(ACCOUNT, resourceVersion=version)) is None
-    assert registry.accounts == {}
+    cache = Cache(HandClock(), noted, cache.content)
+    assert cache.upsert_account(with_metadata(ACCOUNT, resourceVersion=version)) is None
+    assert cache.accounts == {}
     assert noted.accounts == []
 
 
-def test_an_account_that_was_gone_before_it_was_ever_seen_is_not_taken(registry: Registry) -> None:
-    registry.drop_account(NAME, UID)
-    assert registry.take_account(ACCOUNT) is None
-    registry.drop_account_of("by a sweep")
-    assert registry.take_account(with_metadata(ACCOUNT, uid="by a sweep")) is None
+def test_an_account_that_was_gone_before_it_was_ever_seen_is_not_taken(cache: Cache) -> None:
+    cache.drop_account(NAME, UID)
+    assert cache.upsert_account(ACCOUNT) is None
+    cache.drop_account_of("by a sweep")
+    assert cache.upsert_account(with_metadata(ACCOUNT, uid="by a sweep")) is None
 
 
-def test_an_account_created_again_under_the_same_name_is_taken(registry: Registry) -> None:
-    registry.take_account(ACCOUNT)
-    registry.drop_account(NAME, UID)
-    assert registry.take_account(with_metadata(ACCOUNT, uid="another")) is not None
-    assert registry.accounts[NAME].metadata.uid == "another"
+def test_an_account_created_again_under_the_same_name_is_taken(cache: Cache) -> None:
+    cache.upsert_account(ACCOUNT)
+    cache.drop_account(NAME, UID)
+    assert cache.upsert_account(with_metadata(ACCOUNT, uid="another")) is not None
+    assert cache.accounts[NAME].metadata.uid == "another"
 
 
-def test_a_namespace_that_is_gone_does_not_come_back_and_a_new_one_of_its_name_does(registry: Registry) -> None:
-    registry.take_namespace(NAMESPACE)
-    registry.drop_namespace("ml", "n1")
-    registry.take_namespace(NAMESPACE)
-    assert registry.namespaces == {}
-    registry.take_namespace(with_metadata(NAMESPACE, uid="n2"))
-    assert registry.namespaces["ml"].uid == "n2"
+def test_a_namespace_that_is_gone_does_not_come_back_and_a_new_one_of_its_name_does(cache: Cache) -> None:
+    cache.upsert_namespace(NAMESPACE)
+    cache.drop_namespace("ml", "n1")
+    cache.upsert_namespace(NAMESPACE)
+    assert cache.namespaces == {}
+    cache.upsert_namespace(with_metadata(NAMESPACE, uid="n2"))
+    assert cache.namespaces["ml"].uid == "n2"
 
 
-def test_a_namespace_that_was_gone_before_it_was_ever_seen_is_not_taken(registry: Registry) -> None:
-    registry.drop_namespace_of("n1")
-    registry.take_namespace(NAMESPACE)
-    assert registry.namespaces == {}
+def test_a_namespace_that_was_gone_before_it_was_ever_seen_is_not_taken(cache: Cache) -> None:
+    cache.drop_namespace_of("n1")
+    cache.upsert_namespace(NAMESPACE)
+    assert cache.namespaces == {}

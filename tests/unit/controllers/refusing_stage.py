@@ -104,11 +104,11 @@ class Stage:
         self.world = World(cloud, self.cluster)
         every = timedelta(seconds=poll_seconds)
         account = an_account().polling(every, every).limited(unlimited=True).body()
-        self.world.registry.take_account(self.cluster.put(ACCOUNT, account))
+        self.world.cache.upsert_account(self.cluster.put(ACCOUNT, account))
         self.world.put_namespace("ml")
         for builder in builders:
             body = deepcopy(builder.body())
-            self.world.registry.tell_node_pool(self.cluster.put(f"{OBJECTS}/{body['metadata']['name']}", body))
+            self.world.cache.observe_node_pool(self.cluster.put(f"{OBJECTS}/{body['metadata']['name']}", body))
 
     def now(self) -> float:
         return self.world.clock.monotonic()
@@ -130,12 +130,12 @@ class Stage:
         body = deepcopy(self.cluster.bodies[path])
         body["metadata"] |= {"resourceVersion": str(int(body["metadata"]["resourceVersion"]) + 1000), **metadata}
         self.cluster.put(path, body)
-        self.world.registry.tell_node_pool(deepcopy(body))
+        self.world.cache.observe_node_pool(deepcopy(body))
 
     def lose(self, path: str = PATH) -> None:
         """Somebody strips the object of its finalizers, and the watch tells that it is gone."""
         uid = self.cluster.bodies.pop(path)["metadata"]["uid"]
-        self.world.registry.drop_node_pool(uid)
+        self.world.cache.drop_node_pool(uid)
 
     def retain(self, path: str = PATH) -> None:
         self.cluster.bodies[path]["spec"] = {**self.cluster.bodies[path]["spec"], "deletionPolicy": "Retain"}

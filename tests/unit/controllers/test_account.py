@@ -85,7 +85,7 @@ class Stage:
         self.clock, self.server = HandClock(), OneAccount()
         self.parts = build_parts(self.server, self.clock, a_clouds(self.server, self.clock))
         self.entries = self.parts.trail
-        self.parts.cache.take_account(self.server.body)
+        self.parts.cache.upsert_account(self.server.body)
 
     async def run(self) -> None:
         self.parts.manager.begin()
@@ -192,7 +192,7 @@ async def test_a_delete_that_never_left_costs_no_write_at_all(stage: Stage) -> N
     await stage.settle()
     stage.server.written.clear()
     stage.entries.enter("default", an_entry("a"))
-    stage.entries.take_back("default", "a")
+    stage.entries.withdraw("default", "a")
     assert stage.entries.applied_to(stage.account()).status.recent_deletions == ()
     await stage.a_second_later()
     assert stage.server.written == []
@@ -203,7 +203,7 @@ async def test_an_entry_of_a_delete_without_effect_is_taken_back(stage: Stage) -
     stage.entries.enter("default", an_entry("a"))
     stage.entries.enter("default", an_entry("b"))
     await stage.a_second_later()
-    stage.entries.take_back("default", "a")
+    stage.entries.withdraw("default", "a")
     await stage.a_second_later()
     assert [sorted(uids) for uids in stage.server.written] == [["a", "b"], ["b"]]
 

@@ -32,8 +32,8 @@ async def test_writes_that_are_refused_for_ever_are_tried_with_pauses() -> None:
     clock, cloud = HandClock(), NodePoolCloud()
     cluster = RefusingCluster(clock, 0.0, 0.0)
     parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud))
-    parts.cache.take_account(ACCOUNT.body())
-    parts.cache.take_node_pool(OBJECT)
+    parts.cache.upsert_account(ACCOUNT.body())
+    parts.cache.upsert_node_pool(OBJECT)
     async with deleting(UID, parts):
         await asyncio.sleep(0.7)
     assert cloud.deletes == 0

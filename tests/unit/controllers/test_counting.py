@@ -49,7 +49,7 @@ def test_a_reconcile_of_an_object_is_counted_once_by_how_it_ended(
     async def main() -> None:
         cluster = FailingCluster(error)
         parts = build_parts(cluster, clock := VirtualClock(), a_clouds(cluster, clock))
-        parts.cache.take_node_pool(a_node_pool().body())
+        parts.cache.upsert_node_pool(a_node_pool().body())
         before, timed = results(), value("reconcile_duration_seconds_count")
         task = asyncio.create_task(parts.manager.run())
         parts.manager.begin()

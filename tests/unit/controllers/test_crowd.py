@@ -51,19 +51,19 @@ class SlowCloud(Cloud):
 
 async def _delete(world: World, names: Sequence[str], apart: float) -> list[str]:
     account = an_account().polling(timedelta(seconds=60), ACTIVE).limited(unlimited=True).body()
-    world.registry.take_account(world.cluster.put(f"{_API}/modelartsaccounts/default", account))
+    world.cache.upsert_account(world.cluster.put(f"{_API}/modelartsaccounts/default", account))
     world.put_namespace("ml")
     paths = []
     for number, name in enumerate(names):
         body = deepcopy(a_node_pool(name).finalized().being_deleted(world.clock.now()).body())
         body["metadata"]["uid"] = f"uid-{number}"
         paths.append(f"{_API}/namespaces/ml/modelartsnodepools/{name}")
-        world.registry.tell_node_pool(world.cluster.put(paths[-1], body))
+        world.cache.observe_node_pool(world.cluster.put(paths[-1], body))
         await asyncio.sleep(apart)
     return paths
 
 
-async def _let_go(world: World, names: Sequence[str], apart: float = 0.0) -> None:
+async def _write_and_remove(world: World, names: Sequence[str], apart: float = 0.0) -> None:
     world.cloud.shown.update(names)
     async with world.at_work():
         paths = await _delete(world, names, apart)
@@ -74,7 +74,7 @@ def test_a_crowd_goes_with_one_look_at_the_nodes_of_each() -> None:
     async def scene() -> None:
         cloud = SlowCloud()
         world = World(cloud)
-        await _let_go(world, [f"np-{number:03}" for number in range(CROWD)])
+        await _write_and_remove(world, [f"np-{number:03}" for number in range(CROWD)])
         assert cloud.deletes == CROWD
         assert cloud.asked["list_node_pool_nodes"] == CROWD
         assert cloud.asked["show_pool"] <= CROWD
@@ -86,7 +86,7 @@ def test_a_crowd_goes_with_one_look_at_the_nodes_of_each() -> None:
 def test_those_deleted_one_after_another_are_listed_together() -> None:
     async def scene() -> None:
         cloud = SlowCloud()
-        await _let_go(World(cloud), [f"np-{number:03}" for number in range(CROWD)], apart=0.1)
+        await _write_and_remove(World(cloud), [f"np-{number:03}" for number in range(CROWD)], apart=0.1)
         assert cloud.deletes == CROWD
         # The polls of the 200 s that it takes, and a few for those who are first in line.
         assert cloud.asked["list_node_pools"] < CROWD / 2
@@ -132,7 +132,7 @@ class LingeringCloud(SlowCloud):
 def test_an_accepted_delete_waits_for_the_next_poll() -> None:
     async def scene() -> None:
         cloud = LingeringCloud()
-        await _let_go(World(cloud), ["np"])
+        await _write_and_remove(World(cloud), ["np"])
         # One look before the DELETE and two polls: none right behind the DELETE.
         assert (cloud.deletes, cloud.asked["list_node_pools"]) == (1, 3)
 

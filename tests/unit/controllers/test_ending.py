@@ -43,8 +43,8 @@ class SilentCluster:
 async def test_news_that_comes_while_work_ends_begins_no_deletion_that_nobody_ends() -> None:
     cluster, clock = SilentCluster(), HandClock()
     parts = build_parts(cluster, clock, a_clouds(cluster, clock))
-    registry, manager = parts.cache, parts.manager
-    registry.tell_node_pool(RETAINED)
+    cache, manager = parts.cache, parts.manager
+    cache.observe_node_pool(RETAINED)
     running = asyncio.create_task(manager.run())
     await asyncio.sleep(0)
     manager.begin()

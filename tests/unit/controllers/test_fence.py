@@ -59,8 +59,8 @@ async def test_a_delete_follows_its_write_ahead_at_once_or_not_at_all(
     clock, cloud = HandClock(), NodePoolCloud()
     cluster = SlowCluster(clock, write_seconds, read_seconds)
     parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud))
-    parts.cache.take_account(ACCOUNT.body())
-    parts.cache.take_node_pool(OBJECT)
+    parts.cache.upsert_account(ACCOUNT.body())
+    parts.cache.upsert_node_pool(OBJECT)
     async with deleting(OBJECT["metadata"]["uid"], parts):
         await cluster.ahead.wait()
         for _ in range(50):

@@ -45,18 +45,18 @@ class Desk:
     def __init__(self) -> None:
         self.clock, cluster = HandClock(NOW), ApplyingCluster()
         parts = build_parts(cluster, self.clock, a_clouds(cluster, self.clock, SilentCloud()))
-        self.registry, self.pollers, self.gather = parts.cache, parts.pollers, parts.gather
+        self.cache, self.pollers, self.gather = parts.cache, parts.pollers, parts.gather
         self.has_account()
 
     def has_account(self, status: Mapping[str, Any] | None = None, **spec: object) -> None:
         account = an_account()
         metadata = {**account.metadata, "resourceVersion": "900" if status or spec else "100"}
         body = {"metadata": metadata, "spec": {**account.spec, **spec}, "status": status or {}}
-        self.registry.take_account(body)
+        self.cache.upsert_account(body)
 
     def takes(self, builder: NodePoolBuilder) -> Memory:
         self.builder = builder
-        self.registry.take_node_pool(builder.body())
+        self.cache.upsert_node_pool(builder.body())
         return Memory()
 
     def gathers(self, memory: Memory, node_pool: NodePool) -> DeletionObserved:
@@ -66,7 +66,7 @@ class Desk:
         """With this as the newest look, a second after the last one."""
         self.clock.advance(timedelta(seconds=1))
         node_pool = self.builder.build()
-        account = self.registry.accounts["default"]
+        account = self.cache.accounts["default"]
         poller = self.pollers.join(node_pool.metadata.uid, account, node_pool.spec.pool_name, is_deleting=True)
         begun = self.clock.monotonic()
         if isinstance(look, NodePoolListing):
@@ -146,7 +146,7 @@ async def test_a_twin_in_an_unknown_namespace_is_told(desk: Desk) -> None:
     desk.has_account(grants=[{"namespaces": ["ml"], "resourcePools": ["*"]}])
     memory = desk.takes(DELETED)
     assert desk.observes(memory).unplaced_duplicate is None
-    desk.registry.take_node_pool(a_node_pool("renamed", "moved-to").standing_for("training-a").body())
+    desk.cache.upsert_node_pool(a_node_pool("renamed", "moved-to").standing_for("training-a").body())
     unplaced = desk.observes(memory).unplaced_duplicate
     assert unplaced is not None
     assert unplaced.metadata.name == "renamed"
@@ -164,7 +164,7 @@ async def test_of_a_deletion_that_is_sent_again_for_years_the_newest_sent_times_
 async def test_another_object_that_cannot_be_read_is_told(desk: Desk) -> None:
     memory = desk.takes(DELETED)
     assert desk.observes(memory).unreadable_duplicate is None
-    desk.registry.take_node_pool(
+    desk.cache.upsert_node_pool(
         an_unreadable_body(a_node_pool("renamed").standing_for("training-a"), deletionPolicy="X")
     )
     unreadable = desk.observes(memory).unreadable_duplicate

@@ -62,10 +62,10 @@ class Begun:
     async def __aenter__(self) -> Self:
         clock, cluster = self.clock, self.cluster
         parts = build_parts(cluster, clock, a_clouds(cluster, clock, self.cloud))
-        registry, self.deletion = parts.cache, Deleting(parts)
+        cache, self.deletion = parts.cache, Deleting(parts)
         account = an_account()
-        registry.take_account({"metadata": dict(account.metadata), "spec": dict(account.spec)})
-        registry.take_node_pool(cluster.body)
+        cache.upsert_account({"metadata": dict(account.metadata), "spec": dict(account.spec)})
+        cache.upsert_node_pool(cluster.body)
         self.task = asyncio.create_task(self.deletion.run())
         self.requeue()
         return self

@@ -83,7 +83,7 @@ class Stage:
         self.is_leading = True
         clouds = a_clouds(self.server, clock)
         self.parts = build_parts(self.server, clock, clouds, may_act=lambda: self.is_leading)
-        self.parts.cache.take_account(ACCOUNT_BODY)
+        self.parts.cache.upsert_account(ACCOUNT_BODY)
 
     def really_is(self, *bodies: Body) -> None:
         for body in bodies:
@@ -91,7 +91,7 @@ class Stage:
 
     def watch_tells(self, *bodies: Body) -> None:
         for body in bodies:
-            self.parts.cache.tell_node_pool(body)
+            self.parts.cache.observe_node_pool(body)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from typing_extensions import override
 
 from modelarts_nodepool.access.gateway import FAILURES_IN_A_ROW
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.errors import CircuitOpen, CloudError, ServerFailure, Throttled
 from modelarts_nodepool.polling import Pollers
 from modelarts_nodepool.ports import (
@@ -66,11 +66,11 @@ class Stage:
     def __init__(self, limits: CloudLimits) -> None:
         self.clock = VirtualClock()
         self.cloud = CountingCloud(self.clock)
-        self.registry = Registry(self.clock)
+        self.cache = Cache(self.clock)
         self.clouds = a_clouds(SecretKeeper(), self.clock, self.cloud, limits)
-        self.pollers = Pollers(self.registry, self.clouds, self.clock)
+        self.pollers = Pollers(self.cache, self.clouds, self.clock)
         builder = an_account()
-        self.registry.take_account({"metadata": dict(builder.metadata), "spec": dict(builder.spec)})
+        self.cache.upsert_account({"metadata": dict(builder.metadata), "spec": dict(builder.spec)})
         self.account = builder.build()
 
     def begin(self) -> None:

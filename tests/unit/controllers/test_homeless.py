@@ -32,8 +32,8 @@ def _play(builder: NodePoolBuilder, scene: Callable[[World], Awaitable[None]]) -
     async def main() -> None:
         world = World()
         account = an_account().polling(timedelta(seconds=60), timedelta(seconds=60)).limited(unlimited=True).body()
-        world.registry.take_account(world.cluster.put(f"{_API}/modelartsaccounts/default", account))
-        world.registry.tell_node_pool(world.cluster.put(_PATH, deepcopy(builder.body())))
+        world.cache.upsert_account(world.cluster.put(f"{_API}/modelartsaccounts/default", account))
+        world.cache.observe_node_pool(world.cluster.put(_PATH, deepcopy(builder.body())))
         async with world.at_work():
             await scene(world)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
@@ -28,8 +28,8 @@ class ChangingCluster(SlowCluster):
     writes: int = 0
     statuses: list[dict[str, Any]] = field(default_factory=list)
     ahead: asyncio.Event = field(default_factory=asyncio.Event)
-    happens: Callable[[Registry], None] = lambda _registry: None
-    registry: Registry | None = None
+    happens: Callable[[Cache], None] = lambda _cache: None
+    cache: Cache | None = None
     is_leading: bool = True
 
     @override
@@ -40,56 +40,56 @@ class ChangingCluster(SlowCluster):
         body = await super().json_patch(path, patch)
         self.statuses.append(dict(body["status"]))
         self.is_leading = self.happens is not the_lease_is_lost
-        if self.writes == 1 and self.registry is not None:
-            self.registry.take_node_pool(body)
-            self.happens(self.registry)
+        if self.writes == 1 and self.cache is not None:
+            self.cache.upsert_node_pool(body)
+            self.happens(self.cache)
         return body
 
 
-def nothing(_: Registry) -> None:
+def nothing(_: Cache) -> None:
     """As usual."""
 
 
-def an_annotation(registry: Registry) -> None:
-    registry.take_node_pool(changed(registry, annotations={"example.com/seen": "1"}))
+def an_annotation(cache: Cache) -> None:
+    cache.upsert_node_pool(changed(cache, annotations={"example.com/seen": "1"}))
 
 
-def retain(registry: Registry) -> None:
-    registry.take_node_pool({**changed(registry), "spec": {**OBJECT["spec"], "deletionPolicy": "Retain"}})
+def retain(cache: Cache) -> None:
+    cache.upsert_node_pool({**changed(cache), "spec": {**OBJECT["spec"], "deletionPolicy": "Retain"}})
 
 
-def paused(registry: Registry) -> None:
-    registry.take_node_pool(changed(registry, annotations={"modelarts.huaweicloud.com/paused": "true"}))
+def paused(cache: Cache) -> None:
+    cache.upsert_node_pool(changed(cache, annotations={"modelarts.huaweicloud.com/paused": "true"}))
 
 
-def an_heir(registry: Registry) -> None:
-    registry.take_node_pool(a_node_pool("renamed").standing_for("training-a").finalized().body())
+def an_heir(cache: Cache) -> None:
+    cache.upsert_node_pool(a_node_pool("renamed").standing_for("training-a").finalized().body())
 
 
-def no_grant(registry: Registry) -> None:
-    registry.take_account({"metadata": dict(ACCOUNT.metadata), "spec": {**ACCOUNT.spec, "grants": []}})
+def no_grant(cache: Cache) -> None:
+    cache.upsert_account({"metadata": dict(ACCOUNT.metadata), "spec": {**ACCOUNT.spec, "grants": []}})
 
 
-def an_account_of_another_region(registry: Registry) -> None:
+def an_account_of_another_region(cache: Cache) -> None:
     metadata = {**ACCOUNT.metadata, "uid": "another", "resourceVersion": "900"}
-    registry.take_account({"metadata": metadata, "spec": {**ACCOUNT.spec, "region": "cn-east-3"}})
+    cache.upsert_account({"metadata": metadata, "spec": {**ACCOUNT.spec, "region": "cn-east-3"}})
 
 
-def no_account(registry: Registry) -> None:
-    registry.drop_account(ACCOUNT.metadata["name"], ACCOUNT.metadata["uid"])
+def no_account(cache: Cache) -> None:
+    cache.drop_account(ACCOUNT.metadata["name"], ACCOUNT.metadata["uid"])
 
 
-def the_lease_is_lost(registry: Registry) -> None:
-    """Nothing that the registry knows of."""
-    assert registry.node_pools
+def the_lease_is_lost(cache: Cache) -> None:
+    """Nothing that the cache knows of."""
+    assert cache.node_pools
 
 
-def gone(registry: Registry) -> None:
-    registry.drop_node_pool(UID)
+def gone(cache: Cache) -> None:
+    cache.drop_node_pool(UID)
 
 
-def changed(registry: Registry, **metadata: object) -> dict[str, Any]:
-    known = registry.node_pools[UID]
+def changed(cache: Cache, **metadata: object) -> dict[str, Any]:
+    known = cache.node_pools[UID]
     whole = {**OBJECT["metadata"], **metadata, "resourceVersion": "500"}
     return {**OBJECT, "metadata": whole, "status": known.status.to_wire()}
 
@@ -111,15 +111,15 @@ def changed(registry: Registry, **metadata: object) -> dict[str, Any]:
     ids=lambda value: value.__name__ if callable(value) else "",
 )
 async def test_what_changes_while_the_write_ahead_is_under_way_counts(
-    happens: Callable[[Registry], None], deletes: int, caplog: pytest.LogCaptureFixture
+    happens: Callable[[Cache], None], deletes: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     clock, cloud = HandClock(), NodePoolCloud()
     cluster = ChangingCluster(clock, happens=happens)
     parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud), may_act=lambda: cluster.is_leading)
-    cluster.registry = parts.cache
-    parts.cache.take_account(ACCOUNT.body())
-    parts.cache.take_node_pool(OBJECT)
+    cluster.cache = parts.cache
+    parts.cache.upsert_account(ACCOUNT.body())
+    parts.cache.upsert_node_pool(OBJECT)
     async with deleting(UID, parts):
         await cluster.ahead.wait()
         for _ in range(50):

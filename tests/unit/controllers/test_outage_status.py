@@ -58,9 +58,9 @@ class Stage:
         self.cloud, self.cluster = FailingCloud(), WrittenCluster(clock)
         self.clock = clock
         self.parts = build_parts(self.cluster, clock, a_clouds(self.cluster, clock, self.cloud))
-        registry = self.parts.cache
-        registry.take_account({"metadata": dict(ACCOUNT.metadata), "spec": dict(ACCOUNT.spec)})
-        registry.take_node_pool(OBJECT)
+        cache = self.parts.cache
+        cache.upsert_account({"metadata": dict(ACCOUNT.metadata), "spec": dict(ACCOUNT.spec)})
+        cache.upsert_node_pool(OBJECT)
 
     async def play(self, scene: Callable[["Stage"], Coroutine[Any, Any, None]]) -> None:
         working = asyncio.create_task(self.parts.queue.run(self._reconcile))

@@ -172,7 +172,7 @@ def test_what_a_refused_release_comes_to_is_the_same_after_a_restart(builder: An
         again.cluster.bodies = stage.cluster.bodies
         for path in (ACCOUNT, PATH):
             body = stage.cluster.bodies[path]
-            (again.world.registry.take_account if path == ACCOUNT else again.world.registry.tell_node_pool)(body)
+            (again.world.cache.upsert_account if path == ACCOUNT else again.world.cache.observe_node_pool)(body)
         async with again.world.at_work():
             await asyncio.sleep(120)
         assert not again.is_there()

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import pytest
 from typing_extensions import override
 
+from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache, Content
 from modelarts_nodepool.controllers.factory import Controllers
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.ports import Clock
@@ -53,27 +54,27 @@ class ScriptedCluster:
         raise NotImplementedError
 
 
-class AskedCache(Registry):
+class AskedNodePools(dict[str, NodePool]):
     """Notes of each object that goes whether that is our own doing."""
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self) -> None:
+        super().__init__()
         self.ours: list[bool] = []
         self.in_flight: list[InFlight] = []
 
     @override
-    def drop_node_pool(self, uid: str) -> None:
+    def pop(self, uid: str, default: Any = None) -> Any:
         self.ours += [each.is_releasing(uid) for each in self.in_flight]
-        super().drop_node_pool(uid)
+        return super().pop(uid, default)
 
 
-def a_deletion(cluster: ScriptedCluster, clock: Clock | None = None) -> tuple[Controllers, AskedCache]:
-    clock = clock or HandClock()
-    cache = AskedCache(clock)
+def a_deletion(cluster: ScriptedCluster, clock: Clock | None = None) -> tuple[Controllers, AskedNodePools]:
+    clock, node_pools = clock or HandClock(), AskedNodePools()
+    cache = Cache(clock, content=Content(node_pools=node_pools))
     parts = build_parts(cluster, clock, a_clouds(cluster, clock), cache=cache)
-    cache.in_flight.append(parts.in_flight)
-    cache.take_node_pool(RETAINED)
-    return parts, cache
+    node_pools.in_flight.append(parts.in_flight)
+    cache.upsert_node_pool(RETAINED)
+    return parts, node_pools
 
 
 async def until_gone(parts: Controllers) -> None:
@@ -92,7 +93,7 @@ async def test_what_a_watch_that_lags_tells_of_a_released_object_is_not_believed
     cluster.goes_on.set()
     parts, _ = a_deletion(cluster)
     await until_gone(parts)
-    assert parts.cache.take_node_pool(RETAINED) is None
+    assert parts.cache.upsert_node_pool(RETAINED) is None
     assert UID not in parts.cache.node_pools
 
 
@@ -133,9 +134,9 @@ def test_an_object_that_is_gone_after_a_lost_answer_is_our_own_doing() -> None:
     async def main() -> None:
         cluster = ScriptedCluster(ClusterUnavailable("no answer"), ObjectGone("404 to PATCH"))
         cluster.goes_on.set()
-        parts, cache = a_deletion(cluster, VirtualClock())
+        parts, node_pools = a_deletion(cluster, VirtualClock())
         await until_gone(parts)
-        assert cache.ours == [True]
+        assert node_pools.ours == [True]
 
     run_at_once(main)
 
@@ -143,6 +144,6 @@ def test_an_object_that_is_gone_after_a_lost_answer_is_our_own_doing() -> None:
 async def test_an_object_that_is_gone_at_the_first_patch_is_not_our_doing() -> None:
     cluster = ScriptedCluster(ObjectGone("404 to PATCH"))
     cluster.goes_on.set()
-    parts, cache = a_deletion(cluster)
+    parts, node_pools = a_deletion(cluster)
     await until_gone(parts)
-    assert cache.ours == [False]
+    assert node_pools.ours == [False]

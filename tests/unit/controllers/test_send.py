@@ -51,10 +51,10 @@ async def test_only_a_delete_that_may_have_had_an_effect_is_waited_for_again(
 ) -> None:
     cluster, clock = ApplyingCluster(), HandClock(NOW)
     parts = build_parts(cluster, clock, a_clouds(cluster, clock, NodePoolCloud(error)))
-    account, registry = ACCOUNT.build(), parts.cache
-    registry.take_account(ACCOUNT.body())
-    assert registry.accounts[account.metadata.name] == account
-    registry.take_node_pool(OBJECT)
+    account, cache = ACCOUNT.build(), parts.cache
+    cache.upsert_account(ACCOUNT.body())
+    assert cache.accounts[account.metadata.name] == account
+    cache.upsert_node_pool(OBJECT)
     async with deleting(OBJECT["metadata"]["uid"], parts) as deletion:
         assert await cluster.said.get() == "attempt 1", "by another process's clock long ago: looked at first"
         clock.advance(SETTLE)

@@ -115,9 +115,9 @@ class Stage:
         self.cluster, self.cloud = WrittenCluster(self.diary), NotedCloud(self.diary)
         self.clouds = a_clouds(self.cluster, clock, self.cloud, TIGHT)
         self.parts = build_parts(self.cluster, clock, self.clouds)
-        registry = self.parts.cache
-        registry.take_account({"metadata": dict(ACCOUNT.metadata), "spec": dict(ACCOUNT.spec)})
-        registry.take_node_pool(OBJECT)
+        cache = self.parts.cache
+        cache.upsert_account({"metadata": dict(ACCOUNT.metadata), "spec": dict(ACCOUNT.spec)})
+        cache.upsert_node_pool(OBJECT)
 
     async def outage(self) -> None:
         """So many calls in a row that are not answered that nothing more is sent."""

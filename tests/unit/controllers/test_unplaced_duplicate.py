@@ -23,13 +23,13 @@ NAMESPACE = {"metadata": {"name": "moved-to", "labels": {}}}
 async def test_nothing_is_sent_while_the_namespace_of_a_twin_is_not_known(*, is_known: bool) -> None:
     cluster, clock = ApplyingCluster(), HandClock(NOW)
     parts = build_parts(cluster, clock, a_clouds(cluster, clock, NodePoolCloud(ServerFailure("busy", status=500))))
-    registry = parts.cache
+    cache = parts.cache
     account = an_account().limited(unlimited=True)
-    registry.take_account({"metadata": dict(account.metadata), "spec": {**account.spec, "grants": GRANTS}})
-    registry.take_node_pool(a_node_pool("renamed", "moved-to").standing_for("training-a").finalized().body())
+    cache.upsert_account({"metadata": dict(account.metadata), "spec": {**account.spec, "grants": GRANTS}})
+    cache.upsert_node_pool(a_node_pool("renamed", "moved-to").standing_for("training-a").finalized().body())
     if is_known:
-        registry.take_namespace(NAMESPACE)
-    registry.take_node_pool({**OBJECT, "status": {}})
+        cache.upsert_namespace(NAMESPACE)
+    cache.upsert_node_pool({**OBJECT, "status": {}})
     async with deleting(OBJECT["metadata"]["uid"], parts):
         await asyncio.sleep(0.5)
     assert cluster.said.empty() is not is_known

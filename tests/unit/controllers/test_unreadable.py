@@ -29,13 +29,13 @@ def test_news_of_the_same_object_is_no_reason_to_write_again() -> None:
         stage = Stage(a_strange())
         task = asyncio.create_task(stage.works(60))
         await asyncio.sleep(5)
-        stage.registry.tell_node_pool(copy.deepcopy(stage.cluster.body))
+        stage.cache.observe_node_pool(copy.deepcopy(stage.cluster.body))
         stage.manager.begin()
         await asyncio.sleep(5)
         assert len(stage.cluster.patches) == 1
         metadata = stage.cluster.body["metadata"]
         metadata |= {"deletionTimestamp": "2026-01-02T12:00:00Z", "generation": 2, "resourceVersion": "200"}
-        stage.registry.tell_node_pool(copy.deepcopy(stage.cluster.body))
+        stage.cache.observe_node_pool(copy.deepcopy(stage.cluster.body))
         await task
         assert stage.said() == [
             ("Reconciling", "DeletionBlocked"),
@@ -55,7 +55,7 @@ def test_an_edit_that_mends_nothing_is_observed_and_no_event() -> None:
         task = asyncio.create_task(stage.works(10))
         await asyncio.sleep(5)
         stage.cluster.body["metadata"] |= {"generation": 2, "resourceVersion": "200"}
-        stage.registry.tell_node_pool(copy.deepcopy(stage.cluster.body))
+        stage.cache.observe_node_pool(copy.deepcopy(stage.cluster.body))
         await task
         assert stage.cluster.body["status"]["observedGeneration"] == 2
         assert stage.told() == ["InvalidObject this"]
@@ -112,11 +112,11 @@ def test_one_that_is_gone_is_forgotten() -> None:
         stage = Stage(a_strange(DELETING))
         stage.cluster.refusals = [ObjectChanged("changed"), ObjectGone("gone")]
         await stage.works(60)
-        assert not stage.registry.unreadable
+        assert not stage.cache.unreadable
         assert not stage.cluster.patches
         # A watch that lags does not bring it back.
-        stage.registry.tell_node_pool(a_strange(DELETING))
-        assert not stage.registry.unreadable
+        stage.cache.observe_node_pool(a_strange(DELETING))
+        assert not stage.cache.unreadable
 
     run_at_once(main)
 
@@ -127,19 +127,19 @@ def test_the_delete_of_an_object_that_cannot_be_read_any_more_may_be_in_effect_u
         body = DELETING.pinned().recording(sent).body()
         stage = Stage(body)
         uid = body["metadata"]["uid"]
-        stage.registry.take_account(an_account().body())
+        stage.cache.upsert_account(an_account().body())
         working = asyncio.create_task(stage.works(60))
         await asyncio.sleep(1)
-        stage.registry.tell_node_pool(body)
+        stage.cache.observe_node_pool(body)
         await asyncio.sleep(1)
         assert stage.parts.deletions.is_in_progress(uid)
         stage.cluster.body = later(a_strange(DELETING.pinned().recording(sent)), "200")
-        stage.registry.tell_node_pool(stage.cluster.body)
+        stage.cache.observe_node_pool(stage.cluster.body)
         await asyncio.sleep(1)
         assert not stage.parts.deletions.is_in_progress(uid)
         assert stage.parts.in_flight.leaving("another", IDENTITY) == {"training-a"}
         assert ("DeletionBlocked", "InvalidObject") in stage.said()
-        stage.registry.drop_node_pool(uid)
+        stage.cache.drop_node_pool(uid)
         await asyncio.sleep(0.1)
         assert not stage.parts.in_flight.leaving("another", IDENTITY)
         await working

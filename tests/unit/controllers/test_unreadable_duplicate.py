@@ -56,9 +56,9 @@ def test_who_names_the_same_node_pool_and_cannot_be_read_holds_its_deletion(
 ) -> None:
     stage = Stage(body, HandClock())
     account = an_account().body()
-    stage.registry.take_account({**account, "spec": {**account["spec"], **spec}})
+    stage.cache.upsert_account({**account, "spec": {**account["spec"], **spec}})
     if labels is not None:
-        stage.registry.take_namespace({"metadata": {"name": "ml", "labels": labels}})
+        stage.cache.upsert_namespace({"metadata": {"name": "ml", "labels": labels}})
     found = stage.parts.duplicates.unreadable(MINE.build(), IDENTITY)
     assert (found is not None) is holds
 
@@ -66,9 +66,9 @@ def test_who_names_the_same_node_pool_and_cannot_be_read_holds_its_deletion(
 def test_an_account_that_cannot_be_read_is_no_object() -> None:
     stage = Stage(a_strange(), HandClock())
     account = an_account().body()
-    stage.registry.take_account({**account, "spec": {**account["spec"], "region": 5}})
-    stage.registry.drop_node_pool("uid-of-training-a")
-    assert [found.is_node_pool for found in stage.registry.unreadable.values()] == [False]
-    assert "uid-of-default" in kinds_of(stage.registry)[1].kept()
+    stage.cache.upsert_account({**account, "spec": {**account["spec"], "region": 5}})
+    stage.cache.drop_node_pool("uid-of-training-a")
+    assert [found.is_node_pool for found in stage.cache.unreadable.values()] == [False]
+    assert "uid-of-default" in kinds_of(stage.cache)[1].kept()
     assert stage.parts.duplicates.unreadable(MINE.build(), IDENTITY) is None
-    assert not stage.registry.is_used("default")
+    assert not stage.cache.is_used("default")

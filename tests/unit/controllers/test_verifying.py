@@ -176,7 +176,7 @@ def test_account_that_is_deleted_meanwhile_is_not_asked_for() -> None:
         stage.create("other")
         await asyncio.sleep(1)
         stage.change(deletionTimestamp="2026-01-02T12:00:00Z")
-        stage.registry.drop_account("other", "uid-of-other")
+        stage.cache.drop_account("other", "uid-of-other")
         del stage.server.objects["other"]
         await asyncio.sleep(HOUR)
         assert not stage.cloud.asked

@@ -12,7 +12,7 @@ import pytest
 from typing_extensions import override
 
 from modelarts_nodepool.api.names import ACCOUNT_KIND, NODE_POOL_KIND, RECONCILE_ANNOTATION
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.writes import Write, Writes
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder
@@ -173,7 +173,7 @@ def test_an_object_that_is_gone_is_not_counted_any_more() -> None:
         await asyncio.sleep(60)
         uid = stage.cluster.bodies[PATH]["metadata"]["uid"]
         del stage.cluster.bodies[PATH]
-        stage.world.registry.drop_node_pool(uid)
+        stage.world.cache.drop_node_pool(uid)
         await asyncio.sleep(120)
         assert stage.world.parts.writes.unwritable() == {ACCOUNT_KIND: 1}
 
@@ -201,7 +201,7 @@ class AwayCluster(RefusingCluster):
 def test_a_failure_keeps_nothing_of_the_call() -> None:
     # With its traceback each held 5 to 18 KB, which is a hundred megabytes while ten thousand objects fail.
     cluster, node_pool = AwayCluster(), a_node_pool().build()
-    writes = Writes(cluster, HandClock(), Registry(HandClock()), EventRecorder(cluster))
+    writes = Writes(cluster, HandClock(), Cache(HandClock()), EventRecorder(cluster))
 
     async def main() -> None:
         with pytest.raises(ClusterUnavailable):
@@ -215,7 +215,7 @@ def test_a_failure_keeps_nothing_of_the_call() -> None:
 
 def test_what_failed_last_of_an_object_that_went_meanwhile_is_forgotten() -> None:
     cluster, clock = RefusingCluster(), HandClock()
-    writes = Writes(cluster, clock, Registry(clock), EventRecorder(cluster))
+    writes = Writes(cluster, clock, Cache(clock), EventRecorder(cluster))
     cluster.refuse(anything, ObjectGone("it is gone", status=404))
 
     async def main() -> None:

@@ -16,7 +16,7 @@ from modelarts_nodepool.access.sessions import Session
 from modelarts_nodepool.api.node_pool import DeletionRecord
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import GONE_REMEMBERED, Registry
+from modelarts_nodepool.cache.objects import GONE_REMEMBERED, Cache
 from modelarts_nodepool.credentials.providers import Providers
 from modelarts_nodepool.errors import CredentialsRejected
 from modelarts_nodepool.ports import (
@@ -34,7 +34,7 @@ from tests.unit.controllers.years_stage import Cloud, World
 LIVES, MANY = 60, 5_000
 FEW = 20
 # Bounded by numbers of their own: what a watch that lags may still tell, and namespaces that refused an Event.
-REMEMBERED, REFUSING = "registry._gone", "recorder._refusing"
+REMEMBERED, REFUSING = "cache.content.gone", "recorder._refusing"
 
 
 def test_sixty_whole_lives_leave_nothing_behind() -> None:
@@ -53,34 +53,34 @@ def test_sixty_whole_lives_leave_nothing_behind() -> None:
 
 
 def test_thousands_of_objects_leave_no_index_of_the_registry_behind() -> None:
-    registry, in_flight = Registry(HandClock()), InFlight()
+    cache, in_flight = Cache(HandClock()), InFlight()
     body = a_node_pool().finalized().retained().asked_to_reconcile("now").being_deleted().body()
     for number in range(MANY):
         uid = f"uid-{number}"
         body["metadata"]["uid"], body["spec"]["poolName"] = uid, f"pool-{number}"
         body["spec"]["accountRef"] = {"name": f"account-{number}"}
-        registry.tell_node_pool(body)
-        node_pool = registry.node_pools[uid]
+        cache.observe_node_pool(body)
+        node_pool = cache.node_pools[uid]
         identity = an_account().seen_by(node_pool).identity
         in_flight.note(node_pool, identity, DeletionRecord(sent_time=NOON))
         in_flight.forget(uid)
-        registry.drop_node_pool(uid)
-    sizes = sizes_in(registry=registry, in_flight=in_flight)
+        cache.drop_node_pool(uid)
+    sizes = sizes_in(cache=cache, in_flight=in_flight)
     assert sizes.pop(REMEMBERED) <= GONE_REMEMBERED
     assert {path: size for path, size in sizes.items() if size} == {}
 
 
 def test_what_does_not_have_our_schema_is_forgotten_when_it_goes() -> None:
-    registry = Registry(HandClock())
+    cache = Cache(HandClock())
     for number in range(FEW):
         metadata = {"name": "broken", "uid": f"uid-{number}", "resourceVersion": "1"}
         metadata |= {"creationTimestamp": "2026-01-02T12:00:00Z"} if number % 2 else {}
-        registry.take_account({"metadata": metadata, "spec": {}})
-        registry.drop_account("broken", metadata["uid"])
+        cache.upsert_account({"metadata": metadata, "spec": {}})
+        cache.drop_account("broken", metadata["uid"])
         deleted = {**metadata, "namespace": "ml", "uid": f"np-{number}", "deletionTimestamp": "2026-01-02T12:00:00Z"}
-        registry.tell_node_pool({"metadata": deleted, "spec": {}})
-        registry.drop_node_pool(deleted["uid"])
-    sizes = sizes_in(registry=registry)
+        cache.observe_node_pool({"metadata": deleted, "spec": {}})
+        cache.drop_node_pool(deleted["uid"])
+    sizes = sizes_in(cache=cache)
     del sizes[REMEMBERED]
     assert {path: size for path, size in sizes.items() if size} == {}
 

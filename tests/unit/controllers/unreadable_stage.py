@@ -74,8 +74,8 @@ class Stage:
         self.cluster, clock = OneObject(body), clock or VirtualClock()
         self.recorder = EventRecorder(self.cluster)
         self.parts = build_parts(self.cluster, clock, a_clouds(self.cluster, clock), recorder=self.recorder)
-        self.registry, self.manager = self.parts.cache, self.parts.manager
-        self.registry.take_node_pool(body)
+        self.cache, self.manager = self.parts.cache, self.parts.manager
+        self.cache.upsert_node_pool(body)
 
     async def works(self, seconds: float = 5.0) -> None:
         self.manager.begin()

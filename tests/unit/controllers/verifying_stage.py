@@ -91,7 +91,7 @@ class Stage:
     def lead(self) -> None:
         """A process begins to lead, with nothing in its memory."""
         parts = build_parts(self.server, self.clock, a_clouds(self.server, self.clock, self.cloud))
-        self.registry = parts.cache
+        self.cache = parts.cache
         for name in self.server.objects:
             self.tell(name)
         self.working = asyncio.create_task(parts.manager.run())
@@ -104,7 +104,7 @@ class Stage:
     def tell(self, name: str) -> None:
         """As the watch would."""
         body = self.server.objects[name]
-        take = self.registry.take_account if "region" in body["spec"] else self.registry.tell_node_pool
+        take = self.cache.upsert_account if "region" in body["spec"] else self.cache.observe_node_pool
         take(body)
 
     def create(self, name: str = "default", *, every: timedelta = timedelta(minutes=1)) -> None:
@@ -118,13 +118,13 @@ class Stage:
     def use(self) -> None:
         """An object comes."""
         self.server.objects["training-a"] = a_node_pool().finalized().body()
-        self.registry.take_namespace({"metadata": {"name": "ml", "uid": "uid-of-ml", "resourceVersion": "1"}})
+        self.cache.upsert_namespace({"metadata": {"name": "ml", "uid": "uid-of-ml", "resourceVersion": "1"}})
         self.tell("training-a")
 
     def leave(self) -> None:
         """The object is gone, by whatever way."""
         del self.server.objects["training-a"]
-        self.registry.drop_node_pool("uid-of-training-a")
+        self.cache.drop_node_pool("uid-of-training-a")
 
 
 def play(scene: Scene) -> None:

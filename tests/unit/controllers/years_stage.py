@@ -108,7 +108,7 @@ class World:
         self.clouds = a_clouds(self.cluster, self.clock, self.cloud)
         self.recorder = EventRecorder(self.cluster)
         self.parts = build_parts(self.cluster, self.clock, self.clouds, recorder=self.recorder)
-        self.registry, self.manager = self.parts.cache, self.parts.manager
+        self.cache, self.manager = self.parts.cache, self.parts.manager
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -128,24 +128,24 @@ class World:
         self.cloud.shown.add("training-a")
         account, namespace = f"account-{number}", f"ns-{number}"
         of_account = an_account(account).polling(timedelta(seconds=10), timedelta(seconds=10)).body()
-        self.registry.take_account(self.cluster.put(f"/apis/{_API}/modelartsaccounts/{account}", of_account))
+        self.cache.upsert_account(self.cluster.put(f"/apis/{_API}/modelartsaccounts/{account}", of_account))
         self.put_namespace(namespace)
         body = a_node_pool(namespace=namespace).using(account).body()
         body["metadata"]["uid"], body["spec"]["poolName"] = f"uid-{number}", f"pool-{number}"
         path = f"/apis/{_API}/namespaces/{namespace}/modelartsnodepools/training-a"
-        self.registry.tell_node_pool(self.cluster.put(path, body))
+        self.cache.observe_node_pool(self.cluster.put(path, body))
         await self.until(lambda: self.cluster.bodies[path]["status"].get("counts", {}).get("available") == 1)
         deleted = deepcopy(self.cluster.bodies[path])
         deleted["metadata"] |= {"deletionTimestamp": self.clock.now().isoformat(), "resourceVersion": "9000"}
-        self.registry.tell_node_pool(self.cluster.put(path, deleted))
+        self.cache.observe_node_pool(self.cluster.put(path, deleted))
         await self.until(lambda: path not in self.cluster.bodies)
-        self.registry.drop_account(account, of_account["metadata"]["uid"])
-        self.registry.drop_namespace(namespace, f"uid-of-{namespace}")
+        self.cache.drop_account(account, of_account["metadata"]["uid"])
+        self.cache.drop_namespace(namespace, f"uid-of-{namespace}")
 
     def put_namespace(self, name: str, created: datetime = LONG_AGO) -> None:
         metadata = {"name": name, "uid": f"uid-of-{name}", "resourceVersion": "1"}
         there = {"metadata": {**metadata, "creationTimestamp": to_timestamp(created)}}
-        self.registry.take_namespace(self.cluster.put(f"/api/v1/namespaces/{name}", there))
+        self.cache.upsert_namespace(self.cluster.put(f"/api/v1/namespaces/{name}", there))
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(600):
@@ -154,7 +154,7 @@ class World:
 
     def sizes(self) -> dict[str, int]:
         return sizes_in(
-            registry=self.registry,
+            cache=self.cache,
             parts=self.parts,
             clouds=self.clouds,
             recorder=self.recorder,

@@ -144,7 +144,7 @@ def an_account_that_remembers(*entries: RecentDeletion, region: str = "cn-north-
 
 
 @pytest.mark.parametrize(
-    ("entry", "is_told"),
+    ("entry", "is_reported"),
     [
         (an_entry("gone", NOON - HOUR, NOON - 3 * MINUTE + SECOND), True),
         (an_entry("gone", NOON - HOUR, NOON + MINUTE), True),
@@ -156,10 +156,10 @@ def an_account_that_remembers(*entries: RecentDeletion, region: str = "cn-north-
     ],
     ids=["lately", "by another clock", "long ago", "nothing sent", "sent lately", "sent long ago", "elsewhere"],
 )
-def test_what_left_its_resource_pool_lately_is_remembered(entry: RecentDeletion, *, is_told: bool) -> None:
+def test_what_left_its_resource_pool_lately_is_remembered(entry: RecentDeletion, *, is_reported: bool) -> None:
     identity = a_deletion().identity
     assert identity is not None
-    expected = {"gone"} if is_told else set()
+    expected = {"gone"} if is_reported else set()
     # Another account may name the same project.
     accounts = (an_account_that_remembers(), an_account_that_remembers(entry))
     assert recently_deleted(accounts, identity, NOON) == expected

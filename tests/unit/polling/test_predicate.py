@@ -119,26 +119,26 @@ class Stage:
         self.clock, self.server = TickingClock(timedelta(milliseconds=1)), Server()
         self.cloud = OneListing(a_listing(*(a_cloud_node_pool(name, available=2) for name in ("shared", "other"))))
         parts = build_parts(self.server, self.clock, cast("Gateway", self.cloud))
-        self.registry, self.manager = parts.cache, parts.manager
-        self.registry.take_account(self.server.objects["default"])
+        self.cache, self.manager = parts.cache, parts.manager
+        self.cache.upsert_account(self.server.objects["default"])
 
     async def tell_account(self, number: int, **parts: Any) -> None:  # noqa: ANN401 - JSON
         body = self.server.objects["default"]
         metadata = {**body["metadata"], "resourceVersion": str(number)}
-        self.registry.take_account({**body, "metadata": metadata, **parts})
+        self.cache.upsert_account({**body, "metadata": metadata, **parts})
         for _ in range(TURNS):
             await asyncio.sleep(0)
 
     async def tell(self, builder: NodePoolBuilder) -> None:
         body = builder.body()
         self.server.objects[body["metadata"]["name"]] = body
-        self.registry.tell_node_pool(body)
+        self.cache.observe_node_pool(body)
         for _ in range(TURNS):
             await asyncio.sleep(0)
 
     def ready(self, name: str) -> tuple[str, str]:
         """Status and reason of Ready; empty texts where nothing is said."""
-        node_pool = self.registry.node_pools[f"uid-of-{name}"]
+        node_pool = self.cache.node_pools[f"uid-of-{name}"]
         found = find_condition(node_pool.status.conditions, ConditionType.READY)
         return (found.status.value, found.reason) if found else ("", "")
 
@@ -174,7 +174,7 @@ async def test_a_duplicate_is_told_at_once_when_the_older_object_goes(stage: Sta
     await stage.tell(a_node_pool("younger").standing_for("shared").created(NOON - timedelta(hours=2)))
     assert stage.ready("younger") == ("False", "DuplicateObject")
     asked = stage.cloud.asked
-    stage.registry.drop_node_pool("uid-of-older")
+    stage.cache.drop_node_pool("uid-of-older")
     for _ in range(TURNS):
         await asyncio.sleep(0)
     assert stage.ready("younger") == ("True", "NodesAvailable")
@@ -194,7 +194,7 @@ async def test_an_account_s_new_status_wakes_none_of_its_objects_and_its_new_ter
     entry = {"uid": "u", "namespace": "ml", "name": "n", "poolName": "pool-a", "nodePoolName": "n", "outcome": "Gone"}
     await stage.tell_account(500, status={"recentDeletions": [entry]})
     assert passes() == before
-    assert stage.registry.accounts["default"].status.recent_deletions
+    assert stage.cache.accounts["default"].status.recent_deletions
     await stage.tell_account(501, spec={**ACCOUNT.spec, "grants": [{"namespaces": ["none"], "resourcePools": ["*"]}]})
     assert passes() > before
     assert stage.ready("other") == ("False", "NotGranted")

@@ -10,7 +10,7 @@ from modelarts_nodepool import metrics
 from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
 from modelarts_nodepool.api.node_pool import Counts
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.writes import Writes
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.kube.events import EventRecorder
@@ -44,10 +44,10 @@ class QuietWatch:
 
 
 @pytest.fixture
-def registry() -> Registry:
-    registry = Registry(HandClock())
-    registry.take_namespace({"metadata": {"name": "ml", "uid": "uid-of-ml", "resourceVersion": "1"}})
-    return registry
+def cache() -> Cache:
+    cache = Cache(HandClock())
+    cache.upsert_namespace({"metadata": {"name": "ml", "uid": "uid-of-ml", "resourceVersion": "1"}})
+    return cache
 
 
 @pytest.fixture
@@ -56,15 +56,15 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def gauges(registry: Registry, clock: HandClock) -> Gauges:
+def gauges(cache: Cache, clock: HandClock) -> Gauges:
     clouds = None  # no poller is ever started here
-    pollers = Pollers(registry, clouds, HandClock())  # type: ignore[arg-type]
-    return Gauges(registry, pollers, QuietWatch(), writes(registry), clock)
+    pollers = Pollers(cache, clouds, HandClock())  # type: ignore[arg-type]
+    return Gauges(cache, pollers, QuietWatch(), writes(cache), clock)
 
 
-def writes(registry: Registry) -> Writes:
+def writes(cache: Cache) -> Writes:
     cluster = SecretKeeper()
-    return Writes(cluster, HandClock(), registry, EventRecorder(cluster))
+    return Writes(cluster, HandClock(), cache, EventRecorder(cluster))
 
 
 def conditions(*given: tuple[ConditionType, ConditionStatus], reason: str = "Paused") -> tuple[Condition, ...]:
@@ -105,20 +105,18 @@ def test_each_object_is_in_one_state(
     assert state_of((builder.being_deleted() if is_deleted else builder).build()) is state
 
 
-def test_every_state_is_shown_also_where_no_object_is_in_it(gauges: Gauges, registry: Registry) -> None:
-    registry.take_node_pool(saying(a_node_pool(), (READY, TRUE)).body())
+def test_every_state_is_shown_also_where_no_object_is_in_it(gauges: Gauges, cache: Cache) -> None:
+    cache.upsert_node_pool(saying(a_node_pool(), (READY, TRUE)).body())
     found = values(gauges, metrics.OBJECTS)
     assert found.pop(("ready",)) == 1
     assert set(found) == {(state.value,) for state in ObjectState if state is not ObjectState.READY}
     assert not any(found.values())
 
 
-def test_a_held_deletion_is_counted_by_its_reason_and_a_reason_of_nobody_is_other(
-    gauges: Gauges, registry: Registry
-) -> None:
+def test_a_held_deletion_is_counted_by_its_reason_and_a_reason_of_nobody_is_other(gauges: Gauges, cache: Cache) -> None:
     for number, reason in enumerate(("LastNodePool", "LastNodePool", "WhateverSomebodyWrote")):
         body = saying(a_node_pool().finalized().being_deleted(), (BLOCKED, TRUE), reason=reason).body()
-        registry.take_node_pool(body | {"metadata": body["metadata"] | {"uid": f"u{number}", "name": f"n{number}"}})
+        cache.upsert_node_pool(body | {"metadata": body["metadata"] | {"uid": f"u{number}", "name": f"n{number}"}})
     assert values(gauges, metrics.DELETION_BLOCKED) == {("LastNodePool",): 2, ("Other",): 1}
 
 
@@ -151,39 +149,39 @@ def a_held(name: str, account: str, reason: str = "LastNodePool", version: int =
 
 
 def test_a_held_deletion_costs_its_nodes_times_the_seconds_since_the_last_scrape(
-    gauges: Gauges, registry: Registry, clock: HandClock
+    gauges: Gauges, cache: Cache, clock: HandClock
 ) -> None:
-    registry.take_node_pool(a_held("a", "costs-1"))
+    cache.upsert_node_pool(a_held("a", "costs-1"))
     scrape = Scrapes(gauges, clock, "costs-1")
     assert scrape.after(30) == 90
     assert scrape.after(0) == 0
     assert scrape.after(10) == 30
-    registry.take_node_pool(a_held("a", "costs-1", version=2, nodes=5))
+    cache.upsert_node_pool(a_held("a", "costs-1", version=2, nodes=5))
     assert scrape.after(10) == 50, "the newest counts"
-    registry.take_node_pool(a_held("a", "costs-1", reason="NodeLocked", version=3))
+    cache.upsert_node_pool(a_held("a", "costs-1", reason="NodeLocked", version=3))
     assert scrape.after(10) == 0
     assert held_node_seconds("costs-1", "NodeLocked") == 30
-    registry.drop_node_pool("uid-of-a")
+    cache.drop_node_pool("uid-of-a")
     assert scrape.after(10) == 0
     assert held_node_seconds("costs-1", "NodeLocked") == 30
 
 
 def test_a_hold_is_charged_from_its_beginning_and_not_from_the_last_scrape(
-    gauges: Gauges, registry: Registry, clock: HandClock
+    gauges: Gauges, cache: Cache, clock: HandClock
 ) -> None:
     body = a_held("a", "costs-2")
     for condition in body["status"]["conditions"]:
         condition["lastTransitionTime"] = (NOON + timedelta(seconds=20)).isoformat()
-    registry.take_node_pool(body)
+    cache.upsert_node_pool(body)
     scrape = Scrapes(gauges, clock, "costs-2")
     assert scrape.after(30) == 30, "ten of the thirty seconds"
     assert scrape.after(30) == 90
 
 
 def test_a_wall_clock_that_jumps_charges_no_more_than_the_time_that_passed(
-    gauges: Gauges, registry: Registry, clock: HandClock
+    gauges: Gauges, cache: Cache, clock: HandClock
 ) -> None:
-    registry.take_node_pool(a_held("a", "costs-3"))
+    cache.upsert_node_pool(a_held("a", "costs-3"))
     scrape = Scrapes(gauges, clock, "costs-3")
     clock.set_ahead(timedelta(days=365))
     assert scrape.after(10) == 30
@@ -191,15 +189,15 @@ def test_a_wall_clock_that_jumps_charges_no_more_than_the_time_that_passed(
     assert scrape.after(10) == 0
 
 
-def test_a_new_leader_charges_from_its_own_beginning(registry: Registry, clock: HandClock) -> None:
-    registry.take_node_pool(a_held("a", "costs-4"))
+def test_a_new_leader_charges_from_its_own_beginning(cache: Cache, clock: HandClock) -> None:
+    cache.upsert_node_pool(a_held("a", "costs-4"))
     clock.advance(timedelta(hours=5))
-    pollers = Pollers(registry, None, HandClock())  # type: ignore[arg-type]
-    gauges = Gauges(registry, pollers, QuietWatch(), writes(registry), clock)
+    pollers = Pollers(cache, None, HandClock())  # type: ignore[arg-type]
+    gauges = Gauges(cache, pollers, QuietWatch(), writes(cache), clock)
     assert Scrapes(gauges, clock, "costs-4").after(10) == 30
 
 
-def test_what_is_not_held_or_not_ours_costs_nothing(gauges: Gauges, registry: Registry, clock: HandClock) -> None:
+def test_what_is_not_held_or_not_ours_costs_nothing(gauges: Gauges, cache: Cache, clock: HandClock) -> None:
     held = a_held("a", "costs-5")
     released = a_held("b", "costs-5")
     released["metadata"]["finalizers"] = ["example.com/held"]
@@ -211,26 +209,26 @@ def test_what_is_not_held_or_not_ours_costs_nothing(gauges: Gauges, registry: Re
     twin = a_held("twin", "costs-5")
     twin["status"]["identity"] = held["status"]["identity"]
     for body in (released, living, uncounted, unpinned, deleted_already):
-        registry.take_node_pool(body)
+        cache.upsert_node_pool(body)
     scrape = Scrapes(gauges, clock, "costs-5")
     assert scrape.after(10) == 0
     assert held_node_seconds("costs-5", "ReleaseRefused") == 0
     for body in (held, twin):
-        registry.take_node_pool(body)
+        cache.upsert_node_pool(body)
     assert scrape.after(10) == 30, "two objects of one node pool count once"
 
 
 def test_a_reason_of_another_client_and_a_lost_namespace_have_bounded_labels(
-    gauges: Gauges, registry: Registry, clock: HandClock
+    gauges: Gauges, cache: Cache, clock: HandClock
 ) -> None:
-    registry.take_node_pool(a_held("a", "costs-6", reason="WhateverWasWritten"))
+    cache.upsert_node_pool(a_held("a", "costs-6", reason="WhateverWasWritten"))
     assert Scrapes(gauges, clock, "costs-6", "Other").after(10) == 30
-    registry.drop_namespace("ml", "uid-of-ml")
+    cache.drop_namespace("ml", "uid-of-ml")
     assert Scrapes(gauges, clock, "costs-6", "NamespaceTerminating").after(10) == 30
 
 
-def test_the_scrape_that_advances_the_counter_shows_it(gauges: Gauges, registry: Registry, clock: HandClock) -> None:
-    registry.take_node_pool(a_held("a", "costs-7"))
+def test_the_scrape_that_advances_the_counter_shows_it(gauges: Gauges, cache: Cache, clock: HandClock) -> None:
+    cache.upsert_node_pool(a_held("a", "costs-7"))
     clock.advance(timedelta(seconds=10))
     metrics.AT_SCRAPE.source = gauges.samples
     try:
@@ -240,43 +238,41 @@ def test_the_scrape_that_advances_the_counter_shows_it(gauges: Gauges, registry:
     assert 'held_node_seconds_total{account="costs-7",reason="LastNodePool"} 30.0' in text
 
 
-def test_a_deletion_whose_namespace_is_gone_is_blocked_whatever_its_status_says(
-    gauges: Gauges, registry: Registry
-) -> None:
-    registry.take_node_pool(saying(a_node_pool().finalized().being_deleted(), (READY, TRUE)).body())
-    registry.drop_namespace("ml", "uid-of-ml")
+def test_a_deletion_whose_namespace_is_gone_is_blocked_whatever_its_status_says(gauges: Gauges, cache: Cache) -> None:
+    cache.upsert_node_pool(saying(a_node_pool().finalized().being_deleted(), (READY, TRUE)).body())
+    cache.drop_namespace("ml", "uid-of-ml")
     assert values(gauges, metrics.DELETION_BLOCKED) == {("NamespaceTerminating",): 1}
     assert values(gauges, metrics.OBJECTS)["blocked",] == 1
 
 
 def test_an_object_that_lives_on_without_its_namespace_is_counted_whatever_its_status_says(
-    gauges: Gauges, registry: Registry
+    gauges: Gauges, cache: Cache
 ) -> None:
-    registry.take_node_pool(saying(a_node_pool().finalized(), (READY, TRUE)).body())
+    cache.upsert_node_pool(saying(a_node_pool().finalized(), (READY, TRUE)).body())
     assert values(gauges, metrics.OBJECTS)["namespace_gone",] == 0
-    registry.drop_namespace("ml", "uid-of-ml")
+    cache.drop_namespace("ml", "uid-of-ml")
     found = values(gauges, metrics.OBJECTS)
     assert (found["namespace_gone",], found["ready",]) == (1, 0)
     assert values(gauges, metrics.DELETION_BLOCKED) == {}
 
 
-def test_what_cannot_be_read_is_invalid_and_its_deletion_held(gauges: Gauges, registry: Registry) -> None:
+def test_what_cannot_be_read_is_invalid_and_its_deletion_held(gauges: Gauges, cache: Cache) -> None:
     strange = (a_node_pool("a"), a_node_pool("b").finalized().being_deleted(), a_node_pool("c").being_deleted())
     for builder in strange:
-        registry.take_node_pool(an_unreadable_body(builder, deletionPolicy="Archive"))
+        cache.upsert_node_pool(an_unreadable_body(builder, deletionPolicy="Archive"))
     account = an_account().body()
-    registry.take_account({**account, "spec": {}})
+    cache.upsert_account({**account, "spec": {}})
     assert values(gauges, metrics.OBJECTS)["invalid",] == 3
     assert values(gauges, metrics.DELETION_BLOCKED) == {("InvalidObject",): 1}
 
 
 def test_nodes_are_summed_by_resource_pool_and_a_node_pool_with_two_objects_counts_once(
-    gauges: Gauges, registry: Registry
+    gauges: Gauges, cache: Cache
 ) -> None:
     pinned = a_node_pool().pinned()._with_status(counts=Counts(available=3, abnormal=1))  # noqa: SLF001
     body = pinned.body()
     for uid in ("u1", "u2"):
-        registry.take_node_pool(body | {"metadata": body["metadata"] | {"uid": uid, "name": uid}})
+        cache.upsert_node_pool(body | {"metadata": body["metadata"] | {"uid": uid, "name": uid}})
     identity = pinned.build().status.identity
     assert identity is not None
     account = pinned.build().spec.account_ref.name
@@ -302,40 +298,40 @@ def a_status(ready: str, reason: str) -> dict[str, Any]:
     ],
 )
 def test_an_account_that_nothing_is_known_of_has_no_series(
-    gauges: Gauges, registry: Registry, status: dict[str, Any], shown: list[int]
+    gauges: Gauges, cache: Cache, status: dict[str, Any], shown: list[int]
 ) -> None:
-    registry.take_account(an_account().body() | {"status": status})
+    cache.upsert_account(an_account().body() | {"status": status})
     assert list(values(gauges, metrics.ACCOUNT_READY).values()) == shown
 
 
-def test_what_is_gone_has_no_series_any_more(gauges: Gauges, registry: Registry) -> None:
+def test_what_is_gone_has_no_series_any_more(gauges: Gauges, cache: Cache) -> None:
     body = a_node_pool().pinned()._with_status(counts=Counts(available=3)).body()  # noqa: SLF001
     account = an_account().body() | {"status": a_status("True", "CredentialsValid")}
-    registry.take_node_pool(body)
-    registry.take_account(account)
+    cache.upsert_node_pool(body)
+    cache.upsert_account(account)
     assert values(gauges, metrics.NODES)
     assert values(gauges, metrics.ACCOUNT_READY) == {(account["metadata"]["name"],): 1}
-    registry.drop_node_pool(body["metadata"]["uid"])
-    registry.drop_account(account["metadata"]["name"], account["metadata"]["uid"])
+    cache.drop_node_pool(body["metadata"]["uid"])
+    cache.drop_account(account["metadata"]["name"], account["metadata"]["uid"])
     assert not values(gauges, metrics.NODES)
     assert not values(gauges, metrics.ACCOUNT_READY)
 
 
-def test_a_confirmation_that_stands_on_a_living_object_is_counted(gauges: Gauges, registry: Registry) -> None:
+def test_a_confirmation_that_stands_on_a_living_object_is_counted(gauges: Gauges, cache: Cache) -> None:
     confirmed = a_node_pool().finalized()
     confirmed = confirmed.annotated(CONFIRM_ANNOTATION, confirmed.build().node_pool_name)
-    registry.take_node_pool(confirmed.body())
+    cache.upsert_node_pool(confirmed.body())
     assert values(gauges, metrics.STANDING_CONFIRMATIONS) == {(): 1}
     body = confirmed.being_deleted().body()
-    registry.take_node_pool(body | {"metadata": body["metadata"] | {"resourceVersion": "999999"}})
+    cache.upsert_node_pool(body | {"metadata": body["metadata"] | {"resourceVersion": "999999"}})
     assert values(gauges, metrics.STANDING_CONFIRMATIONS) == {(): 0}
 
 
 async def test_node_pools_with_unreadable_counts_are_counted_by_resource_pool_until_they_can_be_read(
-    registry: Registry,
+    cache: Cache,
 ) -> None:
-    pollers = Pollers(registry, a_clouds(SecretKeeper(), HandClock()), HandClock())
-    gauges = Gauges(registry, pollers, QuietWatch(), writes(registry), HandClock())
+    pollers = Pollers(cache, a_clouds(SecretKeeper(), HandClock()), HandClock())
+    gauges = Gauges(cache, pollers, QuietWatch(), writes(cache), HandClock())
     poller = pollers.join("uid-1", an_account().build(), "pool-a", is_deleting=False)
     assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {}
     garbage = a_listing(an_unreadable_node_pool(), an_unreadable_node_pool("b"), a_cloud_node_pool("c", available=1))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import pytest
 
 from modelarts_nodepool import metrics
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.watch.resync import Repair, Resync
@@ -54,8 +54,8 @@ def clock() -> TickingClock:
 
 
 @pytest.fixture
-def registry(clock: TickingClock) -> Registry:
-    return Registry(clock)
+def cache(clock: TickingClock) -> Cache:
+    return Cache(clock)
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def workers() -> Workers:
 
 
 @pytest.fixture
-def resync(registry: Registry, cluster: HandCluster, workers: Workers, clock: TickingClock) -> Resync:
-    return Resync(cluster, registry, workers, clock, patience=timedelta(milliseconds=1))
+def resync(cache: Cache, cluster: HandCluster, workers: Workers, clock: TickingClock) -> Resync:
+    return Resync(cluster, cache, workers, clock, patience=timedelta(milliseconds=1))
 
 
 def version(number: int, builder: NodePoolBuilder = OBJECT) -> dict[str, Any]:
@@ -83,9 +83,9 @@ async def repairs(resync: Resync) -> list[Repair]:
 
 
 async def test_nothing_is_amiss_where_the_watch_told_everything(
-    resync: Resync, registry: Registry, cluster: HandCluster, workers: Workers
+    resync: Resync, cache: Cache, cluster: HandCluster, workers: Workers
 ) -> None:
-    registry.take_node_pool(version(5))
+    cache.upsert_node_pool(version(5))
     cluster.holds[paths.NODE_POOLS] = [version(5)]
     assert await repairs(resync) == []
     assert workers.requeued == []
@@ -96,110 +96,106 @@ async def test_an_object_that_was_never_told_is_missed(resync: Resync, cluster: 
     assert await repairs(resync) == [Repair.MISSED]
 
 
-async def test_an_object_with_a_newer_version_is_outdated(
-    resync: Resync, registry: Registry, cluster: HandCluster
-) -> None:
-    registry.take_node_pool(version(5))
+async def test_an_object_with_a_newer_version_is_outdated(resync: Resync, cache: Cache, cluster: HandCluster) -> None:
+    cache.upsert_node_pool(version(5))
     cluster.holds[paths.NODE_POOLS] = [version(10)]
     assert await repairs(resync) == [Repair.OUTDATED]
 
 
-async def test_an_object_that_is_not_there_any_more_is_dropped(resync: Resync, registry: Registry) -> None:
-    registry.take_node_pool(version(5))
+async def test_an_object_that_is_not_there_any_more_is_dropped(resync: Resync, cache: Cache) -> None:
+    cache.upsert_node_pool(version(5))
     assert await repairs(resync) == [Repair.VANISHED]
-    assert not registry.node_pools
+    assert not cache.node_pools
 
 
 async def test_what_came_after_the_list_had_begun_has_not_vanished(
-    resync: Resync, registry: Registry, cluster: HandCluster
+    resync: Resync, cache: Cache, cluster: HandCluster
 ) -> None:
-    cluster.after_list = lambda: registry.take_node_pool(version(5))
+    cluster.after_list = lambda: cache.upsert_node_pool(version(5))
     assert await repairs(resync) == []
-    assert UID in registry.node_pools
+    assert UID in cache.node_pools
 
 
-async def test_a_watch_that_only_lags_is_given_its_time(
-    resync: Resync, registry: Registry, cluster: HandCluster
-) -> None:
+async def test_a_watch_that_only_lags_is_given_its_time(resync: Resync, cache: Cache, cluster: HandCluster) -> None:
     cluster.holds[paths.NODE_POOLS] = [version(5)]
-    cluster.after_list = lambda: registry.take_node_pool(version(6))
+    cluster.after_list = lambda: cache.upsert_node_pool(version(6))
     assert await repairs(resync) == []
 
 
 async def test_what_went_right_after_the_list_was_not_missed(
-    resync: Resync, registry: Registry, cluster: HandCluster
+    resync: Resync, cache: Cache, cluster: HandCluster
 ) -> None:
     account = an_account().body()
-    registry.take_node_pool(version(5))
-    registry.take_account(account)
+    cache.upsert_node_pool(version(5))
+    cache.upsert_account(account)
     cluster.holds[paths.NODE_POOLS] = [version(5)]
     cluster.holds[paths.ACCOUNTS] = [account]
 
     def go() -> None:
-        registry.drop_node_pool(UID)
-        registry.drop_account(account["metadata"]["name"], account["metadata"]["uid"])
+        cache.drop_node_pool(UID)
+        cache.drop_account(account["metadata"]["name"], account["metadata"]["uid"])
 
     cluster.after_list = go
     assert await repairs(resync) == []
 
 
 async def test_an_object_without_our_finalizer_is_looked_at_again(
-    resync: Resync, registry: Registry, cluster: HandCluster, workers: Workers
+    resync: Resync, cache: Cache, cluster: HandCluster, workers: Workers
 ) -> None:
     bare = version(5, a_node_pool())
-    registry.take_node_pool(bare)
+    cache.upsert_node_pool(bare)
     cluster.holds[paths.NODE_POOLS] = [bare]
     assert await repairs(resync) == [Repair.UNPROTECTED]
     assert workers.requeued == [UID]
 
 
 async def test_a_deletion_that_nobody_is_at_work_on_is_begun(
-    resync: Resync, registry: Registry, cluster: HandCluster, workers: Workers
+    resync: Resync, cache: Cache, cluster: HandCluster, workers: Workers
 ) -> None:
     body = version(5, OBJECT.being_deleted())
-    registry.take_node_pool(body)
+    cache.upsert_node_pool(body)
     cluster.holds[paths.NODE_POOLS] = [body]
     assert await repairs(resync) == [Repair.UNATTENDED]
-    assert UID in registry.deletion_told
+    assert UID in cache.deletion_observed
     assert workers.requeued == [UID]
 
 
 async def test_a_deletion_that_somebody_is_at_work_on_is_left_to_them(
-    resync: Resync, registry: Registry, cluster: HandCluster, workers: Workers
+    resync: Resync, cache: Cache, cluster: HandCluster, workers: Workers
 ) -> None:
     body = version(5, OBJECT.being_deleted())
-    registry.take_node_pool(body)
+    cache.upsert_node_pool(body)
     workers.queued.add(UID)
     cluster.holds[paths.NODE_POOLS] = [body]
     assert await repairs(resync) == []
 
 
 async def test_an_object_that_terminates_without_our_finalizer_is_out_of_our_hands(
-    resync: Resync, registry: Registry, cluster: HandCluster
+    resync: Resync, cache: Cache, cluster: HandCluster
 ) -> None:
     body = version(5, a_node_pool().with_finalizer("others.example.com/f").being_deleted())
-    registry.take_node_pool(body)
+    cache.upsert_node_pool(body)
     cluster.holds[paths.NODE_POOLS] = [body]
     assert await repairs(resync) == []
 
 
 async def test_an_object_without_our_schema_was_told_all_the_same(
-    resync: Resync, registry: Registry, cluster: HandCluster
+    resync: Resync, cache: Cache, cluster: HandCluster
 ) -> None:
     broken = version(5) | {"spec": {"poolName": 7}}
-    assert registry.take_node_pool(broken) is None
+    assert cache.upsert_node_pool(broken) is None
     cluster.holds[paths.NODE_POOLS] = [broken]
     assert await repairs(resync) == []
     cluster.holds[paths.NODE_POOLS] = [version(9) | {"spec": {"poolName": 7}}]
     assert await repairs(resync) == [Repair.OUTDATED]
 
 
-async def test_namespaces_and_accounts_are_swept_too(resync: Resync, registry: Registry, cluster: HandCluster) -> None:
-    registry.take_namespace({"metadata": {"name": "old", "uid": "n1", "resourceVersion": "1"}})
+async def test_namespaces_and_accounts_are_swept_too(resync: Resync, cache: Cache, cluster: HandCluster) -> None:
+    cache.upsert_namespace({"metadata": {"name": "old", "uid": "n1", "resourceVersion": "1"}})
     cluster.holds[paths.NAMESPACES] = [{"metadata": {"name": "new", "uid": "n2", "resourceVersion": "2"}}]
     cluster.holds[paths.ACCOUNTS] = [an_account().body()]
     assert sorted(await repairs(resync)) == [Repair.MISSED, Repair.MISSED, Repair.VANISHED]
-    assert "old" not in registry.namespaces
+    assert "old" not in cache.namespaces
 
 
 async def test_repairs_are_counted_by_kind(resync: Resync, cluster: HandCluster) -> None:
@@ -212,12 +208,12 @@ async def test_repairs_are_counted_by_kind(resync: Resync, cluster: HandCluster)
     assert counted() == before + 1
 
 
-async def test_a_list_that_fails_touches_nothing(resync: Resync, registry: Registry, cluster: HandCluster) -> None:
+async def test_a_list_that_fails_touches_nothing(resync: Resync, cache: Cache, cluster: HandCluster) -> None:
     def fail() -> None:
         raise ClusterUnavailable("no answer")
 
-    registry.take_node_pool(version(5))
+    cache.upsert_node_pool(version(5))
     cluster.after_list = fail
     with pytest.raises(ClusterUnavailable):
         await resync.once()
-    assert UID in registry.node_pools
+    assert UID in cache.node_pools

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from modelarts_nodepool.access.gateway import Gateway
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.factory import build_controllers
 from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, ObjectGone
 from modelarts_nodepool.kube import paths
@@ -93,15 +93,15 @@ def cluster() -> HandCluster:
 
 
 @pytest.fixture
-def registry(clock: HandClock) -> Registry:
-    return Registry(clock)
+def cache(clock: HandClock) -> Cache:
+    return Cache(clock)
 
 
 def supervise(
-    cluster: HandCluster, registry: Registry, clock: HandClock, watch: HandWatch, times: WatchTimes = TIMES
+    cluster: HandCluster, cache: Cache, clock: HandClock, watch: HandWatch, times: WatchTimes = TIMES
 ) -> Supervisor:
     clouds = Gateway.__new__(Gateway)  # never called: no account is there
-    parts = build_controllers(registry, clouds, cluster, EventRecorder(cluster), clock, may_act=lambda: True)
+    parts = build_controllers(cache, clouds, cluster, EventRecorder(cluster), clock, may_act=lambda: True)
     return Supervisor(cluster, parts.cache, parts.manager, clock, watch, times)
 
 
@@ -128,39 +128,39 @@ async def lose_the_server() -> None:
 
 
 async def test_a_watch_that_returns_or_raises_is_begun_again_after_a_list_of_everything(
-    cluster: HandCluster, registry: Registry, clock: HandClock
+    cluster: HandCluster, cache: Cache, clock: HandClock
 ) -> None:
     watch = HandWatch(end, fail, lose_the_server)
-    await until(supervise(cluster, registry, clock, watch), watch.is_watching.is_set)
+    await until(supervise(cluster, cache, clock, watch), watch.is_watching.is_set)
     assert watch.begun == 4
     assert cluster.lists == 4
 
 
 async def test_what_a_list_shows_is_known_before_the_watch_begins(
-    cluster: HandCluster, registry: Registry, clock: HandClock
+    cluster: HandCluster, cache: Cache, clock: HandClock
 ) -> None:
     cluster.holds = [a_node_pool().finalized().body()]
     known: list[int] = []
 
     async def look() -> None:
-        known.append(len(registry.node_pools))
+        known.append(len(cache.node_pools))
 
     watch = HandWatch(look)
-    await until(supervise(cluster, registry, clock, watch), watch.is_watching.is_set)
+    await until(supervise(cluster, cache, clock, watch), watch.is_watching.is_set)
     assert known == [1]
 
 
-async def test_pauses_between_short_lives_double(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
-    supervisor = supervise(cluster, registry, clock, HandWatch())
+async def test_pauses_between_short_lives_double(cluster: HandCluster, cache: Cache, clock: HandClock) -> None:
+    supervisor = supervise(cluster, cache, clock, HandWatch())
     short = [supervisor._next_pause() / SHORT for _ in range(4)]  # noqa: SLF001 - no test waits 30 s
     assert short == [1, 2, 4, 4]
 
 
 async def test_faults_of_ours_again_and_again_end_the_work_with_their_words(
-    cluster: HandCluster, registry: Registry, clock: HandClock
+    cluster: HandCluster, cache: Cache, clock: HandClock
 ) -> None:
     watch = HandWatch(*[fail] * MAX_FAULTS)
-    supervisor = supervise(cluster, registry, clock, watch)
+    supervisor = supervise(cluster, cache, clock, watch)
     with pytest.raises(CannotWorkError, match="RuntimeError: nobody foresaw this"):
         await supervisor.run()
     assert watch.begun == MAX_FAULTS
@@ -170,42 +170,42 @@ async def test_faults_of_ours_again_and_again_end_the_work_with_their_words(
 
 
 async def test_a_watch_that_just_ends_again_and_again_is_a_fault_as_well(
-    cluster: HandCluster, registry: Registry, clock: HandClock
+    cluster: HandCluster, cache: Cache, clock: HandClock
 ) -> None:
     with pytest.raises(CannotWorkError, match="it ended without an error"):
-        await supervise(cluster, registry, clock, HandWatch(*[end] * MAX_FAULTS)).run()
+        await supervise(cluster, cache, clock, HandWatch(*[end] * MAX_FAULTS)).run()
 
 
 async def test_what_the_first_lists_trip_over_ends_the_work_too(
-    cluster: HandCluster, registry: Registry, clock: HandClock
+    cluster: HandCluster, cache: Cache, clock: HandClock
 ) -> None:
     cluster.holds = [{"no": "metadata"}]
     with pytest.raises(CannotWorkError, match="KeyError: 'metadata'"):
-        await supervise(cluster, registry, clock, HandWatch()).run()
+        await supervise(cluster, cache, clock, HandWatch()).run()
 
 
 async def test_an_api_server_in_trouble_never_ends_the_work(
-    cluster: HandCluster, registry: Registry, clock: HandClock
+    cluster: HandCluster, cache: Cache, clock: HandClock
 ) -> None:
     watch = HandWatch(*[lose_the_server] * (MAX_FAULTS * 3))
-    await until(supervise(cluster, registry, clock, watch), watch.is_watching.is_set)
+    await until(supervise(cluster, cache, clock, watch), watch.is_watching.is_set)
     assert watch.begun == MAX_FAULTS * 3 + 1
 
 
 async def test_faults_between_which_it_worked_for_a_minute_do_not_add_up(
-    cluster: HandCluster, registry: Registry, clock: HandClock
+    cluster: HandCluster, cache: Cache, clock: HandClock
 ) -> None:
     async def fail_after_a_minute() -> None:
         clock.seconds += STABLE_AFTER.total_seconds()
         await fail()
 
     watch = HandWatch(*[fail_after_a_minute] * (MAX_FAULTS * 2))
-    supervisor = supervise(cluster, registry, clock, watch)
+    supervisor = supervise(cluster, cache, clock, watch)
     await until(supervisor, watch.is_watching.is_set)
     assert watch.begun == MAX_FAULTS * 2 + 1
 
 
-async def test_a_silent_watch_is_begun_again(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
+async def test_a_silent_watch_is_begun_again(cluster: HandCluster, cache: Cache, clock: HandClock) -> None:
     watch = HandWatch()
     watch.quiet = TIMES.restart + timedelta(seconds=1)
 
@@ -214,30 +214,30 @@ async def test_a_silent_watch_is_begun_again(cluster: HandCluster, registry: Reg
         clock.seconds += 0.5
         return watch.begun >= 2
 
-    await until(supervise(cluster, registry, clock, watch), is_begun_again)
+    await until(supervise(cluster, cache, clock, watch), is_begun_again)
 
 
 async def test_silence_from_before_this_life_is_not_held_against_it(
-    cluster: HandCluster, registry: Registry, clock: HandClock
+    cluster: HandCluster, cache: Cache, clock: HandClock
 ) -> None:
     watch = HandWatch()
     watch.quiet = TIMES.restart * 10
     turns = iter(range(500))
-    await until(supervise(cluster, registry, clock, watch), lambda: next(turns) == 499)
+    await until(supervise(cluster, cache, clock, watch), lambda: next(turns) == 499)
     assert watch.begun == 1
 
 
 async def test_a_watch_that_does_not_tell_what_a_sweep_sees_is_begun_again(
-    cluster: HandCluster, registry: Registry, clock: HandClock
+    cluster: HandCluster, cache: Cache, clock: HandClock
 ) -> None:
     times = WatchTimes(resync=SHORT, check_silence=SHORT, first_pause=SHORT, longest_pause=SHORT)
     watch = HandWatch()
-    supervisor = supervise(cluster, registry, clock, watch, times)
+    supervisor = supervise(cluster, cache, clock, watch, times)
 
     def is_begun_again() -> bool:
         if watch.begun == 1:
             cluster.holds = [a_node_pool().finalized().body()]
-        return watch.begun >= 2 and bool(registry.node_pools)
+        return watch.begun >= 2 and bool(cache.node_pools)
 
     await until(supervisor, is_begun_again)
 
@@ -254,7 +254,7 @@ async def test_a_watch_that_does_not_tell_what_a_sweep_sees_is_begun_again(
 )
 def test_it_is_dead_only_when_the_watch_is_silent_and_the_sweep_old(
     cluster: HandCluster,
-    registry: Registry,
+    cache: Cache,
     clock: HandClock,
     silent_for: timedelta,
     swept_ago: timedelta,
@@ -262,15 +262,15 @@ def test_it_is_dead_only_when_the_watch_is_silent_and_the_sweep_old(
     is_alive: bool,
 ) -> None:
     watch = HandWatch()
-    supervisor = supervise(cluster, registry, clock, watch)
+    supervisor = supervise(cluster, cache, clock, watch)
     watch.quiet = silent_for
     clock.seconds += swept_ago.total_seconds()
     assert (not supervisor.livez().problems) is is_alive
 
 
-async def test_it_is_ready_while_the_watch_speaks(cluster: HandCluster, registry: Registry, clock: HandClock) -> None:
+async def test_it_is_ready_while_the_watch_speaks(cluster: HandCluster, cache: Cache, clock: HandClock) -> None:
     watch = HandWatch()
-    supervisor = supervise(cluster, registry, clock, watch)
+    supervisor = supervise(cluster, cache, clock, watch)
     assert supervisor.readyz().problems == ("the operator is starting: its first LIST is not complete",)
     await until(supervisor, watch.is_watching.is_set)
     assert not supervisor.readyz().problems
@@ -284,11 +284,11 @@ async def test_it_is_ready_while_the_watch_speaks(cluster: HandCluster, registry
     ids=["CRDs missing", "no API server"],
 )
 async def test_waiting_for_the_crds_is_no_reason_to_be_restarted_and_no_answer_at_all_is(
-    cluster: HandCluster, registry: Registry, clock: HandClock, failure: ClusterError, *, is_alive: bool
+    cluster: HandCluster, cache: Cache, clock: HandClock, failure: ClusterError, *, is_alive: bool
 ) -> None:
     watch = HandWatch()
     watch.quiet = TIMES.fatal_silence
-    supervisor = supervise(cluster, registry, clock, watch)
+    supervisor = supervise(cluster, cache, clock, watch)
     cluster.failure = failure
     clock.seconds += TIMES.fatal_resync.total_seconds()
     await until(

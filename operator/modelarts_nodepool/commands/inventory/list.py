@@ -23,14 +23,14 @@ _AT_ONCE = 4
 async def list_cluster(session: Session, problems: list[str]) -> SeenCluster:
     """Three LISTs. An object that does not match the schema is a problem. Raises errors.ClusterError."""
 
-    def take_account(body: Mapping[str, Any]) -> Account | None:
+    def upsert_account(body: Mapping[str, Any]) -> Account | None:
         return _taken(Account.from_body, "ModelArtsAccount", body, problems)
 
-    def take_node_pool(body: Mapping[str, Any]) -> NodePool | None:
+    def upsert_node_pool(body: Mapping[str, Any]) -> NodePool | None:
         return _taken(NodePool.from_body, "ModelArtsNodePool", body, problems)
 
-    accounts = await session.cluster.list_as(paths.ACCOUNTS, take_account)
-    node_pools = await session.cluster.list_as(paths.NODE_POOLS, take_node_pool)
+    accounts = await session.cluster.list_as(paths.ACCOUNTS, upsert_account)
+    node_pools = await session.cluster.list_as(paths.NODE_POOLS, upsert_node_pool)
     namespaces = await session.cluster.list_as(paths.NAMESPACES, Namespace.from_body)
     return SeenCluster(
         node_pools=tuple(node_pool for node_pool in node_pools if node_pool),

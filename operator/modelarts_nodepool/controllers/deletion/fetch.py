@@ -15,7 +15,7 @@ from typing import Any
 from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.api.node_pool import Identity, SendOutcome
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.deletion.gather import Memory, may_observe
 from modelarts_nodepool.controllers.deletion.owners import Owners
 from modelarts_nodepool.controllers.workqueue import KEPT_SECONDS, SingleFlight
@@ -51,7 +51,7 @@ def is_preparing(observed: DeletionObserved, wanted: frozenset[Fact]) -> bool:
 class Fetch:
     """Fills a deletion's memory."""
 
-    def __init__(self, cache: Registry, pollers: Pollers, clouds: Gateway, cluster: Cluster, clock: Clock) -> None:
+    def __init__(self, cache: Cache, pollers: Pollers, clouds: Gateway, cluster: Cluster, clock: Clock) -> None:
         self._cache = cache
         self._pollers = pollers
         self._clouds = clouds

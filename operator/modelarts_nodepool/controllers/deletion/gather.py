@@ -12,7 +12,7 @@ from typing import Any
 from modelarts_nodepool.api.node_pool import DeletionPolicy, DeletionRecord, Identity
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Duplicates, Registry
+from modelarts_nodepool.cache.objects import Cache, Duplicates
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.writes import Write
 from modelarts_nodepool.decide.deletion.audit_entry import recently_deleted
@@ -81,7 +81,7 @@ class Memory:
         first = self.sent_seen.setdefault(self.record.sent_time, moment)
         self.record = cap_future(self.record, first.utc)
         if self.record.sent_time is not None:
-            # To the end, known or not: the one that counts is never the oldest.
+            # To the end, known or not: the request that counts is never the oldest.
             self.sent_seen[self.record.sent_time] = self.sent_seen.pop(self.record.sent_time, first)
         for old in list(self.sent_seen)[:-SENT_REMEMBERED]:
             # A deletion that is refused for years is sent again each hour.
@@ -113,7 +113,7 @@ class Gather:
 
     def __init__(
         self,
-        cache: Registry,
+        cache: Cache,
         duplicates: Duplicates,
         pollers: Pollers,
         in_flight: InFlight,

@@ -13,7 +13,7 @@ from modelarts_nodepool.api.node_pool import Identity, NodePoolStatus
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.deletion.fetch import Fetch, is_preparing
 from modelarts_nodepool.controllers.deletion.gather import Attempted, Gather, Memory, may_observe
@@ -50,7 +50,7 @@ class DeletionReconciler:
 
     def __init__(
         self,
-        cache: Registry,
+        cache: Cache,
         gather: Gather,
         fetch: Fetch,
         sender: Sender,
@@ -149,7 +149,7 @@ class DeletionReconciler:
                 return await self._show(memory, observed, decision)
 
     def _enter_if_missing(self, memory: Memory, observed: DeletionObserved) -> None:
-        """Enter the DELETE that the object's record tells of, where recentDeletions say nothing of it.
+        """Enter the DELETE of the object's record, where recentDeletions lack it.
 
         Once for each DELETE and process: what the account had to evict is not entered again and again.
         """

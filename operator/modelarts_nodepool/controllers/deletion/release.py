@@ -13,7 +13,7 @@ from modelarts_nodepool.api.account import RecentDeletion
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers import audit
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.deletion.gather import Gather, Memory
@@ -54,7 +54,7 @@ class Releaser:
 
     def __init__(
         self,
-        cache: Registry,
+        cache: Cache,
         gather: Gather,
         writes: Writes,
         trail: AuditTrail,
@@ -75,7 +75,7 @@ class Releaser:
         self._locks = KeyedLocks()
 
     async def release(self, memory: Memory, observed: DeletionObserved, decision: Release) -> None:
-        """Let the object go. Raises errors.ClusterError where a write was not done; EntryNotWritten is one."""
+        """Write the audit entry, then remove the finalizer. Raises errors.ClusterError, also EntryNotWritten."""
         release = asyncio.create_task(self._release(memory, observed, decision), name="release")
         try:
             await asyncio.shield(release)
@@ -91,7 +91,7 @@ class Releaser:
     async def _release(self, memory: Memory, observed: DeletionObserved, decision: Release) -> None:
         """Serialise hand-over per node pool: two duplicates could release in favour of each other."""
         if decision.heir is None or observed.identity is None:
-            await self._let_go(observed, decision)
+            await self._write_and_remove(observed, decision)
             return
         async with self._locks.of(*observed.identity.place):
             # The other object as it is now: a watch that lags shows one alive that is long being deleted.
@@ -105,9 +105,9 @@ class Releaser:
             heir = confirmed.heir if isinstance(confirmed, Release) else None
             is_same = heir is None or heir.metadata.uid == decision.heir.metadata.uid
             if isinstance(confirmed, Release) and is_same:
-                await self._let_go(again, confirmed)
+                await self._write_and_remove(again, confirmed)
 
-    async def _let_go(self, observed: DeletionObserved, decision: Release) -> None:
+    async def _write_and_remove(self, observed: DeletionObserved, decision: Release) -> None:
         entry = build_entry(observed, decision, self._clock.now())
         await self._write_entry(observed.node_pool, entry)
         if decision.heir is not None and not self._may_act():
@@ -132,7 +132,7 @@ class Releaser:
             raise
         report()
         if body["metadata"].get("finalizers"):
-            self._cache.take_node_pool(body)
+            self._cache.upsert_node_pool(body)
         else:
             # Gone with the last finalizer. This body carries the version it had before: a watch that lags would
             # bring that one back, finalizer and all.

@@ -15,7 +15,7 @@ from modelarts_nodepool.access.rate_limiter import Slot
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers import audit
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.deletion.fetch import Fetch
@@ -59,7 +59,7 @@ class Sender:
 
     def __init__(
         self,
-        cache: Registry,
+        cache: Cache,
         gather: Gather,
         fetch: Fetch,
         clouds: Gateway,
@@ -199,7 +199,7 @@ class Sender:
         entry = build_sent(node_pool, identity, memory.record, now)
         memory.audited = memory.record.sent_time
         if entry is None:
-            self._trail.take_back(account, node_pool.metadata.uid)
+            self._trail.withdraw(account, node_pool.metadata.uid)
         else:
             self._trail.enter(account, entry)
 

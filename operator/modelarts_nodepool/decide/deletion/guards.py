@@ -195,7 +195,7 @@ def owned(observed: DeletionObserved, moment: Moment) -> Decision | None:
     """The garbage collector deletes an object if none of its owners exists, without a person's intent.
 
     Kubernetes does not show who sent the delete, so every object with ownerReferences is held. The state of the owners
-    only tells how likely a garbage collection is.
+    only says how likely a garbage collection is.
     """
     owners, evidence = observed.node_pool.metadata.owners, observed.owners
     if not owners or is_confirmed(observed):
