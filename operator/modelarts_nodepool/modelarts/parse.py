@@ -234,7 +234,7 @@ def to_host_ip(text: object) -> str:
 
 
 def _is_in_use(body: ObjectBody, annotations: Mapping[str, object]) -> bool | None:
-    """Whether the node shows accelerators in use; None if it has no accelerators or does not tell."""
+    """Whether the node shows accelerators in use; None if it has no accelerators or does not say."""
     said = [_shows_cards_in_use(annotations.get(TOPOLOGY)), *_accelerators_in_use(body.node_status)]
     if isinstance(body.labels, dict) and body.labels.get(CABINET_EXCLUSIVE):
         said.append(True)

@@ -281,7 +281,7 @@ class ObjectBody(Wire):
 
 
 class WorkloadNode(Wire):
-    """A node on which the job runs, with the part of it that the job has."""
+    """A node on which the job runs, with the part that the job has."""
 
     host_ip: Texts = ()
 
