@@ -18,6 +18,15 @@ CONTROLLERS = (
     "validatingadmissionpolicy-status-controller",
 )
 
+# No controller above and nothing that is deployed uses them. Each costs storage, watches and CPU from the start.
+UNUSED_APIS = (
+    "autoscaling/v1",
+    "autoscaling/v2",
+    "certificates.k8s.io/v1",
+    "flowcontrol.apiserver.k8s.io/v1",
+    "resource.k8s.io/v1",
+)
+
 # Every request is recorded once, when it is answered. Bodies are not: they would hold Secrets.
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -134,6 +143,11 @@ def kube_apiserver(binary: Path, layout: Layout) -> list[str]:
         # Never rotated: a count must see the whole run.
         "--audit-log-maxsize=100000",
         "--profiling=false",
+        f"--runtime-config={','.join(f'{api}=false' for api in UNUSED_APIS)}",
+        # A few clients share one machine: queues and their configuration are work for nothing.
+        "--enable-priority-and-fairness=false",
+        # One API server never looks for another. The second feature needs the first.
+        "--feature-gates=APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false",
     ]
 
 

@@ -2,12 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.support.limits import HANGING_SECONDS
 
-POLL_SECONDS = 0.05
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.4
 
 
 def is_alive(pid: int) -> bool:
@@ -41,6 +41,18 @@ def pids_naming(text: str) -> list[int]:
 def eventually(condition: Callable[[], bool], seconds: float = HANGING_SECONDS) -> bool:
     """Whether the condition became true in time."""
     deadline = time.monotonic() + seconds
+    pauses = growing_pauses()
     while not condition() and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
+        time.sleep(next(pauses))
     return condition()
+
+
+def growing_pauses() -> Iterator[float]:
+    """Seconds between two looks: what comes soon is seen soon, and what takes long does not cost a request each time.
+
+    Dozens of tests wait at the same time on two cores.
+    """
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(pause * 1.3, LONGEST_PAUSE_SECONDS)
