@@ -164,6 +164,10 @@ class AccountBuilder:
         """Asking for a confirmation of every deletion."""
         return self._with_spec(requireConfirmation=True)
 
+    def ignoring_jobs(self) -> "AccountBuilder":
+        """Not asking for jobs on the nodes."""
+        return self._with_spec(runningWorkloads="Ignore")
+
     def granting_nothing(self) -> "AccountBuilder":
         """Without a grant for anybody."""
         return replace(self._with_spec(grants=[]), is_granted=False)

@@ -8,7 +8,8 @@ access/rate_limiter.py, and two circuit breakers:
   until the clock is set.
 - CircuitBreakers: five failures in a row open an account's circuit; then one request at a time probes. Failures that
   count say nothing about the request: no connection, no answer, 5xx. A DELETE is never the probe, because its
-  outcome would be unknown.
+  outcome would be unknown. An operation that not every region offers is no probe, either, and its failures do not
+  count.
 """
 
 import asyncio
@@ -224,14 +225,18 @@ class CircuitBreaker:
             )
 
     @asynccontextmanager
-    async def guard(self, *, is_deletion: bool) -> AsyncIterator[None]:
-        """Around one request: refuse it while the circuit is open, count its failure, let one probe through."""
-        self.check(is_deletion=is_deletion)
+    async def guard(self, *, is_deletion: bool, is_optional: bool = False) -> AsyncIterator[None]:
+        """Around one request: refuse it while the circuit is open, count its failure, let one probe through.
+
+        An optional operation is neither counted nor a probe: where only that one fails, all others go on.
+        """
+        self.check(is_deletion=is_deletion or is_optional)
         is_probe = self.is_probing = self.failures >= FAILURES_IN_A_ROW
         try:
             yield
         except _FAILURES as error:
-            self._fail(error, is_probe=is_probe)
+            if not is_optional:
+                self._fail(error, is_probe=is_probe)
             raise
         except CloudError as error:
             if error.status is not None:
@@ -307,16 +312,24 @@ class Gateway:
         self._circuit_breakers = CircuitBreakers(clock)
         self._limiters = RateLimiters(clock, limits.rate, limits.burst)
 
-    async def call(self, account: Account, operation: Operation[T], priority: Priority | None = None) -> T:
+    async def call(
+        self,
+        account: Account,
+        operation: Operation[T],
+        priority: Priority | None = None,
+        *,
+        is_optional: bool = False,
+    ) -> T:
         """Wait for a slot, then make one call. `priority` is Lane.READ by default.
 
-        Raises CloudError or CredentialsUnavailable.
+        `is_optional`: not every region offers the operation, so its failures do not open the account's circuit. Raises
+        CloudError or CredentialsUnavailable.
         """
         priority = priority or Priority(Lane.READ)
         session = await self._open_session(account, priority.lane)
         slot = await self._limiters.of(session.key).acquire(priority)
         try:
-            return await self._send(slot, priority.lane, session, operation)
+            return await self._send(slot, priority.lane, session, operation, is_optional=is_optional)
         finally:
             slot.release()
 
@@ -349,12 +362,14 @@ class Gateway:
         self._circuit_breakers.of(account).check(is_deletion=lane is Lane.DELETION)
         return session
 
-    async def _send(self, slot: Slot, lane: Lane, session: Session, operation: Operation[T]) -> T:
+    async def _send(
+        self, slot: Slot, lane: Lane, session: Session, operation: Operation[T], *, is_optional: bool = False
+    ) -> T:
         limiter, breaker = self._limiters.of(session.key), self._circuit_breakers.of(session.account)
 
         async def guarded(client: ModelArts) -> T:
             # The call may have waited for a trial of its key: the circuit is checked again.
-            async with breaker.guard(is_deletion=lane is Lane.DELETION):
+            async with breaker.guard(is_deletion=lane is Lane.DELETION, is_optional=is_optional):
                 slot.use()
                 return await _report_throttling(limiter, client, operation)
 

@@ -157,6 +157,7 @@ __all__ = [
     "Grant",
     "NamespaceSelector",
     "RecentDeletion",
+    "RunningWorkloads",
 ]
 
 _CREATE_ANOTHER = "Create another ModelArtsAccount and let new node pool objects name that one."
@@ -208,6 +209,13 @@ class Credentials(WireModel):
             max_length=253,
         ),
     ] = None
+
+
+class RunningWorkloads(StrEnum):
+    """What a deletion does about jobs that run on the node pool's nodes."""
+
+    HOLD = "Hold"
+    IGNORE = "Ignore"
 
 
 class AccountSpec(WireModel):
@@ -290,6 +298,16 @@ class AccountSpec(WireModel):
             "modelarts.huaweicloud.com/confirm-delete with the node pool's name."
         ),
     ] = False
+    running_workloads: Annotated[
+        RunningWorkloads,
+        # If the CRD is bypassed: every value except Ignore holds.
+        BeforeValidator(lambda given: given if given == RunningWorkloads.IGNORE else RunningWorkloads.HOLD),
+        Field(
+            description="What a deletion does about jobs on the node pool's nodes. Hold: it waits until they have "
+            "ended, or until the object carries an override of WorkloadsRunning. Ignore: the operator does not ask "
+            "for jobs, and the deletion ends them."
+        ),
+    ] = RunningWorkloads.HOLD
 
 
 class RecentDeletion(WireModel):

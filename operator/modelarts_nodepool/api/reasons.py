@@ -54,6 +54,7 @@ class Reason(StrEnum):
     YEARLY_MONTHLY_BILLING = "YearlyMonthlyBilling"
     NODE_LOCKED = "NodeLocked"
     BILLING_UNKNOWN = "BillingUnknown"
+    WORKLOADS_RUNNING = "WorkloadsRunning"
     LAST_NODE_POOL = "LastNodePool"
     DELETION_BUDGET_EXHAUSTED = "DeletionBudgetExhausted"
 
@@ -71,7 +72,9 @@ class Reason(StrEnum):
     NOT_YET_USED = "NotYetUsed"
 
 
-OVERRIDABLE = frozenset({Reason.OTHER_FINALIZERS, Reason.BILLING_UNKNOWN, Reason.LAST_NODE_POOL})
+OVERRIDABLE = frozenset(
+    {Reason.OTHER_FINALIZERS, Reason.BILLING_UNKNOWN, Reason.WORKLOADS_RUNNING, Reason.LAST_NODE_POOL}
+)
 CONFIRMABLE = frozenset(
     {
         Reason.CRD_TERMINATING,

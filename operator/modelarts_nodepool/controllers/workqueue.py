@@ -29,7 +29,7 @@ FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=1)
 _BACKOFF = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF)
 AGAIN = timedelta()
-# No caller of a single flight accepts an older answer.
+# What most callers of a single flight accept at most.
 KEPT_SECONDS = 10.0
 
 
@@ -312,7 +312,9 @@ class SingleFlight:
     objects that are deleted at once would ask a thousand times.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept_seconds: float = KEPT_SECONDS) -> None:
+        """Answers older than `kept_seconds` are dropped: no caller accepts them."""
+        self._kept_seconds = kept_seconds
         self._locks = KeyedLocks()
         self._answers: OrderedDict[Question, Evidence[Any]] = OrderedDict()
 
@@ -329,7 +331,7 @@ class SingleFlight:
             if answer is None or answer.begun < not_before:
                 answer = self._answers[question] = await ask()
                 self._answers.move_to_end(question)
-                self._forget(answer.begun - KEPT_SECONDS)
+                self._forget(answer.begun - self._kept_seconds)
             return answer
 
     def __len__(self) -> int:

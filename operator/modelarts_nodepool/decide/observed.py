@@ -13,7 +13,14 @@ from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import Account, NodePool, Owner
 from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.errors import CloudError, ClusterError, CredentialsUnavailable
-from modelarts_nodepool.ports import CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
+from modelarts_nodepool.ports import (
+    CloudNode,
+    CloudNodePool,
+    CloudResourcePool,
+    CloudWorkload,
+    Moment,
+    NodePoolListing,
+)
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -31,6 +38,7 @@ class Fact(StrEnum):
     RESOURCE_POOL = "show_pool"
     RESOURCE_POOLS = "list_pools"
     NODES = "list_node_pool_nodes"
+    WORKLOADS = "list_workloads"
     DEFINITION = "the CustomResourceDefinition"
     NAMESPACE = "the namespace"
     OWNERS = "the owners"
@@ -41,11 +49,13 @@ class Evidence(Generic[T_co]):
     """The result of one request: a value or a failure, and when the request began (monotonic seconds).
 
     The beginning counts, not the end: the answer is true for a moment after the request was sent.
+    `since`, for list_workloads only: when the first of the unbroken run of values, or of failures, began.
     """
 
     begun: float
     value: T_co | None = None
     failure: Failure | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,7 @@ class DeletionObserved:
       (monotonic): a pause that it lifted stays lifted while a later guard holds.
     - `listing`: the newest LIST of the identity's resource pool; `earlier_listing`: the first of the unbroken run
       of LISTs up to it that do not show the node pool, None if the newest LIST shows it.
+    - `workloads`: the jobs of the whole resource pool; those that have ended or wait may be left out.
     - `duplicates`: other objects that refer to the same node pool, granted and with their account.
     - `unplaced_duplicate`: another object that names it, in a namespace whose labels are not known yet.
     - `unreadable_duplicate`: another object that names it and that this version cannot read.
@@ -162,6 +173,7 @@ class DeletionObserved:
     resource_pool: Evidence[CloudResourcePool] | None = None
     resource_pools: Evidence[Mapping[str, CloudResourcePool]] | None = None
     nodes: Evidence[tuple[CloudNode, ...]] | None = None
+    workloads: Evidence[tuple[CloudWorkload, ...]] | None = None
     duplicates: tuple[NodePool, ...] = ()
     unplaced_duplicate: NodePool | None = None
     unreadable_duplicate: UnreadableObject | None = None
@@ -188,6 +200,14 @@ class DeletionObserved:
     def witnesses_count_from(self) -> float:
         """A request that began earlier than this proves nothing about absence (monotonic)."""
         return self.deletion_seen if self.send_finished is None else max(self.deletion_seen, self.send_finished)
+
+    def is_usable(self, evidence: Evidence[object] | None, moment: Moment, longest: timedelta) -> bool:
+        """Whether it is younger than `longest`, and began after the deletion was seen and reconcile-at was set."""
+        if evidence is None or evidence.begun < self.deletion_seen:
+            return False
+        if self.reconcile_requested is not None and evidence.begun < self.reconcile_requested:
+            return False
+        return moment.age_of(evidence.begun) < longest
 
     @property
     def asked_to_go_on(self) -> float | None:

@@ -31,7 +31,14 @@ from modelarts_nodepool.decide.observed import (
     LiveObserved,
     OwnerState,
 )
-from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, NodePoolListing
+from modelarts_nodepool.ports import (
+    Billing,
+    CloudNode,
+    CloudNodePool,
+    CloudResourcePool,
+    CloudWorkload,
+    NodePoolListing,
+)
 from tests.support.builders import NOON, PROJECT, RESOURCE_POOL, a_node_pool, an_account
 from tests.support.unreadable import an_unreadable_object
 from tests.unit.decide.situations import MONOTONIC, a_deleted_object, a_deletion, an_observation
@@ -39,6 +46,18 @@ from tests.unit.decide.situations import MONOTONIC, a_deleted_object, a_deletion
 # How often a property is tried: enough to find what was planted, quick enough for every run of the unit tests.
 usual = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 thorough = settings(usual, max_examples=250)
+
+JOB_STATUSES = [
+    "Queue",
+    "Pending",
+    "Abnormal",
+    "Terminating",
+    "Creating",
+    "Running",
+    "Completed",
+    "Terminated",
+    "Failed",
+]
 
 # Ages that the tables speak of, and both sides of them.
 EDGES = [0, 1, 5, 10, 30, 60, 119, 120, 121, 240, 299, 300, 301, 599, 600, 1800, 1801, 3599, 3600, 7199, 7200, 9000]
@@ -111,8 +130,30 @@ resource_pools = st.builds(CloudResourcePool, st.just(RESOURCE_POOL), st.sampled
 workspaces = st.sampled_from([{}, {"another": CloudResourcePool("another", Billing.PAY_PER_USE)}]) | st.builds(
     lambda one: {RESOURCE_POOL: one}, resource_pools
 )
+ips = st.sampled_from(["10.0.0.1", "10.0.0.2"])
 nodes = st.lists(
-    st.builds(CloudNode, st.sampled_from(["n1", "n2"]), st.none() | st.sampled_from(Billing), st.booleans()), max_size=4
+    st.builds(
+        CloudNode,
+        st.sampled_from(["n1", "n2"]),
+        st.sampled_from([None, None, *Billing]),
+        st.sampled_from([False, False, True]),
+        phase=st.sampled_from(["", "Available", "Creating", "Abnormal"]),
+        host_ip=st.just("") | ips,
+        is_in_use=st.sampled_from([None, False, True]),
+    ),
+    max_size=4,
+).map(tuple)
+workloads = st.lists(
+    st.builds(
+        CloudWorkload,
+        uid=st.sampled_from(["", "u1", "u2", "u3", "u4", "u5", "u6"]),
+        kind=st.sampled_from(["train", "infer", "notebook", "x-infer", "", "new\nkind"]),
+        name=st.sampled_from(["", "llama", "n" * 200, "a\nb", "größe"]),
+        status=st.sampled_from([*JOB_STATUSES, "running", "Preempted", ""]),
+        host_ips=st.frozensets(ips | st.just("10.9.9.9"), max_size=2),
+        running=st.none() | st.builds(lambda s: timedelta(seconds=s), st.integers(-1, 10**9)),
+    ),
+    max_size=8,
 ).map(tuple)
 
 error_records = some(
@@ -169,6 +210,9 @@ overrides = st.sampled_from(
         "BillingUnknown,OtherFinalizers@another",
         "BillingUnknown",
         "LastNodePool@uid-of-training-a",
+        "WorkloadsRunning@uid-of-training-a",
+        "BillingUnknown,WorkloadsRunning@uid-of-training-a",
+        "WorkloadsRunning@another",
         "lastnodepool,otherfinalizers,billingunknown@uid-of-training-a",
         "LastNodePool@UID-OF-TRAINING-A",
         "Paused,ConfirmationRequired,DeletionBudgetExhausted@uid-of-training-a",
@@ -215,6 +259,8 @@ def accounts(draw: st.DrawFn, node_pool: NodePool) -> AccountView | None:
         builder = builder.being_deleted()
     if draw(st.integers(0, 4)) == 0:
         builder = builder.requiring_confirmation()
+    if draw(st.integers(0, 4)) == 0:
+        builder = builder.ignoring_jobs()
     return (builder.granting_nothing() if chance == 2 else builder).seen_by(node_pool)
 
 
@@ -265,6 +311,11 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "resource_pool": looks(resource_pools),
     "resource_pools": looks(workspaces),
     "nodes": looks(nodes),
+    "workloads": st.builds(
+        lambda look, longer: look and replace(look, since=longer and look.begun - longer),
+        looks(workloads),
+        st.none() | seconds,
+    ),
     "definition": looks(containers),
     "namespace": looks(containers),
     "owners": looks(found_owners),

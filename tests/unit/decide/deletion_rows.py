@@ -8,17 +8,19 @@ from modelarts_nodepool.api.objects import Owner
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, FoundOwner, OwnerState
-from modelarts_nodepool.errors import EndpointUnknown, NotFound, ServerFailure
+from modelarts_nodepool.errors import EndpointUnknown, NotFound, PermissionDenied, ServerFailure
 from modelarts_nodepool.ports import Billing, CloudNode
-from tests.support.builders import NOON, a_listing, a_node_pool, an_account, an_unreadable_node_pool
+from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool, an_account, an_unreadable_node_pool
 from tests.support.unreadable import an_unreadable_object
 from tests.unit.decide.situations import (
     HOUR,
     MINUTE,
     a_deleted_object,
     a_deletion,
+    a_job,
     billed,
     failed,
+    jobs,
     listed,
     looked,
     nodes,
@@ -67,6 +69,7 @@ HELD_BEFORE = DELETED.saying(blocked())
 ONCE_HELD = DELETED.saying(blocked(ConditionStatus.FALSE))
 UNREADABLE = looked(a_listing(an_unreadable_node_pool()))
 PREPAID = nodes(CloudNode("node-1", None), CloudNode("node-2", Billing.YEARLY_MONTHLY))
+IN_USE = CloudNode("node-1", None, is_in_use=True)
 FOREIGN = DELETED.with_finalizer("foregroundDeletion")
 OWNED = DELETED.owned_by()
 MANY_OWNERS = DELETED
@@ -257,11 +260,11 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
             ),
             (
                 "otherfinalizers@uid-of-training-a",
-                '"otherfinalizers" is not one of BillingUnknown, LastNodePool, OtherFinalizers',
+                '"otherfinalizers" is not one of BillingUnknown, LastNodePool, OtherFinalizers, WorkloadsRunning',
             ),
             (
                 "LastNodePool,Finalizers@uid-of-training-a",
-                '"Finalizers" is not one of BillingUnknown, LastNodePool, OtherFinalizers',
+                '"Finalizers" is not one of BillingUnknown, LastNodePool, OtherFinalizers, WorkloadsRunning',
             ),
         )
     },
@@ -335,6 +338,62 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         Hold,
         Reason.YEARLY_MONTHLY_BILLING,
         LOOK_AGAIN,
+    ),
+    "WorkloadsRunning": (
+        a_deletion(workloads=jobs(a_job("llama", "10.0.0.1"))),
+        Hold,
+        Reason.WORKLOADS_RUNNING,
+        "1 job runs on nodes of node pool training-a: train llama (for 3 d, on 1 node); continues automatically when",
+    ),
+    "WorkloadsRunning: override": (
+        a_deletion(workloads=jobs(a_job("llama", "10.0.0.1"))),
+        Hold,
+        Reason.WORKLOADS_RUNNING,
+        OVERRIDE.format("WorkloadsRunning"),
+    ),
+    "WorkloadsRunning: retain": (
+        a_deletion(workloads=jobs(a_job("llama", "10.0.0.1"))),
+        Hold,
+        Reason.WORKLOADS_RUNNING,
+        RETAIN,
+    ),
+    "WorkloadsRunning: after YearlyMonthlyBilling": (
+        a_deletion(nodes=PREPAID, workloads=jobs(a_job())),
+        Hold,
+        Reason.YEARLY_MONTHLY_BILLING,
+        "",
+    ),
+    "WorkloadsRunning: before LastNodePool": (
+        a_deletion(
+            listing=looked(a_listing(a_cloud_node_pool(available=2))), workloads=jobs(a_job("llama", "10.0.0.2"))
+        ),
+        Hold,
+        Reason.WORKLOADS_RUNNING,
+        "",
+    ),
+    "WorkloadsRunning: jobs cannot be listed": (
+        a_deletion(nodes=nodes(IN_USE), workloads=failed(PermissionDenied("403"))),
+        Hold,
+        Reason.WORKLOADS_RUNNING,
+        "node node-1 shows accelerators in use; the jobs cannot be named, because ModelArts denies list_workloads",
+    ),
+    "WorkloadsRunning: unknown": (
+        a_deletion(workloads=failed(ServerFailure("503"))),
+        Hold,
+        Reason.CLOUD_UNAVAILABLE,
+        OVERRIDE.format("WorkloadsRunning"),
+    ),
+    "WorkloadsRunning: overridden": (
+        a_deletion(DELETED.overriding(Reason.WORKLOADS_RUNNING), workloads=jobs(a_job("llama", "10.0.0.1"))),
+        Send,
+        None,
+        "",
+    ),
+    "WorkloadsRunning: ended": (
+        a_deletion(workloads=jobs(a_job("llama", "10.0.0.1", status="Completed"))),
+        Send,
+        None,
+        "",
     ),
     "Send": (a_deletion(), Send, None, ""),
 }

@@ -109,6 +109,49 @@ def is_billing_in_order(observed: DeletionObserved) -> bool:
     return "unknown" not in billings or is_overridden(observed, "BillingUnknown")
 
 
+def is_none_to_be_asked_for_jobs(observed: DeletionObserved) -> bool:
+    """Ignored, overridden, or without a node on which one could run."""
+    view = observed.account
+    ignored = view is not None and view.account.spec.running_workloads.value == "Ignore"
+    assert observed.nodes is not None
+    return ignored or is_overridden(observed, "WorkloadsRunning") or observed.nodes.value == ()
+
+
+def is_the_answer_about_jobs_fresh(observed: DeletionObserved) -> bool:
+    """The list, or a failure of it that lets the nodes' own figures decide."""
+    jobs = observed.workloads
+    if jobs is None or MONOTONIC - jobs.begun >= 60 or jobs.begun < observed.deletion_seen:
+        return False
+    if observed.reconcile_requested is not None and jobs.begun < observed.reconcile_requested:
+        return False
+    if jobs.value is not None:
+        return True
+    assert observed.nodes is not None
+    if any(node.is_in_use for node in observed.nodes.value or ()):
+        return False
+    if isinstance(jobs.failure, errors.CredentialsRejected | errors.CredentialsUnavailable | errors.ClockSkew):
+        return False
+    final = (
+        errors.PermissionDenied,
+        errors.NotFound,
+        errors.WrongEndpoint,
+        errors.RefusedByModelArts,
+    )
+    long = 20 if isinstance(jobs.failure, errors.MalformedAnswer) else 600
+    has_failed_long = MONOTONIC - (jobs.begun if jobs.since is None else jobs.since) >= long
+    return has_failed_long or (isinstance(jobs.failure, final) and not isinstance(jobs.failure, errors.Conflict))
+
+
+def is_a_job_known_here(observed: DeletionObserved) -> bool:
+    """A job that ModelArts calls alive names the address of one of the nodes."""
+    if observed.workloads is None or observed.workloads.value is None or is_none_to_be_asked_for_jobs(observed):
+        return False
+    assert observed.nodes is not None
+    own = {node.host_ip for node in observed.nodes.value or ()} - {""}
+    alive = {"creating", "running", "abnormal", "terminating"}
+    return any(job.status.lower() in alive and job.host_ips & own for job in observed.workloads.value)
+
+
 def may_an_earlier_delete_be_in_effect(observed: DeletionObserved) -> bool:
     record, listing = observed.record, observed.listing
     assert listing is not None
@@ -190,6 +233,8 @@ def may_send(observed: DeletionObserved) -> bool:
         and is_fresh(observed.resource_pool, observed)
         and is_fresh(observed.nodes, observed)
         and is_billing_in_order(observed)
+        and not is_a_job_known_here(observed)
+        and (is_none_to_be_asked_for_jobs(observed) or is_the_answer_about_jobs_fresh(observed))
         and is_the_container_in_order(observed.definition, observed)
         and is_the_container_in_order(observed.namespace, observed)
         and (is_confirmed(observed) or not is_confirmation_asked_for(observed))

@@ -8,7 +8,14 @@ from typing import TypeVar
 from modelarts_nodepool.api.node_pool import CloudErrorRecord, DeletionRecord, SendOutcome
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Failure, LiveObserved
-from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool, Moment, NodePoolListing
+from modelarts_nodepool.ports import (
+    Billing,
+    CloudNode,
+    CloudResourcePool,
+    CloudWorkload,
+    Moment,
+    NodePoolListing,
+)
 from tests.support.builders import (
     NOON,
     RESOURCE_POOL,
@@ -62,6 +69,24 @@ def nodes(*shown: CloudNode, ago: float = 1.0) -> Evidence[tuple[CloudNode, ...]
     return looked(shown, ago)
 
 
+def a_job(name: str = "llama", *ips: str, status: str = "Running", **changes: object) -> CloudWorkload:
+    """A training job on the nodes with these addresses, for three days."""
+    job = CloudWorkload(
+        uid=f"uid-of-{name}",
+        kind="train",
+        name=name,
+        status=status,
+        host_ips=frozenset(ips),
+        running=timedelta(days=3, hours=4),
+    )
+    return replace(job, **changes)  # type: ignore[arg-type]  # likewise
+
+
+def jobs(*shown: CloudWorkload, ago: float = 1.0, since: float | None = None) -> Evidence[tuple[CloudWorkload, ...]]:
+    """What list_workloads shows; it has been answered for `since` seconds."""
+    return Evidence(MONOTONIC - ago, value=shown, since=None if since is None else MONOTONIC - since)
+
+
 def stands(ago: float = 1.0, since: datetime = LONG_AGO) -> Evidence[Container]:
     """A CRD or namespace that is not being deleted."""
     return looked(Container(created=since), ago)
@@ -96,7 +121,10 @@ def a_deletion(builder: NodePoolBuilder | None = None, /, **changes: object) -> 
         deletion_seen=SEEN,
         listing=listed(available=2),
         resource_pool=billed(Billing.PAY_PER_USE),
-        nodes=nodes(CloudNode("node-1", None), CloudNode("node-2", Billing.PAY_PER_USE)),
+        nodes=nodes(
+            CloudNode("node-1", None, host_ip="10.0.0.1"), CloudNode("node-2", Billing.PAY_PER_USE, host_ip="10.0.0.2")
+        ),
+        workloads=jobs(),
         definition=stands(),
         namespace=stands(),
     )

@@ -102,6 +102,7 @@ def test_rows_stand_in_the_order_of_the_design() -> None:
         Reason.YEARLY_MONTHLY_BILLING,
         Reason.NODE_LOCKED,
         Reason.BILLING_UNKNOWN,
+        Reason.WORKLOADS_RUNNING,
         Reason.LAST_NODE_POOL,
         Reason.DELETION_BUDGET_EXHAUSTED,
     ]
@@ -204,8 +205,8 @@ def test_the_row_of_the_identity_leaves_a_missing_account_to_its_own_row() -> No
 
 
 def test_a_missing_fact_is_asked_for_only_where_a_row_needs_it() -> None:
-    bare = {"resource_pool": None, "nodes": None}
+    bare = {"resource_pool": None, "nodes": None, "workloads": None}
     assert decide_deletion(a_deletion(listing=None, **bare), NOW) == Look(frozenset({Fact.LISTING}))
-    assert decide_deletion(a_deletion(**bare), NOW) == Look(frozenset({Fact.RESOURCE_POOL, Fact.NODES}))
+    assert decide_deletion(a_deletion(**bare), NOW) == Look(frozenset({Fact.RESOURCE_POOL, Fact.NODES, Fact.WORKLOADS}))
     assert isinstance(decide_deletion(a_deletion(DELETED.paused(), **bare), NOW), Hold)
     assert isinstance(decide_deletion(a_deletion(record=sent(MINUTE), **bare), NOW), Wait)

@@ -149,7 +149,7 @@ class Run:
         listing = not_listed(0) if shown is None else listed(0, **shown.model_dump())
         usual = a_deletion(listing=replace(listing, begun=self.monotonic), deletion_seen=MONOTONIC)
         self.record = note_progress(self.record, shown, self.now)
-        facts = ("resource_pool", "nodes", "definition", "namespace")
+        facts = ("resource_pool", "nodes", "workloads", "definition", "namespace")
         fresh: dict[str, Any] = {name: replace(getattr(usual, name), begun=self.monotonic) for name in facts}
         return replace(usual, node_pool=self.node_pool, record=self.record, **fresh)
 

@@ -159,6 +159,7 @@ def test_every_reason_to_hold_is_in_the_list() -> None:
         Reason.YEARLY_MONTHLY_BILLING,
         Reason.NODE_LOCKED,
         Reason.BILLING_UNKNOWN,
+        Reason.WORKLOADS_RUNNING,
         Reason.LAST_NODE_POOL,
         Reason.DELETION_BUDGET_EXHAUSTED,
     }

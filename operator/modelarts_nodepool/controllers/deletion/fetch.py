@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Coroutine
 from copy import copy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,11 +20,19 @@ from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.deletion.gather import Memory, may_observe
 from modelarts_nodepool.controllers.deletion.owners import Owners
 from modelarts_nodepool.controllers.workqueue import KEPT_SECONDS, SingleFlight
-from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
-from modelarts_nodepool.errors import CloudError, CloudUnavailable, ClusterError, CredentialsUnavailable, ObjectGone
+from modelarts_nodepool.decide.deletion.workloads import is_unavailable, may_run, why_unavailable
+from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact, Failure
+from modelarts_nodepool.errors import (
+    CloudError,
+    CloudUnavailable,
+    ClusterError,
+    CredentialsUnavailable,
+    NoAnswer,
+    ObjectGone,
+)
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.polling import Poller, Pollers, PollKey
-from modelarts_nodepool.ports import Clock, Cluster, ModelArts
+from modelarts_nodepool.ports import Clock, Cluster, ModelArts, Moment
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +42,17 @@ FETCH_LIMIT_SECONDS = 90.0
 # namespace are read once more right before the DELETE; the resource pool's billing may be a minute old then.
 SHARED_FOR = timedelta(seconds=2)
 _RESOURCE_POOL_SHARED_FOR = timedelta(seconds=KEPT_SECONDS)
+# All deletions of a resource pool share a list of its jobs. After a minute it is too old for a DELETE: ten seconds are
+# left to send it.
+_WORKLOADS_SHARED_FOR = timedelta(seconds=50)
+# All its pages together, so that it is fresh when it is complete.
+WORKLOADS_LIMIT_SECONDS = 40.0
+# Jobs that cannot be listed are logged this often for each resource pool.
+_REPORTED_EVERY_SECONDS = 3600.0
 # What has to be known before a DELETE can be sent, and is of no use to any other decision.
-_PREPARING = frozenset({Fact.DEFINITION, Fact.NAMESPACE, Fact.RESOURCE_POOL, Fact.NODES})
+_PREPARING = frozenset({Fact.DEFINITION, Fact.NAMESPACE, Fact.RESOURCE_POOL, Fact.NODES, Fact.WORKLOADS})
 
+_SHARED_FOR = {Fact.RESOURCE_POOL: _RESOURCE_POOL_SHARED_FOR, Fact.WORKLOADS: _WORKLOADS_SHARED_FOR}
 _CONTAINERS = frozenset({Fact.DEFINITION, Fact.NAMESPACE})
 _SHARED = frozenset({Fact.RESOURCE_POOL, Fact.RESOURCE_POOLS})
 
@@ -58,6 +75,8 @@ class Fetch:
         self._cluster = cluster
         self._clock = clock
         self._single_flight = SingleFlight()
+        self._workloads = SingleFlight(_WORKLOADS_SHARED_FOR.total_seconds())
+        self._reported: dict[PollKey, float] = {}
         self._owners = Owners(cluster, self._single_flight, clock)
 
     async def fetch(self, memory: Memory, observed: DeletionObserved, wanted: frozenset[Fact]) -> None:
@@ -103,9 +122,10 @@ class Fetch:
             memory.facts[fact] = await self._owners.find(observed.node_pool)
         elif fact in _CONTAINERS:
             await self._read_container(memory, fact, observed.node_pool)
+        elif fact is Fact.WORKLOADS:
+            await self._list_workloads(memory, observed.node_pool, account, identity)
         elif fact in _SHARED:
-            key = PollKey.of(account, identity.pool_name)
-            question = (fact.name, key.account, key.region, key.project_id, key.workspace, key.resource_pool)
+            question = _question_of(fact, PollKey.of(account, identity.pool_name))
             not_before = self._shared_from(memory, fact, observed.node_pool)
             memory.facts[fact] = await self._single_flight.get(
                 question, not_before, lambda: self._ask(fact, account, identity)
@@ -122,6 +142,44 @@ class Fetch:
         # The first LIST may be shared with other deletions; asked for again, it has to be a new one.
         await poller.fetch(self._clock.monotonic() if has_one else counts_from)
 
+    async def _list_workloads(self, memory: Memory, node_pool: NodePool, account: Account, identity: Identity) -> None:
+        """The jobs of the resource pool, with how long they have been listed, or could not be."""
+        fact, key = Fact.WORKLOADS, PollKey.of(account, identity.pool_name)
+        not_before = self._shared_from(memory, fact, node_pool)
+        found = await self._workloads.get(
+            _question_of(fact, key), not_before, lambda: self._ask_for_workloads(account, identity)
+        )
+        before = memory.facts.get(fact)
+        is_same = before is not None and (before.failure is None) == (found.failure is None)
+        memory.facts[fact] = replace(found, since=before.since if before is not None and is_same else found.begun)
+        if is_unavailable(memory.facts[fact], Moment.of(self._clock)):
+            self._report_unavailable(key, found.failure)
+
+    async def _ask_for_workloads(self, account: Account, identity: Identity) -> Evidence[Any]:
+        try:
+            async with asyncio.timeout(WORKLOADS_LIMIT_SECONDS):
+                found = await self._ask(Fact.WORKLOADS, account, identity)
+        except TimeoutError:
+            words = f"list_workloads of resource pool {identity.pool_name} had no complete answer"
+            failure = NoAnswer(f"{words} within {WORKLOADS_LIMIT_SECONDS:.0f} s")
+            return Evidence(self._clock.monotonic(), failure=failure)
+        # A failure counts from its end: a slow one would be repeated without a pause, and never be shown.
+        return found if found.failure is None else replace(found, begun=self._clock.monotonic())
+
+    def _report_unavailable(self, key: PollKey, failure: Failure | None) -> None:
+        now = self._clock.monotonic()
+        self._reported = {each: at for each, at in self._reported.items() if now - at < _REPORTED_EVERY_SECONDS}
+        if key in self._reported:
+            return
+        self._reported[key] = now
+        logger.warning(
+            "jobs cannot be listed: %s. Deletions in the resource pool are held only by nodes that show accelerators "
+            "in use: %s",
+            why_unavailable(failure),
+            failure,
+            extra={"account": key.account, "resourcePool": key.resource_pool},
+        )
+
     def _poller(self, node_pool: NodePool, observed: DeletionObserved) -> Poller | None:
         if observed.account is None or not may_observe(node_pool, observed.account):
             return None
@@ -134,7 +192,7 @@ class Fetch:
 
     def _shared_from(self, memory: Memory, fact: Fact, node_pool: NodePool) -> float:
         """From when on a shared answer is good enough (monotonic): asked for again, it has to be a newer one."""
-        span = _RESOURCE_POOL_SHARED_FOR if fact is Fact.RESOURCE_POOL else SHARED_FOR
+        span = _SHARED_FOR.get(fact, SHARED_FOR)
         lately = self._clock.monotonic() - span.total_seconds()
         known = memory.facts.get(fact)
         newer = math.nextafter(known.begun, math.inf) if known is not None else lately
@@ -164,11 +222,15 @@ class Fetch:
             return await _question(cloud, fact, identity)
 
         try:
-            value = await self._clouds.call(account, ask)
+            value = await self._clouds.call(account, ask, is_optional=fact is Fact.WORKLOADS)
         except (CloudError, CredentialsUnavailable) as failure:
             # A copy has no traceback: that would keep the call and its answer for as long as the evidence stands.
             return Evidence(begun, failure=copy(failure))
         return Evidence(begun, value=value)
+
+
+def _question_of(fact: Fact, key: PollKey) -> tuple[str, ...]:
+    return (fact.name, key.account, key.region, key.project_id, key.workspace, key.resource_pool)
 
 
 async def _all(fetches: list[Coroutine[Any, Any, None]]) -> None:
@@ -191,6 +253,9 @@ async def _question(cloud: ModelArts, fact: Fact, identity: Identity) -> object:
             return await cloud.list_pools(identity.workspace)
         case Fact.NODES:
             return tuple(await cloud.list_node_pool_nodes(resource_pool, node_pool))
+        case Fact.WORKLOADS:
+            # Without the thousands that are over: the answer is kept and read for each deletion.
+            return tuple(job for job in await cloud.list_workloads(resource_pool) if may_run(job))
         case _:
             raise AssertionError(f"{fact} is not asked of ModelArts here")
 

@@ -172,6 +172,7 @@ class Gather:
             resource_pool=facts.get(Fact.RESOURCE_POOL),
             resource_pools=facts.get(Fact.RESOURCE_POOLS),
             nodes=facts.get(Fact.NODES),
+            workloads=facts.get(Fact.WORKLOADS),
             definition=facts.get(Fact.DEFINITION),
             namespace=facts.get(Fact.NAMESPACE),
             owners=facts.get(Fact.OWNERS),

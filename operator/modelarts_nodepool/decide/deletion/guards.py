@@ -16,7 +16,6 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from modelarts_nodepool.api.annotations import ineffective_override, quoted, unusual_pause
 from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition, to_timestamp
@@ -29,6 +28,7 @@ from modelarts_nodepool.decide.deletion.absence import Missing, weigh_failure
 from modelarts_nodepool.decide.deletion.decision import HELD, Decision, Hold, Look, Release
 from modelarts_nodepool.decide.deletion.in_flight import shown_counts
 from modelarts_nodepool.decide.deletion.record import record_of
+from modelarts_nodepool.decide.deletion.workloads import fetched_with_nodes, is_wanted
 from modelarts_nodepool.decide.failures import hold_for
 from modelarts_nodepool.decide.observed import (
     BudgetView,
@@ -43,7 +43,7 @@ from modelarts_nodepool.errors import NotFound
 from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, Moment
 
-# The CRD and the namespace are read by GET, never taken from a watch, and are no older than this.
+# Facts that let a DELETE pass are younger than this. CRD and namespace are read by GET, never taken from a watch.
 FRESH = timedelta(seconds=60)
 # Owners only change the message of a hold that a person lifts.
 OWNERS_LAST = timedelta(minutes=5)
@@ -253,6 +253,19 @@ def _remains(observed: DeletionObserved, shown: CloudNodePool) -> bool:
     return shown.name != observed.node_pool_name and not is_leaving
 
 
+def outdated(observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """Everything lets the DELETE pass: fetch again what is old. Guards that hold accept older facts."""
+    facts: dict[Fact, Evidence[object] | None] = {
+        Fact.LISTING: observed.listing,
+        Fact.RESOURCE_POOL: observed.resource_pool,
+        Fact.NODES: observed.nodes,
+    }
+    if is_wanted(observed) and observed.workloads is not None:
+        facts[Fact.WORKLOADS] = observed.workloads
+    old = frozenset(fact for fact, evidence in facts.items() if not observed.is_usable(evidence, moment, FRESH))
+    return Look(old) if old else None
+
+
 def is_confirmed(observed: DeletionObserved) -> bool:
     """Whether the annotation confirm-delete names this node pool."""
     return observed.node_pool.confirmation == observed.node_pool_name
@@ -359,9 +372,7 @@ def _age(node_pool: NodePool) -> tuple[datetime, str]:
     return (node_pool.metadata.created, node_pool.metadata.uid)
 
 
-T = TypeVar("T")
-
-# Facts that let a DELETE pass are at most this old; facts that hold it are fetched less often.
+# Facts that hold a DELETE are this old at most; those that let it pass are younger (`outdated`).
 _BILLING_HELD = timedelta(minutes=5)
 _NAMED_NODES = 3
 
@@ -372,19 +383,14 @@ def billing(observed: DeletionObserved, moment: Moment) -> Decision | None:
     missing = frozenset(
         fact
         for fact, evidence in ((Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes))
-        if not _is_usable(evidence, observed, moment, _BILLING_HELD)
+        if not observed.is_usable(evidence, moment, _BILLING_HELD)
     )
     if missing or resource_pool is None or nodes is None:
-        return Look(missing)
+        return Look(missing | fetched_with_nodes(observed))
     for fact, evidence in ((Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes)):
         if evidence.value is None:
             return _failed(observed, evidence, fact, moment)
-    held = _hold(observed, resource_pool.value, nodes.value or ())
-    if held is not None:
-        return held
-    facts = ((Fact.LISTING, observed.listing), (Fact.RESOURCE_POOL, resource_pool), (Fact.NODES, nodes))
-    old = frozenset(fact for fact, evidence in facts if not _is_usable(evidence, observed, moment, FRESH))
-    return Look(old) if old else None
+    return _hold(observed, resource_pool.value, nodes.value or ())
 
 
 def _hold(
@@ -445,14 +451,6 @@ def _failed(observed: DeletionObserved, evidence: Evidence[object], fact: Fact, 
         return Look(weighed.facts | {Fact.LISTING} if is_contradiction else weighed.facts)
     what = f"whether the node pool may be deleted is unknown ({fact} could not be read)"
     return hold_for(observed.node_pool, weighed.failure, what, weighed.retry_after)
-
-
-def _is_usable(evidence: Evidence[T] | None, observed: DeletionObserved, moment: Moment, longest: timedelta) -> bool:
-    if evidence is None or evidence.begun < observed.deletion_seen:
-        return False
-    if observed.reconcile_requested is not None and evidence.begun < observed.reconcile_requested:
-        return False
-    return moment.age_of(evidence.begun) < longest
 
 
 def _name_some(names: list[str]) -> str:

@@ -27,12 +27,14 @@ from modelarts_nodepool.decide.deletion.guards import (
     namespace_terminating,
     not_granted,
     other_finalizers,
+    outdated,
     owned,
     paused,
     retained,
     unreadable_duplicate,
 )
 from modelarts_nodepool.decide.deletion.in_flight import deleting, refused, reverted, send_failed
+from modelarts_nodepool.decide.deletion.workloads import workloads
 from modelarts_nodepool.decide.failures import FAILURES
 from modelarts_nodepool.decide.observed import DeletionObserved
 from modelarts_nodepool.ports import Moment
@@ -40,7 +42,7 @@ from modelarts_nodepool.ports import Moment
 Guard = Callable[[DeletionObserved, Moment], Decision | None]
 
 # Top to bottom, each guard with the reasons that it may give.
-# FAILURES: a request to ModelArts or to the API server failed.
+# FAILURES: a request to ModelArts or to the API server failed. `outdated` only asks for newer facts.
 ROWS: tuple[tuple[tuple[Reason, ...], Guard], ...] = (
     ((Reason.RETAINED, Reason.RETAINED_AFTER_SEND, Reason.ORPHANED), retained),
     ((Reason.ACCOUNT_NOT_FOUND,), account_not_found),
@@ -60,7 +62,9 @@ ROWS: tuple[tuple[tuple[Reason, ...], Guard], ...] = (
     ((Reason.OWNER_GONE, Reason.OWNED_OBJECT), owned),
     ((Reason.CONFIRMATION_REQUIRED,), confirmation_required),
     ((Reason.YEARLY_MONTHLY_BILLING, Reason.NODE_LOCKED, Reason.BILLING_UNKNOWN, *FAILURES), billing),
+    ((Reason.WORKLOADS_RUNNING, *FAILURES), workloads),
     ((Reason.LAST_NODE_POOL,), last_node_pool),
+    ((), outdated),
     ((Reason.DELETION_BUDGET_EXHAUSTED,), budget_exhausted),
 )
 
