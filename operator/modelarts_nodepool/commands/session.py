@@ -5,7 +5,7 @@ Credentials are read and protected as in the operator: a rejected key is not use
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of
 from modelarts_nodepool.modelarts.tls import build_trust
 from modelarts_nodepool.modelarts.transport import Bounds
-from modelarts_nodepool.ports import Clock, CloudResourcePool, NodePoolListing
+from modelarts_nodepool.ports import Clock, CloudResourcePool, CloudWorkload, NodePoolListing
 from modelarts_nodepool.settings import DISTRIBUTION
 
 T = TypeVar("T")
@@ -51,6 +51,9 @@ class CloudReader(Protocol):
 
     async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
         """All node pools of a resource pool."""
+
+    async def list_workloads(self, resource_pool: str) -> Sequence[CloudWorkload]:
+        """All jobs of a resource pool."""
 
 
 class Session:

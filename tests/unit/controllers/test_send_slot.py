@@ -15,6 +15,7 @@ from modelarts_nodepool.ports import (
     Billing,
     CloudNode,
     CloudResourcePool,
+    CloudWorkload,
     NodePoolListing,
 )
 from modelarts_nodepool.settings import CloudLimits
@@ -99,6 +100,10 @@ class NotedCloud(UnaskedCloud):
     async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         self.answer("nodes")
         return [CloudNode("one", None)]
+
+    @override
+    async def list_workloads(self, resource_pool: str) -> Sequence[CloudWorkload]:
+        return []
 
     @override
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:

@@ -9,7 +9,13 @@ from modelarts_nodepool.commands.doctor.accounts import (
     check_credentials,
 )
 from modelarts_nodepool.commands.doctor.check import AccountContext, Check, ClusterContext
-from modelarts_nodepool.commands.doctor.cloud import check_log_in, check_node_pools, check_project, check_resource_pools
+from modelarts_nodepool.commands.doctor.cloud import (
+    check_jobs,
+    check_log_in,
+    check_node_pools,
+    check_project,
+    check_resource_pools,
+)
 from modelarts_nodepool.commands.doctor.cluster import (
     check_api_server,
     check_lease,
@@ -44,5 +50,6 @@ OF_ACCOUNT: tuple[Check[AccountContext], ...] = (
     Check("project", check_project, needs=("log-in",)),
     Check("resource pools", check_resource_pools, needs=("project",)),
     Check("node pools", check_node_pools, needs=("project",)),
+    Check("jobs", check_jobs, needs=("project",)),
     Check("account status", check_account_status),
 )

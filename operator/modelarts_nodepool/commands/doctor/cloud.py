@@ -4,8 +4,9 @@ A rejected key is used for one call only, because six bad signatures lock a key.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from modelarts_nodepool.api.account import CredentialsSource
+from modelarts_nodepool.api.account import CredentialsSource, RunningWorkloads
 from modelarts_nodepool.commands.doctor.check import (
     AccountContext,
     Finding,
@@ -15,7 +16,9 @@ from modelarts_nodepool.commands.doctor.check import (
     remedy_for,
     warning,
 )
+from modelarts_nodepool.commands.session import CloudReader
 from modelarts_nodepool.decide import remedies
+from modelarts_nodepool.decide.deletion.workloads import may_run
 from modelarts_nodepool.errors import (
     CloudError,
     CredentialsRejected,
@@ -30,6 +33,7 @@ _SHOWN = 3
 # `resourcePools: ["*"]` may grant hundreds; it is enough to list the first ones.
 _MOST_LISTED = 20
 _ANY = "*"
+_NONE_GRANTED = "because no existing resource pool is granted"
 
 
 async def check_log_in(context: AccountContext) -> Finding:
@@ -92,22 +96,13 @@ async def check_resource_pools(context: AccountContext) -> Finding:
 
 async def check_node_pools(context: AccountContext) -> Finding:
     """One list_node_pools for each granted resource pool that exists."""
-    pools = context.resource_pools or {}
-    granted = {name for grant in context.account.spec.grants for name in grant.resource_pools}
-    names = sorted(pools if _ANY in granted else granted & pools.keys())
-    if not names:
-        return not_checked("because no existing resource pool is granted")
-    limit = asyncio.Semaphore(_AT_ONCE)
 
-    async def count(name: str) -> int | CloudError | InvalidName:
-        async with limit:
-            try:
-                listing = await context.session.ask(context.account, lambda cloud: cloud.list_node_pools(name))
-            except (CloudError, InvalidName) as error:
-                return error
-            return len(listing.node_pools)
+    async def count(cloud: CloudReader, name: str) -> int:
+        return len((await cloud.list_node_pools(name)).node_pools)
 
-    counts = dict(zip(names, await asyncio.gather(*map(count, names[:_MOST_LISTED])), strict=False))
+    counts = await _count_in_each(context, count)
+    if not counts:
+        return not_checked(_NONE_GRANTED)
     errors = {name: error for name, error in counts.items() if not isinstance(error, int)}
     if errors:
         name, first = next(iter(errors.items()))
@@ -115,6 +110,47 @@ async def check_node_pools(context: AccountContext) -> Finding:
         return failed(words, remedy_for(first))
     shown = ", ".join(f"{name} has {number}" for name, number in list(counts.items())[:_SHOWN])
     return ok(f"list_node_pools is allowed: {shown}{_more(len(counts))}")
+
+
+async def check_jobs(context: AccountContext) -> Finding:
+    """One list_workloads for each granted resource pool that exists. Without it the operator works, but sees less."""
+    if context.account.spec.running_workloads is RunningWorkloads.IGNORE:
+        return ok("not asked for: runningWorkloads is Ignore, so a deletion ends the jobs on its nodes")
+
+    async def count(cloud: CloudReader, name: str) -> int:
+        return sum(1 for job in await cloud.list_workloads(name) if may_run(job))
+
+    counts = await _count_in_each(context, count)
+    if not counts:
+        return not_checked(_NONE_GRANTED)
+    errors = {name: error for name, error in counts.items() if not isinstance(error, int)}
+    if errors:
+        name, first = next(iter(errors.items()))
+        words = (
+            f"jobs cannot be listed in {len(errors)} of {len(counts)} resource pools, so only nodes that show "
+            f"accelerators in use hold a deletion there; {name}: {first.reason}: {first}"
+        )
+        return warning(words, "see docs/operations/troubleshooting.md, WorkloadsRunning")
+    return ok(f"list_workloads is allowed; running: {sum(each for each in counts.values() if isinstance(each, int))}")
+
+
+async def _count_in_each(
+    context: AccountContext, count: Callable[[CloudReader, str], Awaitable[int]]
+) -> dict[str, int | CloudError | InvalidName]:
+    """One count for each granted resource pool that exists, or its failure."""
+    pools = context.resource_pools or {}
+    granted = {name for grant in context.account.spec.grants for name in grant.resource_pools}
+    names = sorted(pools if _ANY in granted else granted & pools.keys())[:_MOST_LISTED]
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def count_one(name: str) -> int | CloudError | InvalidName:
+        async with limit:
+            try:
+                return await context.session.ask(context.account, lambda cloud: count(cloud, name))
+            except (CloudError, InvalidName) as error:
+                return error
+
+    return dict(zip(names, await asyncio.gather(*map(count_one, names)), strict=True))
 
 
 def _more(count: int) -> str:

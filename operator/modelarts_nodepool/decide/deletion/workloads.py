@@ -64,35 +64,46 @@ def is_wanted(observed: DeletionObserved) -> bool:
 
 
 def fetched_with_nodes(observed: DeletionObserved) -> frozenset[Fact]:
-    """What to fetch beside the first list of the nodes: one after the other, the two would delay each DELETE."""
-    counts = shown_counts(observed) or Counts()
-    is_first = observed.nodes is None and observed.workloads is None
-    return frozenset({Fact.WORKLOADS}) if is_first and counts.total > 0 and is_wanted(observed) else frozenset()
+    """What to fetch beside the nodes, the first time and after reconcile-at: in a row they would delay the DELETE."""
+    counts, asked = shown_counts(observed) or Counts(), observed.reconcile_requested
+    if observed.workloads is None:
+        is_needed = observed.nodes is None and counts.total > 0
+    else:
+        is_needed = asked is not None and observed.workloads.begun < asked
+    return frozenset({Fact.WORKLOADS}) if is_needed and is_wanted(observed) else frozenset()
 
 
 def workloads(observed: DeletionObserved, moment: Moment) -> Decision | None:
-    """Hold while jobs run on the nodes; fetch the jobs if they are missing or old."""
+    """Hold while jobs run on the nodes; fetch the jobs if they are missing, or hold and are old.
+
+    An old list without jobs passes here: `outdated` fetches it again together with all else that is old.
+    """
+    evidence = observed.workloads
     if not is_wanted(observed) or not _nodes_of(observed):
         return None
-    evidence = observed.workloads
-    lasts = _asked_every(evidence, moment)
-    if evidence is None or not observed.is_usable(evidence, moment, lasts):
+    if evidence is None:
         return Look(frozenset({Fact.WORKLOADS}))
-    if evidence.value is None:
-        if not is_unavailable(evidence, moment):
-            return _failed(observed, evidence, moment)
-        words = _describe_use(observed, evidence.failure)
-    else:
+    asked_every = _asked_every(evidence, moment)
+    is_usable = observed.is_usable(evidence, moment, asked_every)
+    if evidence.value is not None:
         words = _describe_jobs(observed, evidence.value)
+    elif is_unavailable(evidence, moment):
+        words = _describe_use(observed, evidence.failure)
+    elif is_usable:
+        return _failed(observed, evidence, moment)
+    else:
+        return Look(frozenset({Fact.WORKLOADS}))
     if not words:
         return None
+    if not is_usable:
+        return Look(frozenset({Fact.WORKLOADS}))
     node_pool = observed.node_pool
     words = (
         f"{words}; continues automatically when no job runs there; to delete the node pool now and end its jobs"
         f"{ineffective_override(node_pool, Reason.WORKLOADS_RUNNING)}: "
         f"{remedies.override(node_pool, Reason.WORKLOADS_RUNNING)}; {remedies.way_out(node_pool)}"
     )
-    return Hold(Reason.WORKLOADS_RUNNING, words, lasts - moment.age_of(evidence.begun))
+    return Hold(Reason.WORKLOADS_RUNNING, words, asked_every - moment.age_of(evidence.begun))
 
 
 def is_unavailable(evidence: Evidence[object], moment: Moment) -> bool:
@@ -134,8 +145,8 @@ def _run_of(evidence: Evidence[object], moment: Moment) -> timedelta:
     return moment.age_of(evidence.begun if evidence.since is None else evidence.since)
 
 
-def _asked_every(evidence: Evidence[object] | None, moment: Moment) -> timedelta:
-    return ASKED_OFTEN if evidence is None or _run_of(evidence, moment) < OFTEN_FOR else ASKED_SELDOM
+def _asked_every(evidence: Evidence[object], moment: Moment) -> timedelta:
+    return ASKED_OFTEN if _run_of(evidence, moment) < OFTEN_FOR else ASKED_SELDOM
 
 
 def _failed(observed: DeletionObserved, evidence: Evidence[object], moment: Moment) -> Decision:
