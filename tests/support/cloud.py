@@ -63,6 +63,11 @@ class Cloud:
         """Add one or change it."""
         self.change({"resourcePools": [{"name": resource_pool, "nodePools": [{"name": name} | keys]}]})
 
+    def put_job(self, resource_pool: str, name: str, *node_pools: str, **keys: Any) -> None:  # noqa: ANN401 - JSON
+        """Add a job that runs on all nodes of these node pools, or change one."""
+        keys |= {"runsOn": [{"nodePool": node_pool} for node_pool in node_pools]} if node_pools else {}
+        self.change({"resourcePools": [{"name": resource_pool, "workloads": [{"name": name} | keys]}]})
+
     def remove_node_pool(self, resource_pool: str, name: str) -> None:
         self.change({"resourcePools": [{"name": resource_pool, "nodePools": {name: None}}]})
 

@@ -241,6 +241,10 @@ class Tenant:
         for name in names:
             self.cloud.finish_delete(self.resource_pool, name)
 
+    def lists_of_jobs(self) -> int:
+        """How often the operator has listed the jobs of the resource pool."""
+        return len(self.cloud.requests(self.resource_pool, "list_workloads"))
+
     def wait_for_looks(self, times: int) -> None:
         self.cloud.wait_for_looks([self.resource_pool], times)
 

@@ -121,7 +121,9 @@ def test_each_value_of_reconcile_at_sends_one_delete_at_most(tenant: Tenant) -> 
 
 @side_by_side
 def test_a_refusal_for_lack_of_permission_is_held_as_the_cloud_s_refusal(tenant: Tenant) -> None:
-    tenant.put_key(allow=["list_node_pools", "show_node_pool", "show_pool", "list_pools", "list_node_pool_nodes"])
+    tenant.put_key(
+        allow=["list_node_pools", "show_node_pool", "show_pool", "list_pools", "list_node_pool_nodes", "list_workloads"]
+    )
     tenant.mirrored("training-a")
     tenant.delete("training-a")
     message = tenant.until_blocked("training-a", "RefusedByModelArts")
@@ -145,7 +147,7 @@ def test_a_throttled_delete_had_no_effect_and_is_not_hammered(tenant: Tenant) ->
 
 @side_by_side
 def test_after_an_accepted_delete_a_second_list_stands_in_for_a_show_that_is_forbidden(tenant: Tenant) -> None:
-    tenant.put_key(allow=["list_node_pools", "show_pool", "list_node_pool_nodes", "delete_node_pool"])
+    tenant.put_key(allow=["list_node_pools", "show_pool", "list_node_pool_nodes", "list_workloads", "delete_node_pool"])
     tenant.mirrored("training-a", cloud=SLOW)
     tenant.delete("training-a")
     tenant.until("training-a", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")

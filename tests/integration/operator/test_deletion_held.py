@@ -68,6 +68,78 @@ def test_unknown_billing_holds_until_a_person_overrides_it_for_this_very_object(
 
 
 @side_by_side
+def test_a_running_job_is_named_and_the_deletion_goes_on_by_itself_when_it_has_ended(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    tenant.cloud.put_job(tenant.resource_pool, "llama", "training-a", jobName="llama-70b", ageSeconds=7300)
+    tenant.cloud.put_job(tenant.resource_pool, "elsewhere", "stays")
+    tenant.cloud.put_job(tenant.resource_pool, "over", "training-a", status="Completed")
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "WorkloadsRunning")
+    assert message.startswith(
+        "1 job runs on nodes of node pool training-a: train llama-70b (for 2 h, on 2 nodes); continues automatically"
+    )
+    assert "simulator" not in message, "users are not named"
+    tenant.wait_for_looks(5)
+    assert not tenant.deletes()
+    assert tenant.lists_of_jobs() <= 2, "asked every minute, not at every poll"
+    tenant.cloud.put_job(tenant.resource_pool, "llama", status="Completed")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+@side_by_side
+def test_running_jobs_are_overridden_by_the_command_that_is_shown(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    tenant.cloud.put_job(tenant.resource_pool, "llama", "training-a")
+    tenant.delete("training-a")
+    tenant.run_as_told(tenant.until_blocked("training-a", "WorkloadsRunning"), "annotate")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+
+
+@side_by_side
+def test_an_account_that_ignores_running_jobs_never_asks_for_them(tenant: Tenant) -> None:
+    tenant.change_account(runningWorkloads="Ignore")
+    tenant.mirrored("training-a")
+    tenant.cloud.put_job(tenant.resource_pool, "llama", "training-a")
+    tenant.delete("training-a")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+    assert not tenant.lists_of_jobs()
+
+
+UNLISTED: dict[str, dict[str, Any]] = {
+    "403": {"status": 403, "errorCode": "ModelArts.0010"},
+    "404": {"status": 404, "errorCode": "APIG.0101"},
+    "html": {"body": "html"},
+    "half": {"body": "truncated"},
+    "slow, then nothing": {"delaySeconds": 2, "status": 404, "errorCode": "APIG.0101"},
+}
+
+
+@side_by_side
+def test_where_jobs_cannot_be_listed_nodes_in_use_hold_and_idle_ones_do_not(tenant: Tenant) -> None:
+    pools: dict[str, str] = {}
+    for number, fault in enumerate(UNLISTED.values()):
+        name = f"training-{number}"
+        pools |= tenant.everywhere([name], flavor="modelarts.vm.gpu.t4u8")
+        tenant.cloud.fault(operation="list_workloads", resourcePool=pools[name], **fault)
+        tenant.cloud.put_job(pools[name], "llama", name)
+    tenant.delete(*pools)
+    for name in pools:
+        message = tenant.until_blocked(name, "WorkloadsRunning")
+        assert "show accelerators in use; the jobs cannot be named" in message
+    assert not [name for name in pools if tenant.cloud.deletes(pools[name])]
+    for name, resource_pool in pools.items():
+        tenant.cloud.put_job(resource_pool, "llama", status="Completed")
+        tenant.annotate(name, reconcile_at="now")
+    tenant.until_gone(*pools)
+    lines = [line for line in tenant.operator.lines() if line["message"].startswith("jobs cannot be listed")]
+    assert {line["resourcePool"] for line in lines} >= set(pools.values())
+    assert len(lines) == len(pools)
+
+
+@side_by_side
 def test_other_finalizers_are_waited_for(tenant: Tenant) -> None:
     tenant.mirrored("training-a", finalizers=["example.com/backup"])
     tenant.delete("training-a")

@@ -27,7 +27,17 @@ OF_CLUSTER = [
     *("API server", "CRD modelartsnodepools", "CRD modelartsaccounts"),
     *("permissions", "Lease", "namespaces", "object writes", "accounts"),
 ]
-OF_ACCOUNT = ["account", "credentials", "endpoint", "clock", "log-in", "project", "resource pools", "node pools"]
+OF_ACCOUNT = [
+    "account",
+    "credentials",
+    "endpoint",
+    "clock",
+    "log-in",
+    "project",
+    "resource pools",
+    "node pools",
+    "jobs",
+]
 OPERATORS_WORD = "account status"
 
 Found = dict[str, dict[str, Any]]
@@ -47,6 +57,14 @@ def findings(tenant: Tenant, *args: str, kubeconfig: Path | None = None, endpoin
     assert done.returncode == 1, done
     assert not done.stderr
     return {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def row_of(tenant: Tenant, check: str) -> dict[str, Any]:
+    """One row of a run that finds nothing to mend."""
+    done = examine(tenant, "-o", "json")
+    assert done.returncode == 0, done
+    (row,) = [each for each in json.loads(done.stdout)["checks"] if each["check"] == check]
+    return dict(row)
 
 
 def results(found: Found, result: str) -> list[str]:
@@ -81,6 +99,23 @@ def test_all_is_well_in_a_table_and_in_json(tenant: Tenant) -> None:
     assert report["server"] == tenant.plane.server
 
 
+def test_jobs_that_cannot_be_listed_are_a_warning_and_ignored_ones_are_not_listed(tenant: Tenant) -> None:
+    tenant.mirrored("training-a")
+    tenant.change_account(grants=[{"namespaces": [tenant.name], "resourcePools": [tenant.resource_pool]}])
+    tenant.cloud.put_job(tenant.resource_pool, "llama", "training-a")
+    assert row_of(tenant, "jobs")["message"] == "list_workloads is allowed; running: 1"
+    tenant.cloud.fault(
+        operation="list_workloads", resourcePool=tenant.resource_pool, status=403, errorCode="ModelArts.0010"
+    )
+    jobs = row_of(tenant, "jobs")
+    assert jobs["result"] == "Warning"
+    assert "only nodes that show accelerators in use hold a deletion there" in jobs["message"]
+    since = tenant.cloud.last
+    tenant.change_account(runningWorkloads="Ignore")
+    assert row_of(tenant, "jobs")["result"] == "OK"
+    assert not tenant.cloud.requests(tenant.resource_pool, "list_workloads", since)
+
+
 def test_the_operator_may_run_it_as_it_is(tenant: Tenant, identity: Path) -> None:
     report = json.loads(examine(tenant, "-o", "json", kubeconfig=identity).stdout)
     assert report["results"]["Failed"] == 0, report
@@ -95,7 +130,7 @@ def test_it_changes_nothing_anywhere(tenant: Tenant) -> None:
     examine(tenant)
     examine(tenant, "--service-account", "self")
     calls = [call for call in tenant.cloud.requests(since=last) if call["accessKey"] in {key_of(tenant), None}]
-    assert {call["operation"] for call in calls} == {"list_pools", "list_node_pools"}
+    assert {call["operation"] for call in calls} == {"list_pools", "list_node_pools", "list_workloads"}
     asked = tenant.plane.audit().since(begun).by_user("lab-admin").by_agent("modelarts-nodepool-operator/")
     assert len(asked) > 40
     assert {event.resource for event in asked.writes()} == {
@@ -140,7 +175,7 @@ def test_what_is_wrong_with_a_secret_is_told_with_a_command_that_mends_it(tenant
     found = findings(tenant)
     assert "create secret generic" in found["credentials"]["remedy"]
     assert results(found, "Failed") == ["credentials"]
-    assert results(found, "NotChecked") == ["log-in", "project", "resource pools", "node pools"]
+    assert results(found, "NotChecked") == ["log-in", "project", "resource pools", "node pools", "jobs"]
     assert "“credentials”" in found["node pools"]["message"]
     assert found["endpoint"]["result"] == "OK"
 

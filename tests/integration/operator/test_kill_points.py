@@ -56,7 +56,7 @@ def killings(
     return Killings(request.module.__name__, chosen, corner, operator, door, cloud)
 
 
-@kill_points({name: name for name in ("list_node_pools", "show_pool", "list_node_pool_nodes")})
+@kill_points({name: name for name in ("list_node_pools", "show_pool", "list_node_pool_nodes", "list_workloads")})
 def test_killed_while_it_looks_before_the_delete_it_sends_one_when_it_is_back(
     scene: Scene, operation: str
 ) -> Iterator[None]:

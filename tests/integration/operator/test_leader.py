@@ -93,6 +93,27 @@ def test_the_standby_goes_on_when_the_leader_stops_and_sends_no_second_delete(
     assert eventually(leader.is_standby), leader.tail()
 
 
+def test_the_standby_holds_for_running_jobs_as_the_killed_leader_did(
+    tenant: Tenant, replicas: tuple[OperatorProcess, OperatorProcess]
+) -> None:
+    tenant.mirrored("training-a")
+    tenant.cloud.put_job(tenant.resource_pool, "llama", "training-a")
+    tenant.delete("training-a")
+    message = tenant.until_blocked("training-a", "WorkloadsRunning")
+    leader, standby = roles(replicas)
+    leader.kill()
+    assert eventually(standby.is_ready), standby.tail()
+    tenant.wait_for_looks(3)
+    assert not tenant.deletes()
+    assert tenant.until_blocked("training-a", "WorkloadsRunning") == message
+    tenant.cloud.put_job(tenant.resource_pool, "llama", status="Completed")
+    tenant.annotate("training-a", reconcile_at="now")
+    tenant.until_gone("training-a")
+    assert tenant.deletes() == ["accepted"]
+    leader.launch()
+    assert eventually(leader.is_standby), leader.tail()
+
+
 def test_the_standby_goes_on_when_the_leader_is_killed(
     tenant: Tenant, replicas: tuple[OperatorProcess, OperatorProcess]
 ) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from typing_extensions import override
 
-from modelarts_nodepool.ports import Accepted, CloudNode, CloudResourcePool, NodePoolListing
+from modelarts_nodepool.ports import Accepted, CloudNode, CloudResourcePool, CloudWorkload, NodePoolListing
 from tests.support.builders import a_node_pool, an_account
 from tests.support.virtual_time import run_at_once
 from tests.unit.controllers.years_stage import Cloud, World
@@ -48,6 +48,11 @@ class SlowCloud(Cloud):
             await asyncio.sleep(self._node_look)
         return await super().list_node_pool_nodes(resource_pool, node_pool)
 
+    @override
+    async def list_workloads(self, resource_pool: str) -> Sequence[CloudWorkload]:
+        self.asked["list_workloads"] += 1
+        return await super().list_workloads(resource_pool)
+
 
 async def _delete(world: World, names: Sequence[str], apart: float) -> list[str]:
     account = an_account().polling(timedelta(seconds=60), ACTIVE).limited(unlimited=True).body()
@@ -78,6 +83,7 @@ def test_a_crowd_goes_with_one_look_at_the_nodes_of_each() -> None:
         assert cloud.deletes == CROWD
         assert cloud.asked["list_node_pool_nodes"] == CROWD
         assert cloud.asked["show_pool"] <= CROWD
+        assert cloud.asked["list_workloads"] <= 5, "it takes 200 s, and a list is good for 50"
         assert len(world.parts.preparing) == 0
 
     run_at_once(scene)

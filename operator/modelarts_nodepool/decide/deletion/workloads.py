@@ -83,19 +83,16 @@ def workloads(observed: DeletionObserved, moment: Moment) -> Decision | None:
         return None
     if evidence is None:
         return Look(frozenset({Fact.WORKLOADS}))
-    asked_every = _asked_every(evidence, moment)
-    is_usable = observed.is_usable(evidence, moment, asked_every)
     if evidence.value is not None:
         words = _describe_jobs(observed, evidence.value)
     elif is_unavailable(evidence, moment):
         words = _describe_use(observed, evidence.failure)
-    elif is_usable:
-        return _failed(observed, evidence, moment)
     else:
-        return Look(frozenset({Fact.WORKLOADS}))
+        return _failed(observed, evidence, moment)
     if not words:
         return None
-    if not is_usable:
+    asked_every = _asked_every(evidence, moment)
+    if not observed.is_usable(evidence, moment, asked_every):
         return Look(frozenset({Fact.WORKLOADS}))
     node_pool = observed.node_pool
     words = (
@@ -151,8 +148,8 @@ def _asked_every(evidence: Evidence[object], moment: Moment) -> timedelta:
 
 def _failed(observed: DeletionObserved, evidence: Evidence[object], moment: Moment) -> Decision:
     weighed = weigh_failure(evidence, Fact.WORKLOADS, moment)
-    if isinstance(weighed, Missing):
-        return Look(weighed.facts)
+    if isinstance(weighed, Missing) or not observed.is_usable(evidence, moment, ASKED_SELDOM):
+        return Look(frozenset({Fact.WORKLOADS}))
     node_pool = observed.node_pool
     what = "whether jobs run on the nodes is unknown (list_workloads could not be read)"
     also = (
