@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.cache.objects import Cache, Duplicates
+from modelarts_nodepool.controllers.abnormal_nodes import AbnormalNodesReader
 from modelarts_nodepool.controllers.account import AccountCalls, AccountCheck, AccountReconciler
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.deletion.fetch import Fetch
@@ -147,15 +148,17 @@ def _build_deletions(
 def _build_manager(shared: Shared, deletions: DeletionReconciler) -> Manager:
     cache, duplicates, pollers, writes = shared.cache, shared.duplicates, shared.pollers, shared.writes
     calls, recorder, clock, clouds = shared.calls, shared.recorder, shared.clock, shared.clouds
+    abnormal = AbnormalNodesReader(cache, shared.queue, clouds, clock)
     return Manager(
         cache=cache,
         queue=shared.queue,
         events=shared.events,
-        node_pools=NodePoolReconciler(cache, duplicates, pollers, writes, recorder, clock),
+        node_pools=NodePoolReconciler(cache, duplicates, pollers, abnormal, writes, recorder, clock),
         deletions=deletions,
         unreadable=UnreadableReconciler(cache, writes, recorder, clock),
         accounts=AccountReconciler(cache, calls, pollers, clouds, writes, shared.trail, shared.cluster, clock),
         checks=AccountCheck(cache, calls, pollers, clouds),
+        abnormal=abnormal,
         pollers=pollers,
         in_flight=shared.in_flight,
         writes=writes,

@@ -11,6 +11,7 @@ from modelarts_nodepool.api.account import AccountSpec
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.cache.objects import Cache
+from modelarts_nodepool.controllers.abnormal_nodes import AbnormalNodesReader
 from modelarts_nodepool.controllers.account import AccountCalls, AccountCheck, AccountReconciler
 from modelarts_nodepool.controllers.deletion.reconciler import DeletionReconciler
 from modelarts_nodepool.controllers.node_pool import NodePoolReconciler
@@ -26,6 +27,7 @@ DELETING = Lane("deletion")
 LIVING = Lane("node pool", 8)
 ACCOUNTS = Lane("account", 4)
 CHECKS = Lane("account check", 16)
+ABNORMAL = Lane("abnormal nodes", 4)
 
 
 class Lanes:
@@ -40,6 +42,8 @@ class Lanes:
             return ACCOUNTS
         if key.kind is Kind.ACCOUNT_CHECK:
             return CHECKS
+        if key.kind is Kind.ABNORMAL_NODES:
+            return ABNORMAL
         node_pool = self._cache.node_pools.get(key.name)
         is_deleting = key.name not in self._cache.unreadable if node_pool is None else node_pool.metadata.deleted
         return DELETING if is_deleting else LIVING
@@ -169,6 +173,7 @@ class Manager:
         unreadable: UnreadableReconciler,
         accounts: AccountReconciler,
         checks: AccountCheck,
+        abnormal: AbnormalNodesReader,
         pollers: Pollers,
         in_flight: InFlight,
         writes: Writes,
@@ -181,6 +186,7 @@ class Manager:
         self._unreadable = unreadable
         self._accounts = accounts
         self._checks = checks
+        self._abnormal = abnormal
         self._pollers = pollers
         self._in_flight = in_flight
         self._writes = writes
@@ -210,6 +216,8 @@ class Manager:
             return await self._accounts.reconcile(key.name)
         if key.kind is Kind.ACCOUNT_CHECK:
             return await self._checks.reconcile(key.name)
+        if key.kind is Kind.ABNORMAL_NODES:
+            return await self._abnormal.reconcile(key.name)
         return await self._reconcile_node_pool(key)
 
     async def _reconcile_node_pool(self, key: Key) -> Result:
@@ -219,6 +227,7 @@ class Manager:
             # Gone, unreadable, or out of our hands: released, or never protected.
             self._deletions.forget(uid)
             self._pollers.leave(uid)
+            self._abnormal.forget(uid)
             if found is not None:
                 # The DELETE of an object that cannot be read any more may be in effect all the same.
                 return await self._unreadable.reconcile(found)

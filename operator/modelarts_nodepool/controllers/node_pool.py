@@ -10,10 +10,11 @@ from modelarts_nodepool.api.node_pool import NodePoolStatus
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.cache.objects import Cache, Duplicates
+from modelarts_nodepool.controllers.abnormal_nodes import AbnormalNodesReader
 from modelarts_nodepool.controllers.workqueue import Outcome, Result
 from modelarts_nodepool.controllers.writes import FIRST_PAUSE, Write, Writes
 from modelarts_nodepool.decide import remedies
-from modelarts_nodepool.decide.observed import AccountView, LiveObserved
+from modelarts_nodepool.decide.observed import AbnormalNodes, AccountView, LiveObserved
 from modelarts_nodepool.decide.status import LiveVerdict, decide_status
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone
 from modelarts_nodepool.kube.events import EventRecorder, EventType
@@ -31,6 +32,7 @@ class NodePoolReconciler:
         cache: Cache,
         duplicates: Duplicates,
         pollers: Pollers,
+        abnormal: AbnormalNodesReader,
         writes: Writes,
         recorder: EventRecorder,
         clock: Clock,
@@ -38,6 +40,7 @@ class NodePoolReconciler:
         self._cache = cache
         self._duplicates = duplicates
         self._pollers = pollers
+        self._abnormal = abnormal
         self._writes = writes
         self._recorder = recorder
         self._clock = clock
@@ -69,6 +72,8 @@ class NodePoolReconciler:
         if verdict is None:
             # The next LIST of its resource pool is waited for, whatever it shows.
             return Result()
+        if isinstance(verdict, timedelta):
+            return Result(verdict)
         if verdict.status != current.status:
             try:
                 await self._writes.write_status(current, verdict.status)
@@ -113,12 +118,18 @@ class NodePoolReconciler:
         if verdict.status != node_pool.status:
             await self._writes.write_status(node_pool, verdict.status)
 
-    def _decide(self, node_pool: NodePool) -> LiveVerdict | None:
-        """None where a poll has to come first; the poll puts the uid into the queue again."""
+    def _decide(self, node_pool: NodePool) -> LiveVerdict | timedelta | None:
+        """None where a poll has to come first; the poll puts the uid into the queue again.
+
+        A timedelta while the abnormal nodes are being read: how long to wait for them.
+        """
         view = self._duplicates.account_view(node_pool)
         poller = self._poller(node_pool, view)
         if poller is not None and not self._is_listed(node_pool, poller):
             return None
+        abnormal = self._find_abnormal(node_pool, view, poller)
+        if isinstance(abnormal, timedelta):
+            return abnormal
         duplicate = self._older_duplicate(node_pool, view)
         observed = LiveObserved(
             node_pool=node_pool,
@@ -126,10 +137,21 @@ class NodePoolReconciler:
             failure=poller.latest.failure if poller and poller.latest else None,
             seen=poller.good.value if poller and poller.good else None,
             seen_age=self._seen_age(node_pool, poller),
+            abnormal=abnormal,
             older_duplicate=duplicate.title if duplicate else None,
             reconcile_at=node_pool.reconcile_at or node_pool.status.last_handled_reconcile_at,
         )
         return decide_status(observed, self._clock.now())
+
+    def _find_abnormal(
+        self, node_pool: NodePool, view: AccountView | None, poller: Poller | None
+    ) -> AbnormalNodes | timedelta | None:
+        """The abnormal nodes, where the newest LIST shows any."""
+        listing = poller.latest.value if poller and poller.latest else None
+        shown = listing.node_pools.get(node_pool.node_pool_name) if listing else None
+        if view is None or shown is None or shown.counts is None:
+            return None
+        return self._abnormal.find(node_pool.metadata.uid, view, shown.counts.abnormal)
 
     def _older_duplicate(self, node_pool: NodePool, view: AccountView | None) -> NodePool | None:
         """The oldest duplicate that is not being deleted."""

@@ -34,11 +34,12 @@ KEPT_SECONDS = 10.0
 
 
 class Kind(StrEnum):
-    """What a key names: node pool objects by uid, accounts by name."""
+    """What a key names: node pool objects and their abnormal nodes by uid, accounts by name."""
 
     NODE_POOL = "node pool"
     ACCOUNT = "account"
     ACCOUNT_CHECK = "account check"
+    ABNORMAL_NODES = "abnormal nodes"
 
 
 class Key(NamedTuple):

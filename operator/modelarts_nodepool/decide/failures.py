@@ -15,6 +15,7 @@ from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.decision import Hold, Release
 from modelarts_nodepool.decide.observed import Failure
 from modelarts_nodepool.errors import CircuitOpen, CloudError, ClusterError, Conflict, RefusedByAPIServer, Throttled
+from modelarts_nodepool.ports import CloudResourcePool
 
 # A failed request is repeated after this, or after the server's Retry-After. A rejected key is not used again: the
 # circuit breaker in access/gateway.py answers instead of ModelArts.
@@ -50,6 +51,8 @@ _STEADY = frozenset(
 # Their messages quote the API server, which may name ports and times.
 _BY_API_SERVER = frozenset({Reason.NOT_PROTECTED, Reason.REFUSED_BY_API_SERVER, Reason.RELEASE_REFUSED})
 _DIGITS = re.compile(r"\d+")
+# What describe_resource_pool adds.
+_RESOURCE_POOL = re.compile(r"; the resource pool is (?:frozen \([^)]*\)|in phase [^;]*)")
 
 
 class FailureClass(StrEnum):
@@ -103,12 +106,26 @@ def hold_for(node_pool: NodePool, failure: Failure, what: str, retry_after: time
     return Hold(reason, words, retry_after)
 
 
+def describe_resource_pool(resource_pool: CloudResourcePool | None) -> str:
+    """Why a resource pool may be the cause, as a part of a message; empty if it is not known, or fine."""
+    if resource_pool is None:
+        return ""
+    frozen, phase = resource_pool.frozen, resource_pool.phase
+    said = [f"; the resource pool is frozen ({frozen})"] if frozen else []
+    if phase not in {"", "Running"}:
+        said.append(f"; the resource pool is in phase {phase}")
+    return "".join(said)
+
+
 def steady_words(reason: str, last: str, new: str) -> str:
     """The message to show if `reason` is already shown with the message `last`.
 
     Otherwise a message that quotes a time or a request id would cause a write at every poll.
     """
     if reason in _STEADY:
+        return last
+    if reason == Reason.REFUSED_BY_MODELARTS and _RESOURCE_POOL.sub("", last) == new:
+        # After a restart the resource pool is not known until the next attempt.
         return last
     if reason == Reason.PERMISSION_DENIED and _head(last) == _head(new):
         return last

@@ -222,6 +222,14 @@ class DeletionObserved:
         return asked is not None and (self.send_finished is None or asked >= self.send_finished)
 
 
+@dataclass(frozen=True, slots=True)
+class AbnormalNodes:
+    """Some of a node pool's abnormal nodes, in a steady order, and its resource pool if it could be read."""
+
+    nodes: tuple[CloudNode, ...]
+    resource_pool: CloudResourcePool | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveObserved:
     """Everything that the status of an object depends on that is not being deleted.
@@ -231,6 +239,7 @@ class LiveObserved:
     - `seen`: the newest successful LIST of its resource pool, None if there is none yet.
     - `seen_age`: the age of that LIST; if it shows unreadable counts, the age of the last LIST with readable counts;
       without a LIST, how long polling has been tried.
+    - `abnormal`: the abnormal nodes, read when their number changed; None if there are none, or they could not be read.
     - `older_duplicate`: title of an older object that refers to the same node pool.
     - `reconcile_at`: the newest reconcile-at value that a poll has followed.
     - `finalizer_refused`: why the API server refuses our finalizer, after some time; None while the finalizer is on the
@@ -243,5 +252,6 @@ class LiveObserved:
     failure: Failure | None = None
     seen: NodePoolListing | None = None
     seen_age: timedelta = timedelta()
+    abnormal: AbnormalNodes | None = None
     older_duplicate: str | None = None
     reconcile_at: str | None = None

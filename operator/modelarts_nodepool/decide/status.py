@@ -24,13 +24,25 @@ from modelarts_nodepool.api.node_pool import Counts, NodePoolShape, NodePoolStat
 from modelarts_nodepool.api.objects import Account, NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
-from modelarts_nodepool.decide.failures import keep_steady, needs_a_person, not_protected, reason_of
-from modelarts_nodepool.decide.observed import AccountView, Failure, LiveObserved
+from modelarts_nodepool.decide.failures import (
+    describe_resource_pool,
+    keep_steady,
+    needs_a_person,
+    not_protected,
+    reason_of,
+)
+from modelarts_nodepool.decide.observed import AbnormalNodes, AccountView, Failure, LiveObserved
 from modelarts_nodepool.errors import CloudError, NotFound, SecretNotFound
-from modelarts_nodepool.ports import CloudNodePool
+from modelarts_nodepool.logs import clean
+from modelarts_nodepool.ports import CloudNode, CloudNodePool
 
 # Paused is set anew each time; DeletionBlocked belongs to a deletion.
 _NOT_KEPT = frozenset({ConditionType.PAUSED, ConditionType.DELETION_BLOCKED})
+# Of a node, by the page ListNodePoolNodes. One that is Checking is not among the available ones either.
+_ABNORMAL = "Abnormal"
+_EXPECTED_PHASES = frozenset({"Available", "Creating", "Deleting", ""})
+_NAMED_NODES = 5
+_LONGEST_NODE, _LONGEST_REASON = 80, 100
 _NEGATIVE = frozenset({ConditionType.STALLED, ConditionType.RECONCILING})
 
 
@@ -54,16 +66,48 @@ def say_ready(name: str, counts: Counts, shape: NodePoolShape) -> dict[Condition
     return {ConditionType.READY: _said(ConditionStatus.FALSE, Reason.NO_NODES_AVAILABLE, words)}
 
 
-def say_healthy(name: str, counts: Counts, shape: NodePoolShape) -> Said:
-    """NodesHealthy: Argo CD reads it, kstatus does not, so one abnormal node in a hundred fails no sync."""
+def say_healthy(
+    name: str,
+    counts: Counts,
+    shape: NodePoolShape,
+    abnormal: AbnormalNodes | None = None,
+    last: Condition | None = None,
+) -> Said:
+    """NodesHealthy: Argo CD reads it, kstatus does not, so one abnormal node in a hundred fails no sync.
+
+    `last`: the condition that is shown; its names stay if the nodes cannot be read.
+    """
     if counts.abnormal > 0:
-        abnormal = f"{counts.abnormal} of {counts.total} nodes of node pool {name} are abnormal"
-        words = f"{abnormal}; check them in the ModelArts console"
-        return _said(ConditionStatus.FALSE, Reason.NODES_ABNORMAL, words)
+        words = f"{counts.abnormal} of {counts.total} nodes of node pool {name} are abnormal"
+        if abnormal is None and last is not None and last.message.startswith(f"{words}:"):
+            return _said(ConditionStatus.FALSE, Reason.NODES_ABNORMAL, last.message)
+        if abnormal is not None:
+            words += _name_abnormal(abnormal.nodes, counts) + describe_resource_pool(abnormal.resource_pool)
+        return _said(ConditionStatus.FALSE, Reason.NODES_ABNORMAL, f"{words}; check them in the ModelArts console")
     if counts.total < shape.count and counts.creating == 0 and counts.deleting == 0:
         words = f"node pool {name} has {counts.total} of {shape.count} nodes and none is being created"
         return _said(ConditionStatus.FALSE, Reason.NODES_MISSING, words)
     return _said(ConditionStatus.TRUE, Reason.ALL_NODES_HEALTHY, f"no node of node pool {name} is abnormal or missing")
+
+
+def pick_abnormal(nodes: Iterable[CloudNode]) -> tuple[CloudNode, ...]:
+    """Up to five nodes that are neither available nor coming nor going, the abnormal ones first, by name."""
+    found = [node for node in nodes if node.phase not in _EXPECTED_PHASES]
+    return tuple(sorted(found, key=lambda node: (node.phase != _ABNORMAL, node.name))[:_NAMED_NODES])
+
+
+def _name_abnormal(nodes: tuple[CloudNode, ...], counts: Counts) -> str:
+    """`: one (Abnormal), two (Abnormal: GPU lost) and 3 more`; empty without names."""
+    if not nodes:
+        return ""
+    named = [_name_node(node) for node in nodes[: counts.abnormal]]
+    more = f" and {counts.abnormal - len(named)} more" if counts.abnormal > len(named) else ""
+    return f": {', '.join(named)}{more}"
+
+
+def _name_node(node: CloudNode) -> str:
+    why = f": {clean(node.reason, _LONGEST_REASON)}" if node.reason else ""
+    return f"{clean(node.name, _LONGEST_NODE)} ({node.phase}{why})"
 
 
 def say_as_last(conditions: Iterable[Condition]) -> dict[ConditionType, Said] | None:
@@ -287,7 +331,13 @@ def _as_counted(
 ) -> NodePoolStatus:
     """Ready and NodesHealthy from the counts."""
     said = say_ready(shown.name, counts, shown.shape)
-    said[ConditionType.NODES_HEALTHY] = say_healthy(shown.name, counts, shown.shape)
+    said[ConditionType.NODES_HEALTHY] = say_healthy(
+        shown.name,
+        counts,
+        shown.shape,
+        observed.abnormal,
+        find_condition(observed.node_pool.status.conditions, ConditionType.NODES_HEALTHY),
+    )
     return _build(
         observed,
         said,

@@ -36,6 +36,7 @@ from modelarts_nodepool.modelarts.wire import (
     NodePoolBody,
     NodeStatus,
     ObjectBody,
+    ObjectSpec,
     PoolNodeAz,
     PoolResource,
     PoolResourceFlavorCount,
@@ -120,6 +121,8 @@ LOCK_ACTION = "os.modelarts.node/lock.action"
 TOPOLOGY = "os.modelarts/npu-topology-placement"
 # The ID of the job that has the whole cabinet for itself.
 CABINET_EXCLUSIVE = "os.modelarts.node/volcano.scheduler.cabinet-exclusive"
+# Bits of spec.controlMode, page ShowPool. The other bits limit changes of billing and of the flavor, and services.
+_FROZEN = {8: "arrears", 16: "by the police"}
 # nvidia.com/gpu, huawei.com/ascend-snt9, and the names that device plugins give to parts and siblings of these.
 _ACCELERATOR = re.compile(r"nvidia\.com/(?:gpu|mig-)|huawei\.com/(?:ascend|npu)", re.IGNORECASE)
 _STATES = ("creating", "available", "abnormal", "deleting")
@@ -197,7 +200,12 @@ def _read_item(call: Call, response: Response, item: dict[str, Any]) -> CloudNod
 def _to_resource_pool(name: str, body: ObjectBody) -> CloudResourcePool:
     annotations = body.annotations
     billing = Billing.UNKNOWN if isinstance(annotations, Unreadable) else _billing(annotations.get(BILLING_MODE))
-    return CloudResourcePool(name=name, billing=billing, phase=sanitize(body.phase, 64))
+    return CloudResourcePool(name=name, billing=billing, phase=sanitize(body.phase, 64), frozen=_frozen(body))
+
+
+def _frozen(body: ObjectBody) -> str:
+    mode = body.spec.control_mode if isinstance(body.spec, ObjectSpec) else None
+    return ", ".join(words for bit, words in _FROZEN.items() if isinstance(mode, int) and mode & bit)
 
 
 def _to_node(call: Call, response: Response, body: ObjectBody) -> CloudNode:
@@ -208,7 +216,7 @@ def _to_node(call: Call, response: Response, body: ObjectBody) -> CloudNode:
         malformed(call, response, f"the annotations of node {quote_value(name)} are not a map")
     mode, lock = annotations.get(BILLING_MODE), annotations.get(LOCK_ACTION)
     return CloudNode(
-        name=name,
+        name=sanitize(name, _MAX_TEXT),
         # A node without a billing mode is billed like its resource pool.
         billing=None if mode is None else _billing(mode),
         is_locked=lock is not None and lock != "",

@@ -242,12 +242,19 @@ class NodeStatus(PhaseStatus):
     reason: Text = None
 
 
+class ObjectSpec(Wire):
+    """spec of a resource pool: the bits that limit its use."""
+
+    control_mode: Count = None
+
+
 class ObjectBody(Wire):
     """A resource pool (kind Pool) or a node (kind Node)."""
 
     api_version: Text = None
     kind: Text = None
     metadata: One[ObjectMetadata] = None
+    spec: One[ObjectSpec] = None
     status: One[NodeStatus] = None
 
     @property

@@ -88,10 +88,12 @@ def test_where_the_effect_is_unknown_the_operator_looks_before_it_sends_again(te
 @side_by_side
 def test_a_node_pool_in_use_is_refused_and_sent_again_when_a_person_asks(tenant: Tenant) -> None:
     tenant.mirrored("training-a", cloud={"inUse": True})
+    tenant.cloud.change({"resourcePools": {tenant.resource_pool: {"controlMode": 8}}})
     tenant.delete("training-a")
     message = tenant.until_blocked("training-a", "RefusedByModelArts")
     assert "ModelArts.50004000" in message
     assert "is in use" in message
+    assert "the resource pool is frozen (arrears)" in message
     tenant.wait_for_looks(4)
     assert tenant.deletes() == ["none"], "refused once, then a pause"
     found = tenant.get("training-a")

@@ -90,6 +90,42 @@ def test_a_node_that_turns_abnormal_is_shown_and_told_once(tenant: Tenant) -> No
 
 
 @side_by_side
+def test_abnormal_nodes_are_named_by_one_call_for_each_change_of_their_number(tenant: Tenant) -> None:
+    def named(*nodes: str) -> None:
+        tenant.until(
+            "training-a",
+            lambda found: all(node in condition_of(found, "NodesHealthy")["message"] for node in nodes),
+            f"naming {', '.join(nodes)}",
+        )
+
+    prefix = f"os-node-{tenant.resource_pool}-training-a"
+    tenant.mirrored("training-a", cloud={"count": 4})
+    states = {"states": {"available": 3, "abnormal": 1}, "abnormalMessage": "GPU lost"}
+    tenant.in_cloud("training-a", states)
+    named(f"1 of 4 nodes of node pool training-a are abnormal: {prefix}-0003 (Abnormal: GPU lost); check")
+    tenant.wait_for_looks(4)
+    assert len(tenant.cloud.requests(tenant.resource_pool, "list_node_pool_nodes")) == 1
+    tenant.cloud.change({"resourcePools": {tenant.resource_pool: {"controlMode": 8}}})
+    tenant.in_cloud("training-a", {"states": {"available": 2, "abnormal": 2}})
+    named(f"{prefix}-0002", f"{prefix}-0003", "the resource pool is frozen (arrears)")
+    tenant.wait_for_looks(4)
+    assert len(tenant.cloud.requests(tenant.resource_pool, "list_node_pool_nodes")) == 2
+    assert len(tenant.cloud.requests(tenant.resource_pool, "show_pool")) == 2
+
+
+@side_by_side
+def test_abnormal_nodes_that_cannot_be_read_are_counted_all_the_same(tenant: Tenant) -> None:
+    tenant.cloud.fault(operation="list_node_pool_nodes", resourcePool=tenant.resource_pool, status=403)
+    tenant.in_cloud("training-a", {"states": {"available": 1, "abnormal": 1}})
+    tenant.create("training-a")
+    found = tenant.until_ready("training-a")
+    message = condition_of(found, "NodesHealthy")["message"]
+    assert message == "1 of 2 nodes of node pool training-a are abnormal; check them in the ModelArts console"
+    tenant.wait_for_looks(4)
+    assert len(tenant.cloud.requests(tenant.resource_pool, "list_node_pool_nodes")) == 1
+
+
+@side_by_side
 def test_a_missing_account_is_named_and_found_as_soon_as_it_is_there(tenant: Tenant) -> None:
     account = f"{tenant.name}-late"
     tenant.in_cloud("training-a")

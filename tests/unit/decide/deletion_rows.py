@@ -9,7 +9,7 @@ from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, FoundOwner, OwnerState
 from modelarts_nodepool.errors import EndpointUnknown, NotFound, PermissionDenied, ServerFailure
-from modelarts_nodepool.ports import Billing, CloudNode
+from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool
 from tests.support.builders import NOON, a_cloud_node_pool, a_listing, a_node_pool, an_account, an_unreadable_node_pool
 from tests.support.unreadable import an_unreadable_object
 from tests.unit.decide.situations import (
@@ -70,6 +70,7 @@ ONCE_HELD = DELETED.saying(blocked(ConditionStatus.FALSE))
 UNREADABLE = looked(a_listing(an_unreadable_node_pool()))
 PREPAID = nodes(CloudNode("node-1", None), CloudNode("node-2", Billing.YEARLY_MONTHLY))
 IN_USE = CloudNode("node-1", None, is_in_use=True)
+FROZEN = CloudResourcePool("pool-a", Billing.PAY_PER_USE, phase="Abnormal", frozen="arrears")
 FOREIGN = DELETED.with_finalizer("foregroundDeletion")
 OWNED = DELETED.owned_by()
 MANY_OWNERS = DELETED
@@ -183,6 +184,12 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
         Hold,
         Reason.REFUSED_BY_MODELARTS,
         "ModelArts.50004000: in use (request request-2)",
+    ),
+    "RefusedByModelArts: the resource pool is frozen": (
+        a_deletion(record=refused(MINUTE), resource_pool=looked(FROZEN)),
+        Hold,
+        Reason.REFUSED_BY_MODELARTS,
+        "(request request-2); the resource pool is frozen (arrears); the resource pool is in phase Abnormal; fix",
     ),
     "RefusedByModelArts: send again": (
         a_deletion(record=refused(MINUTE)),

@@ -11,12 +11,15 @@ from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.decide.failures import (
     FailureClass,
     class_of,
+    describe_resource_pool,
     reason_of,
     release_refused,
+    steady_words,
     write_ahead_refused,
     write_refused,
 )
 from modelarts_nodepool.decide.status import decide_status
+from modelarts_nodepool.ports import Billing, CloudResourcePool
 from tests.support.builders import NOON
 from tests.unit.decide.situations import a_deleted_object, an_observation
 
@@ -97,3 +100,19 @@ def test_an_object_without_a_finalizer_says_what_a_deletion_would_leave_behind()
 def test_an_event_says_which_write_is_refused() -> None:
     assert "cannot write the status of this object" in write_refused(ADMISSION, is_status=True)
     assert "cannot add its finalizer to this object, or remove it" in write_refused(ADMISSION, is_status=False)
+
+
+def test_words_about_a_frozen_resource_pool_survive_a_restart_and_no_new_attempt() -> None:
+    first, second = "refused: in use (request 1); fix it", "refused: in use (request 2); fix it"
+    pool = CloudResourcePool("pool-a", Billing.PAY_PER_USE, phase="Error", frozen="arrears")
+    shown = first.replace("; fix", f"{describe_resource_pool(pool)}; fix")
+    assert shown != first
+    assert steady_words(Reason.REFUSED_BY_MODELARTS, shown, first) == shown
+    assert steady_words(Reason.REFUSED_BY_MODELARTS, shown, second) == second
+    assert steady_words(Reason.REFUSED_BY_MODELARTS, first, shown) == shown
+
+
+def test_resource_pool_that_runs_is_no_part_of_a_message() -> None:
+    assert describe_resource_pool(None) == ""
+    assert describe_resource_pool(CloudResourcePool("pool-a", Billing.UNKNOWN)) == ""
+    assert describe_resource_pool(CloudResourcePool("pool-a", Billing.UNKNOWN, phase="Running")) == ""

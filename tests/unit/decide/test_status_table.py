@@ -9,10 +9,10 @@ import pytest
 
 from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition
 from modelarts_nodepool.api.node_pool import Counts, Identity, NodePoolStatus
-from modelarts_nodepool.decide.observed import LiveObserved
-from modelarts_nodepool.decide.status import decide_status
+from modelarts_nodepool.decide.observed import AbnormalNodes, LiveObserved
+from modelarts_nodepool.decide.status import decide_status, pick_abnormal
 from modelarts_nodepool.errors import NoAnswer, RefusedByModelArts, ServerFailure
-from modelarts_nodepool.ports import CloudNodePool
+from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool
 from tests.support.builders import (
     NOON,
     PROJECT,
@@ -157,6 +157,59 @@ def test_the_words_of_nodes_healthy_count() -> None:
     )
     assert "has 1 of 3 nodes" in message_of(mirrored(available=1, asked_for=3), ConditionType.NODES_HEALTHY)
     assert "no node of node pool" in message_of(mirrored(available=1), ConditionType.NODES_HEALTHY)
+
+
+def abnormal(*nodes: CloudNode, frozen: str = "", phase: str = "Running") -> AbnormalNodes:
+    pool = CloudResourcePool("pool-a", Billing.PAY_PER_USE, phase=phase, frozen=frozen)
+    return AbnormalNodes(pick_abnormal(nodes), pool)
+
+
+def healthy_words(found: AbnormalNodes | None, before: NodePoolStatus | None = None, **counts: int) -> str:
+    seen = a_listing(a_cloud_node_pool(**counts))
+    observed = an_observation(seen=seen) if before is None else after(before, seen=seen)
+    status = decide_status(replace(observed, abnormal=found), NOON).status
+    return message_of(status, ConditionType.NODES_HEALTHY)
+
+
+LOST = CloudNode("node-b", None, phase="Abnormal", reason="GPU lost\n(XID 79)")
+HEAD = "2 of 3 nodes of node pool training-a are abnormal"
+TAIL = "; check them in the ModelArts console"
+
+
+def test_abnormal_nodes_are_named_with_phase_and_reason() -> None:
+    found = abnormal(CloudNode("node-a", None, phase="Checking"), CloudNode("node-c", None, phase="Available"), LOST)
+    words = healthy_words(found, available=1, abnormal=2)
+    assert words == f"{HEAD}: node-b (Abnormal: GPU lost (XID 79)), node-a (Checking){TAIL}"
+
+
+def test_five_abnormal_nodes_are_named_whatever_their_order() -> None:
+    nodes = [CloudNode(f"node-{number}", None, phase="Abnormal") for number in range(9)]
+    words = {healthy_words(abnormal(*order), available=1, abnormal=9) for order in (nodes, nodes[::-1])}
+    [said] = words
+    assert said.count("(Abnormal)") == 5
+    assert ": node-0 (Abnormal), node-1" in said
+    assert "node-4 (Abnormal) and 4 more;" in said
+
+
+def test_abnormal_nodes_without_names_are_counted() -> None:
+    assert healthy_words(None, available=1, abnormal=2) == f"{HEAD}{TAIL}"
+    assert healthy_words(abnormal(), available=1, abnormal=2) == f"{HEAD}{TAIL}"
+
+
+def test_names_stay_if_the_nodes_cannot_be_read_after_a_restart() -> None:
+    counts = {"available": 1, "abnormal": 2}
+    seen = a_listing(a_cloud_node_pool(**counts))
+    before = decide_status(an_observation(seen=seen, abnormal=abnormal(LOST)), NOON).status
+    named = message_of(before, ConditionType.NODES_HEALTHY)
+    assert "node-b (Abnormal" in named
+    assert healthy_words(None, before, **counts) == named
+    assert "node-b" not in healthy_words(None, before, available=2, abnormal=1)
+
+
+def test_frozen_resource_pool_is_told_beside_abnormal_nodes() -> None:
+    frozen = healthy_words(abnormal(LOST, frozen="arrears"), available=1, abnormal=2)
+    assert "; the resource pool is frozen (arrears); check them" in frozen
+    assert "; the resource pool is in phase Error;" in healthy_words(abnormal(phase="Error"), available=1, abnormal=2)
 
 
 def test_the_first_look_pins_the_identity_and_shows_what_was_asked_for() -> None:

@@ -29,6 +29,27 @@ def nodes_of(*items: object, **metadata: object) -> tuple[list[CloudNode], str |
 
 
 @pytest.mark.parametrize(
+    ("mode", "frozen"),
+    [
+        (0, ""),
+        (7, ""),
+        (8, "arrears"),
+        (9, "arrears"),
+        ("8", "arrears"),
+        (16, "by the police"),
+        (24, "arrears, by the police"),
+        (None, ""),
+        (-8, ""),
+        ("frozen", ""),
+        ([8], ""),
+    ],
+)
+def test_resource_pool_is_frozen_by_the_bits_of_its_control_mode(mode: object, frozen: str) -> None:
+    assert read_resource_pool(SHOW, an_answer(a_pool(spec={"controlMode": mode}))).frozen == frozen
+    assert read_resource_pool(SHOW, an_answer(a_pool(spec="none"))).frozen == ""
+
+
+@pytest.mark.parametrize(
     ("annotations", "billing"),
     [
         ({MODE: "0"}, Billing.PAY_PER_USE),

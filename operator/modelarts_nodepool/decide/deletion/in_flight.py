@@ -9,7 +9,7 @@ from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Wait
 from modelarts_nodepool.decide.deletion.record import REFUSALS, SETTLE
-from modelarts_nodepool.decide.failures import LONGEST_RETRY, asked_pause, hold_for
+from modelarts_nodepool.decide.failures import LONGEST_RETRY, asked_pause, describe_resource_pool, hold_for
 from modelarts_nodepool.decide.observed import DeletionObserved, Failure
 from modelarts_nodepool.errors import ClockSkew, CredentialsRejected
 from modelarts_nodepool.ports import Moment
@@ -106,7 +106,8 @@ def refused(observed: DeletionObserved, moment: Moment) -> Decision | None:
         return None
     node_pool = observed.node_pool
     words = (
-        f"ModelArts refused to delete node pool {observed.node_pool_name}: {_describe_error(error)}; fix the cause, "
+        f"ModelArts refused to delete node pool {observed.node_pool_name}: {_describe_error(error)}"
+        f"{describe_resource_pool(observed.resource_pool.value if observed.resource_pool else None)}; fix the cause, "
         f"then retry: {remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
     )
     return Hold(Reason.REFUSED_BY_MODELARTS, words, left)
