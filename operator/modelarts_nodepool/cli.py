@@ -5,19 +5,23 @@ Exit codes: 0 success, 1 failure, 2 wrong usage or settings.
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping
+from copy import copy
 from datetime import timedelta
 from importlib.metadata import entry_points, version
 
 import click
+from click.shell_completion import ShellComplete
 from typing_extensions import override
 
 from modelarts_nodepool.commands import options
 from modelarts_nodepool.commands.doctor.command import doctor
 from modelarts_nodepool.commands.inventory.command import inventory
 from modelarts_nodepool.commands.options import PREFIX
+from modelarts_nodepool.commands.why.command import why
 from modelarts_nodepool.credentials.providers import login_variables
 from modelarts_nodepool.errors import ClusterError, SettingsError
 from modelarts_nodepool.logs import set_up_logging
@@ -72,14 +76,10 @@ class Commands(click.Group):
         super().format_epilog(ctx, formatter)
 
 
-@click.group(
-    cls=Commands,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "auto_envvar_prefix": PREFIX,
-        "max_content_width": 100,
-    },
-)
+_CONTEXT = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": PREFIX, "max_content_width": 100}
+
+
+@click.group(cls=Commands, context_settings=_CONTEXT)
 @click.version_option(version("modelarts-nodepool-operator"), prog_name="modelarts-nodepool")
 def cli() -> None:
     """Delete ModelArts node pools safely from Kubernetes, and see their nodes in status.
@@ -87,12 +87,14 @@ def cli() -> None:
     \b
     Run the operator in the cluster of kubectl:             modelarts-nodepool run
     Check the configuration, before and after installing:   modelarts-nodepool doctor
+    Ask what a deletion would do, before you delete:        modelarts-nodepool why NAMESPACE/NAME
     List the node pools in the cloud, and adopt them:       modelarts-nodepool inventory
     """  # noqa: D301 - click reads the backspace
 
 
 cli.add_command(doctor)
 cli.add_command(inventory)
+cli.add_command(why)
 
 
 @cli.command(short_help="Run the operator until SIGTERM or Ctrl-C.")
@@ -242,10 +244,68 @@ def uninstall_check(kubeconfig: str | None, restore: str | None) -> None:
     click.echo("No object has a finalizer of the operator. It may be uninstalled.")
 
 
+# The same commands as a plugin of kubectl, which runs `kubectl-modelarts` for `kubectl modelarts`.
+
+_PLUGIN = "kubectl modelarts"
+# Not behind ` -- `: there a command runs in the operator's Pod, which has no kubectl.
+_OWN_NAME = re.compile(r"(-- (?:\\\s+)?)?\bmodelarts-nodepool (?=doctor|inventory|uninstall-check|why)")
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(version("modelarts-nodepool-operator"), prog_name=_PLUGIN)
+def kubectl_modelarts() -> None:
+    """Explain deletions of ModelArts node pools, and check the operator.
+
+    \b
+    Ask what a deletion would do, before you delete:        kubectl modelarts why NAMESPACE/NAME
+    List the node pools in the cloud, and adopt them:       kubectl modelarts inventory
+    Check the configuration, before and after installing:   kubectl modelarts doctor
+    """  # noqa: D301 - click reads the backspace
+
+
+def _as_plugin(command: click.Command) -> click.Command:
+    """The command with a help text that names it as kubectl does."""
+
+    def rename(text: str | None) -> str | None:
+        return text and _OWN_NAME.sub(lambda found: found[0] if found[1] else f"{_PLUGIN} ", text)
+
+    renamed = copy(command)
+    renamed.help, renamed.params = rename(command.help), [copy(param) for param in command.params]
+    for param in renamed.params:
+        if isinstance(param, click.Option):
+            param.help = rename(param.help)
+    return renamed
+
+
+for _command in (doctor, inventory, uninstall_check, why):
+    kubectl_modelarts.add_command(_as_plugin(_command))
+
+
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script `modelarts-nodepool`."""
+    _run_group(cli, "modelarts-nodepool")
+
+
+def kubectl_main() -> None:
+    """Entry point of the console script `kubectl-modelarts`."""
+    _run_group(kubectl_modelarts, _PLUGIN)
+
+
+def kubectl_complete() -> None:
+    """Entry point of `kubectl_complete-modelarts`: kubectl's own completion calls it with the words of the line.
+
+    It prints a value and its description on a line each, and last a directive: 4 means no names of files.
+    """
+    *words, incomplete = sys.argv[1:] or [""]
+    completion = ShellComplete(kubectl_modelarts, {}, _PLUGIN, "")
+    for item in completion.get_completions(words, incomplete):
+        click.echo(f"{item.value}\t{item.help}" if item.help else item.value)
+    click.echo(":4")
+
+
+def _run_group(group: click.Group, name: str) -> None:
     try:
-        cli.main(standalone_mode=False)
+        group.main(prog_name=name, standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -84,7 +84,9 @@ def test_without_a_cluster_it_says_where_it_looked(tmp_path: Path) -> None:
     assert "KUBECONFIG" in refused(*FINE, HOME=str(tmp_path))
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("doctor",), ("inventory",), ("simulate",), ("demo",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [(), ("run",), ("doctor",), ("inventory",), ("why",), ("simulate",), ("demo",)], ids=" ".join
+)
 def test_help_is_printed_and_fits_the_screen(command: tuple[str, ...]) -> None:
     done = run(*command, "--help")
     assert done.returncode == 0
@@ -146,17 +148,25 @@ def test_the_help_of_run_names_a_variable_for_each_of_its_flags() -> None:
         (("inventory", "-o", "yaml", "--namespace", "ml", "--deletion-policy", "Keep"), "'Delete', 'Retain'"),
         (("inventory", "--pool", "../x"), "--pool is '../x'"),
         (("inventory", "-o", "csv"), "'table', 'wide', 'json', 'yaml'"),
+        (("why",), "[NAMESPACE/]NAME"),
+        (("why", "a/b/c"), "NAMESPACE/NAME"),
+        (("why", "ml/"), "NAMESPACE/NAME"),
+        (("why", "Not_A_Name/training-a"), "the namespace is 'Not_A_Name'"),
+        (("why", "ml/training-a", "-n", "other"), "different namespaces"),
+        (("why", "ml/training-a", "-o", "yaml"), "'text', 'json'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_wrong_usage_of_doctor_and_inventory_is_refused(kubeconfig: str, args: tuple[str, ...], words: str) -> None:
+def test_wrong_usage_of_the_commands_for_people_is_refused(kubeconfig: str, args: tuple[str, ...], words: str) -> None:
     command, *others = args
     assert words in refused(command, "--kubeconfig", kubeconfig, *others)
 
 
-@pytest.mark.parametrize(("command", "stream"), [("doctor", "stdout"), ("inventory", "stderr")])
+@pytest.mark.parametrize(
+    ("command", "stream"), [("doctor", "stdout"), ("inventory", "stderr"), ("why training-a", "stderr")]
+)
 def test_without_an_api_server_they_fail_and_name_it(kubeconfig: str, command: str, stream: str) -> None:
-    done = run(command, "--kubeconfig", kubeconfig)
+    done = run(*command.split(), "--kubeconfig", kubeconfig)
     assert done.returncode == 1
     assert "https://127.0.0.1:1 did not answer" in getattr(done, stream)
     assert "Traceback" not in done.stderr

@@ -39,9 +39,9 @@ def python(built: Path, code: str) -> str:
     return subprocess.run(command, env=NOTHING, capture_output=True, text=True, check=True, timeout=240).stdout  # noqa: S603
 
 
-def said(built: Path, *args: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(built / "bin" / "modelarts-nodepool"), *args]
-    return subprocess.run(command, env=NOTHING, capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
+def said(built: Path, *args: str, command: str = "modelarts-nodepool") -> "subprocess.CompletedProcess[str]":
+    words = [str(built / "bin" / command), *args]
+    return subprocess.run(words, env=NOTHING, capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
 
 
 def test_the_linter_has_no_objection() -> None:
@@ -53,6 +53,14 @@ def test_the_linter_has_no_objection() -> None:
 def test_what_is_built_runs(built: Path) -> None:
     assert "Run the operator until SIGTERM or Ctrl-C." in said(built, "run", "--help").stdout
     assert "may be uninstalled" in said(built, "uninstall-check", "--help").stdout
+
+
+def test_the_plugin_of_kubectl_is_in_it(built: Path) -> None:
+    assert said(built, "why", "--help", command="kubectl-modelarts").stdout.startswith("Usage: kubectl modelarts why ")
+    assert said(built, "wh", command="kubectl_complete-modelarts").stdout.splitlines() == [
+        "why\tExplain what a deletion of one object would do now.",
+        ":4",
+    ]
 
 
 class Mirror(http.server.ThreadingHTTPServer):

@@ -281,7 +281,7 @@ def test_pods_are_listed(person: Person) -> None:
     person.pastes(remedies.list_pods(NAMESPACE))
 
 
-@pytest.mark.parametrize("build", [remedies.show_log, remedies.run_doctor_in_pod])
+@pytest.mark.parametrize("build", [remedies.show_log, remedies.run_in_pod])
 def test_what_needs_a_kubelet_is_understood_and_names_the_deployment_of_the_chart(
     person: Person, build: Callable[[str], str]
 ) -> None:

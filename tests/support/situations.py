@@ -6,7 +6,7 @@ Everything is named as on the pages: the namespace ml, the account default, the 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from modelarts_nodepool.api.names import API_VERSION, CONFIRM_ANNOTATION
+from modelarts_nodepool.api.names import API_VERSION, CONFIRM_ANNOTATION, PAUSED_ANNOTATION
 from tests.support.api import ACCOUNTS, Api, Object, node_pools_in, secrets_in
 from tests.support.cloud import Cloud
 from tests.support.conditions import says
@@ -26,6 +26,11 @@ MANY: World = {
     "pool-3f2c": ("0", MIXED),
     "pool-e0a7": ("0", {}),
     "pool-y9d1": ("1", {"reserved-a": {"available": 2}, "training-b": {"available": 2}}),
+}
+FIVE: World = {
+    "pool-3f2c": ("0", {**TWO, "training-c": {"available": 2}, "serving-g": {"available": 1}}),
+    "pool-y": YEARLY["pool-y"],
+    "pool-e0a7": ("0", {"research-e": {"available": 2}, "research-f": {"available": 2}}),
 }
 SHORT_SECONDS, WATCHED_SECONDS, LONG_SECONDS = 2, 8, 3600
 
@@ -118,6 +123,21 @@ def in_the_middle(now: Situation) -> None:
     now.until("yearly-d", lambda found: says(found, "Ready", "False", "DeletionBlocked"))
 
 
+def five(now: Situation) -> None:
+    """One lives, one would be held by two guards, one is held, one waits for the cloud, one has no grant."""
+    now.holds(FIVE, LONG_SECONDS)
+    now.creates("training-a", "training-b", "training-c")
+    now.creates("yearly-d", resource_pool="pool-y")
+    now.creates("research-e", resource_pool="pool-e0a7")
+    grants = [{"namespaces": [ML], "resourcePools": ["pool-3f2c", "pool-y"]}]
+    now.api.merge(f"{ACCOUNTS}/default", {"spec": {"grants": grants}})
+    now.api.merge(_path("training-b"), {"metadata": {"annotations": {PAUSED_ANNOTATION: "true"}}})
+    now.deletes("training-b")
+    now.deletes("training-c")
+    now.until("training-b", lambda found: says(found, "DeletionBlocked", "True", "Paused"))
+    now.until("training-c", lambda found: found["status"]["counts"]["deleting"] == 2)
+
+
 def several(now: Situation) -> None:
     """One node pool has an object, others have none, one object has no node pool."""
     now.holds(MANY)
@@ -134,5 +154,6 @@ SITUATIONS: Mapping[str, Callable[[Situation], None]] = {
     "docs/operations/inventory.md": several,
     "docs/operations/network.md": plain,
     "docs/operations/troubleshooting.md": plain,
+    "docs/operations/why.md": five,
     "docs/simulator.md": plain,
 }

@@ -27,6 +27,8 @@ OVERRIDE_ANNOTATION = f"{GROUP}/override"
 PAUSED_ANNOTATION = f"{GROUP}/paused"
 RECONCILE_ANNOTATION = f"{GROUP}/reconcile-at"
 CREDENTIALS_LABEL = f"{GROUP}/credentials"
+# The policy that refuses a DELETE without a confirmation: deploy/admission/confirm-delete.yaml.
+CONFIRM_DELETE_POLICY = f"confirm-delete.{GROUP}"
 
 # The API states no rule for node pool names. Its own example is `nodePool-1`, and a node pool without a name of its
 # own is called `<flavor>-default`, dots included. So every safe path segment is valid: a letter or digit first and

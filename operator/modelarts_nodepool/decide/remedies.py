@@ -232,9 +232,10 @@ def show_log(namespace: str) -> str:
     return f"kubectl -n {shlex.quote(namespace)} logs {_DEPLOYMENT}"
 
 
-def run_doctor_in_pod(namespace: str) -> str:
-    """Run doctor in the operator's Pod, with its network, clock and ServiceAccount."""
-    return f"kubectl -n {shlex.quote(namespace)} exec {_DEPLOYMENT} -- modelarts-nodepool doctor"
+def run_in_pod(namespace: str, *command: str) -> str:
+    """Run a command, doctor by default, in the operator's Pod, with its network, clock and ServiceAccount."""
+    words = shlex.join(command or ("doctor",))
+    return f"kubectl -n {shlex.quote(namespace)} exec {_DEPLOYMENT} -- modelarts-nodepool {words}"
 
 
 # Clauses of messages.

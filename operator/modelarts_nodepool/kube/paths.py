@@ -74,6 +74,11 @@ def leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{_segment(namespace)}/leases"
 
 
+def admission_binding(name: str) -> str:
+    """One ValidatingAdmissionPolicyBinding."""
+    return f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{_segment(name)}"
+
+
 def lease(namespace: str, name: str) -> str:
     """One Lease."""
     return f"{leases(namespace)}/{_segment(name)}"

@@ -107,7 +107,7 @@ def test_no_name_ever_becomes_more_than_one_word_of_the_shell() -> None:
         remedies.create_namespace(HOSTILE),
         remedies.list_pods(HOSTILE),
         remedies.show_log(HOSTILE),
-        remedies.run_doctor_in_pod(HOSTILE),
+        remedies.run_in_pod(HOSTILE),
     ):
         named = [word for word in shlex.split(command) if HOSTILE in word]
         assert named, command

@@ -174,4 +174,4 @@ def _edit(context: AccountContext) -> str:
 
 
 def _in_the_pod(context: AccountContext) -> str:
-    return remedies.run_doctor_in_pod(context.session.place.operator_namespace)
+    return remedies.run_in_pod(context.session.place.operator_namespace)

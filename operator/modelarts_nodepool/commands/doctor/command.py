@@ -100,5 +100,5 @@ async def _examine(
 def _note(namespace: str) -> str:
     return (
         "Clock, network and certificates are those of this machine. To check what the operator sees: "
-        f"{remedies.run_doctor_in_pod(namespace)}"
+        f"{remedies.run_in_pod(namespace)}"
     )

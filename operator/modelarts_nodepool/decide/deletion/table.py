@@ -1,8 +1,8 @@
 """The table of deletion: what to do about an object that is being deleted.
 
-Called by controllers/deletion/reconciler.py. Each row is a pure guard: it returns a decision, or None if it does not
-apply. The first decision counts; if no guard applies, the DELETE is sent. Only `retained`, `handed_over` and
-`absence` release an object.
+Called by controllers/deletion/reconciler.py, and guard by guard by commands/why/explain.py. Each row is a pure guard:
+it returns a decision, or None if it does not apply. The first decision counts; if no guard applies, the DELETE is sent.
+Only `retained`, `handed_over` and `absence` release an object.
 
 To add a guard: write a function in a file of this folder, add its row here, its reason to api/reasons.py, its cases to
 tests/unit/decide/, and a heading to docs/operations/troubleshooting.md.
@@ -72,10 +72,16 @@ ROWS: tuple[tuple[tuple[Reason, ...], Guard], ...] = (
 def decide_deletion(observed: DeletionObserved, moment: Moment) -> Decision:
     """The decision of the first guard that applies, else Send."""
     for _reasons, guard in ROWS:
-        decision = guard(observed, moment)
-        if isinstance(decision, Hold):
-            remark = useless_override(observed.node_pool, decision.reason)
-            return replace(decision, message=remark + decision.message) if remark else decision
+        decision = apply_guard(guard, observed, moment)
         if decision is not None:
             return decision
     return Send()
+
+
+def apply_guard(guard: Guard, observed: DeletionObserved, moment: Moment) -> Decision | None:
+    """The guard's decision. The message of a hold names an override that has no effect."""
+    decision = guard(observed, moment)
+    if not isinstance(decision, Hold):
+        return decision
+    remark = useless_override(observed.node_pool, decision.reason)
+    return replace(decision, message=remark + decision.message) if remark else decision

@@ -1,0 +1,1 @@
+"""`why`: what would be decided about one object now, guard by guard. Reads only."""
