@@ -15,7 +15,7 @@ from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.node_pool import Identity
 from modelarts_nodepool.api.objects import Account
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.workqueue import KEPT_SECONDS, Key, Kind, Result, SingleFlight, Workqueue
 from modelarts_nodepool.decide.failures import describe_resource_pool
 from modelarts_nodepool.decide.observed import AbnormalNodes, AccountView, Evidence
@@ -45,7 +45,7 @@ class _Question:
 class AbnormalNodesReader:
     """Questions and answers by uid of the object. `find` makes no call, `reconcile` does."""
 
-    def __init__(self, cache: Registry, queue: Workqueue, clouds: Gateway, clock: Clock) -> None:
+    def __init__(self, cache: Cache, queue: Workqueue, clouds: Gateway, clock: Clock) -> None:
         self._cache = cache
         self._queue = queue
         self._clouds = clouds

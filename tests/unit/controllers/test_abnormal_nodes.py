@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing_extensions import override
 
 from modelarts_nodepool.api.objects import NodePool
-from modelarts_nodepool.cache.objects import Registry
+from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.abnormal_nodes import AGAIN_AFTER, PATIENCE, AbnormalNodesReader
 from modelarts_nodepool.controllers.manager import Lanes
 from modelarts_nodepool.controllers.workqueue import Key, Kind, Result, Workqueue
@@ -54,9 +54,9 @@ class Stage:
     def __init__(self, *names: str) -> None:
         clock = VirtualClock()
         self.cloud, self.added = Cloud(), Counter[str]()
-        self.cache = Registry(clock)
+        self.cache = Cache(clock)
         for name in names or ("training-a",):
-            self.cache.tell_node_pool(a_node_pool(name).finalized().body())
+            self.cache.observe_node_pool(a_node_pool(name).finalized().body())
         self.queue = Workqueue(Lanes(self.cache))
         self.reader = AbnormalNodesReader(self.cache, self.queue, a_clouds(SecretKeeper(), clock, self.cloud), clock)
 

@@ -57,7 +57,7 @@ class Stage:
         builder = an_account().polling(timedelta(seconds=60), timedelta(seconds=60)).limited(unlimited=True)
         body = builder.body()
         body["spec"] |= account
-        self.world.registry.take_account(self.world.cluster.put(f"{_API}/modelartsaccounts/default", body))
+        self.world.cache.upsert_account(self.world.cluster.put(f"{_API}/modelartsaccounts/default", body))
         self.world.put_namespace("ml")
 
     def path(self, name: str) -> str:
@@ -68,13 +68,13 @@ class Stage:
             builder = change(a_node_pool(name).finalized().being_deleted(self.world.clock.now()))
             body = deepcopy(builder.body())
             body["metadata"]["uid"] = f"uid-{number}"
-            self.world.registry.tell_node_pool(self.world.cluster.put(self.path(name), body))
+            self.world.cache.observe_node_pool(self.world.cluster.put(self.path(name), body))
 
     def annotate(self, key: str, value: str) -> None:
         body = deepcopy(self.world.cluster.bodies[self.path("training-a")])
         body["metadata"]["annotations"] = {key: value}
         body["metadata"]["resourceVersion"] = str(int(body["metadata"]["resourceVersion"]) + 1)
-        self.world.registry.tell_node_pool(self.world.cluster.put(self.path("training-a"), body))
+        self.world.cache.observe_node_pool(self.world.cluster.put(self.path("training-a"), body))
 
     @property
     def version(self) -> str:
@@ -205,7 +205,7 @@ def test_a_list_that_does_not_come_holds_for_ten_minutes_and_stops_nothing_else(
         assert (cloud.deletes, bool(stage.blocked)) == (0, True)
         assert cloud.listed >= 10
         # The circuit of the account is closed: only this operation fails.
-        account = stage.world.registry.accounts["default"]
+        account = stage.world.cache.accounts["default"]
         await stage.world.clouds.call(account, lambda client: client.show_pool("pool-a"))
         await asyncio.sleep(3 * MINUTE)
         assert cloud.deletes == 1

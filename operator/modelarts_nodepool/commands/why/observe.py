@@ -19,7 +19,7 @@ from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.in_flight import InFlight
-from modelarts_nodepool.cache.objects import Duplicates, Registry
+from modelarts_nodepool.cache.objects import Cache, Duplicates
 from modelarts_nodepool.commands.session import Session
 from modelarts_nodepool.commands.why.explain import Answer, Gap, Row, ask_guards, judge, next_look
 from modelarts_nodepool.controllers.audit import AuditTrail
@@ -67,7 +67,7 @@ class Explanation:
 class _Cluster:
     """What the operator's watches would hold. `gaps`: fields of the observation that the caller may not know."""
 
-    cache: Registry
+    cache: Cache
     uid: str = ""
     lives: bool = True
     gaps: dict[str, Gap] = field(default_factory=dict)
@@ -101,7 +101,7 @@ async def explain(session: Session, namespace: str, name: str, progress: Callabl
 
 async def _read_cluster(session: Session, namespace: str, name: str) -> _Cluster:
     """LISTs, and narrower reads if the caller may not list everything."""
-    cluster = _Cluster(Registry(session.clock))
+    cluster = _Cluster(Cache(session.clock))
     now = to_timestamp(session.clock.now())
 
     def take(body: Mapping[str, Any]) -> str:
@@ -112,7 +112,7 @@ async def _read_cluster(session: Session, namespace: str, name: str) -> _Cluster
             cluster.lives = not metadata.get("deletionTimestamp")
             if cluster.lives:
                 body = {**body, "metadata": {**metadata, "deletionTimestamp": now}}
-        cluster.cache.take_node_pool(body)
+        cluster.cache.upsert_node_pool(body)
         return title
 
     titles = await _list_node_pools(session, cluster, namespace, name, take)
@@ -145,23 +145,23 @@ async def _list_node_pools(
 
 async def _list_namespaces(session: Session, cluster: _Cluster, namespace: str) -> None:
     try:
-        await session.cluster.list_as(paths.NAMESPACES, cluster.cache.take_namespace)
+        await session.cluster.list_as(paths.NAMESPACES, cluster.cache.upsert_namespace)
     except ClusterError:
         if paths.NAMESPACES not in session.cluster.forbidden:
             raise
         with suppress(ClusterError):
-            cluster.cache.take_namespace(await session.cluster.get(paths.namespace(namespace)))
+            cluster.cache.upsert_namespace(await session.cluster.get(paths.namespace(namespace)))
 
 
 async def _list_accounts(session: Session, cluster: _Cluster, name: str) -> None:
     """All accounts, because two of them may name one project; else the account that the object names."""
     try:
-        await session.cluster.list_as(paths.ACCOUNTS, cluster.cache.take_account)
+        await session.cluster.list_as(paths.ACCOUNTS, cluster.cache.upsert_account)
     except ClusterError:
         if paths.ACCOUNTS not in session.cluster.forbidden:
             raise
         try:
-            cluster.cache.take_account(await session.cluster.get(paths.account(name)))
+            cluster.cache.upsert_account(await session.cluster.get(paths.account(name)))
         except ObjectGone:
             return
         except ClusterError as error:
