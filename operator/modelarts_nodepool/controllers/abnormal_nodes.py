@@ -2,7 +2,7 @@
 
 controllers/node_pool.py asks for them before it decides on a status. The first question adds a key to the workqueue;
 its worker makes the calls and then adds the object again, so neither an object nor a deletion waits for a call. One
-show_pool for all node pools of a resource pool tells whether it is frozen. Half an hour after a failed call, or while
+show_pool for all node pools of a resource pool says whether it is frozen. Half an hour after a failed call, or while
 the resource pool is frozen, the nodes are read again.
 """
 

@@ -38,7 +38,7 @@ from modelarts_nodepool.ports import CloudNode, CloudNodePool
 
 # Paused is set anew each time; DeletionBlocked belongs to a deletion.
 _NOT_KEPT = frozenset({ConditionType.PAUSED, ConditionType.DELETION_BLOCKED})
-# Of a node, by the page ListNodePoolNodes. One that is Checking is not among the available ones either.
+# Of a node, by the page ListNodePoolNodes. A node in phase Checking does not count as available, either.
 _ABNORMAL = "Abnormal"
 _EXPECTED_PHASES = frozenset({"Available", "Creating", "Deleting", ""})
 _NAMED_NODES = 5

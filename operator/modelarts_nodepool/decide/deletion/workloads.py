@@ -165,7 +165,7 @@ def _failed(observed: DeletionObserved, evidence: Evidence[object], moment: Mome
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A job that holds. `nodes`: on how many of the node pool's nodes; 0 if ModelArts does not tell which."""
+    """A job that holds. `nodes`: on how many of the node pool's nodes; 0 if ModelArts does not name them."""
 
     workload: CloudWorkload
     nodes: int
@@ -232,7 +232,7 @@ def _find_job(workload: CloudWorkload, nodes: Sequence[CloudNode], by_ip: dict[s
 
 
 def _may_be_place(node: CloudNode) -> bool:
-    """Whether a job may be on this node where ModelArts does not tell the address of the one or of the other."""
+    """Whether a job may be on this node where ModelArts does not report the address of one or the other."""
     if node.is_in_use is not None:
         return node.is_in_use
     # A node that has neither an address nor the phase Available is not there yet, or broken.
