@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.storm.world import ACCOUNT_OF
 
-READS = ("list_node_pools", "show_node_pool", "show_pool", "list_pools", "list_node_pool_nodes")
+READS = ("list_node_pools", "show_node_pool", "show_pool", "list_pools", "list_node_pool_nodes", "list_workloads")
 DELETE = "delete_node_pool"
 Fault = Mapping[str, Any]
 
@@ -56,6 +56,7 @@ OF_DELETIONS, OF_ONE_RESOURCE_POOL = 0.45, 0.5
 _LIES: Mapping[str, tuple[Fault, ...]] = {
     "list_node_pools": ({"status": 404}, {"body": "itemsMissing"}),
     "show_node_pool": ({"status": 404}, {"status": 400, "errorMsg": "Bad request. Record not found: node pool."}),
+    "list_workloads": ({"status": 404}, {"body": "itemsMissing"}),
     DELETE: ({"status": 404},),
 }
 

@@ -25,6 +25,15 @@ WORDS = [
     "flavor",
     "nodePool",
     "continue",
+    "uid",
+    "type",
+    "runningDuration",
+    "hostIps",
+    "nodes",
+    "hostIp",
+    "privateIp",
+    "availableResources",
+    "controlMode",
     "remainingItemCount",
     "annotations",
     "os.modelarts/billing.mode",
@@ -37,7 +46,19 @@ WORDS = [
     "request_id",
 ]
 VALUES = [
-    *["NodePoolList", "NodePool", "NodeList", "PoolList", "Pool", "training-a", "pool-a", "0", "1", "v2"],
+    *[
+        "NodePoolList",
+        "NodePool",
+        "NodeList",
+        "PoolList",
+        "Pool",
+        "WorkloadList",
+        "training-a",
+        "pool-a",
+        "0",
+        "1",
+        "v2",
+    ],
     "\ud800",
     "\u202e",
 ]
@@ -58,7 +79,7 @@ _node_pools = st.fixed_dictionaries(
     },
 )
 _lists = st.fixed_dictionaries(
-    {"kind": st.sampled_from(["NodePoolList", "NodePoolList", "NodeList", "PoolList"]) | _leaves},
+    {"kind": st.sampled_from(["NodePoolList", "NodePoolList", "NodeList", "PoolList", "WorkloadList"]) | _leaves},
     optional={"items": st.lists(_node_pools | _documents, max_size=3) | _documents, "metadata": _documents},
 )
 

@@ -23,6 +23,7 @@ import json
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
 from secrets import token_hex
@@ -229,12 +230,16 @@ def _to_node(call: Call, response: Response, body: ObjectBody) -> CloudNode:
 
 def to_host_ip(text: object) -> str:
     """An address in the one form in which two can be compared; "" if there is none or if it stands for none."""
-    if not isinstance(text, str) or not text.strip():
-        return ""
+    return _one_form(text.strip()) if isinstance(text, str) else ""
+
+
+@lru_cache(maxsize=8192)
+def _one_form(text: str) -> str:
+    # Cached: ten thousand jobs name the same few hundred nodes.
     try:
-        address = ip_address(text.strip())
+        address = ip_address(text)
     except ValueError:
-        # ModelArts compares texts too: an address of an unknown form equals itself.
+        # An address of an unknown form equals itself.
         return sanitize(text, _MAX_TEXT)
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)

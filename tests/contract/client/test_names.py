@@ -16,7 +16,7 @@ BAD_NAMES: list[Any] = [
 @pytest.mark.parametrize("name", BAD_NAMES)
 async def test_case_31_bad_name_sends_nothing(name: Any) -> None:  # noqa: ANN401
     async with raw_server(a_reply(200)) as server, a_client(server.endpoint) as client:
-        for call in (client.show_pool, client.list_node_pools):
+        for call in (client.show_pool, client.list_node_pools, client.list_workloads):
             with pytest.raises(InvalidName):
                 await call(name)
         for each in (client.show_node_pool, client.list_node_pool_nodes, client.delete_node_pool):

@@ -13,6 +13,7 @@ from modelarts_nodepool.errors import CloudError, MalformedAnswer, NotFound
 from modelarts_nodepool.modelarts import parse
 from modelarts_nodepool.modelarts.faults import to_error
 from modelarts_nodepool.modelarts.transport import Call, Operation, Response, read_error
+from modelarts_nodepool.modelarts.workloads import WorkloadPages
 from tests.support.bodies import BODIES
 
 T = TypeVar("T")
@@ -20,9 +21,19 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LIST = Call(Operation.LIST_NODE_POOLS, "0" * 32, "pool-a")
 SHOW = Call(Operation.SHOW_NODE_POOL, "0" * 32, "pool-a", "training-a")
 NODES = Call(Operation.LIST_NODE_POOL_NODES, "0" * 32, "pool-a", "training-a")
+WORKLOADS = Call(Operation.LIST_WORKLOADS, "0" * 32, "pool-a")
+
+
+def read_workloads(call: Call, response: Response) -> object:
+    pages = WorkloadPages()
+    pages.add(call, response)
+    return pages.join()
+
+
 READERS: list[tuple[Call, Callable[[Call, Response], object]]] = [
     (SHOW, parse.read_node_pool),
     (NODES, parse.read_nodes),
+    (WORKLOADS, read_workloads),
     (Call(Operation.SHOW_POOL, "0" * 32, "pool-a"), parse.read_resource_pool),
     (Call(Operation.LIST_POOLS, "0" * 32), parse.read_resource_pools),
 ]
@@ -88,6 +99,17 @@ def test_any_refusal_is_a_cloud_error(status: int, headers: dict[str, str], body
     if isinstance(error, NotFound):
         assert status in {400, 404}
         assert str(read_error(body).code).startswith("ModelArts.")
+
+
+@settings(max_examples=250, deadline=None)
+@given(BODIES)
+@example(b'{"kind": "WorkloadList", "items": [{"uid": "u", "status": "Running"}], "items": []}')
+def test_list_of_jobs_is_empty_only_where_it_says_so_once(body: bytes) -> None:
+    found = outcome_of(read_workloads, WORKLOADS, body)
+    if found == ():
+        pairs = pairs_of(body)
+        assert [value for key, value in pairs if key == "kind"] == ["WorkloadList"]
+        assert [value for key, value in pairs if key == "items"] in ([[]], [None])
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"status":', "}")], ids=["lists", "objects"])
