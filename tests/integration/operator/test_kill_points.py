@@ -26,6 +26,8 @@ HEIR = "heir"
 # Longer than all scenarios take to arrive, shorter than an unknown outcome is looked at.
 LATE = 100
 SETTLE = timedelta(minutes=2)
+# Times on record are whole seconds.
+A_SECOND = timedelta(seconds=1.5)
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +117,7 @@ def test_killed_before_a_delete_that_never_takes_effect_it_sends_the_second_afte
     tenant.annotate(NAME, reconcile_at="1")
     tenant.until_true(lambda: len(tenant.deletes()) == 2, "a second DELETE", LONG_SECONDS)
     first, second = (datetime.fromisoformat(sent["time"]) for sent in tenant.cloud.deletes(tenant.resource_pool))
-    # The record of the first has whole seconds.
-    assert second - first > SETTLE - timedelta(seconds=1.5)
+    assert second - first > SETTLE - A_SECOND
     assert tenant.is_held(NAME)
     scene.finish()
     tenant.until_gone(NAME)
@@ -217,12 +218,16 @@ def test_killed_while_it_writes_ahead_it_sends_one_delete_and_looks_first_where_
     arrives = scene.hold_at_door("PATCH", f"{scene.tenant.path(NAME)}/status", '"sentTime"', when=when)
     scene.delete()
     arrives()
-    assert bool(scene.record()) is (when == "after")
+    record = scene.record()
+    assert bool(record) is (when == "after")
     yield
     if when == "after":
         scene.tenant.wait_for_looks(3)
-        assert not scene.tenant.deletes(), "it may have been sent: that is looked at for two minutes"
-        scene.tenant.until_true(lambda: scene.entries() == ["Unknown"], "entered by the next process")
+        # It may have been sent: that is looked at for two minutes, which the kill may have taken on a busy machine.
+        until = datetime.fromisoformat(record["sentTime"]) + SETTLE - A_SECOND
+        sent = scene.tenant.cloud.deletes(scene.tenant.resource_pool)
+        assert [delete["time"] for delete in sent if datetime.fromisoformat(delete["time"]) < until] == []
+        scene.tenant.until_true(lambda: scene.entries() in (["Unknown"], ["Accepted"]), "entered by the next process")
     scene.goes_only_with_its_node_pool()
 
 

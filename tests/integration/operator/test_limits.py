@@ -1,6 +1,8 @@
 """A cloud that says "too many" or says nothing: few calls, no status lost, no deletion lost, and over by itself."""
 
+import math
 import time
+from datetime import datetime
 
 from tests.support.api import Object
 from tests.support.operator import OperatorProcess
@@ -9,12 +11,19 @@ from tests.support.tenant import Tenant
 NAMES = tuple(f"training-{number}" for number in range(8))
 # Polls come every second. Nothing can be waited for where the point is that nothing comes.
 SOME_POLLS_SECONDS = 8
+RETRY_AFTER_SECONDS = 15
 
 
-def looks(tenant: Tenant, pools: dict[str, str], since: int) -> list[int]:
-    """The statuses of all looks at these resource pools since then."""
+def looks(tenant: Tenant, pools: dict[str, str], since: int, seconds: float = math.inf) -> list[int]:
+    """The statuses of all looks at these resource pools since then, or in so many seconds after the first."""
     found = tenant.cloud.requests(operation="list_node_pools", since=since)
-    return [request["status"] for request in found if request["pool"] in pools.values()]
+    asked = [request for request in found if request["pool"] in pools.values()]
+    times = [datetime.fromisoformat(request["time"]) for request in asked]
+    return [
+        request["status"]
+        for request, time_ in zip(asked, times, strict=True)
+        if (time_ - times[0]).total_seconds() < seconds
+    ]
 
 
 def versions(tenant: Tenant, pools: dict[str, str]) -> dict[str, str]:
@@ -39,7 +48,9 @@ def test_storm_of_429_pauses_the_polls_of_its_key_and_lets_a_deletion_through(te
     tenant.mirrored("goes")
     shared = with_another_account(tenant)
     for resource_pool in pools.values():
-        tenant.cloud.fault(operation="list_node_pools", resourcePool=resource_pool, status=429, retryAfter=15)
+        tenant.cloud.fault(
+            operation="list_node_pools", resourcePool=resource_pool, status=429, retryAfter=RETRY_AFTER_SECONDS
+        )
     since = tenant.cloud.last
     tenant.until_true(lambda: 429 in looks(tenant, pools, since), "the first 429")
     before = versions(tenant, pools)
@@ -47,8 +58,9 @@ def test_storm_of_429_pauses_the_polls_of_its_key_and_lets_a_deletion_through(te
     tenant.until_gone("goes")
     assert tenant.deletes("goes") == ["accepted"]
     # All that were under way at the first 429, and not one more; the other account has the same key.
-    assert len(looks(tenant, pools, since)) <= 2 * len(pools)
-    assert len(looks(tenant, shared, since)) <= 3
+    # When that time is over, they are asked again: on a busy machine the deletion takes longer.
+    assert len(looks(tenant, pools, since, RETRY_AFTER_SECONDS)) <= 2 * len(pools)
+    assert len(looks(tenant, shared, since, RETRY_AFTER_SECONDS)) <= 3
     assert versions(tenant, pools) == before
     tenant.cloud.clear_faults()
     show_news(tenant, pools)
