@@ -2,15 +2,27 @@
 
 A pytest plugin, loaded by tests/conftest.py. A file that takes a minute or more has `pytestmark = pytest.mark.long`.
 Each worker sorts what it collected, since pytest-xdist wants the same order from all of them; `-n0` sorts nothing.
+With `--dist loadfile`, a file stays with one worker, and so do short files that use one control plane beside the
+worker's own: eight workers would start one each.
 """
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
 
 # Tests that wait begin before tests that compute.
 FOLDERS = ("integration/operator", "integration", "contract", "unit")
 TESTS = Path(__file__).parents[1]
+SHARE_A_PLANE = (
+    re.compile(r"tests/integration/admission/"),
+    re.compile(r"tests/integration/deploy/test_(argocd|chart_values|gitops_layouts|gitops_recovery|kustomize)\.py"),
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -19,8 +31,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def rank(item: pytest.Item) -> tuple[bool, int]:
-    """Equal for all tests of a file, so that they stay together and in order."""
-    is_short = item.get_closest_marker("long") is None
+    """Equal for all tests that stay together, so that they also stay in order."""
+    is_long = item.get_closest_marker("long") is not None or shared_by(item.nodeid) is not None
     folder = item.path.parent
     found = (at for at, name in enumerate(FOLDERS) if folder.is_relative_to(TESTS / name))
-    return is_short, next(found, len(FOLDERS))
+    return not is_long, next(found, len(FOLDERS))
+
+
+def shared_by(nodeid: str) -> str | None:
+    """What names the control plane that this test shares with other short files."""
+    return next((plane.pattern for plane in SHARE_A_PLANE if plane.match(nodeid)), None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadFileScheduling | None":
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - this plugin is loaded without xdist, too
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return shared_by(nodeid) or super()._split_scope(nodeid)
+
+    return Scheduling(config, log)

@@ -21,3 +21,23 @@ def test_a_long_file_begins_first_where_files_run_side_by_side(
     passed = [line for line in run.outlines if "PASSED" in line]
     assert first in passed[0]
     run.assert_outcomes(passed=2)
+
+
+def test_short_files_that_share_a_control_plane_stay_with_one_worker(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini("[pytest]\nmarkers = long: begins first\naddopts = --import-mode=importlib\n")
+    body = "import time\n\ndef test_it():\n    time.sleep(0.2)\n\ndef test_more():\n    pass\n"
+    for name in ("integration/admission/test_a", "integration/admission/test_b", "unit/test_c"):
+        path = pytester.path / "tests" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body)
+    flags = ("-p", "xdist", "-n3", "--dist", "loadfile", "--no-loadscope-reorder")
+    run = pytester.runpytest_subprocess("-v", *flags, "-p", "tests.support.order")
+    passed = [line for line in run.outlines if "PASSED" in line]
+    workers = {folder: {line.split("]")[0] for line in passed if folder in line} for folder in ("admission", "unit")}
+    assert len(workers["admission"]) == 1
+    assert workers["admission"].isdisjoint(workers["unit"])
+    run.assert_outcomes(passed=6)

@@ -35,9 +35,10 @@ from tests.unit.controllers.refusing_stage import (
 MINUTES = 30
 # 1, 2, 4, 8, 16 and 32 seconds, then a minute.
 QUICK = 7
+CROWD = 12
 
 
-def crowd(count: int = 30) -> Stage:
+def crowd(count: int = CROWD) -> Stage:
     """Some new, some mirrored, some being deleted."""
     builders = []
     for number in range(count):
@@ -70,13 +71,13 @@ def test_nothing_bypasses_the_backoff_and_one_line_a_minute_tells_of_all(
         for minute in range(GROWN_SECONDS // 60, 10):
             tried = stage.cluster.attempts(begun + minute * 60, begun + (minute + 1) * 60)
             assert max(tried.values()) == 1
-            assert sum(tried.values()) <= 30
-        assert stage.world.parts.writes.unwritable()[NODE_POOL_KIND] == 30
-        assert "30 of 30 node pool objects cannot be written" in stage.world.parts.writes.problem(30)
+            assert sum(tried.values()) <= CROWD
+        assert stage.world.parts.writes.unwritable()[NODE_POOL_KIND] == CROWD
+        assert f"{CROWD} of {CROWD} node pool objects cannot be written" in stage.world.parts.writes.problem(CROWD)
         warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
         assert 8 <= len(warned) <= 11
         assert "cannot be written" in warned[-1].getMessage()
-        assert "31 objects" in warned[-1].getMessage(), "with the account"
+        assert f"{CROWD + 1} objects" in warned[-1].getMessage(), "with the account"
         stage.cluster.take_all()
         await asyncio.sleep(200)
         assert not stage.world.parts.writes.unwritable()
@@ -92,7 +93,7 @@ def test_one_object_of_many_does_not_make_the_leader_unready() -> None:
         stage.cluster.refuse(lambda path, change: anything(path, change) and path.startswith(f"{OBJECTS}/node-pool-1/"))
         await asyncio.sleep(300)
         assert stage.world.parts.writes.unwritable()[NODE_POOL_KIND] <= 1
-        assert not stage.world.parts.writes.problem(30)
+        assert not stage.world.parts.writes.problem(CROWD)
 
     play(crowd, scene)
 
