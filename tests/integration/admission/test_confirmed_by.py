@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.api.names import API_VERSION, CONFIRM_ANNOTATION, CONFIRMED_BY_ANNOTATION
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, CONFIRMED_BY_ANNOTATION
 from modelarts_nodepool.kube.client import Patch, build_finalizer_added, build_finalizer_removed, build_status
 from tests.support.admission import ALICE, BOB, CONFIRMED_BY, Guarded
-from tests.support.crds import NODE_POOLS
+from tests.support.crds import NODE_POOLS, to_json
 from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE
 
@@ -36,16 +36,12 @@ def body(guarded: Guarded, *names: str) -> str:
     return guarded.node_pool(annotations=annotations(*names))
 
 
-def test_who_creates_an_object_with_a_confirmation_confirmed_it(four_eyes: Guarded) -> None:
-    four_eyes.run("create", "-f", "-", *ALICE, stdin=body(four_eyes, "training-a"))
-    assert four_eyes.confirmed_by() == "alice"
-
-
-def test_a_generated_name_makes_no_difference(four_eyes: Guarded) -> None:
-    metadata = {"generateName": "training-", "namespace": four_eyes.namespace, "annotations": annotations("x")}
-    raw = {"apiVersion": API_VERSION, "kind": "ModelArtsNodePool", "metadata": metadata, "spec": {"poolName": "pool-a"}}
-    four_eyes.run("create", "-f", "-", *ALICE, stdin=json.dumps(raw))
-    assert four_eyes.confirmed_by(*four_eyes.names()) == "alice"
+def test_who_creates_an_object_with_a_confirmation_confirmed_it_also_under_a_generated_name(four_eyes: Guarded) -> None:
+    common = {"namespace": four_eyes.namespace, "annotations": annotations("x")}
+    for name in ({"name": "training-a"}, {"generateName": "generated-"}):
+        raw = to_json("ModelArtsNodePool", common | name, {"poolName": "pool-a"})
+        four_eyes.run("create", "-f", "-", *ALICE, stdin=raw)
+    assert [four_eyes.confirmed_by(name) for name in four_eyes.names()] == ["alice", "alice"]
 
 
 def test_who_sets_the_confirmation_later_confirmed_it(four_eyes: Guarded) -> None:
@@ -79,39 +75,37 @@ def test_other_changes_keep_it(four_eyes: Guarded) -> None:
     assert four_eyes.confirmed_by() == "alice"
 
 
-@pytest.mark.parametrize(
-    "patch",
-    [
+def test_it_goes_with_the_confirmation(four_eyes: Guarded) -> None:
+    four_eyes.add()
+    patches: list[Any] = [
         {"metadata": {"annotations": {CONFIRM_ANNOTATION: None}}},
         {"metadata": {"annotations": None}},
         [{"op": "replace", "path": "/metadata/annotations", "value": {CONFIRMED_BY_ANNOTATION: "bob"}}],
-    ],
-    ids=["removed", "all annotations", "replaced by the stamp alone"],
-)
-def test_it_goes_with_the_confirmation(four_eyes: Guarded, patch: Any) -> None:  # noqa: ANN401 - JSON
-    four_eyes.add(confirm="training-a")
-    assert four_eyes.confirmed_by() == ADMIN
-    four_eyes.patch("training-a", patch, *ALICE)
-    assert four_eyes.confirmed_by() is None
+    ]
+    for patch in patches:
+        four_eyes.confirm("training-a", "training-a")
+        assert four_eyes.confirmed_by() == ADMIN
+        four_eyes.patch("training-a", patch, *ALICE)
+        assert four_eyes.confirmed_by() is None, patch
 
 
-@pytest.mark.parametrize("names", [("", "bob"), ("training-a", "bob")], ids=["unconfirmed", "confirmed"])
-def test_what_is_written_by_hand_at_the_creation_is_discarded(four_eyes: Guarded, names: tuple[str, str]) -> None:
-    given = {key: value for key, value in annotations(*names).items() if value}
-    four_eyes.run("create", "-f", "-", *ALICE, stdin=four_eyes.node_pool(annotations=given))
-    assert four_eyes.confirmed_by() == ("alice" if CONFIRM_ANNOTATION in given else None)
+def test_what_is_written_by_hand_at_the_creation_is_discarded(four_eyes: Guarded) -> None:
+    for name, given, kept in (("one", {}, None), ("two", annotations("two"), "alice")):
+        metadata = {"annotations": given | {CONFIRMED_BY_ANNOTATION: "bob"}}
+        four_eyes.run("create", "-f", "-", *ALICE, stdin=four_eyes.node_pool(name=name, **metadata))
+        assert four_eyes.confirmed_by(name) == kept
 
 
-@pytest.mark.parametrize(
-    "setting", [f"{CONFIRMED_BY_ANNOTATION}=bob", f"{CONFIRMED_BY_ANNOTATION}=", f"{CONFIRMED_BY_ANNOTATION}-"]
-)
-def test_what_is_written_by_hand_later_is_discarded(four_eyes: Guarded, setting: str) -> None:
+def test_what_is_written_by_hand_later_is_discarded(four_eyes: Guarded) -> None:
+    settings = [f"{CONFIRMED_BY_ANNOTATION}{setting}" for setting in ("=bob", "=", "-")]
     four_eyes.add()
-    four_eyes.annotate(setting, *BOB)
-    assert four_eyes.confirmed_by() is None
+    for setting in settings:
+        four_eyes.annotate(setting, *BOB)
+        assert four_eyes.confirmed_by() is None, setting
     four_eyes.confirm("training-a", "training-a", *ALICE)
-    four_eyes.annotate(setting, *BOB)
-    assert four_eyes.now().metadata.annotations == annotations("training-a", "alice")
+    for setting in settings:
+        four_eyes.annotate(setting, *BOB)
+        assert four_eyes.now().metadata.annotations == annotations("training-a", "alice"), setting
 
 
 def test_a_confirmation_with_another_name_beside_it_shows_the_true_one(four_eyes: Guarded) -> None:
