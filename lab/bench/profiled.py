@@ -2,8 +2,8 @@
 
 SIGUSR1 begins to count anew, SIGUSR2 writes the counts to FILE as JSON. The operator's own code knows nothing of it.
 A call is counted where it starts. That a coroutine goes on after an await is no call: the event loop then enters the
-whole chain of callers anew, in no order that a reader follows. Nor is counted what runs beside a deletion without it:
-the renewals of the Lease, and the requests of probes and scrapes.
+whole chain of callers anew, in no order that a reader follows. A comprehension belongs to its function. Nor is counted
+what runs beside a deletion without it: the renewals of the Lease, and the requests of probes and scrapes.
 """
 
 import dis
@@ -18,6 +18,7 @@ from types import CodeType, FrameType
 
 PACKAGE = "modelarts_nodepool"
 _MARK = f"/{PACKAGE}/"
+_COMPREHENSIONS = frozenset({"<dictcomp>", "<genexpr>", "<listcomp>", "<setcomp>"})
 _BESIDE = ("kube/leader_election.py", "server/")
 
 
@@ -82,7 +83,7 @@ class Counter:
     def _file_of(self, code: CodeType) -> str | None:
         if code not in self._ours:
             _, mark, rest = code.co_filename.rpartition(_MARK)
-            self._ours[code] = rest if mark else None
+            self._ours[code] = rest if mark and code.co_name not in _COMPREHENSIONS else None
         return self._ours[code]
 
     def _start_of(self, code: CodeType) -> int:

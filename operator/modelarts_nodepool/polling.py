@@ -313,13 +313,13 @@ class Pollers:
 
     def __init__(
         self,
-        registry: Cache,
+        cache: Cache,
         clouds: Gateway,
         clock: Clock,
         on_snapshot: OnSnapshot = lambda _poller, _members: None,
     ) -> None:
         """`on_snapshot` gets each poller after each of its LISTs, also failed ones, and the uids of its objects."""
-        self._registry = registry
+        self._cache = cache
         self._clouds = clouds
         self._clock = clock
         self._running: dict[PollKey, tuple[Poller, asyncio.Task[None]]] = {}
@@ -414,7 +414,7 @@ class Pollers:
 
     def _account(self, key: PollKey) -> Account | None:
         """The account, if its spec still matches the key."""
-        account = self._registry.accounts.get(key.account)
+        account = self._cache.accounts.get(key.account)
         if account is None or PollKey.of(account, key.resource_pool) != key:
             return None
         return account

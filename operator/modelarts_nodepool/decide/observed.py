@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
@@ -130,7 +131,7 @@ class AccountView:
         return ", ".join(key for key, value in pinned.to_wire().items() if value != now[key])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DeletionObserved:
     """Everything that the deletion of one object depends on.
 
@@ -183,14 +184,14 @@ class DeletionObserved:
     owners: Evidence[tuple[FoundOwner, ...]] | None = None
     budget: BudgetView | None = None
 
-    @property
+    @cached_property
     def identity(self) -> Identity | None:
         """The pinned identity, else the identity by account and spec; None without an account."""
         if self.node_pool.status.identity is not None:
             return self.node_pool.status.identity
         return self.account.identity if self.account else None
 
-    @property
+    @cached_property
     def node_pool_name(self) -> str:
         """The node pool's name. The pinned name, because a later change of spec does not change what is deleted."""
         pinned = self.node_pool.status.identity
@@ -209,7 +210,7 @@ class DeletionObserved:
             return False
         return moment.age_of(evidence.begun) < longest
 
-    @property
+    @cached_property
     def asked_to_go_on(self) -> float | None:
         """When reconcile-at was last set since the last DELETE (monotonic): each value lifts one pause."""
         asked = [moment for moment in (self.reconcile_requested, self.went_past) if moment is not None]
