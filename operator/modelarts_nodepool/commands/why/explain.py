@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Wait
-from modelarts_nodepool.decide.deletion.table import ROWS, Guard, apply_guard
+from modelarts_nodepool.decide.deletion.table import ROWS, Guard, name_useless_override
 from modelarts_nodepool.decide.failures import FAILURES
 from modelarts_nodepool.decide.observed import DeletionObserved, Fact
 from modelarts_nodepool.ports import Moment
@@ -106,7 +106,9 @@ def ask_guards(observed: DeletionObserved, moment: Moment, table: Table = ROWS) 
     answers = []
     for reasons, guard in table:
         recorded = _Recorded(**known)
-        decision = apply_guard(guard, recorded, moment)
+        decision = guard(recorded, moment)
+        if decision is not None:
+            decision = name_useless_override(recorded, decision)
         answers.append(Answer(reasons, decision, frozenset(recorded.read)))
     return answers
 

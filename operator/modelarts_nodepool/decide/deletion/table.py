@@ -72,15 +72,14 @@ ROWS: tuple[tuple[tuple[Reason, ...], Guard], ...] = (
 def decide_deletion(observed: DeletionObserved, moment: Moment) -> Decision:
     """The decision of the first guard that applies, else Send."""
     for _reasons, guard in ROWS:
-        decision = apply_guard(guard, observed, moment)
+        decision = guard(observed, moment)
         if decision is not None:
-            return decision
+            return name_useless_override(observed, decision)
     return Send()
 
 
-def apply_guard(guard: Guard, observed: DeletionObserved, moment: Moment) -> Decision | None:
-    """The guard's decision. The message of a hold names an override that has no effect."""
-    decision = guard(observed, moment)
+def name_useless_override(observed: DeletionObserved, decision: Decision) -> Decision:
+    """The message of a hold names an override that has no effect."""
     if not isinstance(decision, Hold):
         return decision
     remark = useless_override(observed.node_pool, decision.reason)
