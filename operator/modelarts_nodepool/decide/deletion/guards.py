@@ -253,19 +253,6 @@ def _remains(observed: DeletionObserved, shown: CloudNodePool) -> bool:
     return shown.name != observed.node_pool_name and not is_leaving
 
 
-def outdated(observed: DeletionObserved, moment: Moment) -> Decision | None:
-    """Everything lets the DELETE pass: fetch again what is old. Guards that hold accept older facts."""
-    facts: dict[Fact, Evidence[object] | None] = {
-        Fact.LISTING: observed.listing,
-        Fact.RESOURCE_POOL: observed.resource_pool,
-        Fact.NODES: observed.nodes,
-    }
-    if is_wanted(observed) and observed.workloads is not None:
-        facts[Fact.WORKLOADS] = observed.workloads
-    old = frozenset(fact for fact, evidence in facts.items() if not observed.is_usable(evidence, moment, FRESH))
-    return Look(old) if old else None
-
-
 def is_confirmed(observed: DeletionObserved) -> bool:
     """Whether the annotation confirm-delete names this node pool."""
     return observed.node_pool.confirmation == observed.node_pool_name
@@ -372,7 +359,7 @@ def _age(node_pool: NodePool) -> tuple[datetime, str]:
     return (node_pool.metadata.created, node_pool.metadata.uid)
 
 
-# Facts that hold a DELETE are this old at most; those that let it pass are younger (`outdated`).
+# Facts that hold a DELETE are this old at most; those that let it pass are younger (`_outdated`).
 _BILLING_HELD = timedelta(minutes=5)
 _NAMED_NODES = 3
 
@@ -464,7 +451,13 @@ Place = tuple[datetime, str]
 
 
 def budget_exhausted(observed: DeletionObserved, moment: Moment) -> Decision | None:
-    """Hold until a slot frees. Nothing on the object lifts it."""
+    """Hold until a slot frees. Nothing on the object lifts it.
+
+    The last guard before the DELETE: a slot is given for fresh facts only.
+    """
+    old = _outdated(observed, moment)
+    if old:
+        return Look(old)
     budget = observed.budget
     if budget is None or not budget.is_used_up:
         return None
@@ -480,6 +473,18 @@ def budget_exhausted(observed: DeletionObserved, moment: Moment) -> Decision | N
     )
     left = min(max(frees_at - moment.utc, timedelta(seconds=1)), HELD)
     return Hold(Reason.DELETION_BUDGET_EXHAUSTED, words, left)
+
+
+def _outdated(observed: DeletionObserved, moment: Moment) -> frozenset[Fact]:
+    """Facts that are too old for a DELETE. Guards that hold accept older ones."""
+    facts: dict[Fact, Evidence[object] | None] = {
+        Fact.LISTING: observed.listing,
+        Fact.RESOURCE_POOL: observed.resource_pool,
+        Fact.NODES: observed.nodes,
+    }
+    if is_wanted(observed) and observed.workloads is not None:
+        facts[Fact.WORKLOADS] = observed.workloads
+    return frozenset(fact for fact, evidence in facts.items() if not observed.is_usable(evidence, moment, FRESH))
 
 
 def _describe_window(window: timedelta) -> str:

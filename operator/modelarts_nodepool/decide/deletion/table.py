@@ -27,7 +27,6 @@ from modelarts_nodepool.decide.deletion.guards import (
     namespace_terminating,
     not_granted,
     other_finalizers,
-    outdated,
     owned,
     paused,
     retained,
@@ -42,7 +41,7 @@ from modelarts_nodepool.ports import Moment
 Guard = Callable[[DeletionObserved, Moment], Decision | None]
 
 # Top to bottom, each guard with the reasons that it may give.
-# FAILURES: a request to ModelArts or to the API server failed. `outdated` only asks for newer facts.
+# FAILURES: a request to ModelArts or to the API server failed.
 ROWS: tuple[tuple[tuple[Reason, ...], Guard], ...] = (
     ((Reason.RETAINED, Reason.RETAINED_AFTER_SEND, Reason.ORPHANED), retained),
     ((Reason.ACCOUNT_NOT_FOUND,), account_not_found),
@@ -64,7 +63,6 @@ ROWS: tuple[tuple[tuple[Reason, ...], Guard], ...] = (
     ((Reason.YEARLY_MONTHLY_BILLING, Reason.NODE_LOCKED, Reason.BILLING_UNKNOWN, *FAILURES), billing),
     ((Reason.WORKLOADS_RUNNING, *FAILURES), workloads),
     ((Reason.LAST_NODE_POOL,), last_node_pool),
-    ((), outdated),
     ((Reason.DELETION_BUDGET_EXHAUSTED,), budget_exhausted),
 )
 

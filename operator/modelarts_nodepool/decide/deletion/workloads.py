@@ -76,7 +76,7 @@ def fetched_with_nodes(observed: DeletionObserved) -> frozenset[Fact]:
 def workloads(observed: DeletionObserved, moment: Moment) -> Decision | None:
     """Hold while jobs run on the nodes; fetch the jobs if they are missing, or hold and are old.
 
-    An old list without jobs passes here: `outdated` fetches it again together with all else that is old.
+    An old list without jobs passes here: the last guard fetches it again together with all else that is old.
     """
     evidence = observed.workloads
     if not is_wanted(observed) or not _nodes_of(observed):
