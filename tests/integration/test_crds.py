@@ -67,6 +67,7 @@ def test_a_minimal_account_gets_its_defaults_and_reads_as_in_progress(cluster: C
         "pollInterval": "1m",
         "activePollInterval": "10s",
         "requireConfirmation": False,
+        "runningWorkloads": "Hold",
     }
     assert created["status"] == {"observedGeneration": -1}
 
