@@ -33,8 +33,10 @@ class Line:
         self.breaker = CircuitBreaker("default", self.clock, lambda: 1.0)
         self.sent = 0
 
-    async def call(self, error: Exception | None = None, *, is_deletion: bool = False) -> None:
-        async with self.breaker.guard(is_deletion=is_deletion):
+    async def call(
+        self, error: Exception | None = None, *, is_deletion: bool = False, is_optional: bool = False
+    ) -> None:
+        async with self.breaker.guard(is_deletion=is_deletion, is_optional=is_optional):
             self.sent += 1
             if error is not None:
                 raise error
@@ -147,6 +149,19 @@ async def test_delete_is_never_the_probe() -> None:
     await line.is_refused(is_deletion=True)
     await line.call()
     await line.call(is_deletion=True)
+
+
+async def test_failures_of_an_optional_operation_do_not_open_it_and_it_is_never_the_probe() -> None:
+    line = Line()
+    for _ in range(2 * FAILURES_IN_A_ROW):
+        with pytest.raises(ServerFailure):
+            await line.call(DOWN, is_optional=True)
+    await line.fail(FAILURES_IN_A_ROW)
+    line.clock.advance(PROBE_BACKOFF.longest)
+    with pytest.raises(CircuitOpen):
+        await line.call(is_optional=True)
+    await line.call()
+    await line.call(is_optional=True)
 
 
 async def test_probe_that_is_cancelled_leaves_room_for_another() -> None:

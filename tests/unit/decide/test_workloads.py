@@ -74,7 +74,10 @@ def test_a_job_on_a_node_holds_by_its_status(status: str, holds: bool) -> None: 
         (a_job("j", HERE, ELSEWHERE), (A, B), True),
         (a_job("j", ELSEWHERE), (A, B), False),
         # The figures of a node are minutes old at times: a job that names the node counts.
-        (a_job("j", HERE), (IDLE,), True),
+        *(
+            (a_job("j", HERE, status=status), (IDLE,), True)
+            for status in ("Creating", "Running", "Abnormal", "Terminating")
+        ),
         # ModelArts does not tell where the job runs.
         (a_job("j"), (IDLE,), False),
         (a_job("j"), (BUSY,), True),

@@ -140,7 +140,7 @@ class DeletionReconciler:
                 await self._releaser.release(memory, observed, decision)
                 return Result(AGAIN)
             case Send():
-                memory.held, memory.fetches = None, 0
+                memory.held = None
                 if observed.identity is not None:
                     await self._sender.send(memory, node_pool, observed.identity)
                 return Result(AGAIN)
