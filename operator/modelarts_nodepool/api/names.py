@@ -29,6 +29,8 @@ RECONCILE_ANNOTATION = f"{GROUP}/reconcile-at"
 CREDENTIALS_LABEL = f"{GROUP}/credentials"
 # The policy that refuses a DELETE without a confirmation: deploy/admission/confirm-delete.yaml.
 CONFIRM_DELETE_POLICY = f"confirm-delete.{GROUP}"
+# The policy that refuses a DELETE by the user who confirmed it: deploy/admission/four-eyes/four-eyes.yaml.
+FOUR_EYES_POLICY = f"four-eyes.{GROUP}"
 
 # The API states no rule for node pool names. Its own example is `nodePool-1`, and a node pool without a name of its
 # own is called `<flavor>-default`, dots included. So every safe path segment is valid: a letter or digit first and

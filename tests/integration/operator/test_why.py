@@ -15,8 +15,12 @@ from typing import Any
 import pytest
 
 from lab.controlplane import ControlPlane
-from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
-from tests.support.api import Api
+from modelarts_nodepool.api.names import CONFIRM_DELETE_POLICY, FOUR_EYES_POLICY, NODE_POOL_FINALIZER
+from modelarts_nodepool.api.objects import Account
+from modelarts_nodepool.commands.options import Place
+from modelarts_nodepool.commands.session import open_session
+from modelarts_nodepool.modelarts.endpoints import parse_endpoints
+from tests.support.api import ACCOUNTS, Api
 from tests.support.cloud import Cloud
 from tests.support.commands import Done, clean_environment, run
 from tests.support.limits import HANGING_SECONDS
@@ -24,6 +28,7 @@ from tests.support.operator import NAMESPACE, OperatorProcess
 from tests.support.tenant import SLOW, Tenant
 
 NAME = "training-a"
+BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 READS = {"list_node_pools", "show_pool", "list_node_pool_nodes", "show_node_pool", "list_pools", "list_workloads"}
 
 
@@ -99,6 +104,32 @@ def test_a_living_object_that_nothing_holds_is_explained_and_nothing_is_written(
     assert len(asked.writes()) == 0
     assert tenant.get(NAME)["metadata"]["resourceVersion"] == before
     assert "deletionTimestamp" not in tenant.get(NAME)["metadata"]
+
+
+async def test_a_bug_in_a_command_could_neither_write_nor_delete(tenant: Tenant) -> None:
+    protected(tenant)
+    place = Place(
+        kubeconfig=str(tenant.plane.kubeconfig),
+        context=None,
+        operator_namespace=NAMESPACE,
+        endpoints=parse_endpoints((f"{tenant.cloud.region}={tenant.cloud.endpoint}",)),
+        ca_bundle=None,
+        sts_endpoint=None,
+        metadata_endpoint=None,
+    )
+    account = tenant.api.get(f"{ACCOUNTS}/{tenant.name}")
+    assert account is not None
+    async with open_session(place) as session:
+        with pytest.raises(AssertionError, match="writes nothing"):
+            await session.cluster.json_patch(tenant.path(NAME), [{"op": "remove", "path": "/metadata/finalizers"}])
+        with pytest.raises(AssertionError, match="writes nothing"):
+            await session.cluster.create(tenant.path(NAME), {})
+        with pytest.raises(AssertionError, match="deletes nothing"):
+            await session.clouds.call(
+                Account.from_body(account), lambda cloud: cloud.delete_node_pool(tenant.resource_pool, NAME)
+            )
+    assert tenant.is_held(NAME)
+    assert not tenant.deletes()
 
 
 def test_all_that_would_hold_is_named_with_its_commands_and_these_lead_on(tenant: Tenant) -> None:
@@ -192,6 +223,35 @@ def test_an_object_without_the_finalizer_would_be_forgotten(tenant: Tenant) -> N
     tenant.create(NAME)
     answer = found(tenant)
     assert (answer["decision"]["outcome"], answer["decision"]["reason"]) == ("forgets", "NotProtected")
+
+
+def test_policies_that_would_refuse_the_deletion_are_named(tenant: Tenant) -> None:
+    """Bound to policies that do not exist: the API server refuses nothing by them."""
+    protected(tenant)
+    paths = []
+    for name in (CONFIRM_DELETE_POLICY, FOUR_EYES_POLICY):
+        tenant.api.create(
+            BINDINGS, {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Audit"]}}
+        )
+        paths.append(f"{BINDINGS}/{name}")
+    try:
+        answer = found(tenant)
+        assert answer["decision"]["outcome"] == "refused"
+        first, last = answer["decision"]["sentence"].splitlines()
+        assert first.startswith(
+            f"kubectl delete would now be refused by the admission policy {CONFIRM_DELETE_POLICY}; "
+        )
+        assert last.startswith(f"Once it is confirmed, kubectl delete would delete node pool {NAME} of ")
+        assert any("the user who confirms cannot delete" in remark for remark in answer["remarks"])
+        tenant.run_as_told(first, "annotate")
+        assert f"refused by the admission policy {FOUR_EYES_POLICY}" in found(tenant)["decision"]["sentence"]
+        tenant.annotate(NAME, confirmed_by="a-person")
+        answer = found(tenant)
+        assert answer["decision"]["outcome"] == "sends"
+        assert any("a-person, who confirmed, cannot delete" in remark for remark in answer["remarks"])
+    finally:
+        for path in paths:
+            tenant.api.delete(path)
 
 
 def test_a_cloud_that_does_not_answer_is_a_hold_and_the_guards_behind_it_are_not_checked(tenant: Tenant) -> None:

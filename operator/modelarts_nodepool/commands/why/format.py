@@ -114,11 +114,12 @@ def conclude(found: Explanation) -> Conclusion:
         start = f"{remedies.DELETES} would now be held" if found.lives else "The deletion is held"
         return Conclusion(Outcome.HOLDS, f"{start}, reason {Reason.INVALID_OBJECT}.", Reason.INVALID_OBJECT, words)
     end = _conclude_rows(found, node_pool)
-    if not found.policy:
+    policy, ends = found.refusal
+    if not policy:
         return end
     sentence = (
-        f"{remedies.DELETES} would now be refused by the admission policy {found.policy}; to confirm the deletion: "
-        f"{remedies.confirm(node_pool)}\nOnce it is confirmed, {_after_confirmation(end)}"
+        f"{remedies.DELETES} would now be refused by the admission policy {policy}; {ends}\n"
+        f"Once it is confirmed, {_after_confirmation(end)}"
     )
     return Conclusion(Outcome.REFUSED, sentence, end.reason, end.message)
 

@@ -5,7 +5,7 @@ object that lives is observed as it would be after a `kubectl delete` at this mo
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -13,7 +13,7 @@ from typing import Any
 
 from modelarts_nodepool.api.account import CredentialsSource
 from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition, to_timestamp
-from modelarts_nodepool.api.names import CONFIRM_DELETE_POLICY
+from modelarts_nodepool.api.names import CONFIRM_DELETE_POLICY, FOUR_EYES_POLICY
 from modelarts_nodepool.api.node_pool import DeletionPolicy
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
@@ -40,6 +40,7 @@ FETCHING_LASTS = timedelta(seconds=60)
 _OF_CLUSTER = frozenset({Fact.DEFINITION, Fact.NAMESPACE})
 _FIELDS = tuple(each.name for each in fields(DeletionObserved))
 _NAMED = 5
+_POLICIES = (CONFIRM_DELETE_POLICY, FOUR_EYES_POLICY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Explanation:
 
     - `node_pool`: as the guards saw it. An object that cannot be read has no `observed` and no `rows`.
     - `lives`: whether it is not being deleted in truth.
-    - `policy`: the name of the admission policy that refuses its deletion, "" if none does.
+    - `refusal`: the name of the admission policy that refuses its deletion, and what ends that; "" if none does.
     - `read_at`: when the API server was listed (monotonic seconds).
     - `remarks`: what limits this explanation.
     """
@@ -58,7 +59,7 @@ class Explanation:
     moment: Moment
     observed: DeletionObserved | None = None
     rows: Sequence[Row] = ()
-    policy: str = ""
+    refusal: tuple[str, str] = ("", "")
     read_at: float = 0.0
     remarks: Sequence[str] = ()
 
@@ -87,15 +88,19 @@ async def explain(session: Session, namespace: str, name: str, progress: Callabl
         rows = await observer.ask(progress)
     finally:
         await observer.stop()
+    policies = await _find_policies(session, node_pool) if cluster.lives else frozenset()
     return Explanation(
         node_pool=node_pool,
         lives=cluster.lives,
         moment=Moment.of(session.clock),
         observed=observer.observed,
         rows=rows,
-        policy=await _find_refusing_policy(session, node_pool) if cluster.lives else "",
+        refusal=_find_refusal(node_pool, policies),
         read_at=read_at,
-        remarks=_build_remarks(session, cluster, node_pool, observer.observed),
+        remarks=(
+            *_describe_four_eyes(node_pool, policies),
+            *_build_remarks(session, cluster, node_pool, observer.observed),
+        ),
     )
 
 
@@ -325,15 +330,31 @@ def _why_no_credentials(session: Session, view: AccountView | None) -> str:
     return f"ModelArts was not asked: you may not read Secret {namespace}/{name}"
 
 
-async def _find_refusing_policy(session: Session, node_pool: NodePool) -> str:
-    """Our admission policy, if it is bound, and the object is not confirmed and not exempt."""
-    is_exempt = node_pool.spec.deletion_policy is DeletionPolicy.RETAIN
-    if is_exempt or node_pool.confirmation == node_pool.node_pool_name:
-        return ""
-    with suppress(ClusterError):
-        await session.cluster.get(paths.admission_binding(CONFIRM_DELETE_POLICY))
-        return CONFIRM_DELETE_POLICY
-    return ""
+async def _find_policies(session: Session, node_pool: NodePool) -> frozenset[str]:
+    """Our admission policies for deletions, if they are bound and the object is not exempt."""
+    found: set[str] = set()
+    if node_pool.spec.deletion_policy is not DeletionPolicy.RETAIN:
+        for name in _POLICIES:
+            with suppress(ClusterError):
+                await session.cluster.get(paths.admission_binding(name))
+                found.add(name)
+    return frozenset(found)
+
+
+def _find_refusal(node_pool: NodePool, policies: frozenset[str]) -> tuple[str, str]:
+    """The policy that refuses the deletion by every user, and what ends that."""
+    if node_pool.confirmation != node_pool.node_pool_name:
+        name = next((policy for policy in _POLICIES if policy in policies), "")
+        return name, f"to confirm the deletion: {remedies.confirm(node_pool)}" if name else ""
+    if FOUR_EYES_POLICY in policies and node_pool.confirmed_by is None:
+        return FOUR_EYES_POLICY, "the confirmation does not show who confirmed; remove it and confirm again"
+    return "", ""
+
+
+def _describe_four_eyes(node_pool: NodePool, policies: frozenset[str]) -> Iterable[str]:
+    if FOUR_EYES_POLICY in policies:
+        who = f"{node_pool.confirmed_by}, who confirmed," if node_pool.confirmed_by else "the user who confirms"
+        yield f"by the policy four-eyes, {who} cannot delete the object; another person must"
 
 
 def _build_remarks(
