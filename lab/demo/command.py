@@ -34,9 +34,9 @@ def demo(*, keep: bool, record: Path | None) -> None:
     """Show everything at once on this machine, in about a minute.
 
     A real Kubernetes API server, a simulated ModelArts that verifies signatures, and the operator run as processes
-    on loopback. kubectl applies an account and four node pools; a node breaks; a node pool is deleted and proven
-    gone; a yearly/monthly one is held; a Retain object goes without a cloud call. Every claim is checked, and the
-    exit code is 1 if one does not hold.
+    on loopback. kubectl applies an account and five node pools; a node breaks; a node pool is deleted and proven
+    gone; a yearly/monthly one is held, and one with a running job until the job ends; a Retain object goes without a
+    cloud call. Every claim is checked, and the exit code is 1 if one does not hold.
 
     Nothing is left behind, and no kube context of yours is touched. Missing binaries are downloaded or built
     once and cached, which can take ten minutes; KUBEBUILDER_ASSETS names a folder that has them. Ctrl-C ends

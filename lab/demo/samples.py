@@ -12,10 +12,13 @@ NAMESPACE = "ml"
 ACCOUNT = "default"
 
 RESOURCE_POOL, YEARLY_RESOURCE_POOL = "pool-3f2c", "pool-y"
-DELETED, BROKEN, RETAINED, YEARLY = "training-a", "training-b", "shared-c", "yearly-d"
-NODES = {DELETED: 3, BROKEN: 2, RETAINED: 2, YEARLY: 4}
+DELETED, BROKEN, RETAINED, YEARLY, BUSY = "training-a", "training-b", "shared-c", "yearly-d", "training-e"
+NODES = {DELETED: 3, BROKEN: 2, RETAINED: 2, YEARLY: 4, BUSY: 2}
+# The training job that runs on the nodes of BUSY.
+JOB = "resnet50-run-7"
 
 DELETE_SECONDS = 6
+BUSY_DELETE_SECONDS = 1
 
 
 def build_scenario() -> dict[str, Any]:
@@ -26,7 +29,12 @@ def build_scenario() -> dict[str, Any]:
             {
                 "name": RESOURCE_POOL,
                 "billingMode": "0",
-                "nodePools": [_node_pool(name) for name in (DELETED, BROKEN, RETAINED)],
+                "nodePools": [
+                    *(_node_pool(name) for name in (DELETED, BROKEN, RETAINED)),
+                    _node_pool(BUSY) | {"deleteSeconds": BUSY_DELETE_SECONDS},
+                ],
+                # Three weeks old: what a deletion by mistake would destroy.
+                "workloads": [{"name": JOB, "runsOn": [{"nodePool": BUSY}], "ageSeconds": 21 * 24 * 3600}],
             },
             {"name": YEARLY_RESOURCE_POOL, "billingMode": "1", "nodePools": [_node_pool(YEARLY)]},
         ],
@@ -68,6 +76,7 @@ stringData:
         f"node-pools/{BROKEN}.yaml": _object(BROKEN, f"poolName: {RESOURCE_POOL}"),
         f"node-pools/{RETAINED}.yaml": _object(RETAINED, f"poolName: {RESOURCE_POOL}, deletionPolicy: Retain"),
         f"node-pools/{YEARLY}.yaml": _object(YEARLY, f"poolName: {YEARLY_RESOURCE_POOL}"),
+        f"node-pools/{BUSY}.yaml": _object(BUSY, f"poolName: {RESOURCE_POOL}"),
     }
 
 

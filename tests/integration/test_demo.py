@@ -122,6 +122,9 @@ def test_everything_happens_as_told_and_nothing_is_left(start: Start, tmp_path: 
         "✓ Terminating: the finalizer holds the object while 3 nodes are deleting",
         "✓ still exactly one DELETE",
         "✓ held as YearlyMonthlyBilling",
+        "✓ held as WorkloadsRunning",
+        "train resnet50-run-7 (for 21 d, on 2 nodes)",
+        "✓ resnet50-run-7 has ended; one DELETE was sent",
         "kubectl patch -n ml manp yearly-d --type=merge",
         "no call that names shared-c",
         "Everything stopped, nothing left",
@@ -130,7 +133,7 @@ def test_everything_happens_as_told_and_nothing_is_left(start: Start, tmp_path: 
         assert told in demo.said
     row = r"training-a +pool-3f2c +training-a +False +DeletingNodePool +0 +0 +0 +3 "
     assert re.search(row, demo.said)
-    assert re.search(r"delete_node_pool +1 +200 ×1\n", demo.said)  # noqa: RUF001
+    assert re.search(r"delete_node_pool +2 +200 ×2\n", demo.said)  # noqa: RUF001
     assert re.search(r"yearly-d +kubectl delete +held: YearlyMonthlyBilling +4 available +0 ", demo.said)
     demo.assert_nothing_left()
     svg = picture.read_text()

@@ -1,4 +1,4 @@
-"""Chapter 2: an account, its Secret and four objects; the counts appear, and they are the cloud's."""
+"""Chapter 2: an account, its Secret and five objects; the counts appear, and they are the cloud's."""
 
 from lab.demo.objects import count_words
 from lab.demo.samples import DELETED, NAMESPACE, NODES, RESOURCE_POOL, YEARLY_RESOURCE_POOL
@@ -10,13 +10,13 @@ from lab.harness.simulator import LIST_NODE_POOLS, VALID
 async def see_the_counts(stage: Stage) -> None:
     """Apply the objects and wait until each shows what the cloud has."""
     screen = stage.screen
-    screen.step("Four node pools become objects, and their nodes are counted")
+    screen.step("Five node pools become objects, and their nodes are counted")
     screen.say("An account says which cloud project and who may use it; the Secret holds its key; this is one object:")
     screen.command("cat", f"node-pools/{DELETED}.yaml")
     screen.output((stage.work / "node-pools" / f"{DELETED}.yaml").read_text(encoding="utf-8"))
     await stage.kubectl("create", "namespace", NAMESPACE)
     await stage.kubectl("apply", "-f", "account.yaml", "-f", "secret.yaml", "-f", "node-pools/")
-    await stage.until("all four objects show their nodes", lambda: _require_counts(stage))
+    await stage.until("all five objects show their nodes", lambda: _require_counts(stage))
     await stage.kubectl("get", "manp", "-n", NAMESPACE)
     cloud, objects = await stage.cloud_counts(), await stage.seen()
     for name in NODES:

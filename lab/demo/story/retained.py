@@ -1,4 +1,4 @@
-"""Chapter 6: an object with deletionPolicy Retain goes, and no cloud call is made for its node pool."""
+"""Chapter 7: an object with deletionPolicy Retain goes, and no cloud call is made for its node pool."""
 
 import asyncio
 
