@@ -168,6 +168,17 @@ def test_of_a_deletion_that_is_held_it_says_what_is_decided_now(tenant: Tenant) 
     assert any("only the operator's process knows" in remark for remark in answer["remarks"])
 
 
+def test_a_job_that_runs_on_the_nodes_is_named_before_anything_is_deleted(tenant: Tenant) -> None:
+    protected(tenant)
+    jobs = [{"name": "resnet50-run-7", "runsOn": [{"nodePool": NAME}]}, {"name": "over", "status": "Completed"}]
+    tenant.cloud.put_resource_pool(tenant.resource_pool, workloads=jobs)
+    answer = found(tenant)
+    assert answer["decision"]["reason"] == "WorkloadsRunning"
+    assert "resnet50-run-7" in answer["decision"]["message"]
+    (jobs_listed,) = [fact["value"] for fact in answer["facts"] if fact["fact"] == "list_workloads"]
+    assert jobs_listed == "1 job on nodes of the resource pool"
+
+
 def test_of_nodes_that_are_being_deleted_it_says_that_the_deletion_waits(tenant: Tenant) -> None:
     tenant.in_cloud(NAME, SLOW | {"states": {"deleting": 2}})
     protected(tenant)

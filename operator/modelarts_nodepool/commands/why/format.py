@@ -14,6 +14,7 @@ from modelarts_nodepool.commands.why.explain import EVIDENCE, Row, Verdict
 from modelarts_nodepool.commands.why.observe import Explanation
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.decision import Hold, Release, Wait
+from modelarts_nodepool.decide.deletion.workloads import may_run
 from modelarts_nodepool.decide.failures import FAILURES, reason_of
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.decide.unreadable import decide_unreadable_conditions
@@ -264,6 +265,7 @@ _LABELS: Mapping[str, str] = {
     "resource_pool": Fact.RESOURCE_POOL,
     "resource_pools": Fact.RESOURCE_POOLS,
     "nodes": Fact.NODES,
+    "workloads": Fact.WORKLOADS,
     "definition": "CRD",
     "leaving": "other deletions",
     "budget": "deletion budget",
@@ -397,6 +399,12 @@ def _describe_nodes(observed: DeletionObserved) -> str:
     return f"{len(nodes)} nodes, {prepaid} yearly/monthly, {locked} locked"
 
 
+def _describe_workloads(observed: DeletionObserved) -> str:
+    listed = (observed.workloads.value if observed.workloads else None) or ()
+    count = sum(map(may_run, listed))
+    return f"{count or 'no'} job{'' if count == 1 else 's'} on nodes of the resource pool"
+
+
 def _describe_container(evidence: Evidence[Container] | None) -> str:
     container = evidence.value if evidence else None
     if container is None or container.created is None:
@@ -434,6 +442,7 @@ _VALUES: Mapping[str, Callable[[DeletionObserved], str]] = {
     "shown": lambda _: "exists",
     "resource_pool": _describe_resource_pool,
     "nodes": _describe_nodes,
+    "workloads": _describe_workloads,
     "definition": lambda observed: _describe_container(observed.definition),
     "namespace": lambda observed: _describe_container(observed.namespace),
     "owners": _describe_owners,
