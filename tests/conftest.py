@@ -1,5 +1,7 @@
 """Fixtures and rules for the whole run; they stand in tests/support, so that tests can import them too."""
 
+import gc
+
 from hypothesis import settings
 
 pytest_plugins = (
@@ -12,3 +14,8 @@ pytest_plugins = (
 # By default an example that takes more than 200 ms fails. A busy machine does that, and the code is not at fault.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+
+def pytest_collection_finish() -> None:
+    """Collected tests live to the end of the run, so the garbage collector need not visit them each time."""
+    gc.freeze()
