@@ -15,7 +15,9 @@ from modelarts_nodepool.decide.deletion.workloads import may_run
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, Fact
 from modelarts_nodepool.ports import CloudNode, CloudWorkload, Moment
 from tests.support.builders import a_cloud_node_pool, a_listing, an_account
-from tests.unit.decide.arbitrary import JOB_STATUSES, deletions, usual
+from tests.unit.decide import arbitrary
+from tests.unit.decide.arbitrary import JOB_STATUSES, deletions, thorough, usual
+from tests.unit.decide.oracles import may_send
 from tests.unit.decide.situations import (
     MONOTONIC,
     NOW,
@@ -360,6 +362,19 @@ def test_an_abandoned_request_is_repeated_as_a_passing_failure() -> None:
 
 
 # Properties.
+
+
+@given(arbitrary.nodes, arbitrary.workloads)
+@thorough
+def test_no_delete_is_sent_while_a_job_is_known_to_be_on_a_node(
+    on: tuple[CloudNode, ...], shown: tuple[CloudWorkload, ...]
+) -> None:
+    observed = a_deletion(nodes=nodes(*on), workloads=jobs(*shown))
+    decision = decide_deletion(observed, NOW)
+    assert not isinstance(decision, Send) or may_send(observed)
+    if isinstance(decision, Hold) and decision.reason is Reason.WORKLOADS_RUNNING:
+        assert len(decision.message) < 2048
+        assert decision.message.isprintable()
 
 
 @given(deletions())
