@@ -128,6 +128,6 @@ def check(found: dict[str, Profile]) -> None:
 
 
 BOUNDS = {
-    "deletion": {"files": 55, "functions": 550, "returns": 2_100},
+    "deletion": {"files": 56, "functions": 545, "returns": 2_200},
     "poll": {"files": 35},
 }
