@@ -15,7 +15,7 @@ from lab.controlplane import ControlPlane
 from tests.support.api import ACCOUNTS, NAMESPACES
 from tests.support.cloud import Cloud
 from tests.support.door import Door
-from tests.support.killings import Killings, kill_point, kill_points
+from tests.support.kill_scenarios import Killings, kill_point, kill_points
 from tests.support.operator import OperatorProcess, at_work
 from tests.support.scene import LONG_SECONDS, NAME, Scene
 from tests.support.side_by_side import Corner
@@ -47,7 +47,7 @@ def operator(
 
 
 @pytest.fixture(scope="module")
-def killings(
+def kill_scenarios(
     request: pytest.FixtureRequest,
     chosen: list[str],
     corner: Corner,

@@ -13,7 +13,7 @@ from modelarts_nodepool.errors import ClusterError, ClusterUnavailable, RefusedB
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
 from tests.support.conditions import condition_of
 from tests.support.virtual_time import run_at_once
-from tests.unit.controllers.years_stage import Cloud, Cluster, World
+from tests.unit.controllers.memory_growth_stage import Cloud, Cluster, World
 
 Body = Mapping[str, Any]
 Refuses = Callable[[str, Body], ClusterError | None]

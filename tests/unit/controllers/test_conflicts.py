@@ -10,7 +10,7 @@ from modelarts_nodepool.errors import ObjectChanged
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
 from tests.support.controllers import build_parts, deleting
-from tests.unit.controllers.test_fence import ACCOUNT, OBJECT, Body, SlowCluster
+from tests.unit.controllers.test_send_fence import ACCOUNT, OBJECT, Body, SlowCluster
 
 UID = OBJECT["metadata"]["uid"]
 

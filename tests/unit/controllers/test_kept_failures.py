@@ -9,8 +9,8 @@ from typing_extensions import override
 
 from modelarts_nodepool.errors import ServerFailure
 from modelarts_nodepool.ports import Accepted, CloudNodePool
+from tests.unit.controllers.memory_growth_stage import Cloud
 from tests.unit.controllers.refusing_stage import Stage, deleted, play
-from tests.unit.controllers.years_stage import Cloud
 
 
 class Answer:

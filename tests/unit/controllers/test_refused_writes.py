@@ -13,6 +13,7 @@ from modelarts_nodepool.api.names import ACCOUNT_KIND
 from modelarts_nodepool.errors import ClusterError
 from modelarts_nodepool.ports import Accepted
 from tests.support.builders import NOON, a_node_pool
+from tests.unit.controllers.memory_growth_stage import Cloud
 from tests.unit.controllers.refusing_stage import (
     ACCOUNT,
     OBJECTS,
@@ -28,7 +29,6 @@ from tests.unit.controllers.refusing_stage import (
     play,
     write_ahead,
 )
-from tests.unit.controllers.years_stage import Cloud
 
 MINUTES = 30
 # 1, 2, 4, 8, 16 and 32 seconds, then a minute.

@@ -15,7 +15,7 @@ from modelarts_nodepool.errors import CloudError, NotFound, ServerFailure
 from modelarts_nodepool.ports import CloudNode, CloudWorkload
 from tests.support.builders import NodePoolBuilder, a_node_pool, an_account
 from tests.support.virtual_time import run_at_once
-from tests.unit.controllers.years_stage import Cloud, World
+from tests.unit.controllers.memory_growth_stage import Cloud, World
 from tests.unit.decide.situations import a_job
 
 _API = "/apis/modelarts.huaweicloud.com/v1alpha1"

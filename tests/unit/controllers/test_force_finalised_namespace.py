@@ -16,7 +16,7 @@ import pytest
 from tests.support.builders import NOON, NodePoolBuilder, a_node_pool, an_account
 from tests.support.conditions import condition_of
 from tests.support.virtual_time import run_at_once
-from tests.unit.controllers.years_stage import World
+from tests.unit.controllers.memory_growth_stage import World
 
 _API = "/apis/modelarts.huaweicloud.com/v1alpha1"
 _PATH = f"{_API}/namespaces/ml/modelartsnodepools/training-a"

@@ -13,7 +13,7 @@ from tests.support.builders import a_node_pool
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, a_clouds
 from tests.support.controllers import build_parts, deleting
-from tests.unit.controllers.test_fence import ACCOUNT, OBJECT, Body, SlowCluster
+from tests.unit.controllers.test_send_fence import ACCOUNT, OBJECT, Body, SlowCluster
 
 UID = OBJECT["metadata"]["uid"]
 

@@ -29,7 +29,7 @@ from tests.support.clocks import HandClock
 from tests.support.clouds import Connected, SecretKeeper, UnaskedCloud
 from tests.support.memory import sizes_in
 from tests.support.virtual_time import run_at_once
-from tests.unit.controllers.years_stage import Cloud, World
+from tests.unit.controllers.memory_growth_stage import Cloud, World
 
 LIVES, MANY = 60, 5_000
 FEW = 20

@@ -6,7 +6,7 @@ from datetime import timedelta
 from modelarts_nodepool.api.names import ACCOUNT_FINALIZER
 from modelarts_nodepool.errors import CredentialsRejected, PermissionDenied, ServerFailure
 from tests.support.virtual_time import run_at_once
-from tests.unit.controllers.verifying_stage import Stage, play
+from tests.unit.controllers.account_verification_stage import Stage, play
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 REJECTED = CredentialsRejected("401")

@@ -14,7 +14,7 @@ from typing_extensions import override
 from modelarts_nodepool.ports import Accepted, CloudNode, CloudResourcePool, CloudWorkload, NodePoolListing
 from tests.support.builders import a_node_pool, an_account
 from tests.support.virtual_time import run_at_once
-from tests.unit.controllers.years_stage import Cloud, World
+from tests.unit.controllers.memory_growth_stage import Cloud, World
 
 CROWD = 100
 NODE_LOOK_SECONDS = 2.0

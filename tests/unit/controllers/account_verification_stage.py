@@ -1,4 +1,4 @@
-"""A leader with a cloud that counts, and a server that remembers what accounts said: for test_verifying.py.
+"""A leader with a cloud that counts, and a server that remembers what accounts said: for test_account_verification.py.
 
 Real controller, pollers, breaker and circuit, in virtual time.
 """

@@ -100,8 +100,8 @@ def kill_point(scenario: Scenario) -> Callable[[Killings], None]:
     name = scenario.__name__
     _scenarios[scenario.__module__, name] = scenario
 
-    def test(killings: Killings) -> None:
-        killings.tell(name)
+    def test(kill_scenarios: Killings) -> None:
+        kill_scenarios.tell(name)
 
     return _as(scenario, test)
 
@@ -115,8 +115,8 @@ def kill_points(
         for key, case in cases.items():
             _scenarios[scenario.__module__, f"{scenario.__name__}[{key}]"] = partial(_with_case, scenario, case)
 
-        def test(killings: Killings, case: str) -> None:
-            killings.tell(f"{scenario.__name__}[{case}]")
+        def test(kill_scenarios: Killings, case: str) -> None:
+            kill_scenarios.tell(f"{scenario.__name__}[{case}]")
 
         return pytest.mark.parametrize("case", cases)(_as(scenario, test))
 
