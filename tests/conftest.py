@@ -7,6 +7,7 @@ from hypothesis import settings
 pytest_plugins = (
     "tests.support.controlplane",
     "tests.support.crds",
+    "tests.support.failures_at_once",
     "tests.support.order",
     "tests.support.skip_policy",
 )
