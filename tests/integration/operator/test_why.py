@@ -177,6 +177,24 @@ def test_a_job_that_runs_on_the_nodes_is_named_before_anything_is_deleted(tenant
     assert "resnet50-run-7" in answer["decision"]["message"]
     (jobs_listed,) = [fact["value"] for fact in answer["facts"] if fact["fact"] == "list_workloads"]
     assert jobs_listed == "1 job on nodes of the resource pool"
+    assert answer["decision"]["sentence"].endswith(
+        "no DELETE is sent for now; the deletion continues automatically, and may then delete node pool "
+        f"{NAME} of resource pool {tenant.resource_pool}."
+    )
+
+
+def test_where_jobs_cannot_be_listed_it_does_not_promise_that_nothing_is_deleted(tenant: Tenant) -> None:
+    protected(tenant)
+    asked = {"operation": "list_workloads", "resourcePool": tenant.resource_pool}
+    tenant.cloud.fault(**asked, times=1, status=200, body="html")
+    answer = found(tenant)
+    assert answer["decision"]["reason"] == "CloudUnavailable"
+    assert "if list_workloads fails for 20 s, the deletion continues unless" in answer["decision"]["message"]
+    assert "no DELETE is sent for now; " in answer["decision"]["sentence"]
+    tenant.cloud.fault(**asked, times=1, status=403, errorCode="ModelArts.0210")
+    answer = found(tenant)
+    assert answer["decision"]["outcome"] == "sends"
+    assert any(remark.startswith("jobs cannot be listed, because ModelArts denies") for remark in answer["remarks"])
 
 
 def test_of_nodes_that_are_being_deleted_it_says_that_the_deletion_waits(tenant: Tenant) -> None:

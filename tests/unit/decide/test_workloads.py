@@ -327,6 +327,7 @@ def test_a_passing_failure_is_repeated_for_ten_minutes_first(failure: errors.Clo
         assert decision.retry_after == 9 * SECOND
         assert "whether jobs run on the nodes is unknown" in decision.message
         assert "override=WorkloadsRunning@" in decision.message
+        assert "if list_workloads fails for 10 min, the deletion continues unless" in decision.message
         assert without_list(failure, on, ago=10, since=599) == LIST_WORKLOADS
     assert without_list(failure, A, since=600) == Send()
     decision = without_list(failure, BUSY, since=600)
@@ -342,6 +343,7 @@ def test_an_unreadable_answer_is_repeated_for_twenty_seconds() -> None:
     held = without_list(failure, A, since=19.9)
     assert isinstance(held, Hold)
     assert held.reason is Reason.CLOUD_UNAVAILABLE
+    assert "; if list_workloads fails for 20 s, the deletion continues unless nodes show acc" in held.message
     assert without_list(failure, A, since=20) == Send()
     decision = without_list(failure, BUSY, since=20)
     assert isinstance(decision, Hold)
@@ -354,6 +356,7 @@ def test_rejected_credentials_hold_for_as_long_as_they_are_rejected(failure: err
         decision = without_list(failure, A, since=since)
         assert isinstance(decision, Hold)
         assert decision.reason.value == failure.reason
+        assert "the deletion continues unless" not in decision.message
 
 
 def test_an_abandoned_request_is_repeated_as_a_passing_failure() -> None:

@@ -23,6 +23,16 @@ from modelarts_nodepool.ports import Billing, CloudNode
 
 _LONGEST = 160
 _MINUTE, _HOUR = 60, 3600
+# Holds that time ends: jobs end, slots of the budget free, ModelArts changes its mind, others remove their finalizers.
+_CONTINUES = frozenset(
+    {
+        Reason.WORKLOADS_RUNNING,
+        Reason.DELETION_BUDGET_EXHAUSTED,
+        Reason.REFUSED_BY_MODELARTS,
+        Reason.DELETION_REVERTED,
+        Reason.OTHER_FINALIZERS,
+    }
+)
 
 
 class Outcome(StrEnum):
@@ -170,7 +180,11 @@ def _say(found: Explanation, decision: Hold | Wait | Release | None, what: str) 
             ]
             more = f", then {' and '.join(others)}" if others else ""
             start = f"{remedies.DELETES} would now be held" if lives else "The deletion is held"
-            return Outcome.HOLDS, f"{start}, reason {reason}{more}; no DELETE is sent, and {what} stays."
+            if all(_continues(row.decision) for row in found.rows if row.decision):
+                ends = f"no DELETE is sent for now; the deletion continues automatically, and may then delete {what}"
+            else:
+                ends = f"no DELETE is sent, and {what} stays"
+            return Outcome.HOLDS, f"{start}, reason {reason}{more}; {ends}."
         case Wait(reason, message):
             start = f"{remedies.DELETES} would now wait" if lives else "The deletion waits"
             return Outcome.WAITS, f"{start}, reason {reason}: {message.partition('; ')[0]}."
@@ -184,6 +198,11 @@ def _say(found: Explanation, decision: Hold | Wait | Release | None, what: str) 
         case None:
             start = f"{remedies.DELETES} would now delete" if lives else "The operator would now send the DELETE of"
             return Outcome.SENDS, f"{start} {what}: every guard passes. This cannot be undone."
+
+
+def _continues(decision: Hold | Wait | Release) -> bool:
+    """Whether the DELETE may follow without a person's action, so no one may rely on the hold."""
+    return isinstance(decision, Hold) and (decision.is_transient or decision.reason in _CONTINUES)
 
 
 def _say_unknown(found: Explanation, decision: Hold | Wait | Release | None, count: int) -> str:

@@ -27,6 +27,7 @@ from modelarts_nodepool.controllers.deletion.fetch import Fetch
 from modelarts_nodepool.controllers.deletion.gather import Gather, Memory, may_observe
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.record import record_of
+from modelarts_nodepool.decide.deletion.workloads import is_unavailable, why_unavailable
 from modelarts_nodepool.decide.observed import AccountView, DeletionObserved, Evidence, Fact
 from modelarts_nodepool.errors import ClusterError, CredentialsUnavailable, NotFound, ObjectGone
 from modelarts_nodepool.kube import paths
@@ -368,6 +369,12 @@ def _build_remarks(
         remarks.append(f"ModelArtsAccount {account} exists, but this version cannot read it")
     if paths.admission_binding(CONFIRM_DELETE_POLICY) in session.cluster.forbidden:
         remarks.append("you may not read admission policies; one of them may refuse the deletion")
+    jobs = observed.workloads
+    if jobs is not None and is_unavailable(jobs, Moment.of(session.clock)):
+        remarks.append(
+            f"jobs cannot be listed, because {why_unavailable(jobs.failure)}; only nodes that show accelerators in use "
+            "hold the deletion"
+        )
     if not cluster.lives:
         blocked = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
         if blocked is not None and blocked.status is ConditionStatus.TRUE:

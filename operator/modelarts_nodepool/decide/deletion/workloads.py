@@ -116,8 +116,11 @@ def is_unavailable(evidence: Evidence[object], moment: Moment) -> bool:
         return True
     if failure is not None and needs_a_person(failure):
         return False
-    retried_for = UNREADABLE_FOR if isinstance(failure, MalformedAnswer) else RETRIED_FOR
-    return _run_of(evidence, moment) >= retried_for
+    return _run_of(evidence, moment) >= _retried_for(failure)
+
+
+def _retried_for(failure: Failure | None) -> timedelta:
+    return UNREADABLE_FOR if isinstance(failure, MalformedAnswer) else RETRIED_FOR
 
 
 def why_unavailable(failure: Failure | None) -> str:
@@ -153,11 +156,20 @@ def _failed(observed: DeletionObserved, evidence: Evidence[object], moment: Mome
     node_pool = observed.node_pool
     what = "whether jobs run on the nodes is unknown (list_workloads could not be read)"
     also = (
-        "to delete the node pool and end any jobs on it"
+        f"{_continues(weighed.failure)}to delete the node pool now and end any jobs on it"
         f"{ineffective_override(node_pool, Reason.WORKLOADS_RUNNING)}: "
         f"{remedies.override(node_pool, Reason.WORKLOADS_RUNNING)}"
     )
     return hold_for(node_pool, weighed.failure, what, weighed.retry_after, also=also)
+
+
+def _continues(failure: Failure) -> str:
+    """When the deletion goes on without the list. A person who reads of a hold must not be surprised by the DELETE."""
+    if needs_a_person(failure):
+        return ""
+    seconds = int(_retried_for(failure).total_seconds())
+    time = f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"  # noqa: PLR2004 - a minute
+    return f"if list_workloads fails for {time}, the deletion continues unless nodes show accelerators in use; "
 
 
 # The jobs.
