@@ -82,7 +82,8 @@ def _run(screen: Screen, *, keep: bool) -> int:
     if not keep:
         screen.gap()
         screen.say(
-            f"All of it happened as told, in {time.monotonic() - began:.0f} s. Play with it: make demo ARGS=--keep"
+            f"Everything happened as described, in {time.monotonic() - began:.0f} s. "
+            "Play with it: make demo ARGS=--keep"
         )
         screen.say("Install it on a cluster: README.md. What every reason means: docs/operations/troubleshooting.md.")
     return 0

@@ -37,7 +37,7 @@ class Trace(Workspace):
 
 
 async def perform(screen: Screen, binaries: Binaries, shipped: Mapping[str, Path], *, keep: bool) -> bool:
-    """Whether everything happened as told. Cancelled by a signal, it stops everything first."""
+    """Whether everything happened as described. Cancelled by a signal, it stops everything first."""
     interrupts = Interrupts(on_signal=lambda: screen.tell("stopping everything"))
     trace = Trace(make_folder("demo"))
     kept: Path | None = None

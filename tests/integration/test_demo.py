@@ -128,7 +128,7 @@ def test_everything_happens_as_told_and_nothing_is_left(start: Start, tmp_path: 
         "kubectl patch -n ml manp yearly-d --type=merge",
         "no call that names shared-c",
         "Everything stopped, nothing left",
-        "All of it happened as told",
+        "Everything happened as described",
     ):
         assert told in demo.said
     row = r"training-a +pool-3f2c +training-a +False +DeletingNodePool +0 +0 +0 +3 "

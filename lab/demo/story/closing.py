@@ -37,7 +37,7 @@ async def count_everything(stage: Stage) -> None:
     screen.gap()
     screen.columns(("API WRITES BY THE OPERATOR", "COUNT", "ANSWERS"), count_writes(writes))
     if set(objects) != set(NODES) - {DELETED, RETAINED, BUSY} or set(cloud) != set(NODES) - {DELETED, BUSY}:
-        raise LabError(f"Left are the objects {sorted(objects)} and the node pools {sorted(cloud)}: not as told.")
+        raise LabError(f"Left are the objects {sorted(objects)} and the node pools {sorted(cloud)}: unexpected.")
     deletes = [call.node_pool for call in calls if call.operation == DELETE_NODE_POOL]
     if deletes != [DELETED, BUSY] or any(call.signature != VALID for call in calls):
         raise LabError(f"Two DELETEs and only valid signatures were to be seen. DELETEs: {deletes}")
