@@ -155,6 +155,7 @@ class DeletionObserved:
     - `definition`, `namespace`: the CRD and the namespace, read by GET.
     - `owners`: the owners in its ownerReferences, each read by GET.
     - `budget`: the account's budget for this deletion; None without an account.
+    - `spare`: for how long its facts must stay fresh: the time to the request. Zero right before the request.
     """
 
     node_pool: NodePool
@@ -183,6 +184,7 @@ class DeletionObserved:
     namespace: Evidence[Container] | None = None
     owners: Evidence[tuple[FoundOwner, ...]] | None = None
     budget: BudgetView | None = None
+    spare: timedelta = timedelta()
 
     @cached_property
     def identity(self) -> Identity | None:

@@ -9,6 +9,7 @@ import pytest
 from typing_extensions import override
 
 from modelarts_nodepool.controllers.deletion.send import FENCE_SECONDS
+from modelarts_nodepool.kube.paths import namespace
 from tests.support.builders import a_node_pool, an_account
 from tests.support.clocks import HandClock
 from tests.support.clouds import NodePoolCloud, SecretKeeper, a_clouds
@@ -17,6 +18,7 @@ from tests.support.controllers import build_parts, deleting
 Body = Mapping[str, Any]
 OBJECT = a_node_pool().finalized().pinned().being_deleted().body()
 ACCOUNT = an_account().limited(unlimited=True)
+NAMESPACE = namespace(OBJECT["metadata"]["namespace"])
 EVERY = ACCOUNT.build().spec.poll_interval.total_seconds()
 
 
@@ -66,3 +68,31 @@ async def test_a_delete_follows_its_write_ahead_at_once_or_not_at_all(
         for _ in range(50):
             await asyncio.sleep(0)
     assert cloud.deletes == deletes
+
+
+class AgeingCluster(SlowCluster):
+    """The first read of the namespace takes 3 seconds, the one before the write-ahead 55."""
+
+    namespaces_read = 0
+
+    @override
+    async def get(self, path: str) -> Body:
+        found = await super().get(path)
+        if path == NAMESPACE:
+            self.namespaces_read += 1
+            self.clock.advance(timedelta(seconds={1: 3, 2: 55}.get(self.namespaces_read, 0)))
+        return found
+
+
+async def test_facts_that_would_get_too_old_behind_the_write_ahead_are_fetched_before_it() -> None:
+    clock, cloud = HandClock(), NodePoolCloud()
+    cluster = AgeingCluster(clock, write_seconds=4, read_seconds=0)
+    parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud))
+    parts.cache.upsert_account(ACCOUNT.body())
+    parts.cache.upsert_node_pool(OBJECT)
+    async with deleting(OBJECT["metadata"]["uid"], parts):
+        await cluster.ahead.wait()
+        for _ in range(50):
+            await asyncio.sleep(0)
+    assert cluster.namespaces_read > 1
+    assert (cluster.writes, cloud.deletes) == (1, 1), "no write-ahead is wasted"

@@ -1,6 +1,7 @@
 """Row 15: nothing yearly/monthly, nothing locked, and nothing whose billing nobody knows is ever deleted."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -116,6 +117,9 @@ def test_facts_that_let_a_delete_pass_are_younger_than_a_minute(name: str, fact:
 
     assert decide(aged(59.9)) == Send()
     assert decide(aged(60.0)) == Look(frozenset({fact}))
+    # Before the write-ahead they must stay fresh until the request.
+    assert decide(replace(aged(54.9), spare=timedelta(seconds=5))) == Send()
+    assert decide(replace(aged(55.0), spare=timedelta(seconds=5))) == Look(frozenset({fact}))
 
 
 def test_facts_that_hold_one_are_looked_at_every_five_minutes() -> None:

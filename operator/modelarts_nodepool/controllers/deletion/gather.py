@@ -6,7 +6,7 @@ calls.
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from modelarts_nodepool.api.node_pool import DeletionPolicy, DeletionRecord, Identity
@@ -25,6 +25,8 @@ from modelarts_nodepool.ports import Clock, Moment, NodePoolListing
 
 Snapshot = Evidence[NodePoolListing]
 
+# A fact that gets too old between the write-ahead and the request wastes the write-ahead and delays the DELETE.
+SPARE = timedelta(seconds=5)
 # Of each deletion only the newest few matter: the one in its status, its reading, and the one before it.
 SENT_REMEMBERED = 20
 _LOGIN_FAILURES = CredentialsRejected | CredentialsUnavailable | ClockSkew
@@ -150,7 +152,8 @@ class Gather:
     def observe(
         self, memory: Memory, node_pool: NodePool, view: AccountView | None, record: DeletionRecord | None = None
     ) -> DeletionObserved:
-        """Everything that is known now; `record` instead of the one in memory, where one is given."""
+        """Everything that is known now. `record`, from before the write-ahead, is given right before the DELETE."""
+        spare = SPARE if record is None else timedelta()
         cache, uid, record = self._cache, node_pool.metadata.uid, record or memory.record
         first_sent = memory.sent_seen.get(record.sent_time) if record.sent_time else None
         facts = memory.facts
@@ -176,6 +179,7 @@ class Gather:
             definition=facts.get(Fact.DEFINITION),
             namespace=facts.get(Fact.NAMESPACE),
             owners=facts.get(Fact.OWNERS),
+            spare=spare,
         )
         return self._among_others(observed)
 

@@ -484,7 +484,8 @@ def _outdated(observed: DeletionObserved, moment: Moment) -> frozenset[Fact]:
     }
     if is_wanted(observed) and observed.workloads is not None:
         facts[Fact.WORKLOADS] = observed.workloads
-    return frozenset(fact for fact, evidence in facts.items() if not observed.is_usable(evidence, moment, FRESH))
+    longest = FRESH - observed.spare
+    return frozenset(fact for fact, evidence in facts.items() if not observed.is_usable(evidence, moment, longest))
 
 
 def _describe_window(window: timedelta) -> str:
