@@ -295,6 +295,7 @@ _LABELS: Mapping[str, str] = {
     "sent_seen": _MEMORY,
     "went_past": _MEMORY,
     "deletion_seen": "",
+    "spare": "",
 }
 
 
