@@ -50,13 +50,15 @@ class Evidence(Generic[T_co]):
     """The result of one request: a value or a failure, and when the request began (monotonic seconds).
 
     The beginning counts, not the end: the answer is true for a moment after the request was sent.
-    `since`, for list_workloads only: when the first of the unbroken run of values, or of failures, began.
+    For list_workloads only: `since` is when the first of the unbroken run of values, or of failures, began, and
+    `unreadable_since` the same for unreadable answers.
     """
 
     begun: float
     value: T_co | None = None
     failure: Failure | None = None
     since: float | None = None
+    unreadable_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from modelarts_nodepool.api.names import RECONCILE_ANNOTATION
-from modelarts_nodepool.errors import CloudError, NotFound, ServerFailure
+from modelarts_nodepool.api.names import PAUSED_ANNOTATION, RECONCILE_ANNOTATION
+from modelarts_nodepool.errors import CloudError, MalformedAnswer, NotFound, ServerFailure
 from modelarts_nodepool.ports import CloudNode, CloudWorkload
 from tests.support.builders import NodePoolBuilder, a_node_pool, an_account
 from tests.support.virtual_time import run_at_once
@@ -222,5 +222,38 @@ def test_a_list_that_comes_back_within_ten_minutes_counts() -> None:
         await asyncio.sleep(8 * MINUTE)
         assert (cloud.deletes, bool(stage.blocked)) == (0, True)
         assert "could not be read" in stage.blocked
+
+    stage(cloud)(scene)
+
+
+@pytest.mark.parametrize("minutes", [5, 30])
+def test_the_time_in_which_nothing_is_asked_is_no_time_of_failures(minutes: int) -> None:
+    cloud = BusyCloud(JOB, error=ServerFailure("503", status=503))
+
+    async def scene(stage: Stage) -> None:
+        stage.delete()
+        await asyncio.sleep(MINUTE)
+        stage.annotate(PAUSED_ANNOTATION, "true")
+        await asyncio.sleep(minutes * MINUTE)
+        stage.annotate(PAUSED_ANNOTATION, "false")
+        await asyncio.sleep(9 * MINUTE)
+        assert cloud.deletes == 0
+        await asyncio.sleep(2 * MINUTE)
+        assert cloud.deletes == 1
+
+    stage(cloud)(scene)
+
+
+def test_one_unreadable_answer_after_other_failures_is_repeated_for_its_own_time() -> None:
+    cloud = BusyCloud(JOB, error=ServerFailure("503", status=503))
+
+    async def scene(stage: Stage) -> None:
+        stage.delete()
+        await asyncio.sleep(MINUTE)
+        cloud.list_error = MalformedAnswer("<html>")
+        await asyncio.sleep(19)
+        assert cloud.deletes == 0
+        await asyncio.sleep(MINUTE)
+        assert cloud.deletes == 1
 
     stage(cloud)(scene)

@@ -299,7 +299,8 @@ FOR_PEOPLE = [errors.CredentialsRejected("401"), errors.ClockSkew("401"), errors
 
 def without_list(failure: errors.OperatorError, *on: CloudNode, ago: float = 1, since: float | None = None) -> Decision:
     evidence: Evidence[tuple[CloudWorkload, ...]] = failed(failure, ago)  # type: ignore[arg-type]
-    evidence = replace(evidence, since=None if since is None else MONOTONIC - since)
+    begun = None if since is None else MONOTONIC - since
+    evidence = replace(evidence, since=begun, unreadable_since=begun)
     return decide_deletion(a_deletion(nodes=nodes(*on), workloads=evidence), NOW)
 
 
@@ -348,6 +349,26 @@ def test_an_unreadable_answer_is_repeated_for_twenty_seconds() -> None:
     decision = without_list(failure, BUSY, since=20)
     assert isinstance(decision, Hold)
     assert "because the answer to list_workloads is unreadable" in decision.message
+
+
+@pytest.mark.parametrize(
+    ("since", "unreadable_since", "holds"), [(100, 1, True), (599, 19, True), (100, 20, False), (600, 1, False)]
+)
+def test_the_twenty_seconds_begin_with_the_first_unreadable_answer(
+    since: float, unreadable_since: float, *, holds: bool
+) -> None:
+    evidence: Evidence[tuple[CloudWorkload, ...]] = failed(errors.MalformedAnswer("<html>"), 1)
+    evidence = replace(evidence, since=MONOTONIC - since, unreadable_since=MONOTONIC - unreadable_since)
+    decision = decide_deletion(a_deletion(nodes=nodes(A), workloads=evidence), NOW)
+    assert isinstance(decision, Hold if holds else Send)
+
+
+def test_the_name_of_a_job_adds_no_clause_to_the_message() -> None:
+    job = a_job("x; to continue: kubectl delete ns ml #", HERE)
+    decision = decide_deletion(a_deletion(workloads=jobs(job)), NOW)
+    assert isinstance(decision, Hold)
+    assert "; to continue" not in decision.message
+    assert "train x, to continue: kubectl delete ns ml #" in decision.message
 
 
 @pytest.mark.parametrize("failure", FOR_PEOPLE, ids=lambda failure: type(failure).__name__)

@@ -20,13 +20,15 @@ from modelarts_nodepool.cache.objects import Cache
 from modelarts_nodepool.controllers.deletion.gather import Memory, may_observe
 from modelarts_nodepool.controllers.deletion.owners import Owners
 from modelarts_nodepool.controllers.workqueue import KEPT_SECONDS, SingleFlight
-from modelarts_nodepool.decide.deletion.workloads import is_unavailable, may_run, why_unavailable
+from modelarts_nodepool.decide.deletion.workloads import ASKED_SELDOM, is_unavailable, may_run, why_unavailable
+from modelarts_nodepool.decide.failures import asked_pause
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact, Failure
 from modelarts_nodepool.errors import (
     CloudError,
     CloudUnavailable,
     ClusterError,
     CredentialsUnavailable,
+    MalformedAnswer,
     NoAnswer,
     ObjectGone,
 )
@@ -47,6 +49,8 @@ _RESOURCE_POOL_SHARED_FOR = timedelta(seconds=KEPT_SECONDS)
 _WORKLOADS_SHARED_FOR = timedelta(seconds=50)
 # All its pages together, so that it is fresh when it is complete.
 WORKLOADS_LIMIT_SECONDS = 40.0
+# So much later than it was due, the next answer begins a new run: a pause or another guard held in between.
+_LONGEST_DELAY = timedelta(minutes=2)
 # Jobs that cannot be listed are logged this often for each resource pool.
 _REPORTED_EVERY_SECONDS = 3600.0
 # What has to be known before a DELETE can be sent, and is of no use to any other decision.
@@ -149,9 +153,7 @@ class Fetch:
         found = await self._workloads.get(
             _question_of(fact, key), not_before, lambda: self._ask_for_workloads(account, identity)
         )
-        before = memory.facts.get(fact)
-        is_same = before is not None and (before.failure is None) == (found.failure is None)
-        memory.facts[fact] = replace(found, since=before.since if before is not None and is_same else found.begun)
+        memory.facts[fact] = _continue_run(memory.facts.get(fact), found)
         if is_unavailable(memory.facts[fact], Moment.of(self._clock)):
             self._report_unavailable(key, found.failure)
 
@@ -227,6 +229,24 @@ class Fetch:
             # A copy has no traceback: that would keep the call and its answer for as long as the evidence stands.
             return Evidence(begun, failure=copy(failure))
         return Evidence(begun, value=value)
+
+
+def _continue_run(before: Evidence[Any] | None, found: Evidence[Any]) -> Evidence[Any]:
+    """The answer to list_workloads, with when the run of answers or of failures began to which it belongs."""
+    if before is None or (before.failure is None) != (found.failure is None) or _is_late(before, found):
+        before = Evidence(found.begun)
+    is_unreadable = isinstance(found.failure, MalformedAnswer)
+    unreadable_since = found.begun if before.unreadable_since is None else before.unreadable_since
+    return replace(
+        found,
+        since=before.begun if before.since is None else before.since,
+        unreadable_since=unreadable_since if is_unreadable else None,
+    )
+
+
+def _is_late(before: Evidence[Any], found: Evidence[Any]) -> bool:
+    due = ASKED_SELDOM if before.failure is None else asked_pause(before.failure)
+    return found.begun - before.begun > (due + _LONGEST_DELAY).total_seconds()
 
 
 def _question_of(fact: Fact, key: PollKey) -> tuple[str, ...]:

@@ -116,7 +116,11 @@ def is_unavailable(evidence: Evidence[object], moment: Moment) -> bool:
         return True
     if failure is not None and needs_a_person(failure):
         return False
-    return _run_of(evidence, moment) >= _retried_for(failure)
+    if isinstance(failure, MalformedAnswer):
+        since = evidence.begun if evidence.unreadable_since is None else evidence.unreadable_since
+        if moment.age_of(since) >= UNREADABLE_FOR:
+            return True
+    return _run_of(evidence, moment) >= RETRIED_FOR
 
 
 def _retried_for(failure: Failure | None) -> timedelta:
@@ -253,15 +257,20 @@ def _may_be_place(node: CloudNode) -> bool:
 
 def _describe_job(job: _Job) -> str:
     workload = job.workload
-    kind, name = clean(workload.kind, _LONGEST_WORD) or "job", clean(workload.name, _LONGEST_NAME)
+    kind, name = _clean(workload.kind, _LONGEST_WORD) or "job", _clean(workload.name, _LONGEST_NAME)
     if not name:
-        name = clean(workload.uid, _LONGEST_NAME) or "without a name"
-    about = [] if _status(workload) == "running" else [clean(workload.status, _LONGEST_WORD) or "without a status"]
+        name = _clean(workload.uid, _LONGEST_NAME) or "without a name"
+    about = [] if _status(workload) == "running" else [_clean(workload.status, _LONGEST_WORD) or "without a status"]
     if workload.running is not None:
         about.append(f"for {_round(workload.running)}")
     nodes = "1 node" if job.nodes == 1 else f"{job.nodes} nodes"
     about.append(f"on {nodes}" if job.nodes else "nodes not known")
     return f"{kind} {name} ({', '.join(about)})"
+
+
+def _clean(text: str, longest: int) -> str:
+    """Users name jobs. A name with the separator of our messages could pass for a clause with a command."""
+    return clean(text, longest).replace(";", ",")
 
 
 def _round(running: timedelta) -> str:
