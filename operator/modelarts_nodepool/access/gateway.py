@@ -18,6 +18,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -27,11 +28,13 @@ from modelarts_nodepool.access.sessions import Connect, Session, Sessions
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.credentials.providers import Providers
+from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import (
     CircuitOpen,
     ClockSkew,
     CloudError,
     CredentialsRejected,
+    CredentialsUnavailable,
     NoAnswer,
     NotFound,
     PermissionDenied,
@@ -307,6 +310,7 @@ class Gateway:
         limits: CloudLimits = CloudLimits(),  # noqa: B008 - frozen
     ) -> None:
         """`connect` opens the connections of an account; `providers` issue keys that are in no Secret."""
+        self._clock = clock
         self._sessions = Sessions(cluster, clock, operator_namespace, connect, providers)
         self._key_breakers = KeyBreakers(clock)
         self._circuit_breakers = CircuitBreakers(clock)
@@ -332,6 +336,30 @@ class Gateway:
             return await self._send(slot, priority.lane, session, operation, is_optional=is_optional)
         finally:
             slot.release()
+
+    async def observe(
+        self,
+        account: Account,
+        operation: Operation[T],
+        priority: Priority | None = None,
+        *,
+        is_optional: bool = False,
+    ) -> Evidence[T]:
+        """As `call`, with the failure as a fact, and when the request began."""
+        begun = self._clock.monotonic()
+
+        async def timed(client: ModelArts) -> T:
+            nonlocal begun
+            # Waiting for a slot does not count: what was asked for in that time is answered, too.
+            begun = self._clock.monotonic()
+            return await operation(client)
+
+        try:
+            value = await self.call(account, timed, priority, is_optional=is_optional)
+        except (CloudError, CredentialsUnavailable) as failure:
+            # A copy has no traceback: that would keep the call and its answer for as long as the evidence stands.
+            return Evidence(begun, failure=copy(failure))
+        return Evidence(begun, value=value)
 
     async def acquire_slot(self, account: Account) -> Slot:
         """A slot for one DELETE. Credentials and circuit breakers are checked first.

@@ -7,7 +7,6 @@ the resource pool is frozen, the nodes are read again.
 """
 
 import logging
-from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,7 +19,6 @@ from modelarts_nodepool.controllers.workqueue import KEPT_SECONDS, Key, Kind, Re
 from modelarts_nodepool.decide.failures import describe_resource_pool
 from modelarts_nodepool.decide.observed import AbnormalNodes, AccountView, Evidence
 from modelarts_nodepool.decide.status import pick_abnormal
-from modelarts_nodepool.errors import CloudError, CredentialsUnavailable
 from modelarts_nodepool.ports import Clock, CloudResourcePool
 
 logger = logging.getLogger(__name__)
@@ -92,29 +90,24 @@ class AbnormalNodesReader:
 
     async def _read(self, question: _Question) -> AbnormalNodes | None:
         identity = question.identity
-        try:
-            nodes = await self._clouds.call(
-                question.account,
-                lambda cloud: cloud.list_node_pool_nodes(identity.pool_name, identity.node_pool_name),
-                Priority(Lane.POLL),
-            )
-        except (CloudError, CredentialsUnavailable) as failure:
+        nodes = await self._clouds.observe(
+            question.account,
+            lambda cloud: cloud.list_node_pool_nodes(identity.pool_name, identity.node_pool_name),
+            Priority(Lane.POLL),
+        )
+        if nodes.value is None:
             fields = {"resourcePool": identity.pool_name, "nodePool": identity.node_pool_name}
-            logger.info("the names of abnormal nodes could not be read: %s", failure, extra=fields)
+            logger.info("the names of abnormal nodes could not be read: %s", nodes.failure, extra=fields)
             return None
         # The node pools that one LIST shows as changed ask at the same time; an older answer may miss the cause.
         not_before = max(question.asked, self._clock.monotonic() - KEPT_SECONDS)
         same = (question.account.metadata.name, identity.region, identity.project_id, identity.pool_name)
         pool = await self._single_flight.get(same, not_before, lambda: self._show_pool(question))
-        return AbnormalNodes(pick_abnormal(nodes), pool.value)
+        return AbnormalNodes(pick_abnormal(nodes.value), pool.value)
 
     async def _show_pool(self, question: _Question) -> Evidence[CloudResourcePool]:
-        begun, name = self._clock.monotonic(), question.identity.pool_name
-        try:
-            shown = await self._clouds.call(question.account, lambda cloud: cloud.show_pool(name), Priority(Lane.POLL))
-        except (CloudError, CredentialsUnavailable) as failure:
-            return Evidence(begun, failure=copy(failure))
-        return Evidence(begun, value=shown)
+        name = question.identity.pool_name
+        return await self._clouds.observe(question.account, lambda cloud: cloud.show_pool(name), Priority(Lane.POLL))
 
 
 def _is_settled(answer: AbnormalNodes | None) -> bool:

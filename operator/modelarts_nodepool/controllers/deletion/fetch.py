@@ -8,7 +8,6 @@ import asyncio
 import logging
 import math
 from collections.abc import Coroutine
-from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,10 +23,8 @@ from modelarts_nodepool.decide.deletion.workloads import ASKED_SELDOM, is_unavai
 from modelarts_nodepool.decide.failures import asked_pause
 from modelarts_nodepool.decide.observed import Container, DeletionObserved, Evidence, Fact, Failure
 from modelarts_nodepool.errors import (
-    CloudError,
     CloudUnavailable,
     ClusterError,
-    CredentialsUnavailable,
     MalformedAnswer,
     NoAnswer,
     ObjectGone,
@@ -215,20 +212,9 @@ class Fetch:
         return Evidence(begun, value=read)
 
     async def _ask(self, fact: Fact, account: Account, identity: Identity) -> Evidence[Any]:
-        begun = self._clock.monotonic()
-
-        async def ask(cloud: ModelArts) -> object:
-            nonlocal begun
-            # Waiting for a slot does not count: what was asked for in that time is answered, too.
-            begun = self._clock.monotonic()
-            return await _question(cloud, fact, identity)
-
-        try:
-            value = await self._clouds.call(account, ask, is_optional=fact is Fact.WORKLOADS)
-        except (CloudError, CredentialsUnavailable) as failure:
-            # A copy has no traceback: that would keep the call and its answer for as long as the evidence stands.
-            return Evidence(begun, failure=copy(failure))
-        return Evidence(begun, value=value)
+        return await self._clouds.observe(
+            account, lambda cloud: _question(cloud, fact, identity), is_optional=fact is Fact.WORKLOADS
+        )
 
 
 def _continue_run(before: Evidence[Any] | None, found: Evidence[Any]) -> Evidence[Any]:
