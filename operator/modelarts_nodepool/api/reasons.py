@@ -84,3 +84,14 @@ CONFIRMABLE = frozenset(
         Reason.CONFIRMATION_REQUIRED,
     }
 )
+# Holds that end without a person: jobs end, slots of the budget free, ModelArts changes its mind, another controller
+# removes its finalizer. The DELETE then follows.
+SELF_ENDING = frozenset(
+    {
+        Reason.WORKLOADS_RUNNING,
+        Reason.DELETION_BUDGET_EXHAUSTED,
+        Reason.REFUSED_BY_MODELARTS,
+        Reason.DELETION_REVERTED,
+        Reason.OTHER_FINALIZERS,
+    }
+)

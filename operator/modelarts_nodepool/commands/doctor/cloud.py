@@ -79,7 +79,7 @@ async def check_project(context: AccountContext) -> Finding:
 async def check_resource_pools(context: AccountContext) -> Finding:
     """Compares granted resource pools with existing ones. No call."""
     pools = context.resource_pools or {}
-    granted = {name for grant in context.account.spec.grants for name in grant.resource_pools}
+    granted = _granted(context)
     missing = sorted(granted - pools.keys() - {_ANY})
     count = len(pools) if _ANY in granted else len(granted & pools.keys())
     words = f"{len(pools)} in workspace {context.account.spec.workspace}, {count} of them granted"
@@ -100,13 +100,12 @@ async def check_node_pools(context: AccountContext) -> Finding:
     async def count(cloud: CloudReader, name: str) -> int:
         return len((await cloud.list_node_pools(name)).node_pools)
 
-    counts = await _count_in_each(context, count)
-    if not counts:
+    counts, errors = await _count_in_each(context, count)
+    if not counts and not errors:
         return not_checked(_NONE_GRANTED)
-    errors = {name: error for name, error in counts.items() if not isinstance(error, int)}
     if errors:
         name, first = next(iter(errors.items()))
-        words = f"{len(errors)} of {len(counts)} cannot be listed; {name}: {first.reason}: {first}"
+        words = f"{len(errors)} of {len(counts) + len(errors)} cannot be listed; {name}: {first.reason}: {first}"
         return failed(words, remedy_for(first))
     shown = ", ".join(f"{name} has {number}" for name, number in list(counts.items())[:_SHOWN])
     return ok(f"list_node_pools is allowed: {shown}{_more(len(counts))}")
@@ -120,37 +119,44 @@ async def check_jobs(context: AccountContext) -> Finding:
     async def count(cloud: CloudReader, name: str) -> int:
         return sum(1 for job in await cloud.list_workloads(name) if may_run(job))
 
-    counts = await _count_in_each(context, count)
-    if not counts:
+    counts, errors = await _count_in_each(context, count)
+    if not counts and not errors:
         return not_checked(_NONE_GRANTED)
-    errors = {name: error for name, error in counts.items() if not isinstance(error, int)}
     if errors:
         name, first = next(iter(errors.items()))
         words = (
-            f"jobs cannot be listed in {len(errors)} of {len(counts)} resource pools, so only nodes that show "
-            f"accelerators in use hold a deletion there; {name}: {first.reason}: {first}"
+            f"jobs cannot be listed in {len(errors)} of {len(counts) + len(errors)} resource pools, so only nodes that "
+            f"show accelerators in use hold a deletion there; {name}: {first.reason}: {first}"
         )
         return warning(words, "see docs/operations/troubleshooting.md, WorkloadsRunning")
-    return ok(f"list_workloads is allowed; running: {sum(each for each in counts.values() if isinstance(each, int))}")
+    return ok(f"list_workloads is allowed; running: {sum(counts.values())}")
 
 
 async def _count_in_each(
     context: AccountContext, count: Callable[[CloudReader, str], Awaitable[int]]
-) -> dict[str, int | CloudError | InvalidName]:
-    """One count for each granted resource pool that exists, or its failure."""
-    pools = context.resource_pools or {}
-    granted = {name for grant in context.account.spec.grants for name in grant.resource_pools}
+) -> tuple[dict[str, int], dict[str, CloudError | InvalidName]]:
+    """One count for each granted resource pool that exists, and the failures of the others."""
+    pools, granted = context.resource_pools or {}, _granted(context)
     names = sorted(pools if _ANY in granted else granted & pools.keys())[:_MOST_LISTED]
     limit = asyncio.Semaphore(_AT_ONCE)
 
-    async def count_one(name: str) -> int | CloudError | InvalidName:
+    counts: dict[str, int] = {}
+    errors: dict[str, CloudError | InvalidName] = {}
+
+    async def count_one(name: str) -> None:
         async with limit:
             try:
-                return await context.session.ask(context.account, lambda cloud: count(cloud, name))
+                counts[name] = await context.session.ask(context.account, lambda cloud: count(cloud, name))
             except (CloudError, InvalidName) as error:
-                return error
+                errors[name] = error
 
-    return dict(zip(names, await asyncio.gather(*map(count_one, names)), strict=True))
+    await asyncio.gather(*map(count_one, names))
+    # In the order of their names, not of the answers.
+    return dict(sorted(counts.items())), dict(sorted(errors.items()))
+
+
+def _granted(context: AccountContext) -> set[str]:
+    return {name for grant in context.account.spec.grants for name in grant.resource_pools}
 
 
 def _more(count: int) -> str:

@@ -1,14 +1,14 @@
 """The explanation as text for people or as JSON for machines. Pure."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 from modelarts_nodepool.api.objects import NodePool
-from modelarts_nodepool.api.reasons import CONFIRMABLE, Reason
+from modelarts_nodepool.api.reasons import CONFIRMABLE, SELF_ENDING, Reason
 from modelarts_nodepool.commands.terminal import to_table
 from modelarts_nodepool.commands.why.explain import EVIDENCE, Row, Verdict
 from modelarts_nodepool.commands.why.observe import Explanation
@@ -23,16 +23,6 @@ from modelarts_nodepool.ports import Billing, CloudNode
 
 _LONGEST = 160
 _MINUTE, _HOUR = 60, 3600
-# Holds that time ends: jobs end, slots of the budget free, ModelArts changes its mind, others remove their finalizers.
-_CONTINUES = frozenset(
-    {
-        Reason.WORKLOADS_RUNNING,
-        Reason.DELETION_BUDGET_EXHAUSTED,
-        Reason.REFUSED_BY_MODELARTS,
-        Reason.DELETION_REVERTED,
-        Reason.OTHER_FINALIZERS,
-    }
-)
 
 
 class Outcome(StrEnum):
@@ -61,13 +51,12 @@ def to_text(found: Explanation) -> str:
     """The table of guards, what holds with its commands, the facts, and one sentence."""
     parts = [[_heading(found)]]
     if found.rows:
-        cells = [[_name(row), row.verdict, ", ".join(_facts_of(row, found))] for row in found.rows]
+        facts = _facts(found)
+        cells = [[_name(row), row.verdict, ", ".join(_facts_of(row, facts))] for row in found.rows]
         parts.append(to_table(("GUARD", "VERDICT", "FACTS"), cells))
         parts += [_details(row) for row in found.rows if row.decision]
         parts.append(list(_not_checked(found)))
-        parts.append(
-            to_table(("FACT", "VALUE", "AGE"), [[fact.name, fact.value, _age(fact.age)] for fact in _facts(found)])
-        )
+        parts.append(to_table(("FACT", "VALUE", "AGE"), [[fact.name, fact.value, _age(fact.age)] for fact in facts]))
     elif not isinstance(found.node_pool, NodePool):
         parts.append([f"{Reason.INVALID_OBJECT} holds:", *_clauses(_words_of_unreadable(found))])
     parts.append([f"Note: {remark}" for remark in found.remarks])
@@ -77,7 +66,7 @@ def to_text(found: Explanation) -> str:
 
 def to_json(found: Explanation) -> str:
     """One object: the decision, every guard, the facts with their age in seconds, and remarks."""
-    end = conclude(found)
+    end, facts = conclude(found), _facts(found)
     metadata = found.node_pool.metadata
     document = {
         "namespace": metadata.namespace,
@@ -90,17 +79,17 @@ def to_json(found: Explanation) -> str:
             "message": end.message or None,
             "sentence": end.sentence,
         },
-        "guards": [_guard(row, found) for row in found.rows],
+        "guards": [_guard(row, facts) for row in found.rows],
         "facts": [
             {"fact": fact.name, "value": fact.value, "ageSeconds": None if fact.age is None else round(fact.age, 1)}
-            for fact in _facts(found)
+            for fact in facts
         ],
         "remarks": list(found.remarks),
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def _guard(row: Row, found: Explanation) -> dict[str, Any]:
+def _guard(row: Row, facts: "Iterable[_Shown]") -> dict[str, Any]:
     decision = row.decision
     return {
         "reasons": list(row.answer.reasons),
@@ -108,7 +97,7 @@ def _guard(row: Row, found: Explanation) -> dict[str, Any]:
         "reason": decision.reason if decision else None,
         "message": clean(decision.message, len(decision.message)) if decision else None,
         "whyNotChecked": row.why or None,
-        "facts": _facts_of(row, found),
+        "facts": _facts_of(row, facts),
     }
 
 
@@ -202,7 +191,7 @@ def _say(found: Explanation, decision: Hold | Wait | Release | None, what: str) 
 
 def _continues(decision: Hold | Wait | Release) -> bool:
     """Whether the DELETE may follow without a person's action, so no one may rely on the hold."""
-    return isinstance(decision, Hold) and (decision.is_transient or decision.reason in _CONTINUES)
+    return isinstance(decision, Hold) and (decision.is_transient or decision.reason in SELF_ENDING)
 
 
 def _say_unknown(found: Explanation, decision: Hold | Wait | Release | None, count: int) -> str:
@@ -303,10 +292,10 @@ def _label(name: str) -> str:
     return _LABELS.get(name, name.replace("_", " "))
 
 
-def _facts_of(row: Row, found: Explanation) -> list[str]:
+def _facts_of(row: Row, facts: Iterable[_Shown]) -> list[str]:
     """The names of the facts that the guard has read, in the order of the list of facts."""
     read = {_label(name) for name in row.answer.read}
-    return [fact.name for fact in _facts(found) if fact.name in read] if row.verdict is not Verdict.NOT_REACHED else []
+    return [fact.name for fact in facts if fact.name in read] if row.verdict is not Verdict.NOT_REACHED else []
 
 
 def _facts(found: Explanation) -> list[_Shown]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from modelarts_nodepool.api.account import CredentialsSource
 from modelarts_nodepool.api.meta import ConditionStatus, ConditionType, find_condition, to_timestamp
@@ -33,6 +33,8 @@ from modelarts_nodepool.errors import ClusterError, CredentialsUnavailable, NotF
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.polling import Pollers
 from modelarts_nodepool.ports import Moment
+
+T = TypeVar("T")
 
 # A deletion is decided after four fetches at most. A guard that asks twice for the same facts gets no third answer.
 MOST_FETCHES = 12
@@ -136,11 +138,9 @@ async def _list_node_pools(
 ) -> list[str]:
     """The titles of all objects, else of those in the namespace, else of this one."""
     for path in (paths.NODE_POOLS, paths.node_pools_in(namespace)):
-        try:
-            return await session.cluster.list_as(path, take)
-        except ClusterError:
-            if path not in session.cluster.forbidden:
-                raise
+        titles = await _list_if_allowed(session, path, take)
+        if titles is not None:
+            return titles
         words = "you may not list the objects of other namespaces, which may refer to the same node pool"
         cluster.gaps["duplicates"] = Gap(words, is_partial=True)
     try:
@@ -150,29 +150,32 @@ async def _list_node_pools(
 
 
 async def _list_namespaces(session: Session, cluster: _Cluster, namespace: str) -> None:
-    try:
-        await session.cluster.list_as(paths.NAMESPACES, cluster.cache.upsert_namespace)
-    except ClusterError:
-        if paths.NAMESPACES not in session.cluster.forbidden:
-            raise
+    if await _list_if_allowed(session, paths.NAMESPACES, cluster.cache.upsert_namespace) is None:
         with suppress(ClusterError):
             cluster.cache.upsert_namespace(await session.cluster.get(paths.namespace(namespace)))
 
 
 async def _list_accounts(session: Session, cluster: _Cluster, name: str) -> None:
     """All accounts, because two of them may name one project; else the account that the object names."""
+    if await _list_if_allowed(session, paths.ACCOUNTS, cluster.cache.upsert_account) is not None:
+        return
     try:
-        await session.cluster.list_as(paths.ACCOUNTS, cluster.cache.upsert_account)
+        cluster.cache.upsert_account(await session.cluster.get(paths.account(name)))
+    except ObjectGone:
+        return
+    except ClusterError as error:
+        gap = Gap(f"you may not read ModelArtsAccount {name}: {error}")
+        cluster.gaps |= dict.fromkeys(("account", "budget", "duplicates", "leaving"), gap)
+
+
+async def _list_if_allowed(session: Session, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T] | None:
+    """All items of a collection; None if the caller may not list it. Raises errors.ClusterError otherwise."""
+    try:
+        return await session.cluster.list_as(path, convert)
     except ClusterError:
-        if paths.ACCOUNTS not in session.cluster.forbidden:
+        if path not in session.cluster.forbidden:
             raise
-        try:
-            cluster.cache.upsert_account(await session.cluster.get(paths.account(name)))
-        except ObjectGone:
-            return
-        except ClusterError as error:
-            gap = Gap(f"you may not read ModelArtsAccount {name}: {error}")
-            cluster.gaps |= dict.fromkeys(("account", "budget", "duplicates", "leaving"), gap)
+    return None
 
 
 def _suggest(namespace: str, name: str, titles: Sequence[str]) -> str:
