@@ -29,7 +29,7 @@ def to_nodes(
 
 
 def _occupy(node: dict[str, Any], live: LiveNodePool, number: int, occupied: Occupied) -> None:
-    """Add what the node is and what jobs have of it. A node that is being created has nothing yet."""
+    """Add the resources of the node, and those that jobs use. A node in phase Creating has none."""
     spec, status = live.spec, node["status"]
     if status["phase"] == "Creating":
         return

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from lab.controlplane import ControlPlane
-from tests.support.crds import REPOSITORY
+from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
 from tests.support.operator import OperatorProcess
+from tests.support.tenant import Tenant
 
 WAITS = 503
 
@@ -13,6 +14,15 @@ def install(plane: ControlPlane, *plurals: str) -> None:
     for plural in plurals:
         # By force: a test before may have changed one by hand.
         plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(manifest(plural)))
+
+
+def serve(plane: ControlPlane, operator: OperatorProcess, tenant: Tenant, *names: str) -> None:
+    """Install both CRDs, start the operator, and show these node pools in the status of their objects."""
+    install(plane, NODE_POOLS, ACCOUNTS)
+    operator.start()
+    tenant.set_up()
+    for name in names:
+        tenant.mirrored(name)
 
 
 def manifest(crd: str) -> Path:

@@ -51,9 +51,13 @@ def operator(
 ) -> Iterator[OperatorProcess]:
     """One that is ready; after the module it stops as it should and has logged no error of ours.
 
-    A module may say OPERATOR_FLAGS.
+    A module may say OPERATOR_FLAGS, or OPERATOR_RUNS = False: then it is not started.
     """
     log = tmp_path_factory.mktemp("operator") / "operator.log"
+    if not getattr(request.module, "OPERATOR_RUNS", True):
+        log.touch()
+        yield OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", log)
+        return
     flags: tuple[str, ...] = getattr(request.module, "OPERATOR_FLAGS", ())
     with at_work(OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", log, *flags)) as operator:
         yield operator

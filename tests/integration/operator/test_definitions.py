@@ -10,7 +10,7 @@ from lab.controlplane import ControlPlane
 from modelarts_nodepool.api.names import API_VERSION
 from tests.support.commands import run
 from tests.support.crds import ACCOUNTS, NODE_POOLS
-from tests.support.definitions import WAITS, install, manifest, says
+from tests.support.definitions import WAITS, install, manifest, says, serve
 from tests.support.limits import QUICKLY_SECONDS
 from tests.support.liveness import eventually
 from tests.support.operator import OperatorProcess
@@ -78,11 +78,7 @@ def lines_of_doctor(plane: ControlPlane) -> dict[str, tuple[str, str]]:
 def test_a_deleted_crd_deletes_no_node_pool_and_new_objects_are_served_without_a_restart(
     own_plane: ControlPlane, own_operator: OperatorProcess, served: Tenant
 ) -> None:
-    install(own_plane, NODE_POOLS, ACCOUNTS)
-    own_operator.start()
-    served.set_up()
-    served.mirrored("training-a")
-    served.mirrored("training-b")
+    serve(own_plane, own_operator, served, "training-a", "training-b")
     own_plane.kubectl.run("delete", "crd", NODE_POOLS, "--wait=false")
     message = served.until_blocked("training-a", "CustomResourceDefinitionTerminating")
     served.until_blocked("training-b", "CustomResourceDefinitionTerminating")
@@ -147,10 +143,7 @@ def test_a_restart_of_the_api_server_is_outlived_and_nothing_is_sent_twice(
 def test_an_object_that_a_tightened_crd_would_refuse_is_deleted_all_the_same(
     own_plane: ControlPlane, own_operator: OperatorProcess, served: Tenant
 ) -> None:
-    install(own_plane, NODE_POOLS, ACCOUNTS)
-    own_operator.start()
-    served.set_up()
-    served.mirrored("training-a")
+    serve(own_plane, own_operator, served, "training-a")
     tightened = yaml.safe_load(manifest(NODE_POOLS).read_text())
     schema = tightened["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     schema["properties"]["spec"]["properties"]["poolName"]["maxLength"] = 3

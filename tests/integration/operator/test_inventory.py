@@ -1,40 +1,19 @@
 """inventory on a real cluster and a false cloud: what is there, what is missing, and manifests that adopt the rest."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from lab.controlplane import ControlPlane
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
-from tests.support.api import Api
-from tests.support.cloud import Cloud
 from tests.support.commands import Done, run
-from tests.support.operator import OperatorProcess
 from tests.support.tenant import Tenant
 
 pytestmark = pytest.mark.long
 
-
-@pytest.fixture(scope="module")
-def operator(identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> OperatorProcess:
-    """Not started: the commands need none."""
-    return OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", tmp_path_factory.mktemp("none") / "log")
-
-
-@pytest.fixture
-def tenant(installed: ControlPlane, api: Api, cloud: Cloud, operator: OperatorProcess) -> Iterator[Tenant]:
-    tenant = Tenant(installed, api, cloud, operator)
-    operator.log.touch()
-    tenant.set_up()
-    try:
-        yield tenant
-    finally:
-        tenant.tear_down()
+OPERATOR_RUNS = False
 
 
 def take(tenant: Tenant, *args: str) -> Done:

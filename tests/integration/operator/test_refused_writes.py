@@ -209,7 +209,7 @@ def test_a_status_that_cannot_be_written_is_told_by_event_metric_log_and_doctor(
         tenant.cloud.put_node_pool(tenant.resource_pool, "training-a", states={"available": 1, "abnormal": 1})
         tenant.until_event("training-a", "RefusedByAPIServer")
         tenant.until_true(lambda: unwritable(tenant) == 1, "counted")
-        # One line a minute tells of all: a test before this one may have had this minute's.
+        # One log line a minute covers all objects: an earlier test may have used the line of this minute.
         tenant.until_true(lambda: any(WORDS in line for line in complaints(tenant)), "a line of the log")
         assert says(tenant.get("training-a"), "NodesHealthy", "True"), "nothing on the object can show it"
     tenant.until("training-a", lambda found: found["status"]["counts"]["abnormal"] == 1, "mirrored again")

@@ -7,7 +7,7 @@ import pytest
 from lab.controlplane import ControlPlane
 from tests.support.cloud import Cloud
 from tests.support.crds import ACCOUNTS, NODE_POOLS
-from tests.support.definitions import install, says
+from tests.support.definitions import install, says, serve
 from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess
 from tests.support.tenant import Tenant
@@ -48,11 +48,7 @@ def served_anew(plane: ControlPlane, served: Tenant, operator: OperatorProcess, 
 def test_an_operator_that_starts_while_the_crd_of_node_pools_goes_serves_its_objects(
     own_plane: ControlPlane, own_operator: OperatorProcess, served: Tenant
 ) -> None:
-    install(own_plane, NODE_POOLS, ACCOUNTS)
-    own_operator.start()
-    served.set_up()
-    served.mirrored("training-a")
-    served.mirrored("training-b")
+    serve(own_plane, own_operator, served, "training-a", "training-b")
     # Nobody is there to see it begin: the status still says what was before.
     assert own_operator.stop()[0] == 0
     delete_crds(own_plane, NODE_POOLS)
@@ -117,10 +113,7 @@ def test_the_next_leader_serves_the_objects_of_a_crd_that_goes(
 def test_an_operator_that_starts_while_the_crd_of_accounts_goes_still_deletes_by_them(
     own_plane: ControlPlane, own_operator: OperatorProcess, served: Tenant
 ) -> None:
-    install(own_plane, NODE_POOLS, ACCOUNTS)
-    own_operator.start()
-    served.set_up()
-    served.mirrored("training-a")
+    serve(own_plane, own_operator, served, "training-a")
     assert own_operator.stop()[0] == 0
     delete_crds(own_plane, ACCOUNTS)
     own_operator.start()
@@ -142,11 +135,7 @@ def test_an_operator_that_starts_while_the_crd_of_accounts_goes_still_deletes_by
 def test_an_operator_that_starts_while_both_crds_go_lets_both_go(
     own_plane: ControlPlane, own_operator: OperatorProcess, served: Tenant
 ) -> None:
-    install(own_plane, NODE_POOLS, ACCOUNTS)
-    own_operator.start()
-    served.set_up()
-    served.mirrored("training-a")
-    served.mirrored("training-b")
+    serve(own_plane, own_operator, served, "training-a", "training-b")
     assert own_operator.stop()[0] == 0
     delete_crds(own_plane, NODE_POOLS, ACCOUNTS)
     own_operator.start()

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,34 +19,22 @@ from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.commands.options import Place
 from modelarts_nodepool.commands.session import open_session
 from modelarts_nodepool.modelarts.endpoints import parse_endpoints
-from tests.support.api import ACCOUNTS, Api
-from tests.support.cloud import Cloud
+from tests.support.api import ACCOUNTS
 from tests.support.commands import Done, clean_environment, run
 from tests.support.limits import HANGING_SECONDS
-from tests.support.operator import NAMESPACE, OperatorProcess
+from tests.support.operator import NAMESPACE
 from tests.support.tenant import SLOW, Tenant
 
+OPERATOR_RUNS = False
 NAME = "training-a"
 BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 READS = {"list_node_pools", "show_pool", "list_node_pool_nodes", "show_node_pool", "list_pools", "list_workloads"}
 
 
-@pytest.fixture(scope="module")
-def operator(identity: Path, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> OperatorProcess:
-    """Not started: the command needs none."""
-    return OperatorProcess(identity, f"{cloud.region}={cloud.endpoint}", tmp_path_factory.mktemp("none") / "log")
-
-
 @pytest.fixture
-def tenant(installed: ControlPlane, api: Api, cloud: Cloud, operator: OperatorProcess) -> Iterator[Tenant]:
-    tenant = Tenant(installed, api, cloud, operator)
-    operator.log.touch()
-    tenant.set_up()
+def tenant(tenant: Tenant) -> Tenant:
     tenant.in_cloud(NAME)
-    try:
-        yield tenant
-    finally:
-        tenant.tear_down()
+    return tenant
 
 
 def protected(tenant: Tenant, name: str = NAME, finalizers: tuple[str, ...] = (), **spec: Any) -> None:  # noqa: ANN401 - JSON

@@ -46,6 +46,17 @@ class SlowCluster(SecretKeeper):
         return await super().get(path)
 
 
+async def write_ahead(cluster: SlowCluster, clock: HandClock, cloud: NodePoolCloud) -> None:
+    """Delete the object until its write-ahead is written, and a little longer."""
+    parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud))
+    parts.cache.upsert_account(ACCOUNT.body())
+    parts.cache.upsert_node_pool(OBJECT)
+    async with deleting(OBJECT["metadata"]["uid"], parts):
+        await cluster.ahead.wait()
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize(
     ("write_seconds", "read_seconds", "deletes"),
     [
@@ -60,13 +71,7 @@ async def test_a_delete_follows_its_write_ahead_at_once_or_not_at_all(
 ) -> None:
     clock, cloud = HandClock(), NodePoolCloud()
     cluster = SlowCluster(clock, write_seconds, read_seconds)
-    parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud))
-    parts.cache.upsert_account(ACCOUNT.body())
-    parts.cache.upsert_node_pool(OBJECT)
-    async with deleting(OBJECT["metadata"]["uid"], parts):
-        await cluster.ahead.wait()
-        for _ in range(50):
-            await asyncio.sleep(0)
+    await write_ahead(cluster, clock, cloud)
     assert cloud.deletes == deletes
 
 
@@ -87,12 +92,6 @@ class AgeingCluster(SlowCluster):
 async def test_facts_that_would_get_too_old_behind_the_write_ahead_are_fetched_before_it() -> None:
     clock, cloud = HandClock(), NodePoolCloud()
     cluster = AgeingCluster(clock, write_seconds=4, read_seconds=0)
-    parts = build_parts(cluster, clock, a_clouds(cluster, clock, cloud))
-    parts.cache.upsert_account(ACCOUNT.body())
-    parts.cache.upsert_node_pool(OBJECT)
-    async with deleting(OBJECT["metadata"]["uid"], parts):
-        await cluster.ahead.wait()
-        for _ in range(50):
-            await asyncio.sleep(0)
+    await write_ahead(cluster, clock, cloud)
     assert cluster.namespaces_read > 1
     assert (cluster.writes, cloud.deletes) == (1, 1), "no write-ahead is wasted"
