@@ -46,6 +46,10 @@ def states(operator: OperatorProcess) -> dict[str, float]:
     return {state.value: found.value("objects", state=state.value) for state in ObjectState}
 
 
+def sampled(operator: OperatorProcess) -> set[str]:
+    return {name for name, family in operator.metrics().families.items() if family.samples}
+
+
 def test_living_objects_nodes_and_accounts_are_shown_and_go_with_what_they_are_about(
     tenant: Tenant, operator: OperatorProcess
 ) -> None:
@@ -110,8 +114,10 @@ def test_every_metric_is_there_and_calls_and_writes_are_those_that_others_saw(
     tenant: Tenant, operator: OperatorProcess, begun: datetime
 ) -> None:
     tenant.mirrored("training-a")
+    # The API server shows a status a moment before the operator's cache has it.
+    wanted = PRESENT - {"deletion_blocked"}
+    tenant.until_true(lambda: sampled(operator) >= wanted, "a sample of every metric")
     found = operator.metrics()
-    assert {name for name, family in found.families.items() if family.samples} >= PRESENT - {"deletion_blocked"}
     assert set(found.families) >= PRESENT
     deletes = [request for request in tenant.cloud.deletes() if request["status"]]
     assert found.value("cloud_requests_total", operation="delete_node_pool") == len(deletes)
