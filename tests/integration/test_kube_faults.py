@@ -11,7 +11,7 @@ from aiohttp import web
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube.client import KubeCluster
 from modelarts_nodepool.kube.client_config import ClientConfig, Login
-from modelarts_nodepool.kube.connection import Connection
+from modelarts_nodepool.kube.connection import REQUESTS_AT_ONCE, Connection
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TOKEN = "stand-in-token"
@@ -126,6 +126,24 @@ async def test_no_answer_in_time_is_unavailable() -> None:
             await cluster.get("/x?labelSelector=hidden")
     assert failure.value.status is None
     assert "hidden" not in str(failure.value)
+
+
+async def test_waiting_for_earlier_requests_does_not_count_as_no_answer() -> None:
+    at_once, most = 0, 0
+
+    async def answer(_: web.Request) -> web.Response:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.1)
+        at_once -= 1
+        return web.json_response({"metadata": {}})
+
+    # The last of them waits for three times as long as its own answer may take.
+    async with answering(answer, timedelta(seconds=2)) as cluster:
+        answers = await asyncio.gather(*(cluster.get(f"/{number}") for number in range(REQUESTS_AT_ONCE * 60)))
+    assert len(answers) == REQUESTS_AT_ONCE * 60
+    assert most == REQUESTS_AT_ONCE
 
 
 async def test_a_broken_answer_is_unavailable() -> None:

@@ -7,10 +7,12 @@ minute. The answer to each write enters the cache at once. Used by all reconcile
 another thread, so a `Failing` is replaced, never changed.
 """
 
+import asyncio
 import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -32,6 +34,7 @@ from modelarts_nodepool.decide.failures import write_refused
 from modelarts_nodepool.errors import ClusterError, ObjectChanged, ObjectGone, RefusedByAPIServer, WriteHeldBack
 from modelarts_nodepool.kube import paths
 from modelarts_nodepool.kube.client import build_finalizer_added, build_status
+from modelarts_nodepool.kube.connection import REQUESTS_AT_ONCE
 from modelarts_nodepool.kube.events import EventRecorder, EventType
 from modelarts_nodepool.ports import Clock, Cluster
 
@@ -51,6 +54,8 @@ CONFLICTS_IN_A_ROW = 5
 NOT_WANTED = timedelta(minutes=4)
 FORGOTTEN = timedelta(minutes=10)
 LOG_EVERY = timedelta(minutes=1)
+# Thousands of held deletions write their status at the same moment. They leave slots to what deletes and releases.
+STATUSES_AT_ONCE = REQUESTS_AT_ONCE - 2
 # /readyz: most objects, and for so long.
 MOST_FOR = timedelta(minutes=1)
 MOST_AT_LEAST = 2
@@ -116,6 +121,7 @@ class Writes:
         self._cache = cache
         self._recorder = recorder
         self._jitter = jitter
+        self._statuses = asyncio.Semaphore(STATUSES_AT_ONCE)
         self._failing: dict[tuple[str, Write], Failing] = {}
         self._said_at: dict[str, float] = {}
         self._tidied_at = clock.monotonic()
@@ -140,9 +146,13 @@ class Writes:
     async def write_status(
         self, node_pool: NodePool, status: NodePoolStatus, write: Write = Write.STATUS
     ) -> NodePool | None:
-        """Replace the whole status of exactly this version. Raises errors.ClusterError."""
+        """Replace the whole status of exactly this version. Raises errors.ClusterError.
+
+        Statuses wait for each other. A write-ahead waits for no status: a DELETE depends on it.
+        """
         patch = build_status(node_pool, status)
-        body = await self.patch(node_pool, write, paths.status_path_of(node_pool), patch)
+        async with self._statuses if write is Write.STATUS else nullcontext():
+            body = await self.patch(node_pool, write, paths.status_path_of(node_pool), patch)
         metrics.STATUS_WRITES.inc()
         return self._cache.upsert_node_pool(body, is_written=True)
 

@@ -128,7 +128,8 @@ _REFUSALS = frozenset(
 class KubeCluster:
     """The API server behind a connection.
 
-    `timeout` limits each request, including its one retry after a 429; in a list it limits each page.
+    `timeout` limits each request from when it is sent, including its one retry after a 429; in a list it limits each
+    page. A request waits without a limit for those before it, each of which has one.
     """
 
     def __init__(self, connection: Connection, timeout: timedelta = settings.KUBE_TIMEOUT) -> None:
@@ -203,7 +204,8 @@ class KubeCluster:
     async def _request(self, method: str, path: str, url: URL, **options: Any) -> Body:  # noqa: ANN401 - aiohttp's
         call = f"{method} {path.partition('?')[0]}"
         try:
-            async with asyncio.timeout(self._timeout.total_seconds()):
+            # The wait for a slot does not count: a queue of our own is no API server that does not answer.
+            async with self._connection.slots, asyncio.timeout(self._timeout.total_seconds()):
                 status, body, retry_after = await self._exchange(method, url, options)
                 if status == HTTPStatus.TOO_MANY_REQUESTS and method == "GET":
                     await asyncio.sleep(min(retry_after, settings.KUBE_RETRY_AFTER_LIMIT.total_seconds()))

@@ -21,7 +21,8 @@ from modelarts_nodepool.kube.kubeconfig import load_client_config
 from modelarts_nodepool.logs import redact
 
 # Without a limit, 1,000 deletions at once opened as many TLS connections and took twice the memory and CPU.
-_MAX_CONNECTIONS = 10
+REQUESTS_AT_ONCE = 8
+_WATCHES = 4
 _CONNECT_SECONDS = 10
 # Long enough that a deletion needs no new TLS handshake, shorter than load balancers keep an idle connection.
 _KEEPALIVE_SECONDS = 30
@@ -32,7 +33,8 @@ class Connection:
     """An open connection pool to one API server.
 
     `server` is its URL without a trailing slash (it may have a path), `default_namespace` that of the context or the
-    Pod, `source` names the configuration in messages, `session` is for requests of our own.
+    Pod, `source` names the configuration in messages, `session` is for requests of our own. Each of them takes one of
+    the `slots`, for which it waits before its time-out begins.
     """
 
     def __init__(self, config: ClientConfig, version: str, refresh: timedelta = REFRESH) -> None:
@@ -51,10 +53,11 @@ class Connection:
         self._authenticator = Authenticator(config, refresh)
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._connector = aiohttp.TCPConnector(
-            limit=_MAX_CONNECTIONS,
+            limit=REQUESTS_AT_ONCE + _WATCHES,
             keepalive_timeout=_KEEPALIVE_SECONDS,
             socket_factory=self._new_socket,
         )
+        self.slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._sessions: list[aiohttp.ClientSession] = []
         self.session = self.new_session()
 

@@ -11,10 +11,11 @@ from datetime import timedelta
 
 from typing_extensions import override
 
+from modelarts_nodepool.controllers.writes import STATUSES_AT_ONCE
 from modelarts_nodepool.ports import Accepted, CloudNode, CloudResourcePool, CloudWorkload, NodePoolListing
 from tests.support.builders import a_node_pool, an_account
 from tests.support.virtual_time import run_at_once
-from tests.unit.controllers.memory_growth_stage import Cloud, World
+from tests.unit.controllers.memory_growth_stage import Body, Cloud, Cluster, World
 
 CROWD = 100
 NODE_LOOK_SECONDS = 2.0
@@ -96,6 +97,45 @@ def test_those_deleted_one_after_another_are_listed_together() -> None:
         assert cloud.deletes == CROWD
         # The polls of the 200 s that it takes, and a few for those who are first in line.
         assert cloud.asked["list_node_pools"] < CROWD / 2
+
+    run_at_once(scene)
+
+
+class SlowCluster(Cluster):
+    """Takes its time for each status that says that a deletion is queued, and counts those that it writes at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queued, self.most, self.others = 0, 0, 0
+
+    @override
+    async def json_patch(self, path: str, patch: Sequence[Body]) -> Body:
+        if "is queued" not in str(patch[-1].get("value")):
+            self.others += bool(self.queued)
+            return await super().json_patch(path, patch)
+        self.queued += 1
+        self.most = max(self.most, self.queued)
+        try:
+            await asyncio.sleep(60)
+            return await super().json_patch(path, patch)
+        finally:
+            self.queued -= 1
+
+
+def test_the_statuses_of_a_crowd_do_not_delay_the_deletes_and_releases_of_others() -> None:
+    async def scene() -> None:
+        cloud, names = SlowCloud(node_look=10.0), [f"np-{number:03}" for number in range(CROWD)]
+        cluster = SlowCluster()
+        world = World(cloud, cluster)
+        cloud.shown.update(names)
+        async with world.at_work():
+            await _delete(world, names, apart=0.0)
+            await world.until(lambda: cluster.queued > 0)
+            sent = cloud.deletes
+            await asyncio.sleep(50)
+            assert cluster.most == STATUSES_AT_ONCE
+            assert cloud.deletes > sent + 2, "write-aheads do not wait for statuses"
+            assert cluster.others > cloud.deletes - sent, "nor do releases"
 
     run_at_once(scene)
 
