@@ -8,13 +8,14 @@ that name the same node pool: it is then handed over, not deleted.
 
 import logging
 from collections.abc import Collection, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from modelarts_nodepool.api.account import AccountSpec
-from modelarts_nodepool.api.node_pool import DeletionPolicy, Identity
+from modelarts_nodepool.api.node_pool import DeletionPolicy, Identity, NodePoolStatus
 from modelarts_nodepool.api.objects import Account, Namespace, NodePool
 from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.decide.observed import AccountView
@@ -152,6 +153,7 @@ class Cache:
         self.unreadable = content.unreadable
         self.of_account = content.of_account
         self.of_node_pool = content.of_node_pool
+        self._being_written: dict[str, NodePoolStatus] = {}
 
     def observe_node_pool(self, body: Mapping[str, Any]) -> None:
         """Upsert a version from a watch or a complete LIST: it comes after everything that was there before."""
@@ -163,6 +165,15 @@ class Cache:
         self.upsert_node_pool(body)
         if is_first and before is not None and self.node_pools.get(uid) is before:
             self._listener.node_pool_changed(uid)
+
+    @contextmanager
+    def writing(self, uid: str, status: NodePoolStatus) -> Iterator[None]:
+        """While the reconciler of this object writes this status: the watch may show it before the answer arrives."""
+        self._being_written[uid] = status
+        try:
+            yield
+        finally:
+            self._being_written.pop(uid, None)
 
     def observe_deletion(self, uid: str) -> None:
         """A complete LIST shows the object deleted, and everything that was there before is in the cache."""
@@ -196,7 +207,7 @@ class Cache:
         self._note(node_pool)
         if known is None or known != node_pool:
             self.node_pools[uid] = node_pool
-            if is_written:
+            if is_written or (known is not None and self._is_own_write(known, node_pool)):
                 self._listener.node_pool_written(uid)
             else:
                 self._listener.node_pool_changed(uid)
@@ -300,6 +311,15 @@ class Cache:
             found.is_node_pool and found.account == account for found in self.unreadable.values()
         )
 
+    def _is_own_write(self, known: NodePool, node_pool: NodePool) -> bool:
+        """Whether nothing but the status changed, to what is being written."""
+        metadata = node_pool.metadata
+        status = self._being_written.get(metadata.uid)
+        if status is None:
+            return False
+        written = replace(known.metadata, resource_version=metadata.resource_version)
+        return node_pool == replace(known, metadata=written, status=status)
+
     def _take_out(self, uid: str) -> NodePool | None:
         node_pool = self.node_pools.pop(uid, None)
         if node_pool is not None:
@@ -373,6 +393,21 @@ def duplicate_key(node_pool: NodePool) -> tuple[str, str, str]:
     return (node_pool.spec.account_ref.name, node_pool.spec.pool_name, node_pool.node_pool_name)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundDuplicates:
+    """Objects that name the node pool of another object.
+
+    - `granted`: with their account, and allowed to use it.
+    - `unplaced`: one in a namespace whose labels are not known yet. Whether it is granted cannot be said: the watch of
+      namespaces may lag behind that of objects.
+    - `unreadable`: one that this version cannot read.
+    """
+
+    granted: tuple[NodePool, ...] = ()
+    unplaced: NodePool | None = None
+    unreadable: UnreadableObject | None = None
+
+
 class Duplicates:
     """Answers from the indexes of the cache."""
 
@@ -387,29 +422,20 @@ class Duplicates:
         granted = self._is_granted(account, node_pool.metadata.namespace, node_pool.spec.pool_name)
         return AccountView(account=account, is_granted=granted, identity=identity_of(account.spec, node_pool))
 
-    def of(self, node_pool: NodePool, identity: Identity) -> tuple[NodePool, ...]:
-        """Other objects of the same node pool, granted and with their account, by any account."""
-        found = []
+    def of(self, node_pool: NodePool, identity: Identity) -> FoundDuplicates:
+        """Other objects of the same node pool, by any account, the oldest first."""
+        granted, unplaced = [], None
         for other in self._naming(node_pool, identity):
-            view = self.account_view(other)
-            pinned = other.status.identity
-            if view is not None and view.is_granted and (pinned is None or pinned.place == identity.place):
-                found.append(other)
-        return tuple(sorted(found, key=lambda other: (other.metadata.created, other.metadata.uid)))
+            view, pinned = self.account_view(other), other.status.identity
+            if view is not None and view.is_granted:
+                if pinned is None or pinned.place == identity.place:
+                    granted.append(other)
+            elif unplaced is None and other.metadata.namespace not in self._cache.namespaces:
+                unplaced = other
+        granted.sort(key=lambda other: (other.metadata.created, other.metadata.uid))
+        return FoundDuplicates(tuple(granted), unplaced, self._unreadable(node_pool, identity))
 
-    def in_unknown_namespace(self, node_pool: NodePool, identity: Identity) -> NodePool | None:
-        """Another object that names the same node pool, in a namespace whose labels are not known yet.
-
-        Whether it is granted cannot be said: the watch of namespaces may lag behind that of objects.
-        """
-        for other in self._naming(node_pool, identity):
-            view = self.account_view(other)
-            is_granted = view is not None and view.is_granted
-            if not is_granted and other.metadata.namespace not in self._cache.namespaces:
-                return other
-        return None
-
-    def unreadable(self, node_pool: NodePool, identity: Identity) -> UnreadableObject | None:
+    def _unreadable(self, node_pool: NodePool, identity: Identity) -> UnreadableObject | None:
         """Another object that names the same node pool and cannot be read: it may stand for it.
 
         Not where it cannot be granted, as far as is known, nor where it is being deleted without our finalizer.

@@ -8,14 +8,14 @@ is not written yet counts for the budget as well: a finalizer that is stripped i
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from modelarts_nodepool.api.account import RecentDeletion
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.decide.deletion.audit_entry import is_recorded_by
+from modelarts_nodepool.decide.deletion.audit_entry import is_recent, is_recorded_by
 from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.errors import CloudError
 from modelarts_nodepool.ports import Accepted, Clock
@@ -40,6 +40,15 @@ class Pending:
     waiters: list["asyncio.Future[None]"] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """An account as it was read, and with its entries that are to be written, also by resource pool."""
+
+    read: Account
+    account: Account
+    by_resource_pool: dict[str, list[RecentDeletion]]
+
+
 class AuditTrail:
     """What is still to be written of the recentDeletions, of all accounts."""
 
@@ -49,7 +58,7 @@ class AuditTrail:
         self._on_entry = on_entry
         self._pending: dict[str, dict[str, Pending]] = {}
         self._written_at: dict[str, float] = {}
-        self._applied: dict[str, tuple[Account, Account]] = {}
+        self._applied: dict[str, _Applied] = {}
 
     def enter(self, account: str, entry: RecentDeletion) -> None:
         """A DELETE that was sent, or what was answered: written within about a second, nothing waits for it."""
@@ -91,14 +100,31 @@ class AuditTrail:
 
     def applied_to(self, account: Account) -> Account:
         """The account with all its entries that are to be written."""
-        pending = self._pending.get(account.metadata.name)
-        if not pending:
-            return account
-        # Each deletion of the account asks for it, and it changes once a second.
+        return self._apply(account).account
+
+    def recently_deleted(self, accounts: Iterable[Account], identity: Identity, now: datetime) -> frozenset[str]:
+        """Node pools of the same resource pool whose deletion a LIST may not show yet, written or not.
+
+        Of all accounts, because two accounts may name one project.
+        """
+        return frozenset(
+            entry.node_pool_name
+            for account in accounts
+            if (account.spec.region, account.spec.project_id) == (identity.region, identity.project_id)
+            for entry in self._apply(account).by_resource_pool.get(identity.pool_name, ())
+            if is_recent(entry, now)
+        )
+
+    def _apply(self, account: Account) -> _Applied:
+        # Each decision about a deletion of the account asks for it, and it changes a few times for each deletion.
         known = self._applied.get(account.metadata.name)
-        if known is None or known[0] is not account:
-            known = self._applied[account.metadata.name] = (account, apply(account, pending))
-        return known[1]
+        if known is None or known.read is not account:
+            applied = apply(account, self._pending.get(account.metadata.name, {}))
+            by_resource_pool: dict[str, list[RecentDeletion]] = {}
+            for entry in applied.status.recent_deletions:
+                by_resource_pool.setdefault(entry.pool_name, []).append(entry)
+            known = self._applied[account.metadata.name] = _Applied(account, applied, by_resource_pool)
+        return known
 
     def of(self, account: str) -> dict[str, Pending]:
         """What is to be written of this account now, by uid."""

@@ -158,7 +158,7 @@ class NodePoolReconciler:
         if view is None or not view.is_granted:
             return None
         mine = (node_pool.metadata.created, node_pool.metadata.uid)
-        for other in self._duplicates.of(node_pool, node_pool.status.identity or view.identity):
+        for other in self._duplicates.of(node_pool, node_pool.status.identity or view.identity).granted:
             if other.metadata.deleted is None and (other.metadata.created, other.metadata.uid) < mine:
                 return other
         return None

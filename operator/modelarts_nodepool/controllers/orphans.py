@@ -73,7 +73,7 @@ class Orphans:
         if node_pool.spec.deletion_policy is DeletionPolicy.RETAIN or uid in self._cache.retain_seen:
             return None
         identity = self._identity(node_pool)
-        if identity is not None and self._duplicates.of(node_pool, identity):
+        if identity is not None and self._duplicates.of(node_pool, identity).granted:
             return None
         if node_pool.is_protected:
             is_ours = self._in_flight.is_releasing(uid)

@@ -152,7 +152,8 @@ class Writes:
         """
         patch = build_status(node_pool, status)
         async with self._statuses if write is Write.STATUS else nullcontext():
-            body = await self.patch(node_pool, write, paths.status_path_of(node_pool), patch)
+            with self._cache.writing(node_pool.metadata.uid, status):
+                body = await self.patch(node_pool, write, paths.status_path_of(node_pool), patch)
         metrics.STATUS_WRITES.inc()
         return self._cache.upsert_node_pool(body, is_written=True)
 

@@ -61,7 +61,7 @@ def test_objects_whose_delete_would_hit_the_same_node_pool_are_twins(
     cache = a_cache_that_knows(other, **second)
     mine = MINE.build()
     assert mine.status.identity is not None
-    found = Duplicates(cache).of(mine, mine.status.identity)
+    found = Duplicates(cache).of(mine, mine.status.identity).granted
     assert [twin.metadata.name for twin in found] == (["renamed"] if is_one else [])
 
 
@@ -71,12 +71,12 @@ def test_an_object_in_an_unknown_namespace_may_be_a_twin_unless_it_is_granted_by
     assert mine.status.identity is not None
     cache = a_cache_that_knows(OTHER, **by_label)
     duplicates = Duplicates(cache)
-    unplaced = duplicates.in_unknown_namespace(mine, mine.status.identity)
+    unplaced = duplicates.of(mine, mine.status.identity).unplaced
     assert unplaced is not None
     assert unplaced.metadata.name == "renamed"
-    assert not duplicates.of(mine, mine.status.identity)
+    assert not duplicates.of(mine, mine.status.identity).granted
     cache.upsert_namespace({"metadata": {"name": "team", "labels": {}}})
-    assert duplicates.in_unknown_namespace(mine, mine.status.identity) is None
-    assert Duplicates(a_cache_that_knows(OTHER)).in_unknown_namespace(mine, mine.status.identity) is None
+    assert duplicates.of(mine, mine.status.identity).unplaced is None
+    assert Duplicates(a_cache_that_knows(OTHER)).of(mine, mine.status.identity).unplaced is None
     cache.upsert_namespace({"metadata": {"name": "team", "labels": {"team": "blue"}}})
-    assert len(duplicates.of(mine, mine.status.identity)) == 1
+    assert len(duplicates.of(mine, mine.status.identity).granted) == 1

@@ -11,6 +11,7 @@ from tests.support.clocks import HandClock
 from tests.support.listening import Noting
 
 OBJECT = a_node_pool().finalized()
+WRITTEN = OBJECT.pinned()
 UID = OBJECT.build().metadata.uid
 
 
@@ -54,6 +55,30 @@ def test_the_answer_to_a_write_of_ours_is_told_apart_from_what_others_change(cac
     Cache(HandClock(), noted, cache.content).upsert_node_pool(version(100), is_written=True)
     Cache(HandClock(), noted, cache.content).upsert_node_pool(version(101))
     assert (noted.written, noted.node_pools) == ([UID], [UID])
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_own"),
+    [
+        (WRITTEN, True),
+        (OBJECT, False),
+        (OBJECT.pinned(workspace="1"), False),
+        (WRITTEN.being_deleted(), False),
+        (WRITTEN.paused(), False),
+    ],
+    ids=["as written", "unchanged", "another status", "deleted too", "annotated too"],
+)
+def test_the_watch_may_show_a_write_of_ours_before_its_answer(shown: NodePoolBuilder, *, is_own: bool) -> None:
+    noted = Noting()
+    cache = Cache(HandClock(), noted)
+    cache.upsert_node_pool(version(100))
+    noted.node_pools.clear()
+    with cache.writing(UID, WRITTEN.build().status):
+        cache.observe_node_pool(version(101, shown))
+    assert (noted.written, noted.node_pools) == (([UID], []) if is_own else ([], [UID]))
+    cache.observe_node_pool(version(102, OBJECT.pinned(workspace="1")))
+    cache.observe_node_pool(version(103, WRITTEN))
+    assert noted.node_pools[-2:] == [UID, UID], "nothing is being written any more"
 
 
 def test_an_object_without_our_schema_is_left_alone_and_costs_the_others_nothing(cache: Cache) -> None:

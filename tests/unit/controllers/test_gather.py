@@ -60,7 +60,7 @@ class Desk:
         return Memory()
 
     def gathers(self, memory: Memory, node_pool: NodePool) -> DeletionObserved:
-        return self.gather.observe(memory, node_pool, self.gather.update(memory, node_pool))
+        return self.gather.observe(memory, node_pool)
 
     def observes(self, memory: Memory, look: NodePoolListing | Exception | None = None) -> DeletionObserved:
         """With this as the newest look, a second after the last one."""
@@ -174,10 +174,7 @@ async def test_another_object_that_cannot_be_read_is_told(desk: Desk) -> None:
 
 async def test_to_observe_again_changes_nothing(desk: Desk) -> None:
     memory = desk.takes(DELETED.recording(UNKNOWN))
-    desk.observes(memory, NOT_SHOWN)
+    first = desk.observes(memory, NOT_SHOWN)
     before = deepcopy(memory)
-    node_pool = desk.builder.build()
-    view = desk.gather.update(memory, node_pool)
-    first = desk.gather.observe(memory, node_pool, view)
-    assert desk.gather.observe(memory, node_pool, view) == first
+    assert desk.gather.observe(memory, desk.builder.build()) == first
     assert memory == before

@@ -7,7 +7,7 @@ import pytest
 from modelarts_nodepool.api.account import AccountStatus, RecentDeletion
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.decide.deletion.audit_entry import MOST, build_entry, keep_newest, recently_deleted
+from modelarts_nodepool.decide.deletion.audit_entry import MOST, build_entry, keep_newest
 from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.decide.deletion.guards import Place, Waiting, view_budget
 from modelarts_nodepool.decide.observed import BudgetView
@@ -136,34 +136,6 @@ def test_a_release_is_entered_with_who_what_and_how(confirmation: str, is_confir
 def test_nothing_is_entered_where_nothing_of_the_cloud_is_known() -> None:
     observed = a_deletion(a_node_pool().finalized().being_deleted(), account=None)
     assert build_entry(observed, Release(Reason.RETAINED, "kept"), NOON) is None
-
-
-def an_account_that_remembers(*entries: RecentDeletion, region: str = "cn-north-4") -> Account:
-    account = an_account().in_region(region).build()
-    return Account(metadata=account.metadata, spec=account.spec, status=AccountStatus(recent_deletions=entries))
-
-
-@pytest.mark.parametrize(
-    ("entry", "is_reported"),
-    [
-        (an_entry("gone", NOON - HOUR, NOON - 3 * MINUTE + SECOND), True),
-        (an_entry("gone", NOON - HOUR, NOON + MINUTE), True),
-        (an_entry("gone", NOON - HOUR, NOON - 3 * MINUTE), False),
-        (an_entry("gone", None, NOON - SECOND), False),
-        (an_entry("gone", NOON - 3 * MINUTE + SECOND).model_copy(update={"finished_time": None}), True),
-        (an_entry("gone", NOON - 3 * MINUTE).model_copy(update={"finished_time": None}), False),
-        (an_entry("gone", NOON).model_copy(update={"pool_name": "pool-b"}), False),
-    ],
-    ids=["lately", "by another clock", "long ago", "nothing sent", "sent lately", "sent long ago", "elsewhere"],
-)
-def test_what_left_its_resource_pool_lately_is_remembered(entry: RecentDeletion, *, is_reported: bool) -> None:
-    identity = a_deletion().identity
-    assert identity is not None
-    expected = {"gone"} if is_reported else set()
-    # Another account may name the same project.
-    accounts = (an_account_that_remembers(), an_account_that_remembers(entry))
-    assert recently_deleted(accounts, identity, NOON) == expected
-    assert recently_deleted([an_account_that_remembers(entry, region="cn-east-3")], identity, NOON) == set()
 
 
 def test_those_who_wait_are_listed_in_order_once_each() -> None:

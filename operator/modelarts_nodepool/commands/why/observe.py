@@ -204,8 +204,7 @@ class _Observer:
         self._memory = Memory()
         self._note_other_deletions()
         self._note_sent()
-        self._view = self._gather.update(self._memory, node_pool)
-        self.observed = self._gather.observe(self._memory, node_pool, self._view)
+        self.observed = self._gather.observe(self._memory, node_pool)
 
     async def ask(self, progress: Callable[[str], None]) -> list[Row]:
         """The rows of the explanation."""
@@ -234,20 +233,19 @@ class _Observer:
             answers = self._ask_guards()
 
     def _ask_guards(self) -> list[Answer]:
-        self._view = self._gather.update(self._memory, self._node_pool)
-        self.observed = self._gather.observe(self._memory, self._node_pool, self._view)
+        self.observed = self._gather.observe(self._memory, self._node_pool)
         return ask_guards(self.observed, Moment.of(self._session.clock))
 
     def _may_fetch(self, facts: frozenset[Fact]) -> bool:
         """The operator asks ModelArts nothing for an object without account or grant, and neither does this command."""
         if facts <= _OF_CLUSTER:
             return True
-        if self._view is None:
+        if self.observed.account is None:
             return False
-        return facts == {Fact.OWNERS} or may_observe(self._node_pool, self._view)
+        return facts == {Fact.OWNERS} or may_observe(self._node_pool, self.observed.account)
 
     async def _get(self, facts: frozenset[Fact]) -> None:
-        view = self._view
+        view = self.observed.account
         if view is None:
             await self._fetch.read_containers(self._memory, self._node_pool)
             return
@@ -257,9 +255,9 @@ class _Observer:
         await self._fetch.fetch(self._memory, self.observed, facts)
 
     def _why_unread(self) -> str:
-        if self._view is None:
+        if self.observed.account is None:
             return "not read, because there is no account"
-        if not may_observe(self._node_pool, self._view):
+        if not may_observe(self._node_pool, self.observed.account):
             return "not read, because the account does not give this object access to the node pool"
         return f"no clear answer within {FETCHING_LASTS.total_seconds():g} s"
 
@@ -295,7 +293,7 @@ class _Observer:
             if evidence is not None and evidence.value is None and path in forbidden:
                 gaps[name] = Gap(f"you may not read it: {forbidden[path]}")
         gaps |= self._gaps_of_namespaces()
-        why = _why_no_credentials(self._session, self._view)
+        why = _why_no_credentials(self._session, self.observed.account)
         if why:
             failed = (name for name in _FIELDS if isinstance(_failure_of(self.observed, name), CredentialsUnavailable))
             gaps |= dict.fromkeys(failed, Gap(why))
@@ -308,7 +306,7 @@ class _Observer:
         gap = Gap("you may not list namespaces, whose labels the account's grants may select")
         gaps = {"unplaced_duplicate": gap} if self.observed.unplaced_duplicate is not None else {}
         is_own_known = self._node_pool.metadata.namespace in self._cluster.cache.namespaces
-        if self._view is not None and not self._view.is_granted and not is_own_known:
+        if self.observed.account is not None and not self.observed.account.is_granted and not is_own_known:
             gaps["account"] = gap
         return gaps
 

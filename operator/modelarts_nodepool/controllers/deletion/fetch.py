@@ -85,6 +85,9 @@ class Fetch:
         account, identity = observed.account, observed.identity
         if account is None or identity is None:
             return
+        if Fact.LISTING in wanted and observed.record.attempt == 0:
+            # What the table asks for next, from another server.
+            wanted |= _CONTAINERS
         fetches = [self._fetch(memory, observed, fact, account.account, identity) for fact in wanted]
         try:
             async with asyncio.timeout(FETCH_LIMIT_SECONDS):

@@ -1,8 +1,8 @@
 """Gathers everything that one decision about a deletion depends on: from the cache, the newest LIST and the memory.
 
-Called by reconciler.py before the table is asked, and by send.py and release.py when it is asked again. `observe` has
-no side effects; `update` records in the memory what the object and the newest LIST say. fetch.py gets facts that cost
-calls.
+Called by reconciler.py before the table is asked, and by send.py and release.py when it is asked again. It changes
+nothing but the memory of this deletion and the cache of deletions in flight; gathering twice gives the same. fetch.py
+gets facts that cost calls.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,6 @@ from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.cache.objects import Cache, Duplicates
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.writes import Write
-from modelarts_nodepool.decide.deletion.audit_entry import recently_deleted
 from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.decide.deletion.record import cap_future, note_progress, record_of
 from modelarts_nodepool.decide.observed import AccountView, DeletionObserved, Evidence, Fact, Failure
@@ -73,7 +72,27 @@ class Memory:
         """This record stands in the object's status now, by our own write."""
         self.stored = record or DeletionRecord()
 
-    def adopt(self, stored: DeletionRecord, moment: Moment) -> None:
+    def update(
+        self,
+        stored: DeletionRecord,
+        identity: Identity | None,
+        listing: Snapshot | None,
+        asked: float | None,
+        deletion_seen: float,
+        moment: Moment,
+    ) -> None:
+        """Take up what the object's status and the newest LIST say now. `asked`: as DeletionObserved's."""
+        self._adopt(stored, moment)
+        self._forget_login_failure(listing)
+        self.went_past = self.went_past if asked is None else asked
+        counts_from = deletion_seen if self.send_finished is None else max(deletion_seen, self.send_finished)
+        self._remember_absence(listing, identity, counts_from)
+        shown = (
+            listing.value.node_pools.get(identity.node_pool_name) if listing and listing.value and identity else None
+        )
+        self.record = note_progress(self.record, shown.counts if shown else None, moment.utc)
+
+    def _adopt(self, stored: DeletionRecord, moment: Moment) -> None:
         """What stands in the object wins where another process wrote it, or this one before a restart."""
         if stored != self.stored:
             self.stored = stored
@@ -89,14 +108,14 @@ class Memory:
             # A deletion that is refused for years is sent again each hour.
             del self.sent_seen[old]
 
-    def forget_login_failure(self, listing: Snapshot | None) -> None:
+    def _forget_login_failure(self, listing: Snapshot | None) -> None:
         """A later call that worked shows that signing does again: a repaired Secret or clock is used at once."""
         if not isinstance(self.last_failure, _LOGIN_FAILURES) or listing is None:
             return
         if listing.value is not None and self.last_failure_at is not None and listing.begun > self.last_failure_at:
             self.last_failure, self.last_failure_at = None, None
 
-    def remember_absence(self, listing: Snapshot | None, identity: Identity | None, counts_from: float) -> None:
+    def _remember_absence(self, listing: Snapshot | None, identity: Identity | None, counts_from: float) -> None:
         """Keep the first LIST of the unbroken run that says the same: not shown, or no such resource pool."""
         if self.first_absent is not None and self.first_absent.begun < counts_from:
             self.first_absent = None
@@ -111,7 +130,7 @@ class Memory:
 
 
 class Gather:
-    """Reads; `update` writes to the memory that it is given, and to what deletions in flight know of each other."""
+    """Builds what the table decides on."""
 
     def __init__(
         self,
@@ -129,47 +148,31 @@ class Gather:
         self._audit = audit
         self._clock = clock
 
-    def update(self, memory: Memory, node_pool: NodePool) -> AccountView | None:
-        """Record what the object and the newest LIST of its resource pool say now; what its account means for it."""
-        uid = node_pool.metadata.uid
-        view = self._duplicates.account_view(node_pool)
-        listing = self._listing(node_pool, view)
-        identity = node_pool.status.identity or (view.identity if view else None)
-        memory.adopt(record_of(node_pool), Moment.of(self._clock))
-        memory.forget_login_failure(listing)
-        asked = self._asked(node_pool)
-        memory.went_past = memory.went_past if asked is None else asked
-        seen = self._cache.deletion_seen[uid]
-        counts_from = seen if memory.send_finished is None else max(seen, memory.send_finished)
-        memory.remember_absence(listing, identity, counts_from)
-        shown = (
-            listing.value.node_pools.get(identity.node_pool_name) if listing and listing.value and identity else None
-        )
-        memory.record = note_progress(memory.record, shown.counts if shown else None, self._clock.now())
-        self._in_flight.note(node_pool, identity, memory.record)
-        return view
-
-    def observe(
-        self, memory: Memory, node_pool: NodePool, view: AccountView | None, record: DeletionRecord | None = None
-    ) -> DeletionObserved:
+    def observe(self, memory: Memory, node_pool: NodePool, record: DeletionRecord | None = None) -> DeletionObserved:
         """Everything that is known now. `record`, from before the write-ahead, is given right before the DELETE."""
+        uid, moment = node_pool.metadata.uid, Moment.of(self._clock)
+        view = self._duplicates.account_view(node_pool)
+        identity = node_pool.status.identity or (view.identity if view else None)
+        listing, asked = self._listing(node_pool, view), self._asked(node_pool)
+        deletion_seen = self._cache.deletion_seen[uid]
+        memory.update(record_of(node_pool), identity, listing, asked, deletion_seen, moment)
+        self._in_flight.note(node_pool, identity, memory.record)
         spare = SPARE if record is None else timedelta()
-        cache, uid, record = self._cache, node_pool.metadata.uid, record or memory.record
+        record, facts = record or memory.record, memory.facts
         first_sent = memory.sent_seen.get(record.sent_time) if record.sent_time else None
-        facts = memory.facts
         observed = DeletionObserved(
             node_pool=node_pool,
             account=view,
-            deletion_seen=cache.deletion_seen[uid],
-            retain_seen=uid in cache.retain_seen,
+            deletion_seen=deletion_seen,
+            retain_seen=uid in self._cache.retain_seen,
             record=record,
             send_finished=memory.send_finished,
             last_failure=memory.last_failure,
             last_failure_at=memory.last_failure_at,
             sent_seen=first_sent.monotonic if first_sent else None,
-            reconcile_requested=self._asked(node_pool),
+            reconcile_requested=asked,
             went_past=memory.went_past,
-            listing=self._listing(node_pool, view),
+            listing=listing,
             earlier_listing=memory.first_absent,
             shown=facts.get(Fact.NODE_POOL),
             resource_pool=facts.get(Fact.RESOURCE_POOL),
@@ -181,23 +184,17 @@ class Gather:
             owners=facts.get(Fact.OWNERS),
             spare=spare,
         )
-        return self._among_others(observed)
-
-    def _among_others(self, observed: DeletionObserved) -> DeletionObserved:
-        """With what the other objects and deletions mean for this one."""
-        node_pool, identity, view, now = observed.node_pool, observed.identity, observed.account, self._clock.now()
-        if identity is None or view is None:
+        if view is None or identity is None:
             return observed
-        uid = node_pool.metadata.uid
-        # What is entered and not written yet counts as well.
-        accounts = {name: self._audit.applied_to(account) for name, account in self._cache.accounts.items()}
+        duplicates = self._duplicates.of(node_pool, identity)
         return replace(
             observed,
-            duplicates=self._duplicates.of(node_pool, identity),
-            unplaced_duplicate=self._duplicates.in_unknown_namespace(node_pool, identity),
-            unreadable_duplicate=self._duplicates.unreadable(node_pool, identity),
-            leaving=self._in_flight.leaving(uid, identity) | recently_deleted(accounts.values(), identity, now),
-            budget=self._in_flight.budget(accounts[view.account.metadata.name], uid, now),
+            duplicates=duplicates.granted,
+            unplaced_duplicate=duplicates.unplaced,
+            unreadable_duplicate=duplicates.unreadable,
+            leaving=self._in_flight.leaving(uid, identity)
+            | self._audit.recently_deleted(self._cache.accounts.values(), identity, moment.utc),
+            budget=self._in_flight.budget(self._audit.applied_to(view.account), uid, moment.utc),
         )
 
     def _asked(self, node_pool: NodePool) -> float | None:

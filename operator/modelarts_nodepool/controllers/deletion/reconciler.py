@@ -115,10 +115,10 @@ class DeletionReconciler:
 
     async def _step(self, node_pool: NodePool, memory: Memory) -> Result:
         uid = node_pool.metadata.uid
-        view = self._gather.update(memory, node_pool)
+        observed = self._gather.observe(memory, node_pool)
+        view = observed.account
         if view is not None and may_observe(node_pool, view):
             self._pollers.join(uid, view.account, node_pool.spec.pool_name, is_deleting=True)
-        observed = self._gather.observe(memory, node_pool, view)
         self._enter_if_missing(memory, observed)
         decision = decide_deletion(observed, Moment.of(self._clock))
         self._note(uid, decision)

@@ -99,8 +99,7 @@ class Releaser:
             node_pool = self._cache.node_pools.get(observed.node_pool.metadata.uid)
             if node_pool is None or not node_pool.is_protected:
                 return
-            view = self._gather.update(memory, node_pool)
-            again = self._gather.observe(memory, node_pool, view)
+            again = self._gather.observe(memory, node_pool)
             confirmed = decide_deletion(again, Moment.of(self._clock))
             heir = confirmed.heir if isinstance(confirmed, Release) else None
             is_same = heir is None or heir.metadata.uid == decision.heir.metadata.uid

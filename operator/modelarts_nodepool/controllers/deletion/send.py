@@ -145,8 +145,7 @@ class Sender:
         current = self._cache.node_pools.get(uid)
         if current is None:
             return None
-        view = self._gather.update(memory, current)
-        observed = self._gather.observe(memory, current, view, record)
+        observed = self._gather.observe(memory, current, record)
         return observed if isinstance(decide_deletion(observed, Moment.of(self._clock)), Send) else None
 
     async def _write_ahead(self, memory: Memory, observed: DeletionObserved, identity: Identity) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from modelarts_nodepool.api.account import RecentDeletion
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity, SendOutcome
-from modelarts_nodepool.api.objects import Account, NodePool
+from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.decide.deletion.record import record_of
@@ -20,21 +20,13 @@ MOST = 100
 RECENTLY = timedelta(minutes=3)
 
 
-def recently_deleted(accounts: Iterable[Account], identity: Identity, now: datetime) -> frozenset[str]:
-    """Node pools of the same resource pool that were deleted so recently that a LIST may still show them unchanged.
+def is_recent(entry: RecentDeletion, now: datetime) -> bool:
+    """Whether its node pool was deleted so recently that a LIST may still show it unchanged.
 
-    Of all accounts, because two accounts may name one project. Only after a DELETE, also if the object was retained
-    later. Without a finishedTime the time of the DELETE counts: the object may have gone while there was no leader.
+    Only after a DELETE, also if the object was retained later. Without a finishedTime the time of the DELETE counts:
+    the object may have gone while there was no leader.
     """
-    return frozenset(
-        entry.node_pool_name
-        for account in accounts
-        if (account.spec.region, account.spec.project_id) == (identity.region, identity.project_id)
-        for entry in account.status.recent_deletions
-        if entry.pool_name == identity.pool_name
-        and entry.sent_time is not None
-        and now - (entry.finished_time or entry.sent_time) < RECENTLY
-    )
+    return entry.sent_time is not None and now - (entry.finished_time or entry.sent_time) < RECENTLY
 
 
 def keep_newest(
