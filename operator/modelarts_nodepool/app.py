@@ -29,7 +29,7 @@ from modelarts_nodepool.kube.connection import Connection
 from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.kube.kubeconfig import load_client_config
 from modelarts_nodepool.kube.leader_election import LeaderElection, Leadership
-from modelarts_nodepool.modelarts.client import CallReport, ModelArtsClient
+from modelarts_nodepool.modelarts.client import ModelArtsClient, count_call
 from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of, parse_endpoint
 from modelarts_nodepool.modelarts.tls import build_trust
 from modelarts_nodepool.server.gauges import Gauges
@@ -219,7 +219,7 @@ class Operator:
             project_id=account.spec.project_id,
             clock=self._clock,
             trust=self._trust,
-            on_call=_count_call,
+            on_call=count_call,
         )
 
     def _build_sources(self) -> Providers:
@@ -259,20 +259,3 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
     for task in late:
         logger.error("task %s did not end in time", task.get_name())
-
-
-def _count_call(report: CallReport) -> None:
-    """A call to ModelArts has ended, well or not."""
-    metrics.CLOUD_REQUESTS.labels(report.operation, report.outcome).inc()
-    metrics.CLOUD_REQUEST_SECONDS.labels(report.operation).observe(report.duration.total_seconds())
-    logger.debug(
-        "%s: %s",
-        report.operation,
-        report.outcome,
-        extra={
-            "resourcePool": report.resource_pool,
-            "nodePool": report.node_pool,
-            "requestId": report.request_id,
-            "durationSeconds": round(report.duration.total_seconds(), 3),
-        },
-    )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
 from modelarts_nodepool.api.node_pool import Counts, NodePoolShape
@@ -139,13 +140,22 @@ class ModelArts(Protocol):
 class AccessKey:
     """Credentials for signing. The secret and the token are not in repr.
 
-    `expires` is the end of a temporary key (UTC, aware); None if unknown.
+    - `expires`: the end of a temporary key (UTC, aware); None if unknown.
+    - `digest`: distinguishes keys where none of them may be kept; `access_digest`: the same for the ID alone.
     """
 
     access: str
     secret: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
     expires: datetime | None = None
+    digest: str = field(init=False, repr=False, compare=False)
+    access_digest: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Once for each key: every call asks for the digests."""
+        whole = "\n".join((self.access, self.secret, self.security_token or ""))
+        object.__setattr__(self, "digest", sha256(whole.encode()).hexdigest())
+        object.__setattr__(self, "access_digest", sha256(self.access.encode()).hexdigest())
 
     def is_same(self, other: "AccessKey") -> bool:
         """Whether both give the same signatures; `expires` does not matter."""

@@ -13,7 +13,6 @@ access/rate_limiter.py, and two circuit breakers:
 """
 
 import asyncio
-import hashlib
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -23,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from modelarts_nodepool.access.rate_limiter import Lane, Priority, RateLimiter, RateLimiters, Slot
+from modelarts_nodepool.access.rate_limiter import Lane, Priority, RateLimiters, Slot
 from modelarts_nodepool.access.sessions import Connect, Session, Sessions
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.backoff import Backoff
@@ -44,7 +43,7 @@ from modelarts_nodepool.errors import (
     Unreachable,
 )
 from modelarts_nodepool.lru import LRU
-from modelarts_nodepool.ports import AccessKey, Clock, Cluster, ModelArts
+from modelarts_nodepool.ports import Clock, Cluster, ModelArts
 from modelarts_nodepool.settings import CloudLimits
 
 logger = logging.getLogger(__name__)
@@ -159,7 +158,7 @@ class KeyBreakers:
         return answer
 
     def _state_of(self, session: Session) -> _KeyState:
-        return self._states.get(_digest(session.key))
+        return self._states.get(session.key.digest)
 
     @staticmethod
     def _accept(state: _KeyState) -> None:
@@ -194,12 +193,6 @@ def _key_message(error: CredentialsRejected | ClockSkew, session: Session) -> st
 
 def _outcome(error: CloudError) -> str:
     return error.outcome.rstrip(". ")
-
-
-def _digest(key: AccessKey) -> str:
-    """Distinguishes keys without keeping them in memory."""
-    text = "\n".join((key.access, key.secret, key.security_token or ""))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(slots=True)
@@ -393,26 +386,26 @@ class Gateway:
     async def _send(
         self, slot: Slot, lane: Lane, session: Session, operation: Operation[T], *, is_optional: bool = False
     ) -> T:
-        limiter, breaker = self._limiters.of(session.key), self._circuit_breakers.of(session.account)
+        breaker = self._circuit_breakers.of(session.account)
 
         async def guarded(client: ModelArts) -> T:
             # The call may have waited for a trial of its key: the circuit is checked again.
             async with breaker.guard(is_deletion=lane is Lane.DELETION, is_optional=is_optional):
                 slot.use()
-                return await _report_throttling(limiter, client, operation)
+                return await _report_throttling(slot, client, operation)
 
         return await self._key_breakers.call(session, guarded)
 
 
-async def _report_throttling(limiter: RateLimiter, client: ModelArts, operation: Operation[T]) -> T:
+async def _report_throttling(slot: Slot, client: ModelArts, operation: Operation[T]) -> T:
     try:
         answer = await operation(client)
     except Throttled as error:
-        limiter.on_throttled(error)
+        slot.limiter.on_throttled(error)
         raise
     except CloudError as error:
         if error.status is not None:
-            limiter.on_answer()
+            slot.limiter.on_answer()
         raise
-    limiter.on_answer()
+    slot.limiter.on_answer()
     return answer

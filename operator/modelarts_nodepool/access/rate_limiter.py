@@ -5,7 +5,6 @@ decides nothing about deletions. docs/operations/limits.md explains the numbers.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -64,9 +63,9 @@ class Priority:
 
 @dataclass(slots=True)
 class Slot:
-    """The right to send one request. Release it if it is not used."""
+    """The right to send one request. Release it if it is not used. `limiter` gets to know of the answer."""
 
-    _put_back: Callable[[], None]
+    limiter: "RateLimiter"
     _is_spent: bool = False
 
     def use(self) -> None:
@@ -77,7 +76,7 @@ class Slot:
         """Return an unused slot; nothing if it was used or released before."""
         if not self._is_spent:
             self._is_spent = True
-            self._put_back()
+            self.limiter.put_back()
 
 
 @dataclass(slots=True, eq=False)
@@ -171,7 +170,7 @@ class RateLimiter:
             if waiter.slot.done():
                 self._bucket.put_back()
                 continue
-            waiter.slot.set_result(Slot(self._put_back))
+            waiter.slot.set_result(Slot(self))
             has_passed = lane is not Lane.POLL and bool(self._lanes[Lane.POLL])
             self._polls_passed = self._polls_passed + 1 if has_passed else 0
 
@@ -203,7 +202,8 @@ class RateLimiter:
             if waiter in lane:
                 lane.remove(waiter)
 
-    def _put_back(self) -> None:
+    def put_back(self) -> None:
+        """Give an unused slot to the next call."""
         self._bucket.put_back()
         self._grant()
 
@@ -219,4 +219,4 @@ class RateLimiters:
 
     def of(self, key: AccessKey) -> RateLimiter:
         """The limiter of this access key, for all accounts that use it and whatever its secret is."""
-        return self._by_key.get(hashlib.sha256(key.access.encode()).hexdigest())
+        return self._by_key.get(key.access_digest)

@@ -44,6 +44,7 @@ class _Entry:
     account: Account
     connections: Connections
     credentials: Credentials
+    session: Session | None = None
 
 
 class Sessions:
@@ -63,7 +64,10 @@ class Sessions:
     async def current(self, account: Account) -> Session:
         """The account's session with a fresh key. Raises CredentialsUnavailable."""
         entry = await self._entry(account)
-        return self._session(entry, await entry.credentials.current())
+        key, session = await entry.credentials.current(), entry.session
+        if session is None or session.key is not key or session.account is not entry.account:
+            session = entry.session = self._session(entry, key)
+        return session
 
     async def keep_only(self, accounts: Collection[str]) -> None:
         """Close and drop the connections of all other accounts.

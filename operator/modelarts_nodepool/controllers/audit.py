@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from modelarts_nodepool.api.account import RecentDeletion
 from modelarts_nodepool.api.node_pool import DeletionRecord, Identity
 from modelarts_nodepool.api.objects import Account, NodePool
-from modelarts_nodepool.decide.deletion.audit_entry import is_recent, is_recorded_by
+from modelarts_nodepool.controllers.workqueue import Key, Kind
+from modelarts_nodepool.decide.deletion.audit_entry import is_recorded_by, recently_deleted
 from modelarts_nodepool.decide.deletion.decision import Release
 from modelarts_nodepool.errors import CloudError
 from modelarts_nodepool.ports import Accepted, Clock
@@ -52,8 +53,8 @@ class _Applied:
 class AuditTrail:
     """What is still to be written of the recentDeletions, of all accounts."""
 
-    def __init__(self, clock: Clock, on_entry: Callable[[str, timedelta], None] = lambda _name, _wait: None) -> None:
-        """Empty. `on_entry` gets an account's name, and how long until its entries are to be written."""
+    def __init__(self, clock: Clock, on_entry: Callable[[Key, timedelta], None] = lambda _key, _wait: None) -> None:
+        """Empty. `on_entry` gets an account's key, and how long until its entries are to be written."""
         self._clock = clock
         self._on_entry = on_entry
         self._pending: dict[str, dict[str, Pending]] = {}
@@ -107,13 +108,13 @@ class AuditTrail:
 
         Of all accounts, because two accounts may name one project.
         """
-        return frozenset(
-            entry.node_pool_name
+        entries = [
+            entry
             for account in accounts
             if (account.spec.region, account.spec.project_id) == (identity.region, identity.project_id)
             for entry in self._apply(account).by_resource_pool.get(identity.pool_name, ())
-            if is_recent(entry, now)
-        )
+        ]
+        return recently_deleted(entries, now)
 
     def _apply(self, account: Account) -> _Applied:
         # Each decision about a deletion of the account asks for it, and it changes a few times for each deletion.
@@ -171,7 +172,7 @@ class AuditTrail:
             pending.due = min(pending.due, before.due)
         waiting[uid] = pending
         self._applied.pop(account, None)
-        self._on_entry(account, self.due_in(account) or timedelta())
+        self._on_entry(Key(Kind.ACCOUNT, account), self.due_in(account) or timedelta())
 
 
 def apply(account: Account, changes: dict[str, Pending]) -> Account:

@@ -101,7 +101,7 @@ def build_controllers(
 
 def _build_shared(cache: Cache, clouds: Gateway, cluster: Cluster, recorder: EventRecorder, clock: Clock) -> Shared:
     queue, duplicates, in_flight = Workqueue(Lanes(cache)), Duplicates(cache), InFlight()
-    trail = AuditTrail(clock, lambda name, wait: queue.add_after(Key(Kind.ACCOUNT, name), wait))
+    trail = AuditTrail(clock, queue.add_after)
     calls = AccountCalls(cache, queue, clock)
     orphans = Orphans(cache, duplicates, in_flight, trail, recorder, clock)
     events = EventMap(cache, queue, in_flight, calls, orphans)

@@ -4,6 +4,7 @@ Built by app.py, one for each account, and used through access/gateway.py. Keeps
 last list of each resource pool.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from hashlib import sha256
 from ssl import SSLContext
 from typing import TypeVar
 
+from modelarts_nodepool import metrics
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, MalformedAnswer
 from modelarts_nodepool.lru import LRU
 from modelarts_nodepool.modelarts import parse
@@ -29,6 +31,8 @@ from modelarts_nodepool.ports import (
     CloudWorkload,
     NodePoolListing,
 )
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -61,6 +65,23 @@ class CallReport:
     outcome: str
     duration: timedelta
     request_id: str | None
+
+
+def count_call(report: CallReport) -> None:
+    """Metrics and a debug line for a call that has ended; the operator's `on_call`."""
+    metrics.CLOUD_REQUESTS.labels(report.operation, report.outcome).inc()
+    metrics.CLOUD_REQUEST_SECONDS.labels(report.operation).observe(report.duration.total_seconds())
+    logger.debug(
+        "%s: %s",
+        report.operation,
+        report.outcome,
+        extra={
+            "resourcePool": report.resource_pool,
+            "nodePool": report.node_pool,
+            "requestId": report.request_id,
+            "durationSeconds": round(report.duration.total_seconds(), 3),
+        },
+    )
 
 
 class ModelArtsClient:

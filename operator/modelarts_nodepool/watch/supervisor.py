@@ -268,12 +268,12 @@ class Supervisor:
                 raise WatchMissesEventsError(message)
 
     async def _check_silence(self) -> None:
-        begun = self._clock.monotonic()
+        begun, longest = self._clock.monotonic(), self._times.restart
         while True:
             await asyncio.sleep(self._times.check_silence.total_seconds())
             # Silence before the start of this watch does not count: it may be the reason for the restart.
             silence = min(self._watch.silence(), timedelta(seconds=self._clock.monotonic() - begun))
-            if silence > self._times.restart:
+            if silence > longest:
                 raise WatchMissesEventsError(f"it has been silent for {_whole(silence)}")
 
     def _age_of_list(self) -> timedelta:

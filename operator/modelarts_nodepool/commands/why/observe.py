@@ -198,7 +198,7 @@ class _Observer:
         cache, clock = cluster.cache, session.clock
         self._duplicates, self._in_flight = Duplicates(cache), InFlight()
         self._pollers = Pollers(cache, session.clouds, clock)
-        trail = AuditTrail(clock, lambda _account, _wait: None)
+        trail = AuditTrail(clock)
         self._gather = Gather(cache, self._duplicates, self._pollers, self._in_flight, trail, clock)
         self._fetch = Fetch(cache, self._pollers, session.clouds, session.cluster, clock)
         self._memory = Memory()

@@ -20,13 +20,17 @@ MOST = 100
 RECENTLY = timedelta(minutes=3)
 
 
-def is_recent(entry: RecentDeletion, now: datetime) -> bool:
-    """Whether its node pool was deleted so recently that a LIST may still show it unchanged.
+def recently_deleted(entries: Iterable[RecentDeletion], now: datetime) -> frozenset[str]:
+    """Their node pools that were deleted so recently that a LIST may still show them unchanged.
 
     Only after a DELETE, also if the object was retained later. Without a finishedTime the time of the DELETE counts:
     the object may have gone while there was no leader.
     """
-    return entry.sent_time is not None and now - (entry.finished_time or entry.sent_time) < RECENTLY
+    return frozenset(
+        entry.node_pool_name
+        for entry in entries
+        if entry.sent_time is not None and now - (entry.finished_time or entry.sent_time) < RECENTLY
+    )
 
 
 def keep_newest(
