@@ -20,8 +20,8 @@ from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.backoff import Backoff
 from modelarts_nodepool.cache.objects import Cache, Index
 from modelarts_nodepool.decide.observed import Evidence, Failure
-from modelarts_nodepool.errors import CircuitOpen, CloudError, CloudUnavailable, CredentialsUnavailable, Throttled
-from modelarts_nodepool.ports import Clock, ModelArts, NodePoolListing
+from modelarts_nodepool.errors import CircuitOpen, CloudUnavailable, Throttled
+from modelarts_nodepool.ports import Clock, NodePoolListing
 
 # First polls are spread over this time for each poller that starts at the same time: a hundred over two seconds.
 FIRST_POLL_SPREAD = timedelta(milliseconds=20)
@@ -231,26 +231,20 @@ class Poller:
 
     async def _list(self, account: Account) -> Snapshot:
         begun = self.clock.monotonic()
-
-        async def list_node_pools(cloud: ModelArts) -> NodePoolListing:
-            nonlocal begun
-            # Without the wait for the rate limiter: a fetch that arrived during the wait can use this request, too.
-            begun = self.clock.monotonic()
-            return await cloud.list_node_pools(self.key.resource_pool)
-
         self._priority = Priority(Lane.READ if self._waiters or self.is_deleting() else Lane.POLL)
         try:
-            listing = await self.clouds.call(account, list_node_pools, self._priority)
-        except (CloudError, CredentialsUnavailable) as failure:
-            return Evidence(begun, failure=failure)
+            # It counts from when it is sent: a fetch that arrives while it waits for the rate limiter can use it, too.
+            snapshot = await self.clouds.observe(
+                account, lambda cloud: cloud.list_node_pools(self.key.resource_pool), self._priority
+            )
         except Exception as error:
             # A bug must not end the poller: its objects would get no snapshots any more.
             logger.exception("polling a resource pool failed", extra={"resourcePool": self.key.resource_pool})
-            return Evidence(begun, failure=CloudUnavailable(f"polling failed: {type(error).__name__}"))
+            snapshot = Evidence(begun, failure=CloudUnavailable(f"polling failed: {type(error).__name__}"))
         finally:
             self._priority = None
-            self._request_seconds = self.clock.monotonic() - begun
-        return Evidence(begun, value=listing)
+        self._request_seconds = self.clock.monotonic() - snapshot.begun
+        return snapshot
 
     def _record(self, snapshot: Snapshot, listing: NodePoolListing) -> None:
         self.good = snapshot

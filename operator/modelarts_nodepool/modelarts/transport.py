@@ -425,11 +425,12 @@ class Transport:
         await self._client.aclose()
 
     def _build(self, call: Call, key: AccessKey, moment: datetime, progress: "_Progress") -> httpx.Request:
-        url = self._url.copy_with(raw_path=call.target.encode())
-        if url.raw_path != call.target.encode():
+        target = call.target
+        url = self._url.copy_with(raw_path=target.encode())
+        if url.raw_path != target.encode():
             # A second check behind that of the names: the library must not normalise the path.
             raise InvalidName(f"the HTTP library changed the URL of {call.title}; no request was sent")
-        path, _, query = call.target.partition("?")
+        path, _, query = target.partition("?")
         signed = {
             "Content-Type": "application/json",
             "Host": url.netloc.decode(),

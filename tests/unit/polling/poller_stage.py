@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
+
+from typing_extensions import override
 
 from modelarts_nodepool.access.gateway import Gateway
 from modelarts_nodepool.access.rate_limiter import Lane, Priority
 from modelarts_nodepool.api.objects import Account
 from modelarts_nodepool.polling import Poller, PollKey
-from modelarts_nodepool.ports import NodePoolListing
+from modelarts_nodepool.ports import Clock, NodePoolListing
 from tests.support.builders import (
     a_cloud_node_pool,
     a_listing,
@@ -24,13 +26,14 @@ CALM = a_listing(a_cloud_node_pool(available=2))
 BUSY = a_listing(a_cloud_node_pool(available=1, deleting=1))
 
 
-class Answers:
+class Answers(Gateway):
     """Replaces the clients of accounts: answers each LIST with `answer` when `gate` is open.
 
     The request is sent when `turn` is set, as with a rate limiter.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.turn = asyncio.Event()
         self.turn.set()
         self.lanes: list[Lane] = []
@@ -40,9 +43,18 @@ class Answers:
         self.gate.set()
         self.asked = 0
 
-    async def call(self, account: Account, operation: Callable[[Any], Awaitable[Any]], urgency: Priority) -> Any:  # noqa: ANN401, ARG002 - as Gateway
-        self.lanes.append(urgency.lane)
-        self.urgencies.append(urgency)
+    @override
+    async def call(
+        self,
+        account: Account,
+        operation: Callable[[Any], Awaitable[Any]],
+        priority: Priority | None = None,
+        *,
+        is_optional: bool = False,
+    ) -> Any:
+        assert priority is not None
+        self.lanes.append(priority.lane)
+        self.urgencies.append(priority)
         await self.turn.wait()
         return await operation(self)
 
@@ -58,7 +70,8 @@ class Stage:
     """One poller that runs."""
 
     def __init__(self) -> None:
-        self.clock, self.answers = HandClock(), Answers()
+        self.clock = HandClock()
+        self.answers = Answers(self.clock)
         self.account: Account | None = ACCOUNT
         self.is_needed, self.is_deleting = True, False
         self.notified = 0
@@ -67,7 +80,7 @@ class Stage:
             account=lambda: self.account,
             is_needed=lambda: self.is_needed,
             is_deleting=lambda: self.is_deleting,
-            clouds=cast("Gateway", self.answers),  # for the one method that is used
+            clouds=self.answers,
             clock=self.clock,
             on_snapshot=self._on_snapshot,
             jitter=lambda: 1.0,

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
+from typing_extensions import override
 
 from modelarts_nodepool import metrics
 from modelarts_nodepool.access.gateway import Gateway
@@ -13,7 +14,7 @@ from modelarts_nodepool.api.meta import ConditionType, find_condition
 from modelarts_nodepool.decide.observed import Evidence
 from modelarts_nodepool.errors import NoAnswer, ObjectGone
 from modelarts_nodepool.polling import MAX_UNCHANGED, Snapshot, changed_names
-from modelarts_nodepool.ports import CloudNodePool, NodePoolListing
+from modelarts_nodepool.ports import Clock, CloudNodePool, NodePoolListing
 from tests.support.builders import (
     NOON,
     NodePoolBuilder,
@@ -101,13 +102,15 @@ class Server:
         return body
 
 
-class OneListing:
+class OneListing(Gateway):
     """Stands where the clients of accounts stand: every LIST finds the same."""
 
-    def __init__(self, listing: NodePoolListing) -> None:
+    def __init__(self, listing: NodePoolListing, clock: Clock) -> None:
+        self._clock = clock
         self.listing, self.asked = listing, 0
 
-    async def call(self, *_: object) -> NodePoolListing:
+    @override
+    async def call(self, *_: object, **__: object) -> Any:
         self.asked += 1
         return self.listing
 
@@ -117,8 +120,10 @@ class Stage:
 
     def __init__(self) -> None:
         self.clock, self.server = TickingClock(timedelta(milliseconds=1)), Server()
-        self.cloud = OneListing(a_listing(*(a_cloud_node_pool(name, available=2) for name in ("shared", "other"))))
-        parts = build_parts(self.server, self.clock, cast("Gateway", self.cloud))
+        self.cloud = OneListing(
+            a_listing(*(a_cloud_node_pool(name, available=2) for name in ("shared", "other"))), self.clock
+        )
+        parts = build_parts(self.server, self.clock, self.cloud)
         self.cache, self.manager = parts.cache, parts.manager
         self.cache.upsert_account(self.server.objects["default"])
 
