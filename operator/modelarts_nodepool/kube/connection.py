@@ -21,8 +21,7 @@ from modelarts_nodepool.kube.kubeconfig import load_client_config
 from modelarts_nodepool.logs import redact
 
 # Without a limit, 1,000 deletions at once opened as many TLS connections and took twice the memory and CPU.
-REQUESTS_AT_ONCE = 8
-_WATCHES = 4
+REQUESTS_AT_ONCE = 10
 _CONNECT_SECONDS = 10
 # Long enough that a deletion needs no new TLS handshake, shorter than load balancers keep an idle connection.
 _KEEPALIVE_SECONDS = 30
@@ -53,7 +52,7 @@ class Connection:
         self._authenticator = Authenticator(config, refresh)
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._connector = aiohttp.TCPConnector(
-            limit=REQUESTS_AT_ONCE + _WATCHES,
+            limit=REQUESTS_AT_ONCE,
             keepalive_timeout=_KEEPALIVE_SECONDS,
             socket_factory=self._new_socket,
         )

@@ -30,7 +30,7 @@ async def test_sessions_say_who_calls_and_keep_few_sockets() -> None:
     async with Connection(CONFIG, "1.2") as connection:
         assert connection.session.headers["User-Agent"] == "modelarts-nodepool-operator/1.2"
         assert connection.session.connector is not None
-        assert connection.session.connector.limit == 12, "eight requests of our own and four watches"
+        assert connection.session.connector.limit == 10
         assert connection.server == "https://kube.example:6443"
         assert connection.default_namespace == "ml"
 
