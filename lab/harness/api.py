@@ -141,12 +141,13 @@ class Api:
                     if answer.ok:
                         content: Body = await answer.json()
                         return content
-                    said = f"{answer.status} {(await answer.text())[:1000]}"
+                    text = await answer.text()
+                    said = f"{answer.status} {text[:1000]}"
                     seconds = self._patience_with(answer.status)
             except (aiohttp.ClientError, TimeoutError) as error:
-                said, seconds = f"no answer ({type(error).__name__}: {error})", self._outage
+                text, said, seconds = "", f"no answer ({type(error).__name__}: {error})", self._outage
             if time.monotonic() - began >= seconds:
-                raise ApiError(f"The API server did not do {method} {path}: {said}")
+                raise ApiError(f"The API server did not do {method} {path}: {said}", text)
             await asyncio.sleep(PAUSE_SECONDS)
 
     def _patience_with(self, status: int) -> float:

@@ -11,7 +11,11 @@ class LabError(Exception):
 
 
 class ApiError(LabError):
-    """The message holds the request, the status and the answer."""
+    """The message holds the request, the status and the beginning of the answer; `answer` is all of it."""
+
+    def __init__(self, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 class NotYetError(Exception):

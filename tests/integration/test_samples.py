@@ -33,4 +33,5 @@ def would_create_all(dry_cluster: Cluster, text: str) -> None:
         if "namespace" in document["metadata"]:
             # A dry run creates no namespace, and one that is not there is the first thing refused.
             document["metadata"]["namespace"] = dry_cluster.namespace
-        dry_cluster.would_create(json.dumps(document))
+        body = json.dumps(document)
+        dry_cluster.run("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=body)

@@ -11,6 +11,7 @@ from typing import Any
 from lab.controlplane import ESTABLISHED, ControlPlane
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, CONFIRMED_BY_ANNOTATION
 from modelarts_nodepool.api.objects import NodePool
+from tests.support.api import Api
 from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY, Cluster
 from tests.support.liveness import eventually
 
@@ -76,31 +77,20 @@ class Guarded(Cluster):
         now = self.now(before.metadata.name)
         return now.metadata.uid == before.metadata.uid and now.metadata.deleted is None
 
-    def names(self) -> list[str]:
-        found = self.run("get", "manp", "-n", self.namespace, "-o", "name").split()
-        return [line.partition("/")[2] for line in found]
-
     def run_shown(self, message: str, verb: str, *more: str) -> None:
         """Run the command that the message shows, as a person would paste it."""
         found = re.search(rf"kubectl ({verb} .*?--field-manager=on-call)", message)
         assert found, message
         self.run(*shlex.split(found[1]), *more)
 
-    def tear_down(self) -> None:
-        """Let every object go; Retain, so that no policy asks."""
-        last = {"spec": {"deletionPolicy": "Retain"}, "metadata": {"finalizers": None}}
-        for name in self.names():
-            self.plane.kubectl.run(*self.patching(name, last), check=False)
-        self.run("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found")
 
-
-def in_force(plane: ControlPlane) -> None:
+def in_force(plane: ControlPlane, api: Api) -> None:
     """Install everything that is shipped, and wait: policies are heeded a moment after they were accepted."""
     plane.kubectl.run("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
     plane.kubectl.run("wait", ESTABLISHED, f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
     assert eventually(lambda: plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
     plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
-    probe = Guarded(plane, "default")
+    probe = Guarded(plane, "default", api)
     probe.add_terminating("probe", deletionPolicy="Retain")
     probe.add("alive")
     plane.kubectl.run("apply", "--server-side", "-k", str(POLICIES))
@@ -118,10 +108,10 @@ def in_force(plane: ControlPlane) -> None:
     plane.kubectl.run(*probe.deleting("alive"))
 
 
-def in_force_with_four_eyes(plane: ControlPlane, *more: str) -> None:
+def in_force_with_four_eyes(plane: ControlPlane, api: Api, *more: str) -> None:
     """Install the optional policies on such a control plane as well, and wait. `more`: arguments of kubectl apply."""
     plane.kubectl.run("apply", "--server-side", *(more or ("-k", str(FOUR_EYES_POLICIES))))
-    probe = Guarded(plane, "default")
+    probe = Guarded(plane, "default", api)
 
     def is_stamped() -> bool:
         body = probe.node_pool(name="stamped", annotations={CONFIRM_ANNOTATION: "stamped"})
@@ -135,9 +125,9 @@ def in_force_with_four_eyes(plane: ControlPlane, *more: str) -> None:
     probe.run(*probe.deleting("asked"), *ALICE)
 
 
-def without_four_eyes(plane: ControlPlane) -> None:
+def without_four_eyes(plane: ControlPlane, api: Api) -> None:
     """Remove them again, and wait."""
-    probe = Guarded(plane, "default")
+    probe = Guarded(plane, "default", api)
     probe.add("asked", confirm="asked")
     plane.kubectl.run("delete", "-k", str(FOUR_EYES_POLICIES))
     asked = probe.deleting("asked")

@@ -1,6 +1,5 @@
 """The policies as they are shipped, on a control plane that no other test uses."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,33 +13,43 @@ from tests.support.admission import (
     in_force_with_four_eyes,
     without_four_eyes,
 )
+from tests.support.api import Api
+from tests.support.crds import namespace_of_its_own
 
 
 @pytest.fixture(scope="session")
-def guarded_plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+def policed_plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     folder: Path = tmp_path_factory.mktemp("admission") / "control-plane"
     with ControlPlane.start(folder, control_plane_binaries) as plane:
-        in_force(plane)
         yield plane
 
 
+@pytest.fixture(scope="session")
+def guarded_api(policed_plane: ControlPlane) -> Iterator[Api]:
+    with Api(policed_plane) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def guarded_plane(policed_plane: ControlPlane, guarded_api: Api) -> ControlPlane:
+    in_force(policed_plane, guarded_api)
+    return policed_plane
+
+
 @pytest.fixture
-def guarded(guarded_plane: ControlPlane) -> Iterator[Guarded]:
+def guarded(guarded_plane: ControlPlane, guarded_api: Api) -> Iterator[Guarded]:
     """A namespace of the test's own."""
-    namespace = f"admission-{uuid.uuid4().hex[:8]}"
-    guarded_plane.kubectl.run("create", "namespace", namespace)
-    guarded = Guarded(guarded_plane, namespace)
-    yield guarded
-    guarded.tear_down()
+    with namespace_of_its_own(guarded_plane, guarded_api, Guarded, "admission") as guarded:
+        yield guarded
 
 
 @pytest.fixture(scope="module")
-def four_eyes_plane(guarded_plane: ControlPlane) -> Iterator[ControlPlane]:
+def four_eyes_plane(guarded_plane: ControlPlane, guarded_api: Api) -> Iterator[ControlPlane]:
     """With the optional policies, for the tests of one module."""
-    Guarded(guarded_plane, "default").add(CONFIRMED_BEFORE, confirm=CONFIRMED_BEFORE)
-    in_force_with_four_eyes(guarded_plane)
+    Guarded(guarded_plane, "default", guarded_api).add(CONFIRMED_BEFORE, confirm=CONFIRMED_BEFORE)
+    in_force_with_four_eyes(guarded_plane, guarded_api)
     yield guarded_plane
-    without_four_eyes(guarded_plane)
+    without_four_eyes(guarded_plane, guarded_api)
     guarded_plane.kubectl.run("delete", "manp", CONFIRMED_BEFORE, "--ignore-not-found")
 
 

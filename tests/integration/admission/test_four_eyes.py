@@ -205,7 +205,7 @@ def exempt(four_eyes: Guarded, four_eyes_plane: ControlPlane) -> Iterator[tuple[
     name = f"validatingadmissionpolicy/{entry['target']['name']}"
     four_eyes.run("patch", name, "--type=json", "-p", json.dumps(yaml.safe_load(patch)))
     yield ("--kubeconfig", str(kubeconfig))
-    in_force_with_four_eyes(four_eyes_plane, "--force-conflicts", "-k", str(FOUR_EYES_POLICIES))
+    in_force_with_four_eyes(four_eyes_plane, four_eyes.api, "--force-conflicts", "-k", str(FOUR_EYES_POLICIES))
 
 
 def test_an_exempt_gitops_tool_may_do_both_and_no_other_user_may(four_eyes: Guarded, exempt: tuple[str, ...]) -> None:

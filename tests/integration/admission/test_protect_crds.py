@@ -73,7 +73,7 @@ def test_a_confirmed_crd_goes_with_its_objects_and_comes_back_protected(guarded:
     guarded.run("delete", "crd", NODE_POOLS, "--wait=false")
     guarded.run(*guarded.patching("training-a", {"metadata": {"finalizers": None}}))
     assert eventually(lambda: guarded.plane.kubectl.run("get", "crd", NODE_POOLS, check=False).code != 0, 120)
-    in_force(guarded.plane)
+    in_force(guarded.plane, guarded.api)
     guarded.denied(PROTECT_CRDS, "delete", "crd", NODE_POOLS)
     guarded.add()
     guarded.denied(CONFIRM_DELETE, *guarded.deleting())
