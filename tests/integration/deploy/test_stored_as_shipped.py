@@ -31,6 +31,7 @@ NOT_SERVED: tuple[str, ...] = (
     "source.toolkit.fluxcd.io/",
 )
 NOT_SERVED += ("helm.toolkit.fluxcd.io/", "notification.toolkit.fluxcd.io/")
+NAMESPACES = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, "ml")]
 SETS = [
     "crds",
     "admission",
@@ -100,15 +101,13 @@ def shipped(
     """The objects of one set; afterwards nothing of it is there any more."""
     objects = objects_of(request.param, control_plane_binaries, helm)
     assert objects
-    for namespace in (NAMESPACE, "ml"):
-        plane.kubectl.run("create", "namespace", namespace, check=False)
+    plane.kubectl.run("create", "-f", "-", stdin=yaml.safe_dump_all(NAMESPACES), check=False)
     if not any(item["kind"] == "CustomResourceDefinition" for item in objects):
         plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
         until_served(plane)
     yield objects
     remove(plane, objects)
-    for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy", "crd"):
-        until_deleted(plane, kind, "--all")
+    until_deleted(plane, "validatingadmissionpolicybinding,validatingadmissionpolicy,crd", "--all")
     plane.kubectl.run("delete", "namespace", NAMESPACE, "ml", "--ignore-not-found")
 
 
@@ -142,12 +141,9 @@ def test_no_tool_sees_a_difference_after_it_has_applied_what_is_shipped(
         plane.kubectl.run("apply", *way, "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(group))
         if any(item["kind"] == "CustomResourceDefinition" for item in group):
             until_served(plane)
-    found = []
-    for item in objects:
-        where = ("-n", item["metadata"].get("namespace", NAMESPACE))
-        kind = f"{item['kind']}.{item['apiVersion'].partition('/')[0]}" if "/" in item["apiVersion"] else item["kind"]
-        stored = json.loads(plane.kubectl.run("get", kind, item["metadata"]["name"], *where, "-o", "json").stdout)
-        found += [f"{title(item)}{words}" for words in differences(as_read(item), stored)]
-    assert found == []
+    got = json.loads(plane.kubectl.run("get", "-f", "-", "-o", "json", stdin=yaml.safe_dump_all(objects)).stdout)
+    pairs = list(zip(objects, got["items"] if got["kind"] == "List" else [got], strict=True))
+    assert [title(stored) for _, stored in pairs] == [title(item) for item in objects]
+    assert [f"{title(item)}{words}" for item, stored in pairs for words in differences(as_read(item), stored)] == []
     diff = plane.kubectl.run("diff", *way, "-f", "-", stdin=yaml.safe_dump_all(objects), check=False)
     assert (diff.code, diff.stdout, diff.stderr) == (0, "", "")
