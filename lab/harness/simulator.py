@@ -33,7 +33,7 @@ def start_simulator(folder: Path, scenario: Mapping[str, Any]) -> Child:
     path = folder / "scenario.yaml"
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(dict(scenario), sort_keys=False), encoding="utf-8")
-    command = [sys.executable, "-m", "modelarts_nodepool", "simulate", "--scenario", str(path)]
+    command = [sys.executable, "-m", "lab.simulator", "--scenario", str(path)]
     return Child("the simulator", command, folder / "simulator.log", folder)
 
 
