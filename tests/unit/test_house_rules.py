@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -37,17 +38,24 @@ def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or 0) - function.lineno + 1
 
 
+@cache
+def read(source: Path) -> tuple[str | None, list[tuple[str, int]]]:
+    """The docstring of a file, and its functions with their lines; a tree of all files would fill the memory."""
+    tree = ast.parse(source.read_text())
+    return ast.get_docstring(tree), [(f"{node.lineno} {node.name}", lines_of(node)) for node in functions_in(tree)]
+
+
 def test_a_function_fits_a_screen() -> None:
     assert SOURCES
     too_long = {
-        f"{source.relative_to(ROOT)}:{node.lineno} {node.name}": lines_of(node)
+        f"{source.relative_to(ROOT)}:{name}": lines
         for source in SOURCES
-        for node in functions_in(ast.parse(source.read_text()))
-        if lines_of(node) > LONGEST_FUNCTION
+        for name, lines in read(source)[1]
+        if lines > LONGEST_FUNCTION
     }
     assert too_long == {}
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    silent = [path for path in [*MODULES, *BESIDE] if ast.get_docstring(ast.parse(path.read_text())) is None]
+    silent = [path for path in [*MODULES, *BESIDE] if read(path)[0] is None]
     assert silent == []

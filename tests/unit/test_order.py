@@ -17,7 +17,8 @@ def test_a_long_file_begins_first_where_files_run_side_by_side(
     pytester.makeini("[pytest]\nmarkers = long: begins first\n")
     pytester.makepyfile(test_a=SHORT, test_b=LONG)
     flags = ("-p", "xdist", f"-n{workers}", "--dist", "loadfile", "--no-loadscope-reorder")
-    run = pytester.runpytest_subprocess("-v", *flags, "-p", "tests.support.order")
+    pytest_run = pytester.runpytest_subprocess if workers else pytester.runpytest_inprocess
+    run = pytest_run("-v", *flags, "-p", "tests.support.order")
     passed = [line for line in run.outlines if "PASSED" in line]
     assert first in passed[0]
     run.assert_outcomes(passed=2)
@@ -34,7 +35,7 @@ def test_short_files_that_share_a_control_plane_stay_with_one_worker(
         path = pytester.path / "tests" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(body)
-    flags = ("-p", "xdist", "-n3", "--dist", "loadfile", "--no-loadscope-reorder")
+    flags = ("-p", "xdist", "-n2", "--dist", "loadfile", "--no-loadscope-reorder")
     run = pytester.runpytest_subprocess("-v", *flags, "-p", "tests.support.order")
     passed = [line for line in run.outlines if "PASSED" in line]
     workers = {folder: {line.split("]")[0] for line in passed if folder in line} for folder in ("admission", "unit")}

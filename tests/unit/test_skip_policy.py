@@ -40,7 +40,8 @@ def test_a_skipped_test_fails_the_run_in_ci(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(test_that_skips=text, test_that_runs="def test_runs():\n    pass\n")
-    run = pytester.runpytest_subprocess("-ra", "-p", "xdist", f"-n{workers}", "-p", "tests.support.skip_policy")
+    pytest_run = pytester.runpytest_subprocess if workers else pytester.runpytest_inprocess
+    run = pytest_run("-ra", "-p", "xdist", f"-n{workers}", "-p", "tests.support.skip_policy")
     assert run.ret == (pytest.ExitCode.TESTS_FAILED if ci else pytest.ExitCode.OK)
     run.stdout.fnmatch_lines(["*no control plane*"])
     assert any("the run fails" in line for line in run.outlines) == bool(ci)
