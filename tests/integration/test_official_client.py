@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from kubernetes import client, config
-
 from modelarts_nodepool.api.names import API_VERSION, GROUP, NODE_POOL_PLURAL, VERSION
 from tests.support.crds import NODE_POOL_SPEC, Cluster
 
 
 def test_the_official_client_creates_changes_and_deletes_an_object(cluster: Cluster) -> None:
+    # Its generated modules take a while: not in every worker of a test run.
+    from kubernetes import client, config  # noqa: PLC0415
+
     body = {"apiVersion": API_VERSION, "kind": "ModelArtsNodePool", "metadata": {"name": "a"}, "spec": NODE_POOL_SPEC}
     with config.new_client_from_config(str(cluster.plane.kubeconfig)) as api:  # type: ignore[no-untyped-call]
         objects: Any = client.CustomObjectsApi(api)
