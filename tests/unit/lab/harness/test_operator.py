@@ -10,9 +10,17 @@ import pytest
 from lab.controlplane.failures import ServerStoppedError
 from lab.harness.failures import LabError
 from lab.harness.operator import Operator
+from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually, is_alive
 
-WAITS = "import signal, time\nsignal.signal(signal.SIGTERM, {handler})\nprint('{said}', flush=True)\ntime.sleep(600)"
+# Many short sleeps: a signal that comes right before a sleep is noticed only after it.
+WAITS = """\
+import signal, time
+signal.signal(signal.SIGTERM, {handler})
+print('{said}', flush=True)
+while True:
+    time.sleep(0.05)
+"""
 ENDS_WELL, IGNORES = "lambda *_: exit(0)", "signal.SIG_IGN"
 
 
@@ -32,7 +40,7 @@ def runs(operator: Operator, code: str, said: str) -> None:
 def test_it_stops_with_its_exit_code(operator: Operator) -> None:
     runs(operator, WAITS.format(handler=ENDS_WELL, said="here"), "here")
     pid = operator.pid
-    assert operator.stop()[0] == 0
+    assert operator.stop(seconds=HANGING_SECONDS)[0] == 0
     assert not operator.is_running
     assert not is_alive(pid)
 
@@ -49,7 +57,7 @@ def test_what_does_not_stop_in_time_has_no_exit_code_and_is_killed(operator: Ope
 def test_what_stands_still_is_stopped_too(operator: Operator) -> None:
     runs(operator, WAITS.format(handler=ENDS_WELL, said="here"), "here")
     operator.send(signal.SIGSTOP)
-    assert operator.stop()[0] == 0
+    assert operator.stop(seconds=HANGING_SECONDS)[0] == 0
 
 
 def test_its_url_is_that_of_this_life(operator: Operator) -> None:
