@@ -398,9 +398,9 @@ class FoundDuplicates:
     """Objects that name the node pool of another object.
 
     - `granted`: with their account, and allowed to use it.
-    - `unplaced`: one in a namespace whose labels are not known yet. Whether it is granted cannot be said: the watch of
+    - `unplaced`: an object in a namespace whose labels are not known yet. Whether it is granted cannot be said: the watch of
       namespaces may lag behind that of objects.
-    - `unreadable`: one that this version cannot read.
+    - `unreadable`: an object that this version cannot read.
     """
 
     granted: tuple[NodePool, ...] = ()

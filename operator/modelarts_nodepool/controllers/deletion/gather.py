@@ -184,9 +184,14 @@ class Gather:
             owners=facts.get(Fact.OWNERS),
             spare=spare,
         )
-        if view is None or identity is None:
-            return observed
-        duplicates = self._duplicates.of(node_pool, identity)
+        return observed if view is None or identity is None else self._add_others(observed, view, identity, moment)
+
+    def _add_others(
+        self, observed: DeletionObserved, view: AccountView, identity: Identity, moment: Moment
+    ) -> DeletionObserved:
+        """With what the other objects and deletions mean for this one."""
+        uid = observed.node_pool.metadata.uid
+        duplicates = self._duplicates.of(observed.node_pool, identity)
         return replace(
             observed,
             duplicates=duplicates.granted,
