@@ -398,8 +398,8 @@ class FoundDuplicates:
     """Objects that name the node pool of another object.
 
     - `granted`: with their account, and allowed to use it.
-    - `unplaced`: an object in a namespace whose labels are not known yet. Whether it is granted cannot be said: the watch of
-      namespaces may lag behind that of objects.
+    - `unplaced`: an object in a namespace whose labels are not known yet, so neither is whether it is granted: the
+      watch of namespaces may lag behind that of objects.
     - `unreadable`: an object that this version cannot read.
     """
 
