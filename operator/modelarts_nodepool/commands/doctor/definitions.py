@@ -4,8 +4,7 @@ Differences that the API server acts on fail the check. Other descriptions only 
 `kubectl explain` shows them. Fields that the API server adds (conversion None, status) are ignored.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -49,15 +48,16 @@ def judge(installed: Mapping[str, Any], wanted: Mapping[str, Any], *, offers_sel
         )
     if not is_established(installed):
         return failed("installed but not established", remedies.describe_definition(name))
-    found = compare_definitions(installed, wanted if offers_selectable_fields else _without_selectable_fields(wanted))
-    if found.differences:
-        shown = "; ".join(found.differences[:_SHOWN])
-        more = len(found.differences) - _SHOWN
+    offered = wanted if offers_selectable_fields else _without_selectable_fields(wanted)
+    if differences := compare_definitions(installed, offered):
+        shown = "; ".join(differences[:_SHOWN])
+        more = len(differences) - _SHOWN
         return failed(
             f"different from version {VERSION}: {shown}{f'; and {more} more' if more > 0 else ''}",
             f"{remedies.apply_definitions()}   (the crds/ of version {VERSION})",
         )
-    if found.has_other_descriptions:
+    theirs = _versions(installed)
+    if any(theirs[name].get(key) != value for name, ours in _versions(offered).items() for key, value in ours.items()):
         return warning(f"the same as in version {VERSION}, except for descriptions", remedies.apply_definitions())
     dropped = not offers_selectable_fields and any("selectableFields" in each for each in wanted["spec"]["versions"])
     missing = ", except for selectableFields, which this API server does not support" if dropped else ""
@@ -85,58 +85,36 @@ _CHECKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`differences`: sentences about the installed CRD. `has_other_descriptions`: descriptions differ."""
-
-    differences: tuple[str, ...]
-    has_other_descriptions: bool
-
-
-def compare_definitions(installed: Mapping[str, Any], wanted: Mapping[str, Any]) -> Comparison:
-    """Compare the installed CRD with the CRD of this version."""
+def compare_definitions(installed: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The differences that the API server acts on, a sentence each about the installed CRD. Pure."""
     found, ours = installed["spec"], wanted["spec"]
-    sentences = [f"its {key} is {found.get(key)}" for key in ("group", "scope") if found.get(key) != ours[key]]
-    sentences += _names(found.get("names") or {}, ours["names"])
-    sentences += _stored(installed, [version["name"] for version in ours["versions"]])
-    theirs = {version["name"]: version for version in found.get("versions") or ()}
-    for version in ours["versions"]:
-        name = version["name"]
-        sentences += _version(theirs[name], version) if name in theirs else [f"it has no version {name}"]
-    known = {version["name"] for version in ours["versions"]}
-    sentences += [f"it has an unknown version {name}" for name in sorted(theirs.keys() - known)]
-    words = any(
-        _descriptions(theirs[version["name"]]) != _descriptions(version)
-        for version in ours["versions"]
-        if version["name"] in theirs
-    )
-    return Comparison(tuple(sentences), words)
-
-
-def _names(found: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
-    return [
-        f"its {key} is {found.get(key)} instead of {value}" for key, value in ours.items() if found.get(key) != value
+    actual = {key: found.get(key) for key in ("group", "scope")} | dict(found.get("names") or {})
+    expected = {key: ours[key] for key in ("group", "scope")} | ours["names"]
+    sentences = [
+        f"its {key} is {actual.get(key)} instead of {expected[key]}"
+        for key in expected
+        if actual.get(key) != expected[key]
     ]
-
-
-def _stored(installed: Mapping[str, Any], known: Sequence[str]) -> list[str]:
+    theirs, known = _versions(installed), _versions(wanted)
     stored = (installed.get("status") or {}).get("storedVersions") or ()
-    return [f"objects may still be stored as {name}" for name in stored if name not in known]
+    sentences += [f"objects may still be stored as {name}" for name in stored if name not in known]
+    for name, version in known.items():
+        sentences += _version(theirs[name], version) if name in theirs else [f"it has no version {name}"]
+    return sentences + [f"it has an unknown version {name}" for name in sorted(theirs.keys() - known.keys())]
+
+
+def _versions(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {version["name"]: version for version in definition["spec"].get("versions") or ()}
 
 
 def _version(found: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
-    name = ours["name"]
     for flag, word in (("served", "served"), ("storage", "the storage version")):
         if found.get(flag) != ours[flag]:
-            yield f"{name} is {'' if found.get(flag) else 'not '}{word}"
+            yield f"{ours['name']} is {'' if found.get(flag) else 'not '}{word}"
     for key, word in _VERSION_PARTS.items():
         if _without_descriptions(found.get(key)) != _without_descriptions(ours.get(key)):
             yield f"its {word} differ"
-    yield from _schema("", _schema_of(found), _schema_of(ours))
-
-
-def _schema_of(version: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (version.get("schema") or {}).get("openAPIV3Schema") or {}
+    yield from _schema("", (found.get("schema") or {}).get("openAPIV3Schema") or {}, ours["schema"]["openAPIV3Schema"])
 
 
 def _schema(path: str, found: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
@@ -168,16 +146,3 @@ def _without_descriptions(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, Mapping):
         return {key: _without_descriptions(item) for key, item in value.items() if key != "description"}
     return [_without_descriptions(item) for item in value] if isinstance(value, list) else value
-
-
-def _descriptions(value: Any) -> list[str]:  # noqa: ANN401 - JSON
-    """All descriptions, in an order that is independent of the order of keys."""
-    if isinstance(value, Mapping):
-        return [
-            word
-            for key in sorted(value)
-            for word in (
-                [value[key]] if key == "description" and isinstance(value[key], str) else _descriptions(value[key])
-            )
-        ]
-    return [word for item in value for word in _descriptions(item)] if isinstance(value, list) else []
