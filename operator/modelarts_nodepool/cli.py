@@ -10,8 +10,8 @@ import signal
 import sys
 from collections.abc import Mapping
 from copy import copy
-from datetime import timedelta
 from importlib.metadata import entry_points, version
+from typing import Any
 
 import click
 from click.shell_completion import ShellComplete
@@ -104,85 +104,63 @@ cli.add_command(why)
 @options.sts_endpoint
 @options.metadata_endpoint
 @options.kubeconfig
-@click.option(
+@options.setting(
     "--http-host",
     default=DEFAULT_HTTP_HOST,
     show_default=True,
-    envvar=f"{PREFIX}_HTTP_HOST",
-    show_envvar=True,
     help="The address of /livez, /readyz and /metrics. :: means all addresses, IPv6 and IPv4; 0.0.0.0 means IPv4 only.",
 )
-@click.option(
+@options.setting(
     "--http-port",
     default=DEFAULT_HTTP_PORT,
     show_default=True,
     type=click.IntRange(0, 65535),
-    envvar=f"{PREFIX}_HTTP_PORT",
-    show_envvar=True,
     help="The port of /livez, /readyz and /metrics; 0 means any free port, see the log.",
 )
-@click.option(
+@options.setting(
     "--leader-election/--no-leader-election",
     default=True,
     show_default=True,
-    envvar=f"{PREFIX}_LEADER_ELECTION",
-    show_envvar=True,
     help="Work only while holding the Lease in the operator's namespace, so that only one replica works at a time.",
 )
-@click.option(
+@options.setting(
     "--cloud-rate",
     default=DEFAULT_CLOUD_RATE,
     show_default=True,
     type=click.IntRange(1, 10_000),
-    envvar=f"{PREFIX}_CLOUD_RATE",
-    show_envvar=True,
     help="The average number of requests per second to ModelArts with one access key. Deletions precede polls.",
 )
-@click.option(
+@options.setting(
     "--cloud-burst",
     default=DEFAULT_CLOUD_BURST,
     show_default=True,
     type=click.IntRange(1, 100_000),
-    envvar=f"{PREFIX}_CLOUD_BURST",
-    show_envvar=True,
     help="The number of requests at once. A quarter of the smaller of burst and rate is reserved for deletions.",
 )
-@click.option(
+@options.setting(
     "--log-format",
     default=LogFormat.JSON.value,
     show_default=True,
     type=click.Choice([f.value for f in LogFormat]),
-    envvar=f"{PREFIX}_LOG_FORMAT",
-    show_envvar=True,
     help="The format of log lines: json for machines, text for people.",
 )
-@click.option(
+@options.setting(
     "--log-level",
     default=LogLevel.INFO.value,
     show_default=True,
     type=click.Choice([v.value for v in LogLevel]),
-    envvar=f"{PREFIX}_LOG_LEVEL",
-    show_envvar=True,
     help="The lowest level that is logged. debug logs each request to the cloud.",
 )
 @options.watch_timeout
 @options.sweep_interval
 def run(
-    operator_namespace: str,
+    *,
     endpoints: Mapping[str, Endpoint],
-    ca_bundle: str | None,
-    sts_endpoint: str | None,
-    metadata_endpoint: str | None,
-    kubeconfig: str | None,
-    http_host: str,
-    http_port: int,
-    leader_election: bool,  # noqa: FBT001 - a flag
-    cloud_rate: int,
-    cloud_burst: int,
     log_format: str,
     log_level: str,
-    watch_timeout: timedelta,
-    sweep_interval: timedelta,
+    cloud_rate: int,
+    cloud_burst: int,
+    **flags: Any,  # noqa: ANN401 - click's
 ) -> None:
     """Run the operator until SIGTERM or Ctrl-C.
 
@@ -190,21 +168,13 @@ def run(
     status, and deletes the node pool of a deleted object whose deletionPolicy is Delete.
     """
     settings = Settings(
-        operator_namespace=operator_namespace,
         endpoints={region: endpoint.url for region, endpoint in endpoints.items()},
-        ca_bundle=ca_bundle,
-        sts_endpoint=sts_endpoint,
-        metadata_endpoint=metadata_endpoint,
         login_environment=login_variables(os.environ),
-        http_host=http_host,
-        http_port=http_port,
-        leader_election=leader_election,
         log_format=LogFormat(log_format),
         log_level=LogLevel(log_level),
-        watch_timeout=watch_timeout,
-        sweep_interval=sweep_interval,
-        kubeconfig=kubeconfig,
         cloud_limits=CloudLimits(cloud_rate, cloud_burst),
+        # The other flags have the names of their fields.
+        **flags,
     )
     _serve(settings)
 

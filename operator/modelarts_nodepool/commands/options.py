@@ -36,100 +36,77 @@ def check_namespace(flag: str, name: str) -> str:
     return name
 
 
-def _check_operator_namespace(_context: click.Context, _flag: click.Parameter, value: str) -> str:
-    return check_namespace("--operator-namespace", value)
+def checked(convert: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback for click: the value as `convert` returns it, which raises errors.SettingsError."""
+    return lambda _context, _flag, value: convert(value)
 
 
-def _endpoints(_context: click.Context, _flag: click.Parameter, value: tuple[str, ...]) -> dict[str, Endpoint]:
-    return parse_endpoints(value)
-
-
-def _span(_context: click.Context, _flag: click.Parameter, value: float) -> timedelta:
-    return timedelta(seconds=value)
+def setting(flag: str, *names: str, **options: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's
+    """A flag with an environment variable of its name: --http-port, MODELARTS_NODEPOOL_HTTP_PORT."""
+    variable = flag.partition("/")[0].strip("-").upper().replace("-", "_")
+    return click.option(flag, *names, envvar=f"{PREFIX}_{variable}", show_envvar=True, **options)
 
 
 def _advanced_span(flag: str, default: timedelta, help_text: str) -> Callable[[F], F]:
     """A duration in seconds, for tests: hidden in --help."""
-    return click.option(
-        f"--{flag}",
+    return setting(
+        flag,
         default=default.total_seconds(),
         type=click.FloatRange(1, 3600),
-        envvar=f"{PREFIX}_{flag.upper().replace('-', '_')}",
-        callback=_span,
+        callback=checked(lambda seconds: timedelta(seconds=seconds)),
         hidden=True,
         help=help_text,
     )
 
 
 watch_timeout = _advanced_span(
-    "watch-timeout", DEFAULT_WATCH_TIMEOUT, "Seconds after which the API server ends each stream of the watch."
+    "--watch-timeout", DEFAULT_WATCH_TIMEOUT, "Seconds after which the API server ends each stream of the watch."
 )
-sweep_interval = _advanced_span("sweep-interval", DEFAULT_SWEEP_INTERVAL, "Seconds between two resyncs.")
+sweep_interval = _advanced_span("--sweep-interval", DEFAULT_SWEEP_INTERVAL, "Seconds between two resyncs.")
 
-operator_namespace = click.option(
+operator_namespace = setting(
     "--operator-namespace",
     default=DEFAULT_NAMESPACE,
     show_default=True,
-    envvar=f"{PREFIX}_OPERATOR_NAMESPACE",
-    show_envvar=True,
-    callback=_check_operator_namespace,
+    callback=checked(lambda name: check_namespace("--operator-namespace", name)),
     help="The namespace that holds the credentials Secrets of the accounts.",
 )
 
-endpoints = click.option(
+endpoints = setting(
     "--endpoint",
     "endpoints",
     multiple=True,
     metavar="REGION=URL",
-    envvar=f"{PREFIX}_ENDPOINT",
-    show_envvar=True,
-    callback=_endpoints,
+    callback=checked(parse_endpoints),
     help="The URL of the ModelArts API of a region, instead of its public address. http:// only for loopback. "
     "Repeatable; in the environment, separate with spaces.",
 )
 
-ca_bundle = click.option(
+ca_bundle = setting(
     "--ca-bundle",
     metavar="FILE",
-    envvar=f"{PREFIX}_CA_BUNDLE",
-    show_envvar=True,
     help="PEM file with certificate authorities to trust in addition to the public ones, for a private endpoint or a "
     "proxy that intercepts TLS. SSL_CERT_FILE replaces the public ones. Verification cannot be disabled.",
 )
 
-
-def _sts_endpoint(_context: click.Context, _flag: click.Parameter, value: str | None) -> str | None:
-    return check_sts_endpoint(value) if value else None
-
-
-def _metadata_endpoint(_context: click.Context, _flag: click.Parameter, value: str | None) -> str | None:
-    return check_metadata_endpoint(value) if value else None
-
-
-sts_endpoint = click.option(
+sts_endpoint = setting(
     "--sts-endpoint",
     metavar="URL",
-    envvar=f"{PREFIX}_STS_ENDPOINT",
-    show_envvar=True,
-    callback=_sts_endpoint,
+    callback=checked(lambda url: check_sts_endpoint(url) if url else None),
     help="The security token service for credentials of source OIDC, for example a private endpoint. Default: "
     "https://sts.REGION.myhuaweicloud.com, where REGION is the account's. http:// only for loopback.",
 )
 
-metadata_endpoint = click.option(
+metadata_endpoint = setting(
     "--metadata-endpoint",
     metavar="URL",
-    envvar=f"{PREFIX}_METADATA_ENDPOINT",
-    show_envvar=True,
-    callback=_metadata_endpoint,
+    callback=checked(lambda url: check_metadata_endpoint(url) if url else None),
     help=f"For tests: a loopback URL instead of the instance metadata service at {METADATA_URL}.",
 )
 
-kubeconfig = click.option(
+kubeconfig = setting(
     "--kubeconfig",
     metavar="FILE",
-    envvar=f"{PREFIX}_KUBECONFIG",
-    show_envvar=True,
     help="The kubeconfig. Default: KUBECONFIG, ~/.kube/config, the Pod's ServiceAccount, as kubectl does.",
 )
 

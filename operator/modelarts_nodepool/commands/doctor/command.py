@@ -19,9 +19,7 @@ _SELF = "self"
 _FAILED = 1
 
 
-def _service_account(
-    _context: click.Context, _flag: click.Parameter, value: str | None
-) -> str | tuple[str, str] | None:
+def _service_account(value: str | None) -> str | tuple[str, str] | None:
     if value is None or value == _SELF:
         return value
     namespace, slash, name = value.partition("/")
@@ -39,7 +37,7 @@ def _service_account(
 @click.option(
     "--service-account",
     metavar="NAMESPACE/NAME|self",
-    callback=_service_account,
+    callback=options.checked(_service_account),
     help=f"Whose permissions to check. Default: those of {_OPERATOR} in --operator-namespace, which requires the "
     "right to create subjectaccessreviews. self: your own, for an operator that runs outside of the cluster as you.",
 )

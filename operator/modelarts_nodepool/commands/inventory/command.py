@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,17 +14,20 @@ from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import ClusterError, SettingsError
 from modelarts_nodepool.logs import set_up_logging
 
+if TYPE_CHECKING:
+    from modelarts_nodepool.commands.inventory.collect import Inventory
+
 _FAILED = 1
 _YAML = "yaml"
 
 
-def _pools(_context: click.Context, _flag: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    invalid = next((name for name in value if not is_valid_resource_pool_name(name)), None)
+def _check_pools(names: tuple[str, ...]) -> tuple[str, ...]:
+    invalid = next((name for name in names if not is_valid_resource_pool_name(name)), None)
     if invalid is not None:
         raise SettingsError(
             f"--pool is {invalid[:80]!r}, which is not a valid resource pool ID; see: modelarts-nodepool inventory"
         )
-    return value
+    return names
 
 
 @click.command(short_help="Compare node pools in the cloud with objects in the cluster.")
@@ -35,7 +38,7 @@ def _pools(_context: click.Context, _flag: click.Parameter, value: tuple[str, ..
     "pools",
     multiple=True,
     metavar="NAME",
-    callback=_pools,
+    callback=options.checked(_check_pools),
     help="Only this resource pool, by its ID. Repeatable. Default: all of the accounts' workspaces.",
 )
 @options.output(
@@ -71,6 +74,22 @@ def inventory(
 
     Exit code: 0 everything could be read, 1 a part could not be read, 2 wrong usage.
     """  # noqa: D301 - click reads the backspace
+    _check_flags(output, namespace, deletion_policy)
+    # The command prints the problems; warnings of libraries would appear in the middle of the output.
+    set_up_logging("text", "critical")
+    try:
+        found = asyncio.run(_take(place, accounts, pools))
+    except ClusterError as error:
+        click.echo(f"modelarts-nodepool: {error}\nTo find the cause: modelarts-nodepool doctor", err=True)
+        sys.exit(_FAILED)
+    # Imported here: it takes a second, and --help and wrong flags must not wait for it.
+    from modelarts_nodepool.commands.inventory.output import print_inventory  # noqa: PLC0415
+
+    print_inventory(found, output, namespace, DeletionPolicy(deletion_policy or DeletionPolicy.RETAIN))
+    sys.exit(_FAILED if found.problems else 0)
+
+
+def _check_flags(output: str, namespace: str | None, deletion_policy: str | None) -> None:
     if output == _YAML and namespace is None:
         raise SettingsError(
             f"-o yaml requires --namespace NAME, the namespace of the new objects; see: {remedies.list_namespaces()}"
@@ -80,38 +99,13 @@ def inventory(
         raise SettingsError(f"{flag} requires -o yaml: add -o yaml, or omit {flag}")
     if namespace is not None:
         options.check_namespace("--namespace", namespace)
-    # The command prints the problems; warnings of libraries would appear in the middle of the output.
-    set_up_logging("text", "critical")
-    policy = DeletionPolicy(deletion_policy or DeletionPolicy.RETAIN)
-    sys.exit(asyncio.run(_take(place, accounts, pools, _Shown(output, namespace, policy))))
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """The output: a report, or, with a namespace, manifests with this policy."""
+async def _take(place: options.Place, accounts: tuple[str, ...], pools: tuple[str, ...]) -> "Inventory":
+    from modelarts_nodepool.commands.inventory.collect import take_inventory  # noqa: PLC0415 - see above
+    from modelarts_nodepool.commands.session import open_session  # noqa: PLC0415 - see above
 
-    output: str
-    namespace: str | None
-    policy: DeletionPolicy
-
-
-async def _take(place: options.Place, accounts: tuple[str, ...], pools: tuple[str, ...], shown: _Shown) -> int:
-    # Imported here: it takes a second, and --help and wrong flags must not wait for it.
-    from modelarts_nodepool.commands.inventory import output  # noqa: PLC0415
-    from modelarts_nodepool.commands.inventory.collect import take_inventory  # noqa: PLC0415
-    from modelarts_nodepool.commands.session import open_session  # noqa: PLC0415
-
-    try:
-        with Progress() as progress:
-            progress("connecting to the cluster")
-            async with open_session(place) as session:
-                found = await take_inventory(session, accounts, pools, progress)
-    except ClusterError as error:
-        click.echo(f"modelarts-nodepool: {error}\nTo find the cause: modelarts-nodepool doctor", err=True)
-        return _FAILED
-    if shown.namespace is not None:
-        output.print_manifests(found, shown.namespace, shown.policy)
-    else:
-        output.print_report(found, shown.output)
-    output.print_problems(found)
-    return _FAILED if found.problems else 0
+    with Progress() as progress:
+        progress("connecting to the cluster")
+        async with open_session(place) as session:
+            return await take_inventory(session, accounts, pools, progress)

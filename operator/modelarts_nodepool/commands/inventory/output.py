@@ -9,7 +9,17 @@ from modelarts_nodepool.commands.inventory.manifests import adopt, to_yaml
 from modelarts_nodepool.decide import remedies
 
 
-def print_report(found: Inventory, output: str) -> None:
+def print_inventory(found: Inventory, output: str, namespace: str | None, policy: DeletionPolicy) -> None:
+    """A report, or, with a namespace, manifests with this policy; then what could not be read."""
+    if namespace is not None:
+        _print_manifests(found, namespace, policy)
+    else:
+        _print_report(found, output)
+    for words in found.problems:
+        _say(words)
+
+
+def _print_report(found: Inventory, output: str) -> None:
     """table, wide or json."""
     if output == "json":
         click.echo(to_json(found.rows, found.workspaces, found.problems))
@@ -21,7 +31,7 @@ def print_report(found: Inventory, output: str) -> None:
     click.echo(to_text(found.rows, found.workspaces, wide=output == "wide"))
 
 
-def print_manifests(found: Inventory, namespace: str, policy: DeletionPolicy) -> None:
+def _print_manifests(found: Inventory, namespace: str, policy: DeletionPolicy) -> None:
     """One document for each Unmanaged node pool."""
     adoption = adopt(found.rows, found.cluster, namespace, policy)
     # Also as comments in the manifests, because people keep those.
@@ -39,12 +49,6 @@ def print_manifests(found: Inventory, namespace: str, policy: DeletionPolicy) ->
         _say(f"namespace {namespace} does not exist yet: {remedies.create_namespace(namespace)}")
     if adoption.manifests and policy is DeletionPolicy.DELETE:
         _say("deletionPolicy is Delete: deleting one of these objects permanently deletes its node pool in the cloud")
-
-
-def print_problems(found: Inventory) -> None:
-    """What could not be read."""
-    for words in found.problems:
-        _say(words)
 
 
 def _say(words: str) -> None:
