@@ -36,27 +36,33 @@ NEVER_USED_FINALIZER = f"{GROUP}/never-used"
 _DELETED = "DELETED"
 
 Body = Mapping[str, Any]
-Sink = Callable[[Body, bool], None]
+
 Login = Callable[[], kopf.AiohttpSession]
 
 
-def build_registry(*, log_in: Login, on_node_pool: Sink, on_account: Sink, on_namespace: Sink) -> kopf.OperatorRegistry:
-    """All handlers, each with its own id. A sink gets an object and whether it is gone."""
+def build_registry(log_in: Login, cache: Cache, pass_on: Callable[..., None]) -> kopf.OperatorRegistry:
+    """All handlers, each with its own id. `pass_on` calls a method of the cache in the controllers' event loop."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(id="log-in", registry=registry)
     async def on_login(**_: Any) -> kopf.AiohttpSession:  # noqa: ANN401 - kopf's arguments
         return log_in()
 
-    def feeding(sink: Sink) -> Callable[..., Awaitable[None]]:
+    def feeding(put: Callable[[Body], object], drop: Callable[[str], None]) -> Callable[..., Awaitable[None]]:
         async def on_event(event: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401 - kopf's arguments
-            sink(event["object"], event["type"] == _DELETED)
+            if event["type"] == _DELETED:
+                pass_on(drop, event["object"]["metadata"]["uid"])
+            else:
+                pass_on(put, event["object"])
 
         return on_event
 
-    kopf.on.event(GROUP, VERSION, NODE_POOL_PLURAL, id="node-pool", registry=registry)(feeding(on_node_pool))
-    kopf.on.event(GROUP, VERSION, ACCOUNT_PLURAL, id="account", registry=registry)(feeding(on_account))
-    kopf.on.event("v1", "namespaces", id="namespace", registry=registry)(feeding(on_namespace))
+    node_pool = feeding(cache.observe_node_pool, cache.drop_node_pool)
+    account = feeding(cache.upsert_account, cache.drop_account_of)
+    namespace = feeding(cache.upsert_namespace, cache.drop_namespace_of)
+    kopf.on.event(GROUP, VERSION, NODE_POOL_PLURAL, id="node-pool", registry=registry)(node_pool)
+    kopf.on.event(GROUP, VERSION, ACCOUNT_PLURAL, id="account", registry=registry)(account)
+    kopf.on.event("v1", "namespaces", id="namespace", registry=registry)(namespace)
     return registry
 
 
@@ -248,14 +254,12 @@ class _Run:
             return
         watch = self._watch
         connection = await watch.connect()
-        registry = build_registry(
-            log_in=lambda: kopf.AiohttpSession(
-                server=connection.server, aiohttp_session=connection.new_session(watch.last_events)
-            ),
-            on_node_pool=self._sink(self._on_node_pool),
-            on_account=self._sink(self._on_account),
-            on_namespace=self._sink(self._on_namespace),
-        )
+
+        def log_in() -> kopf.AiohttpSession:
+            session = connection.new_session(watch.last_events)
+            return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
+
+        registry = build_registry(log_in, watch.objects, self._pass_on)
         settings = build_settings(watch.times.stream, watch.times.reconnect)
         try:
             roots = await kopf.spawn_tasks(
@@ -273,13 +277,10 @@ class _Run:
         finally:
             await connection.close()
 
-    def _sink(self, call: Sink) -> Sink:
-        def sink(body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
-            # A kopf that does not end must not pass on events beside its successor.
-            if not self._is_stopped.is_set():
-                self._call(call, body, is_gone)
-
-        return sink
+    def _pass_on(self, call: Callable[..., None], *arguments: object) -> None:
+        # A kopf that does not end must not pass on events beside its successor.
+        if not self._is_stopped.is_set():
+            self._call(call, *arguments)
 
     def _call(self, call: Callable[..., None], *arguments: object) -> None:
         """Call it in the controllers' event loop; calls keep their order.
@@ -310,24 +311,6 @@ class _Run:
             self._ended.set_result(None)
         else:
             self._ended.set_exception(error)
-
-    def _on_node_pool(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
-        if is_gone:
-            self._watch.objects.drop_node_pool(body["metadata"]["uid"])
-        else:
-            self._watch.objects.observe_node_pool(body)
-
-    def _on_account(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
-        if is_gone:
-            self._watch.objects.drop_account(body["metadata"]["name"], body["metadata"]["uid"])
-        else:
-            self._watch.objects.upsert_account(body)
-
-    def _on_namespace(self, body: Body, is_gone: bool) -> None:  # noqa: FBT001 - a sink
-        if is_gone:
-            self._watch.objects.drop_namespace(body["metadata"]["name"], body["metadata"]["uid"])
-        else:
-            self._watch.objects.upsert_namespace(body)
 
 
 def _to_cluster_error(error: Exception) -> Exception:
