@@ -148,18 +148,6 @@ class Grant(WireModel):
         return bool(wanted) and all(labels.get(key) == value for key, value in wanted.items())
 
 
-__all__ = [
-    "AccountSpec",
-    "AccountStatus",
-    "Credentials",
-    "CredentialsSource",
-    "DeletionBudget",
-    "Grant",
-    "NamespaceSelector",
-    "RecentDeletion",
-    "RunningWorkloads",
-]
-
 _CREATE_ANOTHER = "Create another ModelArtsAccount and let new node pool objects name that one."
 
 _SECRET_NAME_REQUIRED = rule(

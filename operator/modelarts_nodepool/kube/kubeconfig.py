@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -272,15 +272,15 @@ class NoContextError(SettingsError):
     """The kubeconfigs name no context and no server."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Merged:
     """All files together. The first file with an entry wins; paths in the entry are relative to its folder."""
 
-    clusters: dict[str, tuple[Cluster, Path]]
-    users: dict[str, tuple[User, Path]]
-    contexts: dict[str, Context]
-    current_context: str
     source: str
+    clusters: dict[str, tuple[Cluster, Path]] = field(default_factory=dict)
+    users: dict[str, tuple[User, Path]] = field(default_factory=dict)
+    contexts: dict[str, Context] = field(default_factory=dict)
+    current_context: str = ""
 
 
 def read_context(files: list[Path], name: str | None) -> ClientConfig:
@@ -305,18 +305,17 @@ def read_context(files: list[Path], name: str | None) -> ClientConfig:
 
 
 def _merge(files: list[Path]) -> _Merged:
-    merged = _Merged({}, {}, {}, "", os.pathsep.join(map(str, files)))
-    current = ""
+    merged = _Merged(os.pathsep.join(map(str, files)))
     for path in files:
         config, folder = _read(path), Path(os.path.abspath(path.parent))  # noqa: PTH100 - links stay as they are
-        current = current or config.current_context
+        merged.current_context = merged.current_context or config.current_context
         for cluster in config.clusters:
             merged.clusters.setdefault(cluster.name, (cluster.cluster, folder))
         for user in config.users:
             merged.users.setdefault(user.name, (user.user, folder))
         for context in config.contexts:
             merged.contexts.setdefault(context.name, context.context)
-    return _Merged(merged.clusters, merged.users, merged.contexts, current, merged.source)
+    return merged
 
 
 def _read(path: Path) -> Kubeconfig:
@@ -392,8 +391,8 @@ def _to_login(user: User, folder: Path, cluster: Cluster, trust: Trust, about: s
     certificate = _to_certificate(user, folder, about)
     plugin = _to_plugin(user, folder, cluster, trust, about)
     has_other = certificate is not None or user.token or user.token_file or user.username
-    for value, field in ((user.token, "token"), (user.username, "username"), (user.password, "password")):
-        _check_printable(value, f"{about}: {field}")
+    for value, name in ((user.token, "token"), (user.username, "username"), (user.password, "password")):
+        _check_printable(value, f"{about}: {name}")
     return Login(
         token=user.token,
         token_file=_resolve(user.token_file, folder),
@@ -445,9 +444,9 @@ def _to_certificate(user: User, folder: Path, about: str) -> ClientCertificate |
     if not user.key_file and not user.key_data:
         raise SettingsError(f"{about} has a client certificate and no client-key or client-key-data.")
     certificate, key = _resolve(user.certificate_file, folder), _resolve(user.key_file, folder)
-    for path, field in ((certificate, "client-certificate"), (key, "client-key")):
+    for path, name in ((certificate, "client-certificate"), (key, "client-key")):
         if path:
-            check_readable(path, f"{about}: {field}")
+            check_readable(path, f"{about}: {name}")
     return ClientCertificate(certificate, user.certificate_data, key, user.key_data)
 
 
@@ -519,9 +518,6 @@ def load_client_config(
     files = _existing_files(kubeconfig)
     if not files and not context:
         return _from_pod(pod_folder) if is_in_pod else _fail_without_kubeconfig()
-    # A Pod needs no kubeconfig, and the modules that read one cost memory.
-    from modelarts_nodepool.kube.kubeconfig import NoContextError, read_context  # noqa: PLC0415 - see above
-
     try:
         return read_context(files, context)
     except NoContextError:
