@@ -10,8 +10,8 @@ from aiohttp import web
 
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube.client import KubeCluster
-from modelarts_nodepool.kube.client_config import ClientConfig, Login
 from modelarts_nodepool.kube.connection import REQUESTS_AT_ONCE, Connection
+from modelarts_nodepool.kube.kubeconfig import ClientConfig, User
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TOKEN = "stand-in-token"
@@ -32,7 +32,7 @@ async def answering(answer: Answer, patience: timedelta = timedelta(seconds=5)) 
 
 
 def an_access(server: str) -> ClientConfig:
-    return ClientConfig(server=server, source="a test", login=Login(token=TOKEN))
+    return ClientConfig(server=server, source="a test", user=User.model_validate({"token": TOKEN}))
 
 
 def a_status(code: int, reason: str, **headers: str) -> web.Response:

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from modelarts_nodepool.api.names import ACCOUNT_PLURAL, GROUP, NODE_POOL_PLURAL, VERSION
 from modelarts_nodepool.kube import paths
-from modelarts_nodepool.kube.client_config import ClientConfig
+from modelarts_nodepool.kube.kubeconfig import ClientConfig
 
 VERBS = ["get", "list", "watch", "patch"]
 Body = Mapping[str, Any]

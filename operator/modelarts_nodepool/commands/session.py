@@ -22,8 +22,8 @@ from modelarts_nodepool.commands.options import Place
 from modelarts_nodepool.credentials.providers import Providers, login_variables
 from modelarts_nodepool.errors import ClusterError
 from modelarts_nodepool.kube.client import KubeCluster
-from modelarts_nodepool.kube.client_config import FROM_POD
 from modelarts_nodepool.kube.connection import Connection
+from modelarts_nodepool.kube.kubeconfig import FROM_POD
 from modelarts_nodepool.modelarts.client import ModelArtsClient
 from modelarts_nodepool.modelarts.endpoints import Endpoint, endpoint_of
 from modelarts_nodepool.modelarts.tls import build_trust

@@ -22,7 +22,8 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, hdrs
 from yarl import URL
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.client_config import ClientCertificate, ClientConfig, PluginCredentials, Trust, is_tls
+from modelarts_nodepool.kube.addresses import is_tls
+from modelarts_nodepool.kube.kubeconfig import ClientConfig, Cluster, PluginCredentials, User
 from modelarts_nodepool.logs import redact
 
 # client-go reads token files once a minute. A ServiceAccount's token lives an hour and is replaced well before.
@@ -118,8 +119,8 @@ class Authenticator:
             request.headers.popall(name, None)
         for name, value in self._config.impersonation:
             request.headers.add(name, value)
-        if self._config.trust.server_name:
-            request.server_hostname = self._config.trust.server_name
+        if self._config.cluster.tls_server_name:
+            request.server_hostname = self._config.cluster.tls_server_name
         if credentials.tls is not None:
             # aiohttp offers no other way to change the context of a request that other code makes. A new context
             # means a new connection.
@@ -170,59 +171,59 @@ class _Reader:
     @property
     def runs_plugin(self) -> bool:
         """Whether a read runs a credential plugin."""
-        return self._config.login.plugin is not None
+        return self._config.user.plugin is not None
 
     async def _run_plugin(self) -> PluginCredentials:
-        plugin = self._config.login.plugin
+        plugin = self._config.user.plugin
         if plugin is None:
             return PluginCredentials()
         # In a Pod no plugin runs, and its module costs memory.
         from modelarts_nodepool.kube.exec_plugin import run_plugin  # noqa: PLC0415 - see above
 
-        return await run_plugin(plugin)
+        return await run_plugin(plugin, self._config.cluster)
 
     def _build_header(self) -> str | None:
-        login = self._config.login
-        if login.username:
-            redact(login.password)
-            return f"Basic {base64.b64encode(f'{login.username}:{login.password}'.encode()).decode()}"
-        token = self._read_token_file() or login.token
+        user = self._config.user
+        if user.username:
+            redact(user.password)
+            return f"Basic {base64.b64encode(f'{user.username}:{user.password}'.encode()).decode()}"
+        token = self._read_token_file() or user.token
         return f"Bearer {token}" if token else None
 
     def _read_token_file(self) -> str:
-        login = self._config.login
-        if not login.token_file:
+        user = self._config.user
+        if not user.token_file:
             return ""
         try:
-            token = Path(login.token_file).read_text(encoding="utf-8").strip()
+            token = Path(user.token_file).read_text(encoding="utf-8").strip()
             why = "it is empty"
         except OSError as error:
             token, why = "", str(error.strerror)
         except ValueError:
             token, why = "", "it is not text"
-        if not token and not login.token:
+        if not token and not user.token:
             raise SettingsError(
-                f"The token for the API server ({self._config.source}) cannot be read from {login.token_file}: {why}."
+                f"The token for the API server ({self._config.source}) cannot be read from {user.token_file}: {why}."
             )
         return token
 
     def _build_tls(self, given: _KeyPair | None) -> ssl.SSLContext:
-        trust, source = self._config.trust, self._config.source
-        certificate = given or _read_pair(self._config.login.certificate, source)
-        authorities = _read_file(trust.ca_file, source) if trust.ca_file else trust.ca_data
+        cluster, source = self._config.cluster, self._config.source
+        certificate = given or _read_pair(self._config.user, source)
+        authorities = _read_file(cluster.ca_file, source) if cluster.ca_file else cluster.ca_data
         built_from = (authorities, certificate)
         if self._tls is None or built_from != self._built_from:
-            self._tls = build_context(trust, authorities, certificate, source)
+            self._tls = build_context(cluster, authorities, certificate, source)
             self._built_from = built_from
         return self._tls
 
 
-def _read_pair(certificate: ClientCertificate | None, source: str) -> _KeyPair | None:
-    if certificate is None:
+def _read_pair(user: User, source: str) -> _KeyPair | None:
+    if not user.has_certificate:
         return None
     return (
-        certificate.certificate_data or _read_file(certificate.certificate_file, source),
-        certificate.key_data or _read_file(certificate.key_file, source),
+        user.certificate_data or _read_file(user.certificate_file, source),
+        user.key_data or _read_file(user.key_file, source),
     )
 
 
@@ -233,20 +234,20 @@ def _read_file(path: str, source: str) -> bytes:
         raise SettingsError(f"{path} of {source} cannot be read: {error.strerror}.") from None
 
 
-def build_context(trust: Trust, authorities: bytes, certificate: _KeyPair | None, source: str) -> ssl.SSLContext:
+def build_context(cluster: Cluster, authorities: bytes, certificate: _KeyPair | None, source: str) -> ssl.SSLContext:
     """A TLS context as strict as Go's.
 
     `authorities` are PEM certificates, empty for those of the system; `source` names the configuration in messages.
     Raises errors.SettingsError.
     """
-    tls = _load_authorities(authorities, has_file=bool(trust.ca_file), source=source)
+    tls = _load_authorities(authorities, has_file=bool(cluster.ca_file), source=source)
     # Python 3.13 rejects CA certificates that kubectl accepts; clusters with such CAs are common.
     tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
     # Go trusts each certificate in the file, also a server certificate or an intermediate one.
     tls.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     # Go reads subjectAltName only.
     tls.hostname_checks_common_name = False
-    if not trust.is_verified:
+    if cluster.is_insecure:
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
     if certificate is not None:

@@ -16,8 +16,7 @@ import aiohttp
 from yarl import URL
 
 from modelarts_nodepool.kube.auth import REFRESH, Authenticator
-from modelarts_nodepool.kube.client_config import ClientConfig
-from modelarts_nodepool.kube.kubeconfig import load_client_config
+from modelarts_nodepool.kube.kubeconfig import ClientConfig, load_client_config
 from modelarts_nodepool.logs import redact
 
 # Without a limit, 1,000 deletions at once opened as many TLS connections and took twice the memory and CPU.

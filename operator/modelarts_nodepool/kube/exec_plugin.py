@@ -5,6 +5,7 @@ The plugin inherits our standard error, for it may write a question to the user 
 """
 
 import asyncio
+import base64
 import json
 import os
 import shutil
@@ -14,11 +15,22 @@ from datetime import datetime
 from pathlib import Path
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.client_config import Plugin, PluginCredentials
-from modelarts_nodepool.kube.kubeconfig import ALWAYS, IF_AVAILABLE, FormatError, Part, decode, parse
+from modelarts_nodepool.kube.kubeconfig import (
+    ALWAYS,
+    IF_AVAILABLE,
+    Cluster,
+    Exec,
+    FormatError,
+    Part,
+    PluginCredentials,
+    decode,
+    parse,
+)
 from modelarts_nodepool.logs import clean
 
 _KIND = "ExecCredential"
+# The extension of a cluster that is for credential plugins.
+_EXTENSION = "client.authentication.k8s.io/exec"
 _HINT_LENGTH = 600
 
 
@@ -35,17 +47,18 @@ class _Answer(Part):
     status: _Status | None = None
 
 
-async def run_plugin(plugin: Plugin) -> PluginCredentials:
-    """Run the plugin once, without a time limit: it may ask the user. Cancelling the caller kills it.
+async def run_plugin(plugin: Exec, cluster: Cluster) -> PluginCredentials:
+    """Run the plugin for this cluster once, without a time limit: it may ask the user. Cancelling the caller kills it.
 
     Raises errors.SettingsError, whose message names the plugin.
     """
     is_interactive = _is_interactive(plugin)
     spec: dict[str, object] = {"interactive": is_interactive}
-    if plugin.cluster is not None:
-        spec["cluster"] = plugin.cluster
+    if plugin.provides_cluster_info:
+        spec["cluster"] = _to_cluster_info(plugin, cluster)
     info = json.dumps({"kind": _KIND, "apiVersion": plugin.api_version, "spec": spec})
-    environment = {**os.environ, **plugin.env, "KUBERNETES_EXEC_INFO": info}
+    own = {variable.name: variable.value for variable in plugin.env}
+    environment = {**os.environ, **own, "KUBERNETES_EXEC_INFO": info}
     try:
         child = await asyncio.create_subprocess_exec(
             _find(plugin),
@@ -71,7 +84,27 @@ async def run_plugin(plugin: Plugin) -> PluginCredentials:
     return _read(plugin, printed)
 
 
-def _is_interactive(plugin: Plugin) -> bool:
+def _to_cluster_info(plugin: Exec, cluster: Cluster) -> dict[str, object]:
+    """`spec.cluster` of an ExecCredential, for a plugin that asks for it."""
+    try:
+        authority = Path(cluster.ca_file).read_bytes() if cluster.ca_file else cluster.ca_data
+    except OSError as error:
+        raise SettingsError(
+            f"{cluster.ca_file} for the credential plugin {plugin.command} cannot be read: {error.strerror}."
+        ) from None
+    info: dict[str, object] = {
+        "server": cluster.server,
+        "tls-server-name": cluster.tls_server_name,
+        "insecure-skip-tls-verify": cluster.is_insecure,
+        "certificate-authority-data": base64.b64encode(authority).decode(),
+        "proxy-url": cluster.proxy_url,
+        "disable-compression": cluster.is_uncompressed,
+    }
+    config = next((each.extension for each in cluster.extensions if each.name == _EXTENSION), None)
+    return {key: value for key, value in info.items() if value or key == "server"} | {"config": config}
+
+
+def _is_interactive(plugin: Exec) -> bool:
     has_terminal = sys.stdin is not None and sys.stdin.isatty()
     if plugin.interactive_mode == ALWAYS and not has_terminal:
         raise SettingsError(
@@ -81,7 +114,7 @@ def _is_interactive(plugin: Plugin) -> bool:
     return has_terminal and plugin.interactive_mode in {ALWAYS, IF_AVAILABLE}
 
 
-def _find(plugin: Plugin) -> str:
+def _find(plugin: Exec) -> str:
     if "/" in plugin.command:
         return plugin.command
     found = shutil.which(plugin.command)
@@ -91,11 +124,11 @@ def _find(plugin: Plugin) -> str:
     return found
 
 
-def _hint(plugin: Plugin) -> str:
+def _hint(plugin: Exec) -> str:
     return f" {clean(plugin.install_hint, _HINT_LENGTH)}" if plugin.install_hint else ""
 
 
-def _read(plugin: Plugin, printed: bytes) -> PluginCredentials:
+def _read(plugin: Exec, printed: bytes) -> PluginCredentials:
     try:
         answer = parse(_Answer, decode(printed))
     except FormatError as error:
@@ -114,7 +147,7 @@ def _read(plugin: Plugin, printed: bytes) -> PluginCredentials:
     return PluginCredentials(status.token, pair if status.clientKeyData else None, _expiry(plugin, status))
 
 
-def _expiry(plugin: Plugin, status: _Status) -> datetime | None:
+def _expiry(plugin: Exec, status: _Status) -> datetime | None:
     if not status.expirationTimestamp:
         return None
     try:

@@ -1,6 +1,8 @@
 """Finds the API server and the credentials like kubectl: in kubeconfigs, else in the Pod's ServiceAccount.
 
-kube/connection.py and app.py call it; kube/exec_plugin.py parses the output of a credential plugin with it. The rules
+app.py and kube/connection.py load one `ClientConfig` at start and open connections from it, so that all of them reach
+the same cluster even if the kubeconfig changes later. kube/auth.py reads credentials that rotate again from their file
+or plugin; kube/exec_plugin.py parses the output of a credential plugin with this module. The rules
 are those of client-go (tools/clientcmd, 1.36): it ignores unknown fields and refuses a value of the wrong type anywhere
 in the file. Features that are not supported are refused by name: see docs/decisions/0023-kubeconfigs.md.
 tests/integration/kubeconfig/ compares with kubectl. It runs and sends nothing. No message quotes the text, for any line
@@ -14,6 +16,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -21,22 +24,10 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.client_config import (
-    FROM_POD,
-    ClientCertificate,
-    ClientConfig,
-    Login,
-    Plugin,
-    Trust,
-    check_proxy,
-    check_readable,
-    is_tls,
-    parse_server,
-    proxy_of_environment,
-)
+from modelarts_nodepool.kube.addresses import check_proxy, is_tls, parse_server, proxy_of_environment
 
+FROM_POD = "the Pod's ServiceAccount"
 API_VERSION, KIND = "v1", "Config"
-EXEC_EXTENSION = "client.authentication.k8s.io/exec"
 
 _BOOL = re.compile(r"(?i:y|yes|true|on|n|no|false|off)\Z")
 _NUMBER = re.compile(
@@ -133,14 +124,17 @@ class Extension(Named):
 
 
 class Cluster(Part):
-    """How to reach an API server."""
+    """How to reach an API server. Without an authority as file or data, those of the system are trusted.
+
+    `tls_server_name` replaces the host of the URL in SNI and in the check of the certificate; "" for none.
+    """
 
     server: str = ""
     tls_server_name: str = Field("", alias="tls-server-name")
     is_insecure: bool = Field(default=False, alias="insecure-skip-tls-verify")
     ca_file: str = Field("", alias="certificate-authority")
     ca_data: Data = Field(b"", alias="certificate-authority-data")
-    proxy_url: str = Field("", alias="proxy-url")
+    proxy_url: str = Field("", alias="proxy-url", repr=False)
     is_uncompressed: bool = Field(default=False, alias="disable-compression")
     extensions: list[Extension] = []
 
@@ -171,7 +165,7 @@ class AuthProvider(Part):
 
 
 class User(Part):
-    """How to authenticate."""
+    """How to authenticate. A readable `token_file` precedes `token`, and data precedes a file."""
 
     certificate_file: str = Field("", alias="client-certificate")
     certificate_data: Data = Field(b"", alias="client-certificate-data")
@@ -188,6 +182,22 @@ class User(Part):
     auth_provider: AuthProvider | None = Field(None, alias="auth-provider")
     exec: Exec | None = None
 
+    @property
+    def has_certificate(self) -> bool:
+        """Whether there is a client certificate."""
+        return bool(self.certificate_file or self.certificate_data)
+
+    @property
+    def plugin(self) -> Exec | None:
+        """The credential plugin. As in kubectl, it runs only if there are no other credentials."""
+        has_other = self.has_certificate or self.token or self.token_file or self.username
+        return None if has_other else self.exec
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether there is any way to authenticate. As in kubectl, a password without a user name is none."""
+        return self.has_certificate or bool(self.token or self.token_file or self.username or self.exec)
+
 
 class Context(Part):
     """A cluster and a user."""
@@ -197,16 +207,19 @@ class Context(Part):
     namespace: str = ""
 
 
+_NO_CLUSTER, _NO_USER = Cluster.model_validate({}), User.model_validate({})
+
+
 class NamedCluster(Named):
     """An entry of `clusters`."""
 
-    cluster: Cluster = Cluster.model_validate({})
+    cluster: Cluster = _NO_CLUSTER
 
 
 class NamedUser(Named):
     """An entry of `users`."""
 
-    user: User = User.model_validate({})
+    user: User = _NO_USER
 
 
 class NamedContext(Named):
@@ -224,6 +237,34 @@ class Kubeconfig(Part):
     clusters: list[NamedCluster] = []
     users: list[NamedUser] = []
     contexts: list[NamedContext] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """What a client of one API server needs.
+
+    `server` is its URL without a trailing slash (it may have a path); `source` names the configuration in messages;
+    `namespace` is that of the context or the Pod; `proxy` is a URL, which may hold a password; `impersonation` are
+    headers of each request. Paths in `cluster` and `user` do not depend on the current folder.
+    """
+
+    server: str
+    source: str
+    namespace: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    cluster: Cluster = _NO_CLUSTER
+    user: User = field(default=_NO_USER, repr=False)
+    impersonation: tuple[tuple[str, str], ...] = ()
+    is_compressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PluginCredentials:
+    """A token, or a certificate with its key, or both. Without `expires` they are valid until a 401."""
+
+    token: str = field(default="", repr=False)
+    certificate: tuple[bytes, bytes] | None = field(default=None, repr=False)
+    expires: datetime | None = None
 
 
 def parse_kubeconfig(data: bytes) -> Kubeconfig:
@@ -332,10 +373,10 @@ def _read(path: Path) -> Kubeconfig:
 def _to_client_config(merged: _Merged, context: Context, cluster: Cluster, folder: Path) -> ClientConfig:
     where = f"The kubeconfig {merged.source}: cluster {context.cluster[:80]!r}"
     server = parse_server(cluster.server, where)
-    trust = _to_trust(cluster, folder, server, where)
-    user, user_folder = merged.users.get(context.user, (User.model_validate({}), Path()))
+    cluster = _check_cluster(cluster, folder, server, where)
+    user, user_folder = merged.users.get(context.user, (_NO_USER, Path()))
     about = f"The kubeconfig {merged.source}: user {context.user[:80]!r}"
-    login = _to_login(user, user_folder, cluster, trust, about)
+    user = _check_user(user, user_folder, about)
     if cluster.proxy_url:
         proxy: str | None = check_proxy(cluster.proxy_url, f"{where}: proxy-url", needs_scheme=True)
     else:
@@ -345,7 +386,7 @@ def _to_client_config(merged: _Merged, context: Context, cluster: Cluster, folde
             f"{about} uses auth-provider {user.auth_provider.name[:80]!r}, which is not supported: use a credential "
             "plugin (exec) instead, for example kubelogin."
         )
-    if is_tls(server) and login == Login():
+    if is_tls(server) and not user.has_credentials:
         raise SettingsError(
             f"{about} gives no credentials for the context in use: see kubectl config view --minify and "
             "kubectl auth whoami."
@@ -356,14 +397,15 @@ def _to_client_config(merged: _Merged, context: Context, cluster: Cluster, folde
         namespace=context.namespace or None,
         proxy=proxy,
         # As in kubectl: without TLS neither side authenticates.
-        trust=trust if is_tls(server) else Trust(),
-        login=login if is_tls(server) else Login(),
+        cluster=cluster if is_tls(server) else _NO_CLUSTER,
+        user=user if is_tls(server) else _NO_USER,
         impersonation=_to_impersonation(user, about),
         is_compressed=not cluster.is_uncompressed,
     )
 
 
-def _to_trust(cluster: Cluster, folder: Path, server: str, where: str) -> Trust:
+def _check_cluster(cluster: Cluster, folder: Path, server: str, where: str) -> Cluster:
+    """The cluster with its path resolved. Raises errors.SettingsError."""
     if cluster.ca_file and cluster.ca_data:
         raise SettingsError(f"{where} has certificate-authority and certificate-authority-data: remove one of them.")
     if is_tls(server) and cluster.is_insecure and (cluster.ca_file or cluster.ca_data):
@@ -372,8 +414,8 @@ def _to_trust(cluster: Cluster, folder: Path, server: str, where: str) -> Trust:
         )
     file = _resolve(cluster.ca_file, folder)
     if file:
-        check_readable(file, f"{where}: certificate-authority")
-    return Trust(file, cluster.ca_data, is_verified=not cluster.is_insecure, server_name=cluster.tls_server_name)
+        _check_readable(file, f"{where}: certificate-authority")
+    return cluster.model_copy(update={"ca_file": file})
 
 
 def _resolve(path: str, folder: Path) -> str:
@@ -381,28 +423,29 @@ def _resolve(path: str, folder: Path) -> str:
     return os.path.normpath(os.path.join(folder, path)) if path else ""  # noqa: PTH118 - "" and links stay
 
 
-def _to_login(user: User, folder: Path, cluster: Cluster, trust: Trust, about: str) -> Login:
-    """The user's credentials. `about` names the user in messages. Raises errors.SettingsError."""
+def _check_readable(path: str, what: str) -> None:
+    try:
+        Path(path).open("rb").close()
+    except OSError as error:
+        raise SettingsError(f"{what} is {path}, which cannot be read: {error.strerror}.") from None
+
+
+def _check_user(user: User, folder: Path, about: str) -> User:
+    """The user with its paths resolved. `about` names the user in messages. Raises errors.SettingsError."""
     if (user.token or user.token_file) and (user.username or user.password):
         raise SettingsError(
             f"{about} has {'token' if user.token else 'tokenFile'} and a user name or password: only one way of "
             "authenticating is allowed."
         )
-    certificate = _to_certificate(user, folder, about)
-    plugin = _to_plugin(user, folder, cluster, trust, about)
-    has_other = certificate is not None or user.token or user.token_file or user.username
+    files = ("token_file", "certificate_file", "key_file")
+    resolved = user.model_copy(update={name: _resolve(getattr(user, name), folder) for name in files})
+    if user.has_certificate:
+        _check_certificate(resolved, about)
+    if user.exec is not None:
+        resolved = resolved.model_copy(update={"exec": _check_plugin(user, user.exec, folder, about)})
     for value, name in ((user.token, "token"), (user.username, "username"), (user.password, "password")):
         _check_printable(value, f"{about}: {name}")
-    return Login(
-        token=user.token,
-        token_file=_resolve(user.token_file, folder),
-        username=user.username,
-        # As in kubectl: a password without a user name is ignored.
-        password=user.password if user.username else "",
-        certificate=certificate,
-        # As in kubectl: the plugin runs only if there are no other credentials.
-        plugin=None if has_other else plugin,
-    )
+    return resolved
 
 
 def _to_impersonation(user: User, about: str) -> tuple[tuple[str, str], ...]:
@@ -434,73 +477,39 @@ def _check_printable(value: str, what: str) -> None:
         raise SettingsError(f"{what} holds a line break or another character that is not allowed in a header.")
 
 
-def _to_certificate(user: User, folder: Path, about: str) -> ClientCertificate | None:
-    if not user.certificate_file and not user.certificate_data:
-        return None
+def _check_certificate(user: User, about: str) -> None:
     if user.certificate_file and user.certificate_data:
         raise SettingsError(f"{about} has client-certificate and client-certificate-data: remove one of them.")
     if user.key_file and user.key_data:
         raise SettingsError(f"{about} has client-key and client-key-data: remove one of them.")
     if not user.key_file and not user.key_data:
         raise SettingsError(f"{about} has a client certificate and no client-key or client-key-data.")
-    certificate, key = _resolve(user.certificate_file, folder), _resolve(user.key_file, folder)
-    for path, name in ((certificate, "client-certificate"), (key, "client-key")):
+    for path, name in ((user.certificate_file, "client-certificate"), (user.key_file, "client-key")):
         if path:
-            check_readable(path, f"{about}: {name}")
-    return ClientCertificate(certificate, user.certificate_data, key, user.key_data)
+            _check_readable(path, f"{about}: {name}")
 
 
-def _to_plugin(user: User, folder: Path, cluster: Cluster, trust: Trust, about: str) -> Plugin | None:
-    spec = user.exec
-    if spec is None:
-        return None
+def _check_plugin(user: User, plugin: Exec, folder: Path, about: str) -> Exec:
+    """The plugin with its path resolved and the default of interactiveMode."""
     if user.auth_provider is not None:
         raise SettingsError(f"{about} has exec and auth-provider: remove auth-provider.")
-    if not spec.command:
+    if not plugin.command:
         raise SettingsError(f"{about}: exec has no command.")
-    if spec.api_version not in API_VERSIONS:
+    if plugin.api_version not in API_VERSIONS:
         raise SettingsError(
-            f"{about}: exec has apiVersion {spec.api_version[:80]!r}, which is not supported: "
+            f"{about}: exec has apiVersion {plugin.api_version[:80]!r}, which is not supported: "
             f"use {' or '.join(API_VERSIONS)}."
         )
-    mode = spec.interactive_mode or (IF_AVAILABLE if spec.api_version == _BETA else "")
+    mode = plugin.interactive_mode or (IF_AVAILABLE if plugin.api_version == _BETA else "")
     if mode not in {NEVER, IF_AVAILABLE, ALWAYS}:
         raise SettingsError(
             f"{about}: exec has interactiveMode {mode[:80]!r}; it has to be {NEVER}, {IF_AVAILABLE} or {ALWAYS}."
         )
-    if any(not variable.name for variable in spec.env):
+    if any(not variable.name for variable in plugin.env):
         raise SettingsError(f"{about}: exec has a variable without a name in env.")
     # A name without a slash is searched on PATH.
-    command = _resolve(spec.command, folder) if "/" in spec.command else spec.command
-    return Plugin(
-        command=command,
-        args=tuple(spec.args),
-        env={variable.name: variable.value for variable in spec.env},
-        api_version=spec.api_version,
-        interactive_mode=mode,
-        install_hint=spec.install_hint,
-        cluster=_to_cluster_info(spec, cluster, trust),
-    )
-
-
-def _to_cluster_info(spec: Exec, cluster: Cluster, trust: Trust) -> dict[str, Any] | None:
-    """`spec.cluster` of an ExecCredential if the plugin asks for it.
-
-    https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
-    """
-    if not spec.provides_cluster_info:
-        return None
-    authority = Path(trust.ca_file).read_bytes() if trust.ca_file else trust.ca_data
-    info: dict[str, Any] = {
-        "server": cluster.server,
-        "tls-server-name": cluster.tls_server_name,
-        "insecure-skip-tls-verify": cluster.is_insecure,
-        "certificate-authority-data": base64.b64encode(authority).decode(),
-        "proxy-url": cluster.proxy_url,
-        "disable-compression": cluster.is_uncompressed,
-    }
-    config = next((each.extension for each in cluster.extensions if each.name == EXEC_EXTENSION), None)
-    return {key: value for key, value in info.items() if value or key == "server"} | {"config": config}
+    command = _resolve(plugin.command, folder) if "/" in plugin.command else plugin.command
+    return plugin.model_copy(update={"command": command, "interactive_mode": mode})
 
 
 _POD_FOLDER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -574,13 +583,13 @@ def _fail_without_kubeconfig() -> NoReturn:
 def _from_pod(folder: Path) -> ClientConfig:
     host, port = os.environ.get(_HOST, ""), os.environ.get(_PORT, "")
     namespace = folder / "namespace"
-    check_readable(str(folder / "ca.crt"), f"{FROM_POD}: its certificate authority")
+    _check_readable(str(folder / "ca.crt"), f"{FROM_POD}: its certificate authority")
     return ClientConfig(
         server=parse_server(f"https://{f'[{host}]' if ':' in host else host}:{port}", f"{_HOST} and {_PORT}"),
         source=FROM_POD,
         namespace=namespace.read_text(encoding="utf-8").strip() if namespace.is_file() else None,
         # HTTPS_PROXY of the Pod is for the cloud. A proxy before the API server needs a kubeconfig.
         proxy=None,
-        trust=Trust(str(folder / "ca.crt")),
-        login=Login(token_file=str(folder / "token")),
+        cluster=Cluster.model_validate({"certificate-authority": str(folder / "ca.crt")}),
+        user=User.model_validate({"tokenFile": str(folder / "token")}),
     )

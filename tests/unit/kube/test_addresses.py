@@ -4,7 +4,7 @@ import pytest
 from yarl import URL
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.client_config import check_proxy, is_proxied, parse_server
+from modelarts_nodepool.kube.addresses import check_proxy, is_proxied, parse_server
 
 CANARY = "canary-c0ffee-word"
 

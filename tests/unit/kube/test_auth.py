@@ -15,7 +15,7 @@ from yarl import URL
 
 from modelarts_nodepool.errors import SettingsError
 from modelarts_nodepool.kube.auth import Authenticator
-from modelarts_nodepool.kube.client_config import ClientConfig, Login, Plugin
+from modelarts_nodepool.kube.kubeconfig import ClientConfig, Exec, User
 from modelarts_nodepool.logs import masked
 
 SERVER = "http://kube.example:6443/k8s/clusters/c1"
@@ -74,14 +74,15 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-async def reading(login: Login, refresh: timedelta = NEVER, **config: object) -> Authenticator:
+async def reading(user: Mapping[str, object], refresh: timedelta = NEVER, **config: object) -> Authenticator:
     """Without TLS, whatever kubectl does then: what is tested is when something is read."""
-    authenticator = Authenticator(ClientConfig(server=SERVER, source="a test", login=login, **config), refresh)  # type: ignore[arg-type]
+    given = ClientConfig(server=SERVER, source="a test", user=User.model_validate(user), **config)  # type: ignore[arg-type]
+    authenticator = Authenticator(given, refresh)
     await authenticator.read()
     return authenticator
 
 
-def a_plugin(folder: Path, *steps: Mapping[str, object] | str) -> Plugin:
+def a_plugin(folder: Path, *steps: Mapping[str, object] | str) -> Exec:
     """The nth run prints the nth status, or is the nth script; the last one for ever."""
     for number, step in enumerate(steps, 1):
         answer = {"kind": "ExecCredential", "apiVersion": VERSION, "status": step}
@@ -93,7 +94,8 @@ def a_plugin(folder: Path, *steps: Mapping[str, object] | str) -> Plugin:
     )
     (folder / "plugin").write_text(script)
     (folder / "plugin").chmod(0o755)
-    return Plugin(command=str(folder / "plugin"), api_version=VERSION, interactive_mode="Never")
+    command = str(folder / "plugin")
+    return Exec.model_validate({"command": command, "apiVersion": VERSION, "interactiveMode": "Never"})
 
 
 def runs_of(folder: Path) -> int:
@@ -111,19 +113,19 @@ def in_hours(hours: float) -> str:
 
 
 async def test_each_request_carries_the_token_in_hand(token: Path) -> None:
-    authenticator = await reading(Login(token_file=str(token)))
+    authenticator = await reading({"tokenFile": str(token)})
     write(token, "two")
     assert await call(authenticator, lambda _: 200) == (200, ["Bearer one"])
 
 
 async def test_an_old_token_is_read_again_before_the_request(token: Path) -> None:
-    authenticator = await reading(Login(token_file=str(token)), AT_ONCE)
+    authenticator = await reading({"tokenFile": str(token)}, AT_ONCE)
     write(token, "two")
     assert await call(authenticator, only("two")) == (200, ["Bearer two"])
 
 
 async def test_a_refused_request_is_repeated_once_with_a_new_token(token: Path) -> None:
-    authenticator = await reading(Login(token_file=str(token)))
+    authenticator = await reading({"tokenFile": str(token)})
     write(token, "two")
     assert await call(authenticator, only("two")) == (200, ["Bearer one", "Bearer two"])
     write(token, "three")
@@ -131,11 +133,11 @@ async def test_a_refused_request_is_repeated_once_with_a_new_token(token: Path) 
 
 
 async def test_a_refused_request_is_not_repeated_with_the_same_token(token: Path) -> None:
-    assert await call(await reading(Login(token_file=str(token))), lambda _: 401) == (401, ["Bearer one"])
+    assert await call(await reading({"tokenFile": str(token)}), lambda _: 401) == (401, ["Bearer one"])
 
 
 async def test_a_token_that_cannot_be_read_again_stays_in_use(token: Path, caplog: pytest.LogCaptureFixture) -> None:
-    authenticator = await reading(Login(token_file=str(token)), AT_ONCE)
+    authenticator = await reading({"tokenFile": str(token)}, AT_ONCE)
     remove(token)
     assert await call(authenticator, only("one")) == (200, ["Bearer one"])
     assert "stay in use" in caplog.text
@@ -145,18 +147,18 @@ async def test_a_token_that_cannot_be_read_again_stays_in_use(token: Path, caplo
 @pytest.mark.parametrize("url", ["http://other.example:6443/", "https://kube.example:6443/", "http://kube.example/"])
 async def test_no_other_server_sees_the_token(url: str) -> None:
     request = Request(url)
-    authenticator = await reading(Login(token="one"), impersonation=(("Impersonate-User", "jane"),))
+    authenticator = await reading({"token": "one"}, impersonation=(("Impersonate-User", "jane"),))
     assert await call(authenticator, lambda _: 200, request) == (200, [None])
     assert request.headers == CIMultiDict()
 
 
 async def test_without_credentials_no_header_is_sent() -> None:
-    assert await call(await reading(Login()), lambda _: 401) == (401, [None])
+    assert await call(await reading({}), lambda _: 401) == (401, [None])
 
 
 async def test_impersonation_is_not_doubled_by_a_repeated_request(token: Path) -> None:
     headers = (("Impersonate-User", "jane"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
-    authenticator, request = await reading(Login(token_file=str(token)), impersonation=headers), Request()
+    authenticator, request = await reading({"tokenFile": str(token)}, impersonation=headers), Request()
     write(token, "two")
     assert (await call(authenticator, only("two"), request))[0] == 200
     assert [pair for pair in request.headers.items() if pair[0] != "Authorization"] == list(headers)
@@ -164,7 +166,7 @@ async def test_impersonation_is_not_doubled_by_a_repeated_request(token: Path) -
 
 async def test_every_token_is_kept_out_of_the_logs(token: Path) -> None:
     write(token, "canary-token-one")
-    authenticator = await reading(Login(token_file=str(token)))
+    authenticator = await reading({"tokenFile": str(token)})
     write(token, "canary-token-two")
     await call(authenticator, lambda _: 401)
     assert "canary" not in masked("saw canary-token-one and canary-token-two")
@@ -176,26 +178,26 @@ async def test_a_plugin_is_run_again_when_what_it_gave_has_expired_and_not_befor
         {"token": "two", "expirationTimestamp": in_hours(1)},
         {"token": "three"},
     ]
-    authenticator = await reading(Login(plugin=a_plugin(tmp_path, *steps)), AT_ONCE)
+    authenticator = await reading({"exec": a_plugin(tmp_path, *steps)}, AT_ONCE)
     for _ in range(3):
         assert await call(authenticator, only("two")) == (200, ["Bearer two"])
     assert runs_of(tmp_path) == 2
 
 
 async def test_a_plugin_is_run_again_after_a_401(tmp_path: Path) -> None:
-    authenticator = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"}, {"token": "two"})))
+    authenticator = await reading({"exec": a_plugin(tmp_path, {"token": "one"}, {"token": "two"})})
     assert await call(authenticator, only("two")) == (200, ["Bearer one", "Bearer two"])
 
 
 async def test_a_plugin_is_not_run_for_each_of_many_401s(tmp_path: Path) -> None:
-    authenticator = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"})))
+    authenticator = await reading({"exec": a_plugin(tmp_path, {"token": "one"})})
     for _ in range(5):
         assert await call(authenticator, only("two")) == (401, ["Bearer one"])
     assert runs_of(tmp_path) == 2
 
 
 async def test_requests_share_one_run_of_a_plugin(tmp_path: Path) -> None:
-    authenticator = await reading(Login(plugin=a_plugin(tmp_path, {"token": "one"}, {"token": "two"})))
+    authenticator = await reading({"exec": a_plugin(tmp_path, {"token": "one"}, {"token": "two"})})
     answers = await asyncio.gather(*(call(authenticator, only("two")) for _ in range(5)))
     assert {status for status, _ in answers} == {200}
     assert runs_of(tmp_path) == 2
@@ -205,7 +207,7 @@ async def test_a_plugin_that_fails_later_is_named_and_does_not_stop_the_work(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     steps = ({"token": "one", "expirationTimestamp": in_hours(-1)}, "exit 7\n")
-    authenticator = await reading(Login(plugin=a_plugin(tmp_path, *steps)))
+    authenticator = await reading({"exec": a_plugin(tmp_path, *steps)})
     assert await call(authenticator, only("one")) == (200, ["Bearer one"])
     assert "exit code 7" in caplog.text
     assert await call(authenticator, only("one")) == (200, ["Bearer one"])
@@ -214,7 +216,7 @@ async def test_a_plugin_that_fails_later_is_named_and_does_not_stop_the_work(
 
 async def test_a_plugin_that_hangs_is_ended_with_the_connection(tmp_path: Path) -> None:
     steps = ({"token": "one", "expirationTimestamp": in_hours(-1)}, "echo $$ > pid\nexec sleep 1000\n")
-    authenticator = await reading(Login(plugin=a_plugin(tmp_path, *steps)))
+    authenticator = await reading({"exec": a_plugin(tmp_path, *steps)})
     waiting = asyncio.create_task(call(authenticator, only("one")))
     while not (pid := started(tmp_path)):  # noqa: ASYNC110 - another process tells
         await asyncio.sleep(0.01)
@@ -227,4 +229,4 @@ async def test_a_plugin_that_hangs_is_ended_with_the_connection(tmp_path: Path) 
 
 async def test_a_plugin_that_fails_at_first_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="exit code 3"):
-        await reading(Login(plugin=a_plugin(tmp_path, "exit 3\n")))
+        await reading({"exec": a_plugin(tmp_path, "exit 3\n")})

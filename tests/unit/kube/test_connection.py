@@ -3,8 +3,8 @@
 import pytest
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.client_config import ClientConfig, Trust
 from modelarts_nodepool.kube.connection import Connection
+from modelarts_nodepool.kube.kubeconfig import ClientConfig, Cluster
 
 CONFIG = ClientConfig(server="https://kube.example:6443", source="a file", namespace="ml")
 
@@ -36,6 +36,10 @@ async def test_sessions_say_who_calls_and_keep_few_sockets() -> None:
 
 
 async def test_a_broken_certificate_is_a_wrong_setting() -> None:
-    broken = ClientConfig(server="https://kube.example", source="a file", trust=Trust(ca_data=b"no certificate"))
+    broken = ClientConfig(
+        server="https://kube.example",
+        source="a file",
+        cluster=Cluster.model_validate({"certificate-authority-data": "bm8gY2VydGlmaWNhdGU="}),
+    )
     with pytest.raises(SettingsError, match="certificate authority"):
         await Connection.to(broken, version="1.2")

@@ -14,8 +14,7 @@ import pytest
 import yaml
 
 from modelarts_nodepool.errors import SettingsError
-from modelarts_nodepool.kube.client_config import FROM_POD, ClientConfig
-from modelarts_nodepool.kube.kubeconfig import load_client_config
+from modelarts_nodepool.kube.kubeconfig import FROM_POD, ClientConfig, load_client_config
 
 CANARY = "canary-c0ffee-token"
 
@@ -85,8 +84,8 @@ def test_what_is_secret_is_not_in_its_words(tmp_path: Path) -> None:
 def test_a_pod_uses_its_service_account(pod: Path) -> None:
     config = load_client_config(pod_folder=pod)
     assert config.server == "https://203.0.113.1:5443"
-    assert config.login.token_file == str(pod / "token")
-    assert config.trust.ca_file == str(pod / "ca.crt")
+    assert config.user.token_file == str(pod / "token")
+    assert config.cluster.ca_file == str(pod / "ca.crt")
     assert (config.source, config.namespace) == (FROM_POD, "operators")
 
 
