@@ -258,38 +258,10 @@ class _Shown:
 
 
 _MEMORY = "operator's memory"
-_OTHERS = "other objects"
-_LABELS: Mapping[str, str] = {
-    "node_pool": "object",
-    "reconcile_requested": "object",
-    "account": "account",
-    "record": "status.deletion",
-    "duplicates": _OTHERS,
-    "unplaced_duplicate": _OTHERS,
-    "unreadable_duplicate": _OTHERS,
-    "listing": Fact.LISTING,
-    "earlier_listing": Fact.LISTING,
-    "shown": Fact.NODE_POOL,
-    "resource_pool": Fact.RESOURCE_POOL,
-    "resource_pools": Fact.RESOURCE_POOLS,
-    "nodes": Fact.NODES,
-    "workloads": Fact.WORKLOADS,
-    "definition": "CRD",
-    "leaving": "other deletions",
-    "budget": "deletion budget",
-    "retain_seen": _MEMORY,
-    "send_finished": _MEMORY,
-    "last_failure": _MEMORY,
-    "last_failure_at": _MEMORY,
-    "sent_seen": _MEMORY,
-    "went_past": _MEMORY,
-    "deletion_seen": "",
-    "spare": "",
-}
 
 
 def _label(name: str) -> str:
-    return _LABELS.get(name, name.replace("_", " "))
+    return _FACTS[name][0] if name in _FACTS else name.replace("_", " ")
 
 
 def _facts_of(row: Row, facts: Iterable[_Shown]) -> list[str]:
@@ -317,7 +289,7 @@ def _facts(found: Explanation) -> list[_Shown]:
 
 def _show(name: str, label: str, found: Explanation, observed: DeletionObserved) -> _Shown | None:
     """None for what was not asked, and for a field that is not set and that this module does not know."""
-    value, describe = getattr(observed, name), _VALUES.get(name)
+    value, (_, describe) = getattr(observed, name), _FACTS.get(name, (label, None))
     age: float | None = found.moment.monotonic - found.read_at
     if isinstance(value, Evidence):
         age = found.moment.monotonic - value.begun
@@ -438,25 +410,27 @@ def _describe_leaving(observed: DeletionObserved) -> str:
     return ", ".join(sorted(observed.leaving)) or "none in the resource pool"
 
 
-_VALUES: Mapping[str, Callable[[DeletionObserved], str]] = {
-    "node_pool": _describe_object,
-    "reconcile_requested": _describe_object,
-    "account": _describe_account,
-    "record": _describe_record,
-    "duplicates": _describe_others,
-    "unplaced_duplicate": _describe_others,
-    "unreadable_duplicate": _describe_others,
-    "listing": _describe_listing,
-    "earlier_listing": _describe_listing,
-    "shown": lambda _: "exists",
-    "resource_pool": _describe_resource_pool,
-    "nodes": _describe_nodes,
-    "workloads": _describe_workloads,
-    "definition": lambda observed: _describe_container(observed.definition),
-    "namespace": lambda observed: _describe_container(observed.namespace),
-    "owners": _describe_owners,
-    "budget": _describe_budget,
-    "leaving": _describe_leaving,
+# How each field of the observation is called, and how it is described. A field without a name is not shown.
+_FACTS: Mapping[str, tuple[str, Callable[[DeletionObserved], str] | None]] = {
+    **dict.fromkeys(("node_pool", "reconcile_requested"), ("object", _describe_object)),
+    "account": ("account", _describe_account),
+    "record": ("status.deletion", _describe_record),
+    **dict.fromkeys(("duplicates", "unplaced_duplicate", "unreadable_duplicate"), ("other objects", _describe_others)),
+    **dict.fromkeys(("listing", "earlier_listing"), (Fact.LISTING, _describe_listing)),
+    "shown": (Fact.NODE_POOL, lambda _: "exists"),
+    "resource_pool": (Fact.RESOURCE_POOL, _describe_resource_pool),
+    "resource_pools": (Fact.RESOURCE_POOLS, None),
+    "nodes": (Fact.NODES, _describe_nodes),
+    "workloads": (Fact.WORKLOADS, _describe_workloads),
+    "definition": ("CRD", lambda observed: _describe_container(observed.definition)),
+    "namespace": ("namespace", lambda observed: _describe_container(observed.namespace)),
+    "owners": ("owners", _describe_owners),
+    "budget": ("deletion budget", _describe_budget),
+    "leaving": ("other deletions", _describe_leaving),
+    **dict.fromkeys(
+        ("retain_seen", "send_finished", "last_failure", "last_failure_at", "sent_seen", "went_past"), (_MEMORY, None)
+    ),
+    **dict.fromkeys(("deletion_seen", "spare"), ("", None)),
 }
 
 
