@@ -49,26 +49,21 @@ class DeletionBudget(WireModel):
 
     model_config = ConfigDict(json_schema_extra=checked(_EITHER_OR))
 
-    max: Annotated[
-        int | None,
-        Field(
-            description="How many DELETEs may be sent in the window, 1 to 100. Default: 10.",
-            ge=1,
-            le=100,
-            json_schema_extra=INT32,
-        ),
-    ] = None
-    window: Annotated[
-        Duration | None,
-        Field(
-            description="The window, 1m to 168h, counted back from now. Default: 1h.",
-            json_schema_extra=between("1m", "168h"),
-        ),
-    ] = None
-    unlimited: Annotated[
-        Literal[True] | None,
-        Field(description="No limit. Must be set explicitly, without max and window."),
-    ] = None
+    max: int | None = Field(
+        default=None,
+        description="How many DELETEs may be sent in the window, 1 to 100. Default: 10.",
+        ge=1,
+        le=100,
+        json_schema_extra=INT32,
+    )
+    window: Duration | None = Field(
+        default=None,
+        description="The window, 1m to 168h, counted back from now. Default: 1h.",
+        json_schema_extra=between("1m", "168h"),
+    )
+    unlimited: Literal[True] | None = Field(
+        default=None, description="No limit. Must be set explicitly, without max and window."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -103,10 +98,9 @@ _ONE_WAY = rule(
 class NamespaceSelector(WireModel):
     """Selects namespaces by label."""
 
-    match_labels: Annotated[
-        dict[str, _LabelValue],
-        Field(description="Labels that a namespace must all have.", min_length=1, max_length=16),
-    ]
+    match_labels: dict[str, _LabelValue] = Field(
+        description="Labels that a namespace must all have.", min_length=1, max_length=16
+    )
 
 
 class Grant(WireModel):
@@ -114,28 +108,22 @@ class Grant(WireModel):
 
     model_config = ConfigDict(json_schema_extra=checked(_ONE_WAY))
 
-    namespaces: Annotated[
-        tuple[_Namespace, ...] | None,
-        Field(
-            description='Namespaces by name; "*" means all. Either this or namespaceSelector.',
-            min_length=1,
-            max_length=256,
-            json_schema_extra=ATOMIC,
-        ),
-    ] = None
-    namespace_selector: Annotated[
-        NamespaceSelector | None,
-        Field(description="Namespaces by label. Either this or namespaces."),
-    ] = None
-    resource_pools: Annotated[
-        tuple[_ResourcePool, ...],
-        Field(
-            description='Resource pools by metadata.name; "*" means all.',
-            min_length=1,
-            max_length=256,
-            json_schema_extra=ATOMIC,
-        ),
-    ]
+    namespaces: tuple[_Namespace, ...] | None = Field(
+        default=None,
+        description='Namespaces by name; "*" means all. Either this or namespaceSelector.',
+        min_length=1,
+        max_length=256,
+        json_schema_extra=ATOMIC,
+    )
+    namespace_selector: NamespaceSelector | None = Field(
+        default=None, description="Namespaces by label. Either this or namespaces."
+    )
+    resource_pools: tuple[_ResourcePool, ...] = Field(
+        description='Resource pools by metadata.name; "*" means all.',
+        min_length=1,
+        max_length=256,
+        json_schema_extra=ATOMIC,
+    )
 
     def allows(self, namespace: str, labels: dict[str, str], resource_pool: str) -> bool:
         """Whether an object in this namespace with these labels may use this resource pool."""
@@ -178,25 +166,21 @@ class Credentials(WireModel):
 
     model_config = ConfigDict(json_schema_extra=checked(_SECRET_NAME_REQUIRED, _SECRET_NAME_FORBIDDEN))
 
-    source: Annotated[
-        CredentialsSource,
-        Field(
-            description="Secret: an access key in a Secret (secretName). Metadata: the agency of the operator's node. "
-            "PodIdentity: the agency that CCE associates with the operator's service account. OIDC: the agency "
-            "that trusts the token of the operator's service account. The last three are the identity of the "
-            "operator, and all accounts that use them share it."
-        ),
-    ] = CredentialsSource.SECRET
-    secret_name: Annotated[
-        str | None,
-        Field(
-            description="For source Secret: a Secret in the operator's namespace with the label "
-            'modelarts.huaweicloud.com/credentials: "true" and the keys accessKey, secretKey and, for '
-            "temporary credentials, securityToken.",
-            min_length=1,
-            max_length=253,
-        ),
-    ] = None
+    source: CredentialsSource = Field(
+        default=CredentialsSource.SECRET,
+        description="Secret: an access key in a Secret (secretName). Metadata: the agency of the operator's node. "
+        "PodIdentity: the agency that CCE associates with the operator's service account. OIDC: the agency "
+        "that trusts the token of the operator's service account. The last three are the identity of the "
+        "operator, and all accounts that use them share it.",
+    )
+    secret_name: str | None = Field(
+        default=None,
+        description="For source Secret: a Secret in the operator's namespace with the label "
+        'modelarts.huaweicloud.com/credentials: "true" and the keys accessKey, secretKey and, for '
+        "temporary credentials, securityToken.",
+        min_length=1,
+        max_length=253,
+    )
 
 
 class RunningWorkloads(StrEnum):
@@ -209,74 +193,55 @@ class RunningWorkloads(StrEnum):
 class AccountSpec(WireModel):
     """The cloud project, the credentials, the grants, and the poll intervals."""
 
-    region: Annotated[
-        str,
-        Field(
-            description="The region, for example cn-north-4 or eu-de: any DNS label. The endpoint of the region comes "
-            "from the operator's table of regions or from its settings (--endpoint REGION=URL), never from an object. "
-            "Immutable.",
-            pattern=REGION_PATTERN,
-            min_length=1,
-            max_length=63,
-            json_schema_extra=immutable(f"region is immutable: another region has other node pools. {_CREATE_ANOTHER}"),
+    region: str = Field(
+        description="The region, for example cn-north-4 or eu-de: any DNS label. The endpoint of the region comes "
+        "from the operator's table of regions or from its settings (--endpoint REGION=URL), never from an object. "
+        "Immutable.",
+        pattern=REGION_PATTERN,
+        min_length=1,
+        max_length=63,
+        json_schema_extra=immutable(f"region is immutable: another region has other node pools. {_CREATE_ANOTHER}"),
+    )
+    project_id: str = Field(
+        description="The project ID. Immutable.",
+        pattern=PROJECT_PATTERN,
+        min_length=1,
+        max_length=64,
+        json_schema_extra=immutable(f"projectId is immutable: another project has other node pools. {_CREATE_ANOTHER}"),
+    )
+    workspace: str = Field(
+        default="0",
+        description='The ModelArts workspace ID; "0" is the default workspace. Immutable.',
+        pattern=PROJECT_PATTERN,
+        min_length=1,
+        max_length=64,
+        json_schema_extra=immutable(
+            f"workspace is immutable: another workspace has other resource pools. {_CREATE_ANOTHER}"
         ),
-    ]
-    project_id: Annotated[
-        str,
-        Field(
-            description="The project ID. Immutable.",
-            pattern=PROJECT_PATTERN,
-            min_length=1,
-            max_length=64,
-            json_schema_extra=immutable(
-                f"projectId is immutable: another project has other node pools. {_CREATE_ANOTHER}"
-            ),
-        ),
-    ]
-    workspace: Annotated[
-        str,
-        Field(
-            description='The ModelArts workspace ID; "0" is the default workspace. Immutable.',
-            pattern=PROJECT_PATTERN,
-            min_length=1,
-            max_length=64,
-            json_schema_extra=immutable(
-                f"workspace is immutable: another workspace has other resource pools. {_CREATE_ANOTHER}"
-            ),
-        ),
-    ] = "0"
-    credentials: Annotated[Credentials, Field(description="How the operator logs in.")]
-    grants: Annotated[
-        tuple[Grant, ...],
-        Field(
-            description="Which namespaces may use which resource pools. Nothing is granted by default.",
-            max_length=256,
-            json_schema_extra=ATOMIC,
-        ),
-    ]
-    poll_interval: Annotated[
-        Duration,
-        Field(
-            description="The interval between two polls of a resource pool, 1s to 1h. Less than 10s is for tests and "
-            "demos.",
-            json_schema_extra=between("1s", "1h"),
-        ),
-    ] = timedelta(seconds=60)
-    active_poll_interval: Annotated[
-        Duration,
-        Field(
-            description="The interval while nodes in the resource pool are created or deleted, 1s to 1h. It increases "
-            "up to pollInterval after 30 min, or if polls are slow.",
-            json_schema_extra=between("1s", "1h"),
-        ),
-    ] = timedelta(seconds=10)
-    deletion_budget: Annotated[
-        DeletionBudget,
-        Field(
-            description="How many node pools may be deleted in a time window. Further deletions are held until a slot "
-            "frees. Default: max 10, window 1h.",
-        ),
-    ] = Field(default_factory=DeletionBudget)
+    )
+    credentials: Credentials = Field(description="How the operator logs in.")
+    grants: tuple[Grant, ...] = Field(
+        description="Which namespaces may use which resource pools. Nothing is granted by default.",
+        max_length=256,
+        json_schema_extra=ATOMIC,
+    )
+    poll_interval: Duration = Field(
+        default=timedelta(seconds=60),
+        description="The interval between two polls of a resource pool, 1s to 1h. Less than 10s is for tests and "
+        "demos.",
+        json_schema_extra=between("1s", "1h"),
+    )
+    active_poll_interval: Duration = Field(
+        default=timedelta(seconds=10),
+        description="The interval while nodes in the resource pool are created or deleted, 1s to 1h. It increases "
+        "up to pollInterval after 30 min, or if polls are slow.",
+        json_schema_extra=between("1s", "1h"),
+    )
+    deletion_budget: DeletionBudget = Field(
+        default_factory=DeletionBudget,
+        description="How many node pools may be deleted in a time window. Further deletions are held until a slot "
+        "frees. Default: max 10, window 1h.",
+    )
     require_confirmation: Annotated[
         bool,
         # If the CRD is bypassed: every value except false requires a confirmation.
@@ -301,56 +266,45 @@ class AccountSpec(WireModel):
 class RecentDeletion(WireModel):
     """One DELETE since it was sent, or one release. It outlives its object."""
 
-    uid: Annotated[str, Field(description="The object's uid.")]
-    namespace: Annotated[str, Field(description="The object's namespace.")]
-    name: Annotated[str, Field(description="The object's name.")]
-    pool_name: Annotated[str, Field(description="The resource pool.")]
-    node_pool_name: Annotated[str, Field(description="The node pool.")]
-    request_id: Annotated[str | None, Field(description="The cloud's request ID of the DELETE.")] = None
-    sent_time: Annotated[
-        Timestamp | None,
-        Field(description="When the DELETE was sent; not set if it had no effect."),
-    ] = None
-    finished_time: Annotated[
-        Timestamp | None, Field(description="When the object was released, or its DELETE refused.")
-    ] = None
-    outcome: Annotated[
-        str,
-        Field(
-            description="The outcome of the DELETE: Unknown, Accepted or Refused. After the release of the object: the "
-            "reason of the release."
-        ),
-    ]
-    confirmed: Annotated[bool, Field(description="Whether the object carried a matching confirm-delete.")] = False
-    confirmed_by: Annotated[
-        str | None,
-        Field(
-            description="The user who confirmed, from the object's annotation confirmed-by. Reliable only where the "
-            "API server writes that annotation: docs/operations/four-eyes.md."
-        ),
-    ] = None
+    uid: str = Field(description="The object's uid.")
+    namespace: str = Field(description="The object's namespace.")
+    name: str = Field(description="The object's name.")
+    pool_name: str = Field(description="The resource pool.")
+    node_pool_name: str = Field(description="The node pool.")
+    request_id: str | None = Field(default=None, description="The cloud's request ID of the DELETE.")
+    sent_time: Timestamp | None = Field(
+        default=None, description="When the DELETE was sent; not set if it had no effect."
+    )
+    finished_time: Timestamp | None = Field(
+        default=None, description="When the object was released, or its DELETE refused."
+    )
+    outcome: str = Field(
+        description="The outcome of the DELETE: Unknown, Accepted or Refused. After the release of the object: the "
+        "reason of the release."
+    )
+    confirmed: bool = Field(default=False, description="Whether the object carried a matching confirm-delete.")
+    confirmed_by: str | None = Field(
+        default=None,
+        description="The user who confirmed, from the object's annotation confirmed-by. Reliable only where the "
+        "API server writes that annotation: docs/operations/four-eyes.md.",
+    )
 
 
 class AccountStatus(WireModel):
     """The state of the account."""
 
-    observed_generation: Annotated[
-        int,
-        Field(
-            description="The metadata.generation that this status was computed from; -1 until written.",
-            json_schema_extra=INT64,
-        ),
-    ] = -1
-    conditions: Annotated[
-        Conditions,
-        Field(description="Stalled, Reconciling, Ready, in this order.", json_schema_extra=keyed_by("type")),
-    ] = ()
-    recent_deletions: Annotated[
-        tuple[RecentDeletion, ...],
-        Field(
-            description="The newest 100 deletions, one per object, each since its DELETE was sent: the audit trail "
-            "that outlives the objects, and the data of the deletion budget.",
-            max_length=100,
-            json_schema_extra=keyed_by("uid"),
-        ),
-    ] = ()
+    observed_generation: int = Field(
+        default=-1,
+        description="The metadata.generation that this status was computed from; -1 until written.",
+        json_schema_extra=INT64,
+    )
+    conditions: Conditions = Field(
+        default=(), description="Stalled, Reconciling, Ready, in this order.", json_schema_extra=keyed_by("type")
+    )
+    recent_deletions: tuple[RecentDeletion, ...] = Field(
+        default=(),
+        description="The newest 100 deletions, one per object, each since its DELETE was sent: the audit trail "
+        "that outlives the objects, and the data of the deletion budget.",
+        max_length=100,
+        json_schema_extra=keyed_by("uid"),
+    )

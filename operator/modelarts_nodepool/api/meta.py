@@ -154,25 +154,18 @@ class ConditionStatus(StrEnum):
 class Condition(WireModel):
     """One aspect of an object's state, with a reason for machines and a message for people."""
 
-    type: Annotated[ConditionType, Field(description="Which aspect of the state this is.")]
-    status: Annotated[ConditionStatus, Field(description="True, False or Unknown.")]
-    reason: Annotated[
-        str,
-        Field(
-            description="One word for machines; a heading in the troubleshooting page.",
-            pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-            max_length=1024,
-        ),
-    ]
-    message: Annotated[str, Field(description="The state and the next step.", max_length=32768)]
-    observed_generation: Annotated[
-        int,
-        Field(
-            description="The metadata.generation that this was computed from.",
-            json_schema_extra=INT64,
-        ),
-    ]
-    last_transition_time: Annotated[Timestamp, Field(description="When the status last changed.")]
+    type: ConditionType = Field(description="Which aspect of the state this is.")
+    status: ConditionStatus = Field(description="True, False or Unknown.")
+    reason: str = Field(
+        description="One word for machines; a heading in the troubleshooting page.",
+        pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+        max_length=1024,
+    )
+    message: str = Field(description="The state and the next step.", max_length=32768)
+    observed_generation: int = Field(
+        description="The metadata.generation that this was computed from.", json_schema_extra=INT64
+    )
+    last_transition_time: Timestamp = Field(description="When the status last changed.")
 
 
 def _drop_unknown(given: object) -> object:

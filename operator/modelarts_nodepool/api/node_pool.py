@@ -49,67 +49,56 @@ class DeletionPolicy(StrEnum):
 class AccountRef(WireModel):
     """Names a ModelArtsAccount."""
 
-    name: Annotated[
-        str,
-        Field(
-            description="The ModelArtsAccount that provides credentials, region and project.",
-            pattern=r"^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$",
-            min_length=1,
-            max_length=253,
-        ),
-    ] = "default"
+    name: str = Field(
+        default="default",
+        description="The ModelArtsAccount that provides credentials, region and project.",
+        pattern=r"^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$",
+        min_length=1,
+        max_length=253,
+    )
 
 
 class NodePoolSpec(WireModel):
     """The node pool in the cloud that this object refers to, and what deleting the object does to it."""
 
-    account_ref: Annotated[
-        AccountRef,
-        Field(
-            description="The account to use. Immutable.",
-            json_schema_extra=checked(
-                rule(
-                    "self.name == oldSelf.name",
-                    "accountRef is immutable: another account is another node pool. " + _CREATE_ANOTHER,
-                    field_path=".name",
-                )
-            ),
+    account_ref: AccountRef = Field(
+        default=AccountRef(),
+        description="The account to use. Immutable.",
+        json_schema_extra=checked(
+            rule(
+                "self.name == oldSelf.name",
+                "accountRef is immutable: another account is another node pool. " + _CREATE_ANOTHER,
+                field_path=".name",
+            )
         ),
-    ] = AccountRef()
-    pool_name: Annotated[
-        ResourcePoolName,
-        Field(
-            description="The resource pool's metadata.name, which is its ID and not its display name. Immutable.",
-            json_schema_extra=immutable(
-                "poolName is immutable: another resource pool is another node pool. " + _CREATE_ANOTHER
-            ),
+    )
+    pool_name: ResourcePoolName = Field(
+        description="The resource pool's metadata.name, which is its ID and not its display name. Immutable.",
+        json_schema_extra=immutable(
+            "poolName is immutable: another resource pool is another node pool. " + _CREATE_ANOTHER
         ),
-    ]
-    node_pool_name: Annotated[
-        NodePoolName | None,
-        Field(
-            description="The node pool's name in the cloud, as ModelArts shows it: up to 128 letters, digits, dots, "
-            "underscores and hyphens, a letter or digit first and last. A node pool without a name of its own is "
-            "called <flavor>-default. Default: the object's own name. The effective name is immutable; setting the "
-            "same name later is allowed."
-        ),
-    ] = None
-    deletion_policy: Annotated[
-        DeletionPolicy,
-        Field(
-            description="Delete: deleting this object permanently deletes the node pool in the cloud. "
-            "Retain: deleting this object keeps the node pool. Mutable until the object is deleted."
-        ),
-    ] = DeletionPolicy.DELETE
+    )
+    node_pool_name: NodePoolName | None = Field(
+        default=None,
+        description="The node pool's name in the cloud, as ModelArts shows it: up to 128 letters, digits, dots, "
+        "underscores and hyphens, a letter or digit first and last. A node pool without a name of its own is "
+        "called <flavor>-default. Default: the object's own name. The effective name is immutable; setting the "
+        "same name later is allowed.",
+    )
+    deletion_policy: DeletionPolicy = Field(
+        default=DeletionPolicy.DELETE,
+        description="Delete: deleting this object permanently deletes the node pool in the cloud. "
+        "Retain: deleting this object keeps the node pool. Mutable until the object is deleted.",
+    )
 
 
 class Counts(WireModel):
     """How many nodes are in each state, as ModelArts counts them."""
 
-    creating: Annotated[Count, Field(description="Nodes being created.")] = 0
-    available: Annotated[Count, Field(description="Nodes that can run jobs.")] = 0
-    abnormal: Annotated[Count, Field(description="Nodes that are faulty.")] = 0
-    deleting: Annotated[Count, Field(description="Nodes being deleted.")] = 0
+    creating: Count = Field(default=0, description="Nodes being created.")
+    available: Count = Field(default=0, description="Nodes that can run jobs.")
+    abnormal: Count = Field(default=0, description="Nodes that are faulty.")
+    deleting: Count = Field(default=0, description="Nodes being deleted.")
 
     @property
     def total(self) -> int:
@@ -120,32 +109,31 @@ class Counts(WireModel):
 class ZoneCount(WireModel):
     """How many nodes were requested in one availability zone."""
 
-    az: Annotated[str, Field(description="The availability zone.")]
-    count: Annotated[Count, Field(description="Nodes requested in it.")] = 0
+    az: str = Field(description="The availability zone.")
+    count: Count = Field(default=0, description="Nodes requested in it.")
 
 
 class NodePoolShape(WireModel):
     """What was requested, as ModelArts reports it. Of several resources: flavors joined and sorted, numbers summed."""
 
-    flavor: Annotated[str, Field(description="The resource flavor, for example modelarts.vm.gpu.t4u8.")] = ""
-    count: Annotated[Count, Field(description="Nodes requested.")] = 0
-    max_count: Annotated[
-        Count, Field(description="The maximum number of nodes; the same as count in a physical pool.")
-    ] = 0
-    azs: Annotated[
-        tuple[ZoneCount, ...],
-        Field(description="Nodes requested by availability zone.", json_schema_extra=ATOMIC),
-    ] = ()
+    flavor: str = Field(default="", description="The resource flavor, for example modelarts.vm.gpu.t4u8.")
+    count: Count = Field(default=0, description="Nodes requested.")
+    max_count: Count = Field(
+        default=0, description="The maximum number of nodes; the same as count in a physical pool."
+    )
+    azs: tuple[ZoneCount, ...] = Field(
+        default=(), description="Nodes requested by availability zone.", json_schema_extra=ATOMIC
+    )
 
 
 class Identity(WireModel):
     """The node pool in the cloud that this object refers to. Pinned when first seen."""
 
-    region: Annotated[str, Field(description="The region, for example cn-north-4.")]
-    project_id: Annotated[str, Field(description="The project ID in the URL of every call.")]
-    workspace: Annotated[str, Field(description="The ModelArts workspace ID.")] = "0"
-    pool_name: Annotated[str, Field(description="The resource pool's metadata.name.")]
-    node_pool_name: Annotated[str, Field(description="The node pool's name.")]
+    region: str = Field(description="The region, for example cn-north-4.")
+    project_id: str = Field(description="The project ID in the URL of every call.")
+    workspace: str = Field(default="0", description="The ModelArts workspace ID.")
+    pool_name: str = Field(description="The resource pool's metadata.name.")
+    node_pool_name: str = Field(description="The node pool's name.")
 
     @property
     def place(self) -> tuple[str, str, str, str]:
@@ -164,58 +152,50 @@ class SendOutcome(StrEnum):
 class CloudErrorRecord(WireModel):
     """An answer of ModelArts."""
 
-    code: Annotated[str | None, Field(description="The cloud's error code, for example ModelArts.50004000.")] = None
-    message: Annotated[str, Field(description="The message of ModelArts, sanitised.", max_length=1024)]
-    request_id: Annotated[str | None, Field(description="The cloud's request ID, for a support ticket.")] = None
-    time: Annotated[Timestamp, Field(description="When ModelArts answered.")]
+    code: str | None = Field(default=None, description="The cloud's error code, for example ModelArts.50004000.")
+    message: str = Field(description="The message of ModelArts, sanitised.", max_length=1024)
+    request_id: str | None = Field(default=None, description="The cloud's request ID, for a support ticket.")
+    time: Timestamp = Field(description="When ModelArts answered.")
 
 
 class DeletionRecord(WireModel):
     """The record of this deletion. Written before each DELETE is sent, so that none is lost."""
 
-    attempt: Annotated[Count, Field(description="How many DELETEs were sent or about to be sent.")] = 0
-    sent_time: Annotated[
-        Timestamp | None,
-        Field(description="When the last DELETE was about to be sent. Without an answer its outcome is unknown."),
-    ] = None
-    accepted_time: Annotated[Timestamp | None, Field(description="When ModelArts accepted it.")] = None
-    nothing_deleting_since: Annotated[
-        Timestamp | None,
-        Field(description="Since when no node is being deleted, although the DELETE was accepted."),
-    ] = None
-    request_id: Annotated[str | None, Field(description="The cloud's request ID of the last DELETE.")] = None
-    outcome: Annotated[SendOutcome | None, Field(description="Unknown, Accepted or Refused.")] = None
-    last_error: Annotated[CloudErrorRecord | None, Field(description="The last refusal or failure of a DELETE.")] = None
+    attempt: Count = Field(default=0, description="How many DELETEs were sent or about to be sent.")
+    sent_time: Timestamp | None = Field(
+        default=None, description="When the last DELETE was about to be sent. Without an answer its outcome is unknown."
+    )
+    accepted_time: Timestamp | None = Field(default=None, description="When ModelArts accepted it.")
+    nothing_deleting_since: Timestamp | None = Field(
+        default=None, description="Since when no node is being deleted, although the DELETE was accepted."
+    )
+    request_id: str | None = Field(default=None, description="The cloud's request ID of the last DELETE.")
+    outcome: SendOutcome | None = Field(default=None, description="Unknown, Accepted or Refused.")
+    last_error: CloudErrorRecord | None = Field(default=None, description="The last refusal or failure of a DELETE.")
 
 
 class NodePoolStatus(WireModel):
     """The observed state of the node pool."""
 
-    observed_generation: Annotated[
-        int,
-        Field(
-            description="The metadata.generation that this status was computed from; -1 until the operator has "
-            "written it. While it is -1, the node pool is not protected.",
-            json_schema_extra=INT64,
-        ),
-    ] = -1
-    counts: Annotated[Counts | None, Field(description="Nodes by state, from the last successful poll.")] = None
-    node_pool: Annotated[NodePoolShape | None, Field(description="What was requested, as ModelArts reports it.")] = None
-    identity: Annotated[
-        Identity | None,
-        Field(
-            description="The node pool in the cloud that this object refers to. Pinned when ModelArts first shows "
-            "it; a deletion uses only this."
-        ),
-    ] = None
-    deletion: Annotated[DeletionRecord | None, Field(description="The record of this object's deletion.")] = None
-    last_handled_reconcile_at: Annotated[
-        str | None, Field(description="The last value of the reconcile-at annotation that the operator handled.")
-    ] = None
-    conditions: Annotated[
-        Conditions,
-        Field(
-            description="Stalled, Reconciling, Ready, NodesHealthy, DeletionBlocked, Paused, in this order.",
-            json_schema_extra=keyed_by("type"),
-        ),
-    ] = ()
+    observed_generation: int = Field(
+        default=-1,
+        description="The metadata.generation that this status was computed from; -1 until the operator has "
+        "written it. While it is -1, the node pool is not protected.",
+        json_schema_extra=INT64,
+    )
+    counts: Counts | None = Field(default=None, description="Nodes by state, from the last successful poll.")
+    node_pool: NodePoolShape | None = Field(default=None, description="What was requested, as ModelArts reports it.")
+    identity: Identity | None = Field(
+        default=None,
+        description="The node pool in the cloud that this object refers to. Pinned when ModelArts first shows "
+        "it; a deletion uses only this.",
+    )
+    deletion: DeletionRecord | None = Field(default=None, description="The record of this object's deletion.")
+    last_handled_reconcile_at: str | None = Field(
+        default=None, description="The last value of the reconcile-at annotation that the operator handled."
+    )
+    conditions: Conditions = Field(
+        default=(),
+        description="Stalled, Reconciling, Ready, NodesHealthy, DeletionBlocked, Paused, in this order.",
+        json_schema_extra=keyed_by("type"),
+    )
