@@ -5,7 +5,7 @@ a command in the operator's Pod has the settings of the operator.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import wraps
@@ -34,6 +34,13 @@ def check_namespace(flag: str, name: str) -> str:
             f"hyphens; see: {remedies.list_namespaces()}"
         )
     return name
+
+
+def refuse_unknown(flag: str, kind: str, names: Collection[str], known: Collection[str]) -> None:
+    """Raises errors.SettingsError if one of the names is not known."""
+    if unknown := sorted(set(names) - set(known)):
+        shown = ", ".join(sorted(known)[:10]) or "none"
+        raise SettingsError(f"{flag} {unknown[0][:80]!r}: there is no such {kind}; existing: {shown}")
 
 
 def checked(convert: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:

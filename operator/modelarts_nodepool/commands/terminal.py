@@ -1,9 +1,11 @@
-"""What the commands print on a terminal: tables as kubectl prints them, and one line of progress."""
+"""What the commands print for people: tables as kubectl prints them, counts, ages, and one line of progress."""
 
 import sys
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TextIO
+
+from modelarts_nodepool.api.node_pool import Counts
 
 _CLEAR = "\r\033[K"
 _WIDEST = 78
@@ -35,6 +37,7 @@ class Progress:
 
 
 _GAP = "   "
+_MINUTE, _HOUR = 60, 3600
 
 
 def to_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -42,3 +45,17 @@ def to_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]
     table = [list(heading), *([cell or "-" for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(heading))]
     return [_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+def to_nodes(counts: Counts) -> str:
+    """The nodes by state: `3 available, 1 abnormal`."""
+    states = ("available", "creating", "abnormal", "deleting")
+    return ", ".join(f"{count} {state}" for state in states if (count := getattr(counts, state))) or "no nodes"
+
+
+def to_age(seconds: float) -> str:
+    """In the largest unit of which there are two, whole; one hour is `1 h`."""
+    whole = max(round(seconds), 0)
+    if whole < 2 * _MINUTE:
+        return f"{whole} s"
+    return f"{whole // _HOUR} h" if whole >= 2 * _HOUR or whole == _HOUR else f"{whole // _MINUTE} min"

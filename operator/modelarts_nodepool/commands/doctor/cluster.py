@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from modelarts_nodepool.commands.doctor.check import ClusterContext, Finding, failed, not_checked, ok, warning
+from modelarts_nodepool.commands.terminal import to_age
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import ClusterError, ObjectGone
 from modelarts_nodepool.kube import paths
@@ -152,11 +153,7 @@ def judge_lease(lease: Mapping[str, Any], namespace: str, now: datetime) -> Find
 
 def _ago(age: timedelta) -> str:
     seconds = round(age.total_seconds())
-    if seconds < 0:
-        return f"{-seconds} s in the future, by this machine's clock"
-    if seconds < 120:  # noqa: PLR2004 - two minutes
-        return f"{seconds} s ago"
-    return f"{seconds // 60} min ago" if seconds < 7200 else f"{seconds // 3600} h ago"  # noqa: PLR2004 - two hours
+    return f"{to_age(seconds)} ago" if seconds >= 0 else f"{-seconds} s in the future, by this machine's clock"
 
 
 async def check_namespaces(context: ClusterContext) -> Finding:

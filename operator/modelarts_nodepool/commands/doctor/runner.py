@@ -21,8 +21,9 @@ from modelarts_nodepool.commands.doctor.check import (
     remedy_for,
 )
 from modelarts_nodepool.commands.doctor.checks import OF_ACCOUNT, OF_CLUSTER
+from modelarts_nodepool.commands.options import refuse_unknown
 from modelarts_nodepool.commands.session import Session
-from modelarts_nodepool.errors import OperatorError, SettingsError
+from modelarts_nodepool.errors import OperatorError
 from modelarts_nodepool.logs import clean
 
 _LONGEST_WORDS = 600
@@ -92,8 +93,6 @@ async def examine(
 def _chosen(cluster: ClusterContext, names: tuple[str, ...]) -> list[Account]:
     known = {account.metadata.name for account in cluster.accounts} | cluster.broken.keys()
     # If no account could be read, another check says so.
-    if known and (unknown := sorted(set(names) - known)):
-        raise SettingsError(
-            f"--account {unknown[0][:80]!r}: there is no such ModelArtsAccount; existing: {', '.join(sorted(known))}"
-        )
+    if known:
+        refuse_unknown("--account", "ModelArtsAccount", names, known)
     return [account for account in cluster.accounts if not names or account.metadata.name in names]

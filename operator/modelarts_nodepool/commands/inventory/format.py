@@ -8,7 +8,7 @@ from typing import Any
 from modelarts_nodepool.api.meta import to_timestamp
 from modelarts_nodepool.commands.inventory.matching import in_words
 from modelarts_nodepool.commands.inventory.model import Held, Row, SeenWorkspace, State
-from modelarts_nodepool.commands.terminal import to_table
+from modelarts_nodepool.commands.terminal import to_nodes, to_table
 from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Billing, CloudNodePool, CloudResourcePool
 
@@ -179,16 +179,7 @@ def nodes_of(cloud: CloudNodePool | None) -> str:
     """The nodes by state: `3 available, 1 abnormal`."""
     if cloud is None:
         return ""
-    if cloud.counts is None:
-        return "unreadable"
-    counts = cloud.counts
-    states = {
-        "available": counts.available,
-        "creating": counts.creating,
-        "abnormal": counts.abnormal,
-        "deleting": counts.deleting,
-    }
-    return ", ".join(f"{count} {state}" for state, count in states.items() if count) or "no nodes"
+    return to_nodes(cloud.counts) if cloud.counts else "unreadable"
 
 
 def billing_of(resource_pool: CloudResourcePool | None) -> str:

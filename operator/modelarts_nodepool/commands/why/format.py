@@ -9,7 +9,7 @@ from typing import Any
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import CONFIRMABLE, SELF_ENDING, Reason
-from modelarts_nodepool.commands.terminal import to_table
+from modelarts_nodepool.commands.terminal import to_age, to_nodes, to_table
 from modelarts_nodepool.commands.why.explain import EVIDENCE, Row, Verdict
 from modelarts_nodepool.commands.why.observe import Explanation
 from modelarts_nodepool.decide import remedies
@@ -22,7 +22,6 @@ from modelarts_nodepool.logs import clean
 from modelarts_nodepool.ports import Billing, CloudNode
 
 _LONGEST = 160
-_MINUTE, _HOUR = 60, 3600
 
 
 class Outcome(StrEnum):
@@ -56,7 +55,12 @@ def to_text(found: Explanation) -> str:
         parts.append(to_table(("GUARD", "VERDICT", "FACTS"), cells))
         parts += [_details(row) for row in found.rows if row.decision]
         parts.append(list(_not_checked(found)))
-        parts.append(to_table(("FACT", "VALUE", "AGE"), [[fact.name, fact.value, _age(fact.age)] for fact in facts]))
+        parts.append(
+            to_table(
+                ("FACT", "VALUE", "AGE"),
+                [[fact.name, fact.value, "" if fact.age is None else to_age(fact.age)] for fact in facts],
+            )
+        )
     elif not isinstance(found.node_pool, NodePool):
         parts.append([f"{Reason.INVALID_OBJECT} holds:", *_clauses(_words_of_unreadable(found))])
     parts.append([f"Note: {remark}" for remark in found.remarks])
@@ -353,8 +357,7 @@ def _describe_listing(observed: DeletionObserved) -> str:
     elif own.counts is None:
         words = "unreadable counts"
     else:
-        counts = own.counts.to_wire()
-        words = ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no nodes"
+        words = to_nodes(own.counts)
     return f"{name}: {words}; {others or 'no'} other node pool{'s' if others > 1 else ''}"
 
 
@@ -403,7 +406,7 @@ def _describe_budget(observed: DeletionObserved) -> str:
     if budget is None or budget.limit is None:
         return "unlimited"
     ahead = f", {budget.ahead} deletions ahead" if budget.ahead else ""
-    return f"{budget.used} of {budget.limit} DELETEs in {_age(budget.window.total_seconds())} used{ahead}"
+    return f"{budget.used} of {budget.limit} DELETEs in {to_age(budget.window.total_seconds())} used{ahead}"
 
 
 def _describe_leaving(observed: DeletionObserved) -> str:
@@ -437,12 +440,3 @@ _FACTS: Mapping[str, tuple[str, Callable[[DeletionObserved], str] | None]] = {
 def _describe_any(value: object) -> str:
     """A fact of a guard that this module does not know."""
     return f"{len(value)} items" if isinstance(value, Sized) and not isinstance(value, str) else "read"
-
-
-def _age(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    whole = max(int(seconds), 0)
-    if whole < 2 * _MINUTE:
-        return f"{whole} s"
-    return f"{whole // _HOUR} h" if whole >= 2 * _HOUR or whole == _HOUR else f"{whole // _MINUTE} min"
