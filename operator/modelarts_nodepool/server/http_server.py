@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiohttp import web
 
@@ -65,7 +66,7 @@ class HealthServer:
         *,
         livez: Callable[[], Health],
         readyz: Callable[[], Health],
-        metrics: Callable[[], str] | None = None,
+        metrics: Callable[[], str],
     ) -> None:
         self._host = host
         self._port = port
@@ -128,10 +129,9 @@ class HealthServer:
 
     def _build(self) -> web.Application:
         application = web.Application()
-        application.router.add_get("/livez", self._answer_livez)
-        application.router.add_get("/readyz", self._answer_readyz)
-        if self._metrics is not None:
-            application.router.add_get("/metrics", self._answer_metrics)
+        application.router.add_get("/livez", partial(_answer_health, self._livez))
+        application.router.add_get("/readyz", partial(_answer_health, self._readyz))
+        application.router.add_get("/metrics", self._answer_metrics)
         return application
 
     def _unavailable(self, error: OSError) -> str:
@@ -143,15 +143,8 @@ class HealthServer:
             )
         return f"The HTTP server cannot listen on {address} ({error.strerror}): see --http-host and --http-port."
 
-    async def _answer_livez(self, _: web.Request) -> web.Response:
-        return _to_response(self._livez())
-
-    async def _answer_readyz(self, _: web.Request) -> web.Response:
-        return _to_response(self._readyz())
-
     async def _answer_metrics(self, _: web.Request) -> web.Response:
-        text = self._metrics() if self._metrics else ""
-        return web.Response(body=text.encode(), headers={"Content-Type": _METRICS_TYPE})
+        return web.Response(body=self._metrics().encode(), headers={"Content-Type": _METRICS_TYPE})
 
 
 def listen_on_any_address(port: int, create: Callable[..., socket.socket] = socket.create_server) -> socket.socket:
@@ -167,7 +160,8 @@ def listen_on_any_address(port: int, create: Callable[..., socket.socket] = sock
         return create(("0.0.0.0", port))  # noqa: S104 - the kubelet probes the Pod's address
 
 
-def _to_response(health: Health) -> web.Response:
+async def _answer_health(ask: Callable[[], Health], _: web.Request) -> web.Response:
+    health = ask()
     is_healthy = not health.problems
     answer = {"ok": is_healthy, "role": health.role, "problems": list(health.problems)}
     if health.notes:
