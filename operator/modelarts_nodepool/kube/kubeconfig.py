@@ -143,7 +143,7 @@ class Variable(Part):
     """An environment variable for a credential plugin."""
 
     name: str = ""
-    value: str = ""
+    value: str = Field("", repr=False)
 
 
 class Exec(Part):
@@ -170,15 +170,15 @@ class User(Part):
     certificate_file: str = Field("", alias="client-certificate")
     certificate_data: Data = Field(b"", alias="client-certificate-data")
     key_file: str = Field("", alias="client-key")
-    key_data: Data = Field(b"", alias="client-key-data")
-    token: str = ""
+    key_data: Data = Field(b"", alias="client-key-data", repr=False)
+    token: str = Field("", repr=False)
     token_file: str = Field("", alias="tokenFile")
     as_user: str = Field("", alias="as")
     as_uid: str = Field("", alias="as-uid")
     as_groups: list[Text] = Field([], alias="as-groups")
     as_user_extra: dict[str, list[Text]] = Field({}, alias="as-user-extra")
     username: str = ""
-    password: str = ""
+    password: str = Field("", repr=False)
     auth_provider: AuthProvider | None = Field(None, alias="auth-provider")
     exec: Exec | None = None
 
