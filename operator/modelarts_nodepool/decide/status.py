@@ -183,8 +183,9 @@ def _account_problem(observed: LiveObserved) -> Problem | None:
         return Problem(Reason.ACCOUNT_NOT_FOUND, words)
     if view.account.is_terminating and node_pool.status.identity is None:
         words = (
-            f"ModelArtsAccount {name} is being deleted and accepts no new objects; delete this object and create it "
-            f"again with another spec.accountRef{remedies.by_hand(node_pool.metadata, remedies.delete(node_pool))}"
+            f"ModelArtsAccount {name} is being deleted and accepts no new objects; to keep the node pool, set "
+            f"spec.deletionPolicy to Retain{remedies.by_hand(node_pool.metadata, remedies.retain(node_pool))}; then "
+            "delete this object and create it again with another spec.accountRef"
         )
         return Problem(Reason.ACCOUNT_TERMINATING, words)
     if not view.is_granted:

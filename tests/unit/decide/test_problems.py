@@ -51,7 +51,7 @@ TROUBLES: dict[str, tuple[LiveObserved, Reason, str]] = {
     "account-terminating": (
         under(ACCOUNT.being_deleted()),
         Reason.ACCOUNT_TERMINATING,
-        "kubectl delete -n ml manp training-a",
+        "to keep the node pool, set spec.deletionPolicy to Retain: kubectl patch -n ml manp training-a",
     ),
     "not-granted": (under(ACCOUNT.granting_nothing()), Reason.NOT_GRANTED, "kubectl edit maacct default"),
     "not-granted-though-pinned": (under(ACCOUNT.granting_nothing(), PINNED), Reason.NOT_GRANTED, "namespace ml"),
@@ -141,6 +141,13 @@ def test_it_is_in_progress_first_and_then_stalled(observed: LiveObserved, reason
         "NodesHealthy": ("Unknown", reason),
     }
     assert late.recheck_after is None
+
+
+def test_no_message_offers_to_delete_an_object_that_alone_keeps_a_node_pool() -> None:
+    harmless = {Reason.DUPLICATE_OBJECT, Reason.NODE_POOL_NOT_FOUND}
+    for observed, reason, _ in TROUBLES.values():
+        messages = [condition.message for condition in decide_status(observed, NOON).status.conditions]
+        assert reason in harmless or not any("kubectl delete" in message for message in messages)
 
 
 def said(conditions: tuple[Condition, ...]) -> dict[str, tuple[str, str]]:
