@@ -40,7 +40,8 @@ _QUOTED = r"\\?\"[^\"]*\"|\\?'[^']*'"
 _SENSITIVE_NAME = re.compile(rf"(?:{_HEADERS}|{_FIELDS}|signature|token)", re.IGNORECASE)
 _PATTERNS = (
     (re.compile(rf"(?i)\b((?:{_HEADERS}){_BETWEEN})(?:{_QUOTED}|[^\r\n'\"]+)"), rf"\1{MASK}"),
-    (re.compile(rf"(?i)\b((?:{_FIELDS}){_BETWEEN})(?:{_QUOTED}|[^\s,;&'\"}}]+)"), rf"\1{MASK}"),
+    # FILE stays: in the commands that messages end with, it stands for the name of a file.
+    (re.compile(rf"(?i)\b((?:{_FIELDS}){_BETWEEN})(?:{_QUOTED}|(?!(?-i:FILE)(?!\S))[^\s,;&'\"}}]+)"), rf"\1{MASK}"),
     (re.compile(r"(?i)(signature\\?['\"]?\s*(?:=|:|%3d)\s*b?\\?['\"]?)[^\s,&'\"]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{16,}"), rf"\1{MASK}"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), MASK),

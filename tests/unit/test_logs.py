@@ -210,6 +210,7 @@ def test_a_record_that_cannot_be_written_shows_nothing_of_it(capsys: pytest.Capt
         "secretKey: 0c0ffee0",
         "{'secret_access_key': '0c0ffee0', 'security_token': '0c0ffee0'}",
         "client_secret=0c0ffee0&grant_type=x",
+        "secretKey=FILE+0c0ffee0",
         "curl -H 'Authorization: Bearer 0c0ffee0'",
         "the token was Bearer 0c0ffee0.0c0ffee0-0c0ffee0",
         "id eyJhbGciOiJSUzI1.eyJpc3M0c0ffee0.0c0ffee0_0c0ffee0 seen",

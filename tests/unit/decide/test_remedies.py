@@ -1,5 +1,6 @@
 """The commands that messages end with can be pasted as they are."""
 
+import inspect
 import json
 import shlex
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from modelarts_nodepool.api.names import OVERRIDE_ANNOTATION
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
+from modelarts_nodepool.logs import clean
 from tests.support.builders import a_node_pool
 
 NODE_POOL = a_node_pool().standing_for("in-the-cloud").using("prod")
@@ -121,3 +123,17 @@ def test_the_cloud_s_own_names_need_no_quotes(name: str) -> None:
     node_pool = a_node_pool().build()
     named = replace(node_pool, spec=node_pool.spec.model_copy(update={"node_pool_name": name}))
     assert f"confirm-delete={name} --overwrite" in remedies.confirm(named)
+
+
+def test_no_command_loses_a_word_where_secrets_are_masked() -> None:
+    """Events, logs and commands mask what looks like a secret; `secretKey=FILE` in a command is none."""
+    given = {"node_pool": NODE_POOL.build(), "metadata": NODE_POOL.build().metadata, "reason": Reason.LAST_NODE_POOL}
+    functions = [
+        function
+        for name, function in inspect.getmembers(remedies, inspect.isfunction)
+        if function.__module__ == remedies.__name__ and not name.startswith("_")
+    ]
+    assert remedies.create_secret in functions
+    for function in functions:
+        command = function(*(given.get(name, "prod") for name in inspect.signature(function).parameters))
+        assert clean(command, len(command)) == command
