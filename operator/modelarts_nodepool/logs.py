@@ -113,6 +113,11 @@ def clean(text: str, longest: int = 500) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
+def clean_name(text: str, longest: int) -> str:
+    """A name from another program for use in a message, whose clauses and commands end with a semicolon."""
+    return clean(text, longest).replace(";", ",")
+
+
 class _Formatter(logging.Formatter):
     """Converts a record into fields without secrets."""
 

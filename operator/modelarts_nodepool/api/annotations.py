@@ -15,9 +15,12 @@ _SHOWN = 200
 
 
 def quoted(value: str) -> str:
-    """A value with its spaces, on one printable line, of limited length, without secrets."""
+    """A value with its spaces, on one printable line, of limited length, without secrets.
+
+    Without semicolons, which separate the clauses and commands of a message.
+    """
     shown = masked(value)
-    return json.dumps(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}...")
+    return json.dumps(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}...").replace(";", r"\u003b")
 
 
 def unusual_pause(node_pool: NodePool) -> str:

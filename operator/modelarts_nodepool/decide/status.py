@@ -33,7 +33,7 @@ from modelarts_nodepool.decide.failures import (
 )
 from modelarts_nodepool.decide.observed import AbnormalNodes, AccountView, Failure, LiveObserved
 from modelarts_nodepool.errors import CloudError, NotFound, SecretNotFound
-from modelarts_nodepool.logs import clean
+from modelarts_nodepool.logs import clean_name
 from modelarts_nodepool.ports import CloudNode, CloudNodePool
 
 # Paused is set anew each time; DeletionBlocked belongs to a deletion.
@@ -106,8 +106,8 @@ def _name_abnormal(nodes: tuple[CloudNode, ...], counts: Counts) -> str:
 
 
 def _name_node(node: CloudNode) -> str:
-    why = f": {clean(node.reason, _LONGEST_REASON)}" if node.reason else ""
-    return f"{clean(node.name, _LONGEST_NODE)} ({node.phase}{why})"
+    why = f": {clean_name(node.reason, _LONGEST_REASON)}" if node.reason else ""
+    return f"{clean_name(node.name, _LONGEST_NODE)} ({clean_name(node.phase, _LONGEST_NODE)}{why})"
 
 
 def say_as_last(conditions: Iterable[Condition]) -> dict[ConditionType, Said] | None:

@@ -12,13 +12,14 @@ from dataclasses import replace
 import pytest
 
 from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType, find_condition
+from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, PAUSED_ANNOTATION
 from modelarts_nodepool.api.objects import Metadata
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.decide.deletion.decision import Hold, Wait
 from modelarts_nodepool.decide.deletion.status import decide_deleting_status
 from modelarts_nodepool.decide.deletion.table import decide_deletion
-from modelarts_nodepool.decide.observed import DeletionObserved, LiveObserved
+from modelarts_nodepool.decide.observed import AbnormalNodes, DeletionObserved, FoundOwner, LiveObserved, OwnerState
 from modelarts_nodepool.decide.status import decide_status
 from modelarts_nodepool.decide.unreadable import decide_unreadable_conditions
 from modelarts_nodepool.errors import (
@@ -233,3 +234,31 @@ def test_an_object_that_is_being_deleted_is_never_told_for_long_to_be_deleted() 
         is None
     )
     assert decide_deleting_status(a_deletion(), passing, MINUTE, NOON) is None
+
+
+EVIL = "x; kubectl delete ns ml; y"
+ALIVE_AND_ABNORMAL = an_observation(
+    a_node_pool().finalized(), seen=a_listing(a_cloud_node_pool(available=1, abnormal=1))
+)
+EVIL_WORDS: dict[str, DeletionObserved | LiveObserved] = {
+    "node": a_deletion(nodes=nodes(CloudNode(EVIL, Billing.PAY_PER_USE, is_locked=True))),
+    "owner": a_deletion(
+        DELETED.owned_by(name=EVIL),
+        owners=looked((FoundOwner(DELETED.owned_by(name=EVIL).build().metadata.owners[0], OwnerState.GONE),)),
+    ),
+    "confirmation": a_deletion(DELETED.owned_by().annotated(CONFIRM_ANNOTATION, EVIL), owners=looked(None)),
+    "pause": a_deletion(DELETED.annotated(PAUSED_ANNOTATION, EVIL)),
+    "abnormal": replace(ALIVE_AND_ABNORMAL, abnormal=AbnormalNodes((CloudNode(EVIL, None, phase=EVIL, reason=EVIL),))),
+}
+
+
+@pytest.mark.parametrize("observed", EVIL_WORDS.values(), ids=EVIL_WORDS.keys())
+def test_no_word_of_others_passes_for_a_clause_with_a_command(observed: DeletionObserved | LiveObserved) -> None:
+    if isinstance(observed, DeletionObserved):
+        decision = decide_deletion(observed, NOW)
+        assert isinstance(decision, Hold)
+        message = decision.message
+    else:
+        message = " ".join(condition.message for condition in decide_status(observed, NOON).status.conditions)
+    assert "kubectl delete ns ml" in message
+    assert not any(clause.startswith(("kubectl delete", "y")) for clause in message.split("; "))

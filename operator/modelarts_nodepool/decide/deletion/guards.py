@@ -40,7 +40,7 @@ from modelarts_nodepool.decide.observed import (
     OwnerState,
 )
 from modelarts_nodepool.errors import NotFound
-from modelarts_nodepool.logs import clean
+from modelarts_nodepool.logs import clean_name
 from modelarts_nodepool.ports import Billing, CloudNode, CloudNodePool, CloudResourcePool, Moment
 
 # Facts that let a DELETE pass are younger than this. CRD and namespace are read by GET, never taken from a watch.
@@ -216,7 +216,7 @@ def owned(observed: DeletionObserved, moment: Moment) -> Decision | None:
 
 def _describe_owner(found: FoundOwner) -> str:
     owner = found.owner
-    kind, name, version = (clean(part, _SHOWN) for part in (owner.kind, owner.name, owner.api_version))
+    kind, name, version = (clean_name(part, _SHOWN) for part in (owner.kind, owner.name, owner.api_version))
     return f"{kind} {name} of {version} {found.state}" + (f": {found.why}" if found.why else "")
 
 
@@ -441,7 +441,7 @@ def _failed(observed: DeletionObserved, evidence: Evidence[object], fact: Fact, 
 
 
 def _name_some(names: list[str]) -> str:
-    shown = ", ".join(names[:_NAMED_NODES])
+    shown = ", ".join(clean_name(name, _SHOWN) for name in names[:_NAMED_NODES])
     more = f" and {len(names) - _NAMED_NODES} more" if len(names) > _NAMED_NODES else ""
     return f"node {shown} is" if len(names) == 1 else f"nodes {shown}{more} are"
 

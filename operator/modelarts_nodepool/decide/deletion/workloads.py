@@ -27,7 +27,7 @@ from modelarts_nodepool.errors import (
     RefusedByModelArts,
     WrongEndpoint,
 )
-from modelarts_nodepool.logs import clean
+from modelarts_nodepool.logs import clean_name
 from modelarts_nodepool.ports import CloudNode, CloudWorkload, Moment
 
 # A hold asks for the jobs every minute; once it has asked for ten minutes, every five.
@@ -257,20 +257,15 @@ def _may_be_place(node: CloudNode) -> bool:
 
 def _describe_job(job: _Job) -> str:
     workload = job.workload
-    kind, name = _clean(workload.kind, _LONGEST_WORD) or "job", _clean(workload.name, _LONGEST_NAME)
+    kind, name = clean_name(workload.kind, _LONGEST_WORD) or "job", clean_name(workload.name, _LONGEST_NAME)
     if not name:
-        name = _clean(workload.uid, _LONGEST_NAME) or "without a name"
-    about = [] if _status(workload) == "running" else [_clean(workload.status, _LONGEST_WORD) or "without a status"]
+        name = clean_name(workload.uid, _LONGEST_NAME) or "without a name"
+    about = [] if _status(workload) == "running" else [clean_name(workload.status, _LONGEST_WORD) or "without a status"]
     if workload.running is not None:
         about.append(f"for {_round(workload.running)}")
     nodes = "1 node" if job.nodes == 1 else f"{job.nodes} nodes"
     about.append(f"on {nodes}" if job.nodes else "nodes not known")
     return f"{kind} {name} ({', '.join(about)})"
-
-
-def _clean(text: str, longest: int) -> str:
-    """Users name jobs. A name with the separator of our messages could pass for a clause with a command."""
-    return clean(text, longest).replace(";", ",")
 
 
 def _round(running: timedelta) -> str:
@@ -296,7 +291,7 @@ def _describe_use(observed: DeletionObserved, failure: Failure | None) -> str:
     if not names:
         return ""
     more = f" and {len(names) - _NAMED_NODES} more" if len(names) > _NAMED_NODES else ""
-    named = ", ".join(clean(name, _LONGEST_NAME) for name in names[:_NAMED_NODES])
+    named = ", ".join(clean_name(name, _LONGEST_NAME) for name in names[:_NAMED_NODES])
     what = f"node {named} shows" if len(names) == 1 else f"nodes {named}{more} show"
     return (
         f"{what} accelerators in use; the jobs cannot be named, because {why_unavailable(failure)} (resource pool "
