@@ -295,6 +295,13 @@ def test_who_may_not_read_the_secret_gets_all_that_needs_no_cloud(tenant: Tenant
         answer = found(tenant, exit_code=1, kubeconfig=plain)
         assert verdicts(answer)["AccountNotFound"] == "not checked"
         assert verdicts(answer)["Paused"] == "holds"
+        facts = {fact["fact"]: fact["value"] for fact in answer["facts"]}
+        assert facts["account"] == "not known here"
+        assert facts["other objects"] == "not known here"
+        # Another namespace may have an object of the node pool that the operator cannot read.
+        assert verdicts(answer)["DuplicateObject"] == "not checked"
+        whys = {guard["whyNotChecked"] for guard in answer["guards"]}
+        assert "list_node_pool_nodes, show_pool: not read, because you may not read the account" in whys
         kubectl.run("create", "clusterrolebinding", role, f"--clusterrole={role}", who)
         answer = found(tenant, exit_code=1, kubeconfig=plain)
     finally:

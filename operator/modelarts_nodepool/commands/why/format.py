@@ -173,7 +173,9 @@ def _say(found: Explanation, decision: Hold | Wait | Release | None, what: str) 
             ]
             more = f", then {' and '.join(others)}" if others else ""
             start = f"{remedies.DELETES} would now be held" if lives else "The deletion is held"
-            if all(_continues(row.decision) for row in found.rows if row.decision):
+            if found.observed is not None and found.observed.record.sent_time is not None:
+                ends = f"no further DELETE is sent for now; the DELETE that was sent may still delete {what}"
+            elif all(_continues(row.decision) for row in found.rows if row.decision):
                 ends = f"no DELETE is sent for now; the deletion continues automatically, and may then delete {what}"
             else:
                 ends = f"no DELETE is sent, and {what} stays"
@@ -295,7 +297,10 @@ def _show(name: str, label: str, found: Explanation, observed: DeletionObserved)
     """None for what was not asked, and for a field that is not set and that this module does not know."""
     value, (_, describe) = getattr(observed, name), _FACTS.get(name, (label, None))
     age: float | None = found.moment.monotonic - found.read_at
-    if isinstance(value, Evidence):
+    gap = found.gaps.get(name)
+    if gap is not None and not gap.is_partial:
+        words, age = "not known here", None
+    elif isinstance(value, Evidence):
         age = found.moment.monotonic - value.begun
         words = f"{reason_of(value.failure)}: {value.failure}" if value.failure else ""
         words = words or (describe(observed) if describe else _describe_any(value.value))
@@ -305,6 +310,8 @@ def _show(name: str, label: str, found: Explanation, observed: DeletionObserved)
         return None
     else:
         words = describe(observed) if describe else _describe_any(value)
+    if gap is not None and gap.is_partial:
+        words = f"{words}, as far as you may read"
     if name == "record" and observed.record.sent_time is not None:
         age = (found.moment.utc - observed.record.sent_time).total_seconds()
     return _Shown(label, clean(words, _LONGEST), age)

@@ -21,7 +21,7 @@ from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.cache.objects import Cache, Duplicates
 from modelarts_nodepool.commands.session import Session
-from modelarts_nodepool.commands.why.explain import Answer, Gap, Row, ask_guards, judge, next_look
+from modelarts_nodepool.commands.why.explain import Answer, Gap, Gaps, Row, ask_guards, judge, next_look
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.deletion.fetch import Fetch
 from modelarts_nodepool.controllers.deletion.gather import Gather, Memory, may_observe
@@ -44,6 +44,8 @@ _OF_CLUSTER = frozenset({Fact.DEFINITION, Fact.NAMESPACE})
 _FIELDS = tuple(each.name for each in fields(DeletionObserved))
 _NAMED = 5
 _POLICIES = (CONFIRM_DELETE_POLICY, FOUR_EYES_POLICY)
+# What other objects say: fields that a caller knows in part who may list only some of the objects.
+_OF_OTHERS = ("duplicates", "unplaced_duplicate", "unreadable_duplicate", "leaving", "budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class Explanation:
     - `refusal`: the name of the admission policy that refuses its deletion, and what ends that; "" if none does.
     - `read_at`: when the API server was listed (monotonic seconds).
     - `remarks`: what limits this explanation.
+    - `gaps`: fields of the observation that the caller may not know.
     """
 
     node_pool: NodePool | UnreadableObject
@@ -65,6 +68,7 @@ class Explanation:
     refusal: tuple[str, str] = ("", "")
     read_at: float = 0.0
     remarks: Sequence[str] = ()
+    gaps: Gaps = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -104,6 +108,7 @@ async def explain(session: Session, namespace: str, name: str, progress: Callabl
             *_describe_four_eyes(node_pool, policies),
             *_build_remarks(session, cluster, node_pool, observer.observed),
         ),
+        gaps=observer.gaps(),
     )
 
 
@@ -142,7 +147,7 @@ async def _list_node_pools(
         if titles is not None:
             return titles
         words = "you may not list the objects of other namespaces, which may refer to the same node pool"
-        cluster.gaps["duplicates"] = Gap(words, is_partial=True)
+        cluster.gaps |= dict.fromkeys(_OF_OTHERS, Gap(words, is_partial=True))
     try:
         return [take(await session.cluster.get(paths.node_pool(namespace, name)))]
     except ObjectGone:
@@ -202,6 +207,7 @@ class _Observer:
         self._gather = Gather(cache, self._duplicates, self._pollers, self._in_flight, trail, clock)
         self._fetch = Fetch(cache, self._pollers, session.clouds, session.cluster, clock)
         self._memory = Memory()
+        self._is_complete = False
         self._note_other_deletions()
         self._note_sent()
         self.observed = self._gather.observe(self._memory, node_pool)
@@ -211,7 +217,7 @@ class _Observer:
         with suppress(TimeoutError):
             async with asyncio.timeout(FETCHING_LASTS.total_seconds()):
                 await self._fetch_all(progress)
-        return judge(self.observed, self._ask_guards(), self._gaps(), self._why_unread())
+        return judge(self.observed, self._ask_guards(), self.gaps(), self._why_unread())
 
     async def stop(self) -> None:
         """End the poller."""
@@ -222,7 +228,7 @@ class _Observer:
         asked: set[tuple[int, frozenset[Fact]]] = set()
         given_up: set[int] = set()
         answers = self._ask_guards()
-        while len(asked) < MOST_FETCHES and (look := next_look(answers, self._gaps(), given_up)) is not None:
+        while len(asked) < MOST_FETCHES and (look := next_look(answers, self.gaps(), given_up)) is not None:
             position, facts = look
             if (position, facts) in asked or not self._may_fetch(facts):
                 given_up.add(position)
@@ -231,6 +237,8 @@ class _Observer:
             progress(f"reading {', '.join(sorted(facts))}")
             await self._get(facts)
             answers = self._ask_guards()
+        # Then what is still open is open because the operator would not ask for it either.
+        self._is_complete = next_look(answers, self.gaps(), ()) is None
 
     def _ask_guards(self) -> list[Answer]:
         self.observed = self._gather.observe(self._memory, self._node_pool)
@@ -256,9 +264,12 @@ class _Observer:
 
     def _why_unread(self) -> str:
         if self.observed.account is None:
-            return "not read, because there is no account"
+            is_hidden = "account" in self._cluster.gaps
+            return f"not read, because {'you may not read the account' if is_hidden else 'there is no account'}"
         if not may_observe(self._node_pool, self.observed.account):
             return "not read, because the account does not give this object access to the node pool"
+        if self._is_complete:
+            return "not read, because an earlier guard may decide"
         return f"no clear answer within {FETCHING_LASTS.total_seconds():g} s"
 
     def _note_other_deletions(self) -> None:
@@ -281,7 +292,7 @@ class _Observer:
             age = (now.utc - sent).total_seconds()
             self._memory.sent_seen[sent] = Moment(sent, now.monotonic - age)
 
-    def _gaps(self) -> dict[str, Gap]:
+    def gaps(self) -> dict[str, Gap]:
         """Fields that the caller cannot know and the operator can."""
         gaps, forbidden = dict(self._cluster.gaps), self._session.cluster.forbidden
         containers = {

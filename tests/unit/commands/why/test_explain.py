@@ -13,11 +13,11 @@ from modelarts_nodepool.commands.why.observe import Explanation
 from modelarts_nodepool.decide.deletion.decision import HELD, Decision, Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.deletion.table import ROWS, decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
-from modelarts_nodepool.errors import CloudUnavailable
+from modelarts_nodepool.errors import CloudUnavailable, CredentialsUnavailable
 from modelarts_nodepool.ports import Moment
 from tests.unit.decide.arbitrary import deletions, usual
 from tests.unit.decide.deletion_rows import TABLE
-from tests.unit.decide.situations import MONOTONIC, NOW, a_deletion
+from tests.unit.decide.situations import HOUR, MONOTONIC, NOW, a_deletion, sent
 
 NO_ANSWER = "no answer"
 
@@ -119,6 +119,24 @@ def test_what_is_only_partly_known_counts_where_it_decides() -> None:
     decision = decide_deletion(observed, NOW)
     assert isinstance(decision, Hold | Release)
     assert next(row for row in rows if row.decides).decision == decision
+
+
+def test_of_a_fact_that_the_caller_may_not_know_no_value_is_shown() -> None:
+    observed = replace(a_deletion(), account=None)
+    found = replace(explained(observed), gaps={"account": Gap("you may not read it")})
+    facts = {fact["fact"]: fact["value"] for fact in json.loads(to_json(found))["facts"]}
+    assert facts["account"] == "not known here"
+    found = replace(found, gaps={"duplicates": Gap("you may not list all objects", is_partial=True)})
+    facts = {fact["fact"]: fact["value"] for fact in json.loads(to_json(found))["facts"]}
+    assert facts["other objects"] == "none for this node pool, as far as you may read"
+
+
+def test_of_a_hold_after_a_delete_it_does_not_promise_that_the_node_pool_stays() -> None:
+    failed = Evidence(MONOTONIC, failure=CredentialsUnavailable("no Secret"))
+    sentence = conclude(explained(a_deletion(record=sent(HOUR, accepted=True), listing=failed))).sentence
+    assert sentence.endswith("the DELETE that was sent may still delete node pool training-a of resource pool pool-a.")
+    assert "stays" not in sentence
+    assert conclude(explained(a_deletion(listing=failed))).sentence.endswith("resource pool pool-a stays.")
 
 
 def test_behind_a_hold_by_a_failure_no_guard_is_judged_by_what_is_not_there() -> None:
