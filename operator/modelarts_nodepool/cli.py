@@ -4,6 +4,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage or settings.
 """
 
 import asyncio
+import errno
 import os
 import re
 import signal
@@ -284,5 +285,11 @@ def _run_group(group: click.Group, name: str) -> None:
     except SettingsError as error:
         click.echo(f"modelarts-nodepool: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        # click handles a closed pipe. A full disk, the other way to lose the output, is no bug of the program.
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo(f"modelarts-nodepool: the output is not complete: {error.strerror}", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,11 +1,13 @@
 """What the command says to people: help, and settings that are wrong. No cluster is needed for any of it."""
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run
+from tests.support.commands import clean_environment, command_line, run
+from tests.support.limits import HANGING_SECONDS
 
 pytestmark = pytest.mark.long
 
@@ -174,3 +176,18 @@ def test_without_an_api_server_they_fail_and_name_it(kubeconfig: str, command: s
 
 def test_an_unknown_command_is_refused() -> None:
     assert "delete-everything" in refused("delete-everything")
+
+
+def test_a_full_disk_is_named_and_is_no_traceback() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603 - ours
+            command_line("why", "--help"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=HANGING_SECONDS,
+            env=clean_environment(),
+        )
+    assert done.returncode == 1
+    assert done.stderr == "modelarts-nodepool: the output is not complete: No space left on device\n"
