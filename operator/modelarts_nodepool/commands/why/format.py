@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -62,7 +62,9 @@ def to_text(found: Explanation) -> str:
             )
         )
     elif not isinstance(found.node_pool, NodePool):
-        parts.append([f"{Reason.INVALID_OBJECT} holds:", *_clauses(_words_of_unreadable(found))])
+        is_protected = NODE_POOL_FINALIZER in found.node_pool.metadata.finalizers
+        title = f"{Reason.INVALID_OBJECT} holds:" if is_protected else f"{Reason.INVALID_OBJECT}:"
+        parts.append([title, *_clauses(_words_of_unreadable(found))])
     parts.append([f"Note: {remark}" for remark in found.remarks])
     parts.append([conclude(found).sentence])
     return "\n\n".join("\n".join(part) for part in parts if part)
@@ -141,11 +143,14 @@ def _conclude_unprotected(found: Explanation) -> Conclusion:
         words = f"The operator does nothing more for this object: its finalizer is not on it, and {left}."
         return Conclusion(Outcome.RELEASES, words)
     node_pool = found.node_pool
-    name = node_pool.node_pool_name if isinstance(node_pool, NodePool) else "its node pool"
-    words = (
-        f"{remedies.DELETES} would now remove the object and leave {name} in the cloud, because the object does not "
-        "have the operator's finalizer; check that the operator runs: modelarts-nodepool doctor"
-    )
+    name, why = "its node pool", "because the operator cannot read the object and puts no finalizer on it"
+    if isinstance(node_pool, NodePool):
+        name = node_pool.node_pool_name
+        why = (
+            "because the object does not have the operator's finalizer; check that the operator runs: "
+            "modelarts-nodepool doctor"
+        )
+    words = f"{remedies.DELETES} would now remove the object and leave {name} in the cloud, {why}"
     return Conclusion(Outcome.FORGETS, words, Reason.NOT_PROTECTED)
 
 
@@ -245,10 +250,13 @@ def _not_checked(found: Explanation) -> Iterator[str]:
 
 
 def _words_of_unreadable(found: Explanation) -> str:
+    """What the operator writes into the object's status, as long as it lives and when it is being deleted."""
     node_pool = found.node_pool
-    return (
-        "" if isinstance(node_pool, NodePool) else decide_unreadable_conditions(node_pool, found.moment.utc)[0].message
-    )
+    if isinstance(node_pool, NodePool):
+        return ""
+    if found.lives:
+        node_pool = replace(node_pool, metadata=replace(node_pool.metadata, deleted=None))
+    return decide_unreadable_conditions(node_pool, found.moment.utc)[0].message
 
 
 # Facts.

@@ -15,6 +15,8 @@ from modelarts_nodepool.decide.deletion.table import ROWS, decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
 from modelarts_nodepool.errors import CloudUnavailable, CredentialsUnavailable
 from modelarts_nodepool.ports import Moment
+from tests.support.builders import a_node_pool
+from tests.support.unreadable import an_unreadable_body, read
 from tests.unit.decide.arbitrary import deletions, usual
 from tests.unit.decide.deletion_rows import TABLE
 from tests.unit.decide.situations import HOUR, MONOTONIC, NOW, a_deletion, sent
@@ -152,3 +154,16 @@ def test_what_one_guard_did_not_get_the_guards_behind_it_do_not_have_either() ->
     assert verdict_of(rows, Reason.DELETING_NODE_POOL) is Verdict.NOT_CHECKED
     assert verdict_of(rows, Reason.LAST_NODE_POOL) is Verdict.NOT_CHECKED
     assert verdict_of(rows, Reason.PAUSED) is Verdict.PASSES
+
+
+@pytest.mark.parametrize("lives", [True, False])
+@pytest.mark.parametrize("is_protected", [True, False])
+def test_of_an_object_that_cannot_be_read_words_and_conclusion_agree(*, lives: bool, is_protected: bool) -> None:
+    builder = a_node_pool().finalized() if is_protected else a_node_pool()
+    node_pool = read(an_unreadable_body(builder.being_deleted(), deletionPolicy="Archive"))
+    text = to_text(Explanation(node_pool=node_pool, lives=lives, moment=NOW))
+    is_forgotten = lives and not is_protected
+    assert ("deleting the object would leave its node pool in the cloud" in text) is is_forgotten
+    assert ("would now remove the object and leave its node pool in the cloud" in text) is is_forgotten
+    assert ("InvalidObject holds:" in text) is is_protected
+    assert ("be held, reason InvalidObject" in text) is (lives and is_protected)
