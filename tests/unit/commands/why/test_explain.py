@@ -14,7 +14,7 @@ from modelarts_nodepool.decide.deletion.decision import HELD, Decision, Hold, Lo
 from modelarts_nodepool.decide.deletion.table import ROWS, decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence
 from modelarts_nodepool.errors import CloudUnavailable, CredentialsUnavailable
-from modelarts_nodepool.ports import Moment
+from modelarts_nodepool.ports import Moment, NodePoolListing
 from tests.support.builders import a_node_pool
 from tests.support.unreadable import an_unreadable_body, read
 from tests.unit.decide.arbitrary import deletions, usual
@@ -134,7 +134,7 @@ def test_of_a_fact_that_the_caller_may_not_know_no_value_is_shown() -> None:
 
 
 def test_of_a_hold_after_a_delete_it_does_not_promise_that_the_node_pool_stays() -> None:
-    failed = Evidence(MONOTONIC, failure=CredentialsUnavailable("no Secret"))
+    failed: Evidence[NodePoolListing] = Evidence(MONOTONIC, failure=CredentialsUnavailable("no Secret"))
     sentence = conclude(explained(a_deletion(record=sent(HOUR, accepted=True), listing=failed))).sentence
     assert sentence.endswith("the DELETE that was sent may still delete node pool training-a of resource pool pool-a.")
     assert "stays" not in sentence
