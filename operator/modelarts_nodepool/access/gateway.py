@@ -80,10 +80,14 @@ class _Rejection:
 
 @dataclass(slots=True)
 class _KeyState:
-    """What the cloud last said about one key. `trials` bounds the requests with a key that is not accepted yet."""
+    """What the cloud last said about one key. `trials` bounds the requests with a key that is not accepted yet.
+
+    `rejections` counts: an answer to a request from before the last rejection says nothing about the key.
+    """
 
     is_accepted: bool = False
     rejection: _Rejection | None = None
+    rejections: int = 0
     trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRIALS_AT_ONCE))
 
 
@@ -131,6 +135,7 @@ class KeyBreakers:
             return await self._call(session, state, operation)
 
     async def _call(self, session: Session, state: _KeyState, operation: Operation[T]) -> T:
+        rejections = state.rejections
         try:
             answer = await operation(session.client)
         except (CredentialsRejected, ClockSkew) as error:
@@ -152,20 +157,22 @@ class KeyBreakers:
                 outcome=error.outcome,
             ) from error
         except (NotFound, PermissionDenied, RefusedByModelArts):
-            self._accept(state)
+            self._accept(state, rejections)
             raise
-        self._accept(state)
+        self._accept(state, rejections)
         return answer
 
     def _state_of(self, session: Session) -> _KeyState:
         return self._states.get(session.key.digest)
 
     @staticmethod
-    def _accept(state: _KeyState) -> None:
-        state.is_accepted, state.rejection = True, None
+    def _accept(state: _KeyState, rejections: int) -> None:
+        if rejections == state.rejections:
+            state.is_accepted, state.rejection = True, None
 
     def _reject(self, state: _KeyState, error: CredentialsRejected | ClockSkew) -> None:
         state.is_accepted = False
+        state.rejections += 1
         state.rejection = _Rejection(self._clock.monotonic(), self._clock_offset(), error)
 
     def _check_state(self, session: Session, state: _KeyState) -> None:

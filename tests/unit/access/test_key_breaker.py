@@ -12,6 +12,7 @@ from modelarts_nodepool.errors import (
     NoAnswer,
     PermissionDenied,
 )
+from modelarts_nodepool.ports import ModelArts
 from tests.support.builders import a_listing
 from tests.unit.access.session_stage import ACCOUNT, Stage, turns
 
@@ -32,6 +33,26 @@ async def test_a_rejected_key_is_not_used_again_for_five_minutes(stage: Stage) -
         with pytest.raises(CredentialsRejected, match="put a valid key into Secret operator/"):
             await stage.clouds.acquire_slot(ACCOUNT)
     assert stage.cloud.calls == ["wrong"]
+
+
+async def test_an_answer_to_an_earlier_request_says_nothing_of_a_key_that_was_rejected_since(stage: Stage) -> None:
+    await stage.look()
+    answered = asyncio.Event()
+
+    async def slow(_: ModelArts) -> None:
+        await answered.wait()
+
+    async def refused(_: ModelArts) -> None:
+        raise CredentialsRejected("The key was rejected", status=401)
+
+    early = asyncio.create_task(stage.clouds.call(ACCOUNT, slow))
+    await turns()
+    with pytest.raises(CredentialsRejected):
+        await stage.clouds.call(ACCOUNT, refused)
+    answered.set()
+    await early
+    await stage.is_rejected()
+    assert stage.cloud.calls == ["right"]
 
 
 async def test_after_five_minutes_one_probe_is_made_and_no_more(stage: Stage) -> None:
