@@ -2,8 +2,12 @@
 
 import gc
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from modelarts_nodepool import logs
 
 pytest_plugins = (
     "tests.support.controlplane",
@@ -29,3 +33,11 @@ def pytest_collection_finish() -> None:
     """Collected tests live to the end of the run, so the garbage collector need not visit them each time."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _registered_secrets() -> Iterator[None]:
+    """What a test registers as a secret is masked in this test only: it may be a word of another test's message."""
+    forms, longest_first = dict(logs._secrets._forms), logs._secrets._longest_first  # noqa: SLF001
+    yield
+    logs._secrets._forms, logs._secrets._longest_first = forms, longest_first  # noqa: SLF001

@@ -268,3 +268,11 @@ def test_the_words_of_others_become_one_short_line() -> None:
     assert clean("x" * 600) == "x" * 499 + "…"
     redact(SECRET)
     assert clean(f"with {SECRET}") == "with ***"
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_a_secret_of_one_test_is_none_in_the_next(time: str) -> None:
+    said = f"a peculiar word for the {time} time"
+    assert masked(said) == said
+    redact("peculiar")
+    assert "peculiar" not in masked(said)
