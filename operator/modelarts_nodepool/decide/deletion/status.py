@@ -79,7 +79,7 @@ def decide_deleting_status(
 def build_write_ahead(observed: DeletionObserved, now: datetime) -> NodePoolStatus:
     """The status that is written before a DELETE: one more attempt, identity pinned, DeletingNodePool."""
     blocked = _blocked_now(observed.node_pool)
-    message = f"the DELETE of node pool {observed.node_pool_name} is being sent"
+    message = f"the DELETE of node pool {observed.node_pool_name} is being sent; its answer follows with the next poll"
     if blocked is not None and blocked.reason == Reason.DELETION_STUCK:
         # One more attempt does not end DeletionStuck, or the alert would stop.
         said = _blocked(blocked.reason, blocked.message, blocked)
