@@ -55,5 +55,6 @@ async def test_fifty_lives_of_the_watch_leave_no_task_thread_connection_or_memor
         await live_once(watch)
     after = count()
     objects = after.pop("objects") - before.pop("objects")
-    assert after == before
+    # Fewer is no leak: a socket of an earlier test may be closed in this time.
+    assert {name: number for name, number in after.items() if number > before[name]} == {}
     assert objects < 20 * LIVES, "each life leaves objects behind"
