@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing_extensions import override
 
 from modelarts_nodepool.controllers.writes import STATUSES_AT_ONCE
+from modelarts_nodepool.errors import NoAnswer
 from modelarts_nodepool.ports import Accepted, CloudNode, CloudResourcePool, CloudWorkload, NodePoolListing
 from tests.support.builders import a_node_pool, an_account
 from tests.support.virtual_time import run_at_once
@@ -136,6 +137,41 @@ def test_the_statuses_of_a_crowd_do_not_delay_the_deletes_and_releases_of_others
             assert cluster.most == STATUSES_AT_ONCE
             assert cloud.deletes > sent + 2, "write-aheads do not wait for statuses"
             assert cluster.others > cloud.deletes - sent, "nor do releases"
+
+    run_at_once(scene)
+
+
+class CountingCluster(Cluster):
+    """Counts the reads of the CRD."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.definitions = 0
+
+    @override
+    async def get(self, path: str) -> Body:
+        self.definitions += "customresourcedefinitions" in path
+        return await super().get(path)
+
+
+class SilentCloud(SlowCloud):
+    """Answers no LIST."""
+
+    @override
+    async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
+        await super().list_node_pools(resource_pool)
+        raise NoAnswer("no answer")
+
+
+def test_a_list_that_is_asked_for_again_and_again_reads_the_crd_once() -> None:
+    async def scene() -> None:
+        cloud, cluster = SilentCloud(), CountingCluster()
+        world = World(cloud, cluster)
+        async with world.at_work():
+            await _delete(world, ["np-000"], apart=0.0)
+            await asyncio.sleep(1800)
+            assert cloud.asked["list_node_pools"] > 5
+            assert cluster.definitions == 1
 
     run_at_once(scene)
 

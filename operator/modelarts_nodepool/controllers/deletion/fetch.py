@@ -86,8 +86,8 @@ class Fetch:
         if account is None or identity is None:
             return
         if Fact.LISTING in wanted and observed.record.attempt == 0:
-            # What the table asks for next, from another server.
-            wanted |= _CONTAINERS
+            # What the table asks for next, from another server. Once: a LIST that fails is asked for again and again.
+            wanted |= _CONTAINERS - memory.facts.keys()
         fetches = [self._fetch(memory, observed, fact, account.account, identity) for fact in wanted]
         try:
             async with asyncio.timeout(FETCH_LIMIT_SECONDS):
