@@ -400,12 +400,10 @@ class FoundDuplicates:
     - `granted`: with their account, and allowed to use it.
     - `unplaced`: an object in a namespace whose labels are not known yet, so neither is whether it is granted: the
       watch of namespaces may lag behind that of objects.
-    - `unreadable`: an object that this version cannot read.
     """
 
     granted: tuple[NodePool, ...] = ()
     unplaced: NodePool | None = None
-    unreadable: UnreadableObject | None = None
 
 
 class Duplicates:
@@ -433,9 +431,9 @@ class Duplicates:
             elif unplaced is None and other.metadata.namespace not in self._cache.namespaces:
                 unplaced = other
         granted.sort(key=lambda other: (other.metadata.created, other.metadata.uid))
-        return FoundDuplicates(tuple(granted), unplaced, self._unreadable(node_pool, identity))
+        return FoundDuplicates(tuple(granted), unplaced)
 
-    def _unreadable(self, node_pool: NodePool, identity: Identity) -> UnreadableObject | None:
+    def unreadable(self, node_pool: NodePool, identity: Identity) -> UnreadableObject | None:
         """Another object that names the same node pool and cannot be read: it may stand for it.
 
         Not where it cannot be granted, as far as is known, nor where it is being deleted without our finalizer.

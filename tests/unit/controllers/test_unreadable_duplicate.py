@@ -59,7 +59,7 @@ def test_who_names_the_same_node_pool_and_cannot_be_read_holds_its_deletion(
     stage.cache.upsert_account({**account, "spec": {**account["spec"], **spec}})
     if labels is not None:
         stage.cache.upsert_namespace({"metadata": {"name": "ml", "labels": labels}})
-    found = stage.parts.duplicates.of(MINE.build(), IDENTITY).unreadable
+    found = stage.parts.duplicates.unreadable(MINE.build(), IDENTITY)
     assert (found is not None) is holds
 
 
@@ -70,5 +70,5 @@ def test_an_account_that_cannot_be_read_is_no_object() -> None:
     stage.cache.drop_node_pool("uid-of-training-a")
     assert [found.is_node_pool for found in stage.cache.unreadable.values()] == [False]
     assert "uid-of-default" in kinds_of(stage.cache)[1].kept()
-    assert stage.parts.duplicates.of(MINE.build(), IDENTITY).unreadable is None
+    assert stage.parts.duplicates.unreadable(MINE.build(), IDENTITY) is None
     assert not stage.cache.is_used("default")

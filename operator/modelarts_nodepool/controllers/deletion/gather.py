@@ -196,7 +196,7 @@ class Gather:
             observed,
             duplicates=duplicates.granted,
             unplaced_duplicate=duplicates.unplaced,
-            unreadable_duplicate=duplicates.unreadable,
+            unreadable_duplicate=self._duplicates.unreadable(observed.node_pool, identity),
             leaving=self._in_flight.leaving(uid, identity)
             | self._audit.recently_deleted(self._cache.accounts.values(), identity, moment.utc),
             budget=self._in_flight.budget(self._audit.applied_to(view.account), uid, moment.utc),
