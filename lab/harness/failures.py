@@ -11,7 +11,7 @@ class LabError(Exception):
 
 
 class ApiError(LabError):
-    """The message holds the request, the status and the beginning of the answer; `answer` is all of it."""
+    """The message holds the request, the status and the beginning of the answer; `answer` holds the whole answer."""
 
     def __init__(self, message: str, answer: str = "") -> None:
         super().__init__(message)

@@ -8,11 +8,11 @@ import re
 import shlex
 from typing import Any
 
-from lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, CONFIRMED_BY_ANNOTATION
 from modelarts_nodepool.api.objects import NodePool
 from tests.support.api import Api
-from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY, Cluster
+from tests.support.crds import NODE_POOLS, REPOSITORY, Cluster, until_served
 from tests.support.liveness import eventually
 
 POLICIES = REPOSITORY / "deploy" / "admission"
@@ -87,8 +87,7 @@ class Guarded(Cluster):
 def in_force(plane: ControlPlane, api: Api) -> None:
     """Install everything that is shipped, and wait: policies are heeded a moment after they were accepted."""
     plane.kubectl.run("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
-    plane.kubectl.run("wait", ESTABLISHED, f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
-    assert eventually(lambda: plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
+    until_served(plane)
     plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
     probe = Guarded(plane, "default", api)
     probe.add_terminating("probe", deletionPolicy="Retain")

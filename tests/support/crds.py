@@ -150,12 +150,17 @@ def to_json(kind: str, metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> 
 @pytest.fixture(scope="session")
 def crds(control_plane: ControlPlane) -> ControlPlane:
     control_plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
+    until_served(control_plane)
+    return control_plane
+
+
+def until_served(plane: ControlPlane) -> None:
+    """Wait until kubectl finds both kinds, whose CRDs were just applied."""
     # kubectl gives up at once on a CRD whose conditions are null, as they are for a moment.
     wait = ("wait", ESTABLISHED, f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
-    assert eventually(lambda: control_plane.kubectl.run(*wait, check=False).code == 0)
+    assert eventually(lambda: plane.kubectl.run(*wait, check=False).code == 0)
     # Discovery lists new kinds a moment later, and kubectl remembers what it found; `get` looks again.
-    assert eventually(lambda: control_plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
-    return control_plane
+    assert eventually(lambda: plane.kubectl.run("get", f"{NODE_POOLS},{ACCOUNTS}", "-A", check=False).code == 0)
 
 
 @pytest.fixture(scope="session")

@@ -38,9 +38,9 @@ def read_with(expressions: Mapping[str, str], body: Object) -> str:
 
     for name, result in (("inProgress", "InProgress"), ("failed", "Failed"), ("current", "Current")):
         if name in expressions:
-            told = evaluate(expressions[name], dict(body))
-            assert isinstance(told, bool), expressions[name]
-            if told:
+            holds = evaluate(expressions[name], dict(body))
+            assert isinstance(holds, bool), expressions[name]
+            if holds:
                 return result
     return "InProgress"
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support import argocd, kstatus
-from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
+from tests.support.crds import REPOSITORY, until_served
 from tests.support.helm import CHART, RELEASE, Helm
 from tests.support.layouts import Layout, Step, argo_cd, flux, plain_objects, sources_of
 from tests.support.liveness import eventually
@@ -39,8 +39,7 @@ def apply(plane: ControlPlane, step: Step) -> None:
     objects = built(plane, step)
     assert plane.kubectl.run(*APPLY, stdin=yaml.safe_dump_all(objects)).stderr == ""
     if any(item["kind"] == "CustomResourceDefinition" for item in objects):
-        plane.kubectl.run("wait", ESTABLISHED, f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
-        assert eventually(lambda: plane.kubectl.run("get", OURS, "-A", check=False).code == 0)
+        until_served(plane)
 
 
 # The chart's tests come first: what `synced` applies stays until the end of the module.

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.controlplane import ESTABLISHED, ControlPlane
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
 from tests.support.cloud import Cloud
-from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
+from tests.support.crds import REPOSITORY, until_served
 from tests.support.layouts import NODE_POOLS as LAST_STEP
 from tests.support.layouts import Layout, Step, flux, plain_objects
 from tests.support.liveness import eventually
@@ -55,8 +55,7 @@ class Site:
         objects = self.objects(step)
         self.plane.kubectl.run("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(objects))
         if any(item["kind"] == "CustomResourceDefinition" for item in objects):
-            self.plane.kubectl.run("wait", ESTABLISHED, f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
-            assert eventually(lambda: self.plane.kubectl.run("get", OURS, "-A", check=False).code == 0)
+            until_served(self.plane)
 
     def operator(self) -> OperatorProcess:
         """What the Deployment's Pod runs: a new token each time, for the ServiceAccount may be a new one."""
