@@ -50,6 +50,11 @@ def sampled(operator: OperatorProcess) -> set[str]:
     return {name for name, family in operator.metrics().families.items() if family.samples}
 
 
+def until_shown(tenant: Tenant, wanted: float, sample: str, **labels: str) -> None:
+    """The API server shows what the operator did a moment before the operator has its answer and counts it."""
+    tenant.until_true(lambda: tenant.operator.metrics().value(sample, **labels) == wanted, f"{wanted:g} {sample} {labels}")
+
+
 def test_living_objects_nodes_and_accounts_are_shown_and_go_with_what_they_are_about(
     tenant: Tenant, operator: OperatorProcess
 ) -> None:
@@ -57,14 +62,12 @@ def test_living_objects_nodes_and_accounts_are_shown_and_go_with_what_they_are_a
     tenant.mirrored("training-b")
     tenant.annotate("training-b", confirm_delete="training-b")
     mine = {"account": tenant.name, "resource_pool": tenant.resource_pool}
-    tenant.until_true(lambda: operator.metrics().value("standing_confirmations") == 1, "a standing confirmation")
+    until_shown(tenant, 1, "standing_confirmations")
     found = operator.metrics()
     nodes = {state: found.value("nodes", state=state, **mine) for state in found.labels_of("nodes", "state")}
     assert nodes == {"creating": 0, "available": 5, "abnormal": 1, "deleting": 0}
     assert states(operator) == dict.fromkeys(states(operator), 0) | {"ready": 2}
-    tenant.until_true(
-        lambda: operator.metrics().value("account_ready", account=tenant.name) == 1, "the account shown as ready"
-    )
+    until_shown(tenant, 1, "account_ready", account=tenant.name)
     assert found.value("leader") == 1
     assert found.value("build_info") == 1
     assert found.value("poll_lag_seconds") < 10
@@ -87,18 +90,18 @@ def test_a_held_deletion_is_shown_by_its_reason_and_counted_when_it_is_done(
     tenant.delete("held", "slow")
     tenant.until_blocked("held", "OtherFinalizers")
     tenant.until("slow", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
-    during = operator.metrics()
-    assert during.value("deletion_blocked", reason="OtherFinalizers") == 1
-    assert during.value("deletion_blocked") == 1
-    assert (during.value("objects", state="blocked"), during.value("objects", state="deleting")) == (1, 1)
+    until_shown(tenant, 1, "objects", state="blocked")
+    until_shown(tenant, 1, "objects", state="deleting")
+    until_shown(tenant, 1, "deletion_blocked", reason="OtherFinalizers")
+    until_shown(tenant, 1, "deletion_blocked")
     tenant.api.merge(tenant.path("held"), {"metadata": {"finalizers": ["modelarts.huaweicloud.com/node-pool"]}})
     tenant.finish_delete("slow")
     tenant.until_gone("held", "slow")
-    after = operator.metrics()
-    assert after.value("deletion_blocked") == 0
-    for sample in ("deletions_total", "deletion_duration_seconds_count"):
-        assert after.value(sample) - before.value(sample) == 2, sample
-    assert after.value("deletions_total", outcome="Gone") - before.value("deletions_total", outcome="Gone") == 2
+    until_shown(tenant, 0, "deletion_blocked")
+    until_shown(tenant, before.value("deletions_total") + 2, "deletions_total")
+    until_shown(tenant, before.value("deletions_total", outcome="Gone") + 2, "deletions_total", outcome="Gone")
+    seconds = "deletion_duration_seconds_count"
+    until_shown(tenant, before.value(seconds) + 2, seconds)
 
 
 def test_an_object_that_was_stripped_counts_as_an_orphan(tenant: Tenant, operator: OperatorProcess) -> None:
@@ -107,14 +110,13 @@ def test_an_object_that_was_stripped_counts_as_an_orphan(tenant: Tenant, operato
     tenant.api.merge(tenant.path("training-a"), {"metadata": {"finalizers": None}})
     tenant.delete("training-a")
     tenant.api.strip(tenant.path("training-a"))
-    tenant.until_true(lambda: operator.metrics().value("orphans_total") == before + 1, "an orphan counted")
+    until_shown(tenant, before + 1, "orphans_total")
 
 
 def test_every_metric_is_there_and_calls_and_writes_are_those_that_others_saw(
     tenant: Tenant, operator: OperatorProcess, begun: datetime
 ) -> None:
     tenant.mirrored("training-a")
-    # The API server shows a status a moment before the operator's cache has it.
     wanted = PRESENT - {"deletion_blocked"}
     tenant.until_true(lambda: sampled(operator) >= wanted, "a sample of every metric")
     found = operator.metrics()
@@ -130,6 +132,9 @@ def test_every_metric_is_there_and_calls_and_writes_are_those_that_others_saw(
     assert found.value("cloud_request_duration_seconds_count", operation="list_node_pools") == counted
     assert found.value("reconciles_total", result="failed") == 0
     assert found.value("reconciles_total") == found.value("reconcile_duration_seconds_count")
-    audit = tenant.plane.audit().by_user(USER).since(begun).writes().on("modelartsnodepools")
-    written = [event for event in audit.events if event.subresource == "status" and event.code == 200]
-    assert operator.metrics().value("status_writes_total") == len(written)
+
+    def written() -> int:
+        audit = tenant.plane.audit().by_user(USER).since(begun).writes().on("modelartsnodepools")
+        return len([event for event in audit.events if event.subresource == "status" and event.code == 200])
+
+    tenant.until_true(lambda: operator.metrics().value("status_writes_total") == written(), "every status write counted")
