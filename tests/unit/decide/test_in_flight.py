@@ -63,9 +63,21 @@ def test_wait_says_why_the_outcome_is_unknown() -> None:
 def test_an_interval_of_nothing_does_not_spin() -> None:
     observed = a_deletion(record=sent(MINUTE))
     account = an_account().polling(timedelta(), timedelta()).seen_by(observed.node_pool)
-    decision = decide(a_deletion(record=sent(MINUTE), account=account))
+    for listing in (listed(available=1), listed(deleting=1)):
+        decision = decide(a_deletion(record=sent(MINUTE), account=account, listing=listing))
+        assert isinstance(decision, Wait)
+        assert decision.retry_after == SECOND
+
+
+@pytest.mark.parametrize(
+    ("since", "retry_after"), [(MINUTE, MINUTE), (2 * HOUR - 5 * SECOND, 5 * SECOND), (3 * HOUR, MINUTE)]
+)
+def test_while_nodes_are_deleting_only_a_poll_or_two_hours_lead_to_a_decision(
+    since: timedelta, retry_after: timedelta
+) -> None:
+    decision = decide(a_deletion(DELETED_LONG_AGO, record=sent(since, accepted=True), listing=listed(deleting=1)))
     assert isinstance(decision, Wait)
-    assert decision.retry_after == SECOND
+    assert decision.retry_after == retry_after
 
 
 @pytest.mark.parametrize(

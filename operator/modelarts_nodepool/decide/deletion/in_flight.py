@@ -39,11 +39,23 @@ def deleting(observed: DeletionObserved, moment: Moment) -> Decision | None:
     all_deleting = counts.deleting > 0 and counts.deleting == counts.total
     if not (_is_just_sent(observed, moment) or in_effect or all_deleting):
         return None
-    retry_after = observed.account.active_poll_interval if observed.account else FIRST_REFUSAL
     since = _since(observed, counts, moment)
-    if _elapsed(since, observed, moment) >= STUCK:
+    left = STUCK - _elapsed(since, observed, moment)
+    retry_after = _retry_after(observed, counts, left)
+    if left <= timedelta():
         return Wait(Reason.DELETION_STUCK, _describe_stuck(observed, counts, since), retry_after, is_stuck=True)
     return Wait(Reason.DELETING_NODE_POOL, _describe_progress(observed, counts), retry_after)
+
+
+def _retry_after(observed: DeletionObserved, counts: Counts, until_stuck: timedelta) -> timedelta:
+    """A poll that shows a change leads to a decision at once. Until nodes are deleting, the time that passes does, too."""
+    view = observed.account
+    if view is None:
+        return FIRST_REFUSAL
+    if not counts.deleting:
+        return view.active_poll_interval
+    usual = max(view.poll_interval, view.active_poll_interval)
+    return min(usual, until_stuck) if until_stuck > timedelta() else usual
 
 
 def _is_just_sent(observed: DeletionObserved, moment: Moment) -> bool:
