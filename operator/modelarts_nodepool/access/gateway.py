@@ -39,7 +39,6 @@ from modelarts_nodepool.errors import (
     PermissionDenied,
     RefusedByModelArts,
     ServerFailure,
-    Throttled,
     Unreachable,
 )
 from modelarts_nodepool.lru import LRU
@@ -398,21 +397,6 @@ class Gateway:
         async def guarded(client: ModelArts) -> T:
             # The call may have waited for a trial of its key: the circuit is checked again.
             async with breaker.guard(is_deletion=lane is Lane.DELETION, is_optional=is_optional):
-                slot.use()
-                return await _report_throttling(slot, client, operation)
+                return await slot.use(operation(client))
 
         return await self._key_breakers.call(session, guarded)
-
-
-async def _report_throttling(slot: Slot, client: ModelArts, operation: Operation[T]) -> T:
-    try:
-        answer = await operation(client)
-    except Throttled as error:
-        slot.limiter.on_throttled(error)
-        raise
-    except CloudError as error:
-        if error.status is not None:
-            slot.limiter.on_answer()
-        raise
-    slot.limiter.on_answer()
-    return answer

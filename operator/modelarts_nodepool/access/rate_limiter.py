@@ -7,19 +7,22 @@ decides nothing about deletions. docs/operations/limits.md explains the numbers.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
+from typing import TypeVar
 
 from modelarts_nodepool import metrics
 from modelarts_nodepool.backoff import Backoff
-from modelarts_nodepool.errors import Throttled
+from modelarts_nodepool.errors import CloudError, Throttled
 from modelarts_nodepool.lru import LRU
 from modelarts_nodepool.ports import AccessKey, Clock
 from modelarts_nodepool.token_bucket import TokenBucket
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # How long polls pause after a 429 without Retry-After.
 PAUSE_BACKOFF = Backoff(first=timedelta(seconds=1), longest=timedelta(minutes=1))
@@ -63,14 +66,25 @@ class Priority:
 
 @dataclass(slots=True)
 class Slot:
-    """The right to send one request. Release it if it is not used. `limiter` gets to know of the answer."""
+    """The right to send one request. Release it if it is not used."""
 
     limiter: "RateLimiter"
     _is_spent: bool = False
 
-    def use(self) -> None:
-        """The request is sent now."""
+    async def use(self, request: Awaitable[T]) -> T:
+        """Send the request. A 429 slows the limiter down."""
         self._is_spent = True
+        try:
+            answer = await request
+        except Throttled as error:
+            self.limiter.on_throttled(error)
+            raise
+        except CloudError as error:
+            if error.status is not None:
+                self.limiter.on_answer()
+            raise
+        self.limiter.on_answer()
+        return answer
 
     def release(self) -> None:
         """Return an unused slot; nothing if it was used or released before."""

@@ -74,7 +74,7 @@ async def test_slot_that_was_not_used_serves_somebody_else(stage: Stage) -> None
     used, unused = slots[:2]
     assert used is not None
     assert unused is not None
-    used.use()
+    await used.use(turns())
     used.release()
     await turns()
     assert len(stage.served) == 8

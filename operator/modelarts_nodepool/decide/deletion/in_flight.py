@@ -48,7 +48,7 @@ def deleting(observed: DeletionObserved, moment: Moment) -> Decision | None:
 
 
 def _retry_after(observed: DeletionObserved, counts: Counts, until_stuck: timedelta) -> timedelta:
-    """A poll that shows a change leads to a decision at once. Until nodes are deleting, the time that passes does, too."""
+    """A poll that shows a change adds the key. Until a node is deleting, the decision also changes with time."""
     view = observed.account
     if view is None:
         return FIRST_REFUSAL
