@@ -18,7 +18,7 @@ from lab.bench.phases import until_calm
 from lab.bench.programs import MeasuredOperator
 from lab.bench.scale import Place, Scale
 from lab.bench.stage import Pace, Say, Stage, standing
-from lab.controlplane import Binaries
+from lab.controlplane import AuditLog, Binaries
 from lab.harness.api import NODE_POOLS
 from lab.harness.failures import LabError
 from lab.harness.operator import OURSELVES
@@ -27,6 +27,7 @@ from lab.harness.waiting import until
 OBJECTS = 10
 WITHIN_SECONDS = 120.0
 CALM_SECONDS = 3.0
+EVENTS = 2  # DeleteAccepted and NodePoolGone
 _LOOK_SECONDS = 0.05
 _STEPS_SHOWN = 40
 Profile = dict[str, Any]
@@ -76,8 +77,13 @@ async def _profile_deletion(stage: Stage, place: Place) -> Profile:
     began, operator = datetime.now(UTC), cast("ProfiledOperator", stage.operator)
     operator.begin_profile()
     await stage.api.delete_object(place)
-    await until(lambda: counting.let_go(stage.audit().since(began)) or None, WITHIN_SECONDS, "the object is gone")
+    await until(lambda: _is_reported(stage.audit().since(began)) or None, WITHIN_SECONDS, "the release is reported")
     return await operator.read_profile()
+
+
+def _is_reported(audit: AuditLog) -> bool:
+    """Whether the object is gone, and the Event about that is there: the operator's last step."""
+    return bool(counting.let_go(audit)) and counting.writes_by_resource(audit)["events"] >= EVENTS
 
 
 async def _profile_poll(stage: Stage, place: Place) -> Profile:
