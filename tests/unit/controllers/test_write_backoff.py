@@ -35,7 +35,7 @@ from tests.unit.controllers.refusing_stage import (
 MINUTES = 30
 # 1, 2, 4, 8, 16 and 32 seconds, then a minute.
 QUICK = 7
-CROWD = 12
+CROWD = 6
 
 
 def crowd(count: int = CROWD) -> Stage:
