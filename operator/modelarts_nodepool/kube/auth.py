@@ -60,6 +60,7 @@ class Authenticator:
         self._config = config
         self._origin = URL(config.server).origin()
         self._reader = _Reader(config)
+        self._runs_plugin = config.user.plugin is not None
         self._refresh_seconds = refresh.total_seconds()
         self._credentials: Credentials | None = None
         self._read_at = 0.0
@@ -99,13 +100,13 @@ class Authenticator:
         return await handler(request)
 
     def _is_expired(self, credentials: Credentials) -> bool:
-        if self._reader.runs_plugin:
+        if self._runs_plugin:
             expires_at = credentials.expires_at
             return expires_at is not None and time.time() > expires_at and self._may_read_again()
         return time.monotonic() - self._read_at >= self._refresh_seconds
 
     def _may_read_again(self) -> bool:
-        if not self._reader.runs_plugin:
+        if not self._runs_plugin:
             return True
         return self._unchanged_at is None or time.monotonic() - self._unchanged_at >= _PAUSE_SECONDS
 
@@ -167,11 +168,6 @@ class _Reader:
         redact(header.partition(" ")[2] if header else None)
         tls = self._build_tls(given.certificate) if is_tls(self._config.server) else None
         return Credentials(header, tls, given.expires.timestamp() if given.expires else None)
-
-    @property
-    def runs_plugin(self) -> bool:
-        """Whether a read runs a credential plugin."""
-        return self._config.user.plugin is not None
 
     async def _run_plugin(self) -> PluginCredentials:
         plugin = self._config.user.plugin
