@@ -14,6 +14,7 @@ from tests.support.api import ACCOUNTS, Api, Object, node_pools_in
 from tests.support.crds import ACCOUNT_SPEC, REPOSITORY, to_json
 from tests.support.crds import ACCOUNTS as ACCOUNT_CRD
 from tests.support.crds import NODE_POOLS as NODE_POOL_CRD
+from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
 from tests.support.operator import NAMESPACE
 
@@ -87,7 +88,7 @@ class Person:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=120,
+            timeout=HANGING_SECONDS,
         )
         assert done.returncode == code, f"{command}\n{done.stdout}"
         return done.stdout

@@ -227,6 +227,12 @@ class Tenant:
     def until_event(self, name: str, reason: str) -> None:
         self.until_true(lambda: reason in self.events(name), f"the event {reason} about {name}")
 
+    def until_metric(self, wanted: float, sample: str, **labels: str) -> None:
+        """Until /metrics shows it: the API server shows what the operator did before the operator counts it."""
+        self.until_true(
+            lambda: self.operator.metrics().value(sample, **labels) == wanted, f"{wanted:g} {sample} {labels or ''}"
+        )
+
     def until_true(self, condition: Callable[[], object], what: str, seconds: float = HANGING_SECONDS) -> None:
         deadline, pauses = time.monotonic() + seconds, growing_pauses()
         while not condition():

@@ -25,7 +25,6 @@ from tests.support.pages import all_commands
 
 PAGE = "docs/operations/gitops.md"
 OURS = "manp,maacct"
-SECONDS = 90
 
 
 @dataclass
@@ -100,12 +99,12 @@ def test_what_the_layouts_leave_behind_is_enough_to_delete_the_node_pools(site: 
     """All Kustomizations deleted at once: the steps that keep nothing are pruned, and the operator goes on."""
     kubectl = site.plane.kubectl
     with at_work(site.operator()):
-        assert eventually(lambda: site.is_ready("training-a") and site.is_ready("training-b"), SECONDS)
+        assert eventually(lambda: site.is_ready("training-a") and site.is_ready("training-b"))
         kubectl.run("annotate", "-n", "ml", "manp", "training-a", f"{CONFIRM_ANNOTATION}=training-a")
         pruned = [item for step in site.layout.ordered() if not step.keeps for item in site.objects(step)]
         kubectl.run("delete", "--wait=false", "-f", "-", stdin=yaml.safe_dump_all(pruned), check=False)
-        assert eventually(lambda: "training-a" not in site.node_pools(), SECONDS)
-        assert eventually(lambda: "training-a" not in site.cloud.state_of("pool-3f2c"), SECONDS)
+        assert eventually(lambda: "training-a" not in site.node_pools())
+        assert eventually(lambda: "training-a" not in site.cloud.state_of("pool-3f2c"))
     # Not confirmed: the policy is there still.
     assert "deletionTimestamp" not in site.node_pools()["training-b"]["metadata"]
     assert {"training-b", "training-c"} <= site.cloud.state_of("pool-3f2c").keys()
@@ -114,7 +113,7 @@ def test_what_the_layouts_leave_behind_is_enough_to_delete_the_node_pools(site: 
 def test_one_command_brings_back_what_objects_that_hang_need(site: Site) -> None:
     kubectl = site.plane.kubectl
     with at_work(site.operator()):
-        assert eventually(lambda: site.is_ready("training-a") and site.is_ready("training-b"), SECONDS)
+        assert eventually(lambda: site.is_ready("training-a") and site.is_ready("training-b"))
     production = str(REPOSITORY / "deploy" / "kustomize" / "overlays" / "production")
     kubectl.run("delete", "-k", production)  # permissions, Secret and policies; with another layout, by one commit
     delete = ("delete", "-n", "ml", "manp", "training-a", "training-b", "--wait=false")
@@ -129,7 +128,7 @@ def test_one_command_brings_back_what_objects_that_hang_need(site: Site) -> None
     kubectl.run(*(str(REPOSITORY / word) if word.startswith("deploy/") else word for word in words[1:]))
     site.apply(site.layout.steps["modelarts-accounts"])  # the Secret
     with at_work(site.operator()):
-        assert eventually(lambda: site.node_pools() == {}, SECONDS), site.node_pools()
+        assert eventually(lambda: site.node_pools() == {}), site.node_pools()
     # One was to be deleted, one to be kept.
     assert site.cloud.state_of("pool-3f2c").keys() == {"training-b", "training-c"}
     assert site.layout.steps[LAST_STEP].keeps is False

@@ -50,11 +50,6 @@ def sampled(operator: OperatorProcess) -> set[str]:
     return {name for name, family in operator.metrics().families.items() if family.samples}
 
 
-def until_shown(tenant: Tenant, wanted: float, sample: str, **labels: str) -> None:
-    """The API server shows what the operator did a moment before the operator has its answer and counts it."""
-    tenant.until_true(lambda: tenant.operator.metrics().value(sample, **labels) == wanted, f"{wanted:g} {sample} {labels}")
-
-
 def test_living_objects_nodes_and_accounts_are_shown_and_go_with_what_they_are_about(
     tenant: Tenant, operator: OperatorProcess
 ) -> None:
@@ -62,12 +57,12 @@ def test_living_objects_nodes_and_accounts_are_shown_and_go_with_what_they_are_a
     tenant.mirrored("training-b")
     tenant.annotate("training-b", confirm_delete="training-b")
     mine = {"account": tenant.name, "resource_pool": tenant.resource_pool}
-    until_shown(tenant, 1, "standing_confirmations")
+    tenant.until_metric(1, "standing_confirmations")
     found = operator.metrics()
     nodes = {state: found.value("nodes", state=state, **mine) for state in found.labels_of("nodes", "state")}
     assert nodes == {"creating": 0, "available": 5, "abnormal": 1, "deleting": 0}
     assert states(operator) == dict.fromkeys(states(operator), 0) | {"ready": 2}
-    until_shown(tenant, 1, "account_ready", account=tenant.name)
+    tenant.until_metric(1, "account_ready", account=tenant.name)
     assert found.value("leader") == 1
     assert found.value("build_info") == 1
     assert found.value("poll_lag_seconds") < 10
@@ -90,18 +85,18 @@ def test_a_held_deletion_is_shown_by_its_reason_and_counted_when_it_is_done(
     tenant.delete("held", "slow")
     tenant.until_blocked("held", "OtherFinalizers")
     tenant.until("slow", lambda found: found["status"]["counts"]["deleting"] == 2, "deleting")
-    until_shown(tenant, 1, "objects", state="blocked")
-    until_shown(tenant, 1, "objects", state="deleting")
-    until_shown(tenant, 1, "deletion_blocked", reason="OtherFinalizers")
-    until_shown(tenant, 1, "deletion_blocked")
+    tenant.until_metric(1, "objects", state="blocked")
+    tenant.until_metric(1, "objects", state="deleting")
+    tenant.until_metric(1, "deletion_blocked", reason="OtherFinalizers")
+    tenant.until_metric(1, "deletion_blocked")
     tenant.api.merge(tenant.path("held"), {"metadata": {"finalizers": ["modelarts.huaweicloud.com/node-pool"]}})
     tenant.finish_delete("slow")
     tenant.until_gone("held", "slow")
-    until_shown(tenant, 0, "deletion_blocked")
-    until_shown(tenant, before.value("deletions_total") + 2, "deletions_total")
-    until_shown(tenant, before.value("deletions_total", outcome="Gone") + 2, "deletions_total", outcome="Gone")
+    tenant.until_metric(0, "deletion_blocked")
+    tenant.until_metric(before.value("deletions_total") + 2, "deletions_total")
+    tenant.until_metric(before.value("deletions_total", outcome="Gone") + 2, "deletions_total", outcome="Gone")
     seconds = "deletion_duration_seconds_count"
-    until_shown(tenant, before.value(seconds) + 2, seconds)
+    tenant.until_metric(before.value(seconds) + 2, seconds)
 
 
 def test_an_object_that_was_stripped_counts_as_an_orphan(tenant: Tenant, operator: OperatorProcess) -> None:
@@ -110,7 +105,7 @@ def test_an_object_that_was_stripped_counts_as_an_orphan(tenant: Tenant, operato
     tenant.api.merge(tenant.path("training-a"), {"metadata": {"finalizers": None}})
     tenant.delete("training-a")
     tenant.api.strip(tenant.path("training-a"))
-    until_shown(tenant, before + 1, "orphans_total")
+    tenant.until_metric(before + 1, "orphans_total")
 
 
 def test_every_metric_is_there_and_calls_and_writes_are_those_that_others_saw(
@@ -137,4 +132,6 @@ def test_every_metric_is_there_and_calls_and_writes_are_those_that_others_saw(
         audit = tenant.plane.audit().by_user(USER).since(begun).writes().on("modelartsnodepools")
         return len([event for event in audit.events if event.subresource == "status" and event.code == 200])
 
-    tenant.until_true(lambda: operator.metrics().value("status_writes_total") == written(), "every status write counted")
+    tenant.until_true(
+        lambda: operator.metrics().value("status_writes_total") == written(), "every status write counted"
+    )

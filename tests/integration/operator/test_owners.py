@@ -10,8 +10,6 @@ from tests.support.api import ACCOUNTS, NAMESPACES, Object
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import Tenant
 
-COLLECTED_SECONDS = 120.0
-
 
 def owned_by(tenant: Tenant, *owners: dict[str, Any]) -> None:
     """From now on the object has these owners."""
@@ -29,12 +27,7 @@ def uid_of(found: Object | None) -> str:
 
 def until_collected(tenant: Tenant, reason: str) -> str:
     """The message, once the collector has deleted the object and the operator holds it."""
-    tenant.until(
-        "training-a",
-        lambda found: found["metadata"].get("deletionTimestamp"),
-        "deleted",
-        COLLECTED_SECONDS,
-    )
+    tenant.until("training-a", lambda found: found["metadata"].get("deletionTimestamp"), "deleted")
     return tenant.until_blocked("training-a", reason)
 
 
