@@ -1,6 +1,5 @@
 """The stand-in cloud of lab/bench/ is a ModelArts to the operator's own client."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -29,7 +28,7 @@ async def a_cloud(delete_seconds: float = 0.0) -> AsyncIterator[tuple[ModelArtsC
 
 
 async def test_everything_that_a_deletion_asks_is_answered() -> None:
-    async with a_cloud(delete_seconds=0.2) as (client, log):
+    async with a_cloud(delete_seconds=3600.0) as (client, _):
         listing = await client.list_node_pools(POOL)
         assert len(listing.node_pools) == 11
         assert listing.node_pools[NAME].counts == Counts(available=2)
@@ -38,14 +37,18 @@ async def test_everything_that_a_deletion_asks_is_answered() -> None:
         assert [node.is_locked for node in nodes] == [False, False]
         assert (await client.delete_node_pool(POOL, NAME)).request_id
         assert (await client.list_node_pools(POOL)).node_pools[NAME].counts == Counts(deleting=2)
-        await asyncio.sleep(0.3)  # the cloud's own clock: one sleep longer than its deletion takes
+
+
+async def test_a_node_pool_is_gone_when_its_time_is_over() -> None:
+    async with a_cloud() as (client, log):
+        await client.delete_node_pool(POOL, NAME)
         assert NAME not in (await client.list_node_pools(POOL)).node_pools
         with pytest.raises(NotFound):
             await client.show_node_pool(POOL, NAME)
         assert SPARE in (await client.list_node_pools(POOL)).node_pools
         calls = await log.read()
         assert [call.status for call in calls if call.operation == "show_node_pool"] == [404]
-        assert calls[0][1:] == ("list_node_pools", POOL, "", 200)
+        assert calls[0][1:] == ("delete_node_pool", POOL, NAME, 200)
 
 
 async def test_a_resource_pool_that_is_not_there_is_not_found() -> None:
