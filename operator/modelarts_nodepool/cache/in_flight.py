@@ -1,8 +1,8 @@
-"""What the deletions under way must know of each other: records, reserved slots, who waits for the budget.
+"""Deletions in progress, as other deletions see them: records, reserved budget slots, and which wait for the budget.
 
-Filled by controllers/deletion/gather.py and controllers/deletion/send.py, read when a deletion is observed. It can be
-lost: the API server holds what counts, and a restart fills this anew. Each question is answered from an index:
-ten thousand deletions that each went through all the others would keep the process busy with nothing else.
+Filled by controllers/deletion/gather.py and controllers/deletion/send.py, read when a deletion is observed. The API
+server holds everything that counts: a restart fills this cache again. Every question is answered from an index,
+because ten thousand deletions that each iterate over all others would use the whole CPU.
 """
 
 from collections import defaultdict
@@ -52,7 +52,7 @@ class InFlight:
     _leaving: defaultdict[Place, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def note(self, node_pool: NodePool, identity: Identity | None, record: DeletionRecord) -> None:
-        """What is known of this deletion now."""
+        """Record the current state of this deletion."""
         uid, deleted = node_pool.metadata.uid, node_pool.metadata.deleted
         if deleted is None:
             return
@@ -61,26 +61,26 @@ class InFlight:
         self._put(uid, replace(known, account=account, identity=identity, sent_time=record.sent_time, deleted=deleted))
 
     def forget(self, uid: str) -> None:
-        """It is over."""
+        """The deletion has ended."""
         self._take_out(uid)
 
     def wait_for_budget(self, uid: str, *, is_waiting: bool) -> None:
-        """Whether only the budget is in its way."""
+        """Record whether only the budget holds this deletion."""
         if uid in self._known:
             self._put(uid, replace(self._known[uid], is_waiting=is_waiting))
 
     def reserve(self, uid: str, *, is_reserved: bool) -> None:
-        """A slot that is taken from the decision until the write-ahead or its failure."""
+        """Reserve a budget slot from the decision until the write-ahead is written or has failed."""
         if uid in self._known:
             self._put(uid, replace(self._known[uid], is_reserved=is_reserved))
 
     def release(self, uid: str, *, is_releasing: bool) -> None:
-        """Our own patch is about to remove the finalizer, or it was refused."""
+        """Record whether a patch of ours that removes the finalizer is in progress."""
         if uid in self._known:
             self._put(uid, replace(self._known[uid], is_releasing=is_releasing))
 
     def is_releasing(self, uid: str) -> bool:
-        """Whether the object's going is our own doing."""
+        """Whether a patch of ours may have removed the finalizer."""
         return uid in self._known and self._known[uid].is_releasing
 
     def leaving(self, uid: str, identity: Identity | None) -> frozenset[str]:
@@ -96,7 +96,7 @@ class InFlight:
         return ours.waiting.uids if ours else ()
 
     def budget(self, account: Account, uid: str, now: datetime) -> BudgetView:
-        """The account's budget as this deletion sees it."""
+        """The account's budget for this deletion."""
         known = self._known.get(uid)
         deleted = known.deleted if known and known.account == account.metadata.name else now
         ours = self._accounts.get(account.metadata.name) or _OfAccount()

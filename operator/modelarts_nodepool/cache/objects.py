@@ -1,9 +1,9 @@
-"""What the cluster holds, slim and typed, fed by the watches, our own LISTs and the answers to our own writes.
+"""The objects of the cluster, slim and typed, from watches, from our own LISTs and from the answers to our writes.
 
-The one memory that controllers/ decides from. It sends nothing; changes are reported to the listener it was built with.
-An older version of an object never replaces a newer one, and a deleted object never comes back: answers to writes
-and watch events cross, and a watch that was cut off repeats events that are long over. `Duplicates` finds the objects
-that name the same node pool: it is then handed over, not deleted.
+All controllers decide from this cache. It sends nothing; it reports changes to the listener in its constructor. An
+older version of an object never replaces a newer one, and a deleted object never comes back: answers to writes and
+watch events can overtake each other, and a watch that reconnects repeats old events. `Duplicates` finds the objects
+that name the same node pool.
 """
 
 import logging
@@ -31,18 +31,18 @@ class Index(Generic[K]):
         self._uids: dict[K, set[str]] = {}
 
     def add(self, key: K, uid: str) -> None:
-        """The uid belongs to this key, perhaps already."""
+        """Add the uid to this key. Idempotent."""
         self._uids.setdefault(key, set()).add(uid)
 
     def remove(self, key: K, uid: str) -> None:
-        """It does not any more; nothing where it did not."""
+        """Remove the uid from this key. Idempotent."""
         uids = self._uids.get(key, set())
         uids.discard(uid)
         if not uids:
             self._uids.pop(key, None)
 
     def of(self, key: K) -> Collection[str]:
-        """The uids of this key as they are now: a copy, so that it may be gone through while they change."""
+        """A copy of the uids of this key, which is safe to iterate over while they change."""
         return frozenset(self._uids.get(key, ()))
 
     def has(self, key: K, uid: str) -> bool:
@@ -50,11 +50,11 @@ class Index(Generic[K]):
         return uid in self._uids.get(key, ())
 
     def __contains__(self, key: K) -> bool:
-        """Whether there is any uid of this key; copies nothing."""
+        """Whether the key has a uid; makes no copy."""
         return key in self._uids
 
     def __iter__(self) -> Iterator[K]:
-        """The keys; do not change them while you iterate."""
+        """The keys. Do not change the index while you iterate."""
         return iter(self._uids)
 
     def __len__(self) -> int:
@@ -64,15 +64,15 @@ class Index(Generic[K]):
 
 logger = logging.getLogger(__name__)
 
-# So many uids of what is gone are remembered, the newest: far more than a watch can lag behind.
+# The newest uids of deleted objects are kept: far more than a watch can lag behind.
 GONE_REMEMBERED = 10_000
 
 
 class Listener(Protocol):
-    """What gets to know of changes."""
+    """Receives the changes of the cache."""
 
     def node_pool_changed(self, uid: str) -> None:
-        """An object came, changed or went, or can no longer be read."""
+        """An object was added, changed or deleted, or has become unreadable."""
 
     def node_pool_written(self, uid: str) -> None:
         """The answer to a write of ours is a new version of an object."""
@@ -81,14 +81,14 @@ class Listener(Protocol):
         """An object is gone; this was its last version. `node_pool_changed` follows."""
 
     def account_changed(self, name: str) -> None:
-        """An account came, changed or went."""
+        """An account was added, changed or deleted."""
 
     def namespace_changed(self, name: str) -> None:
-        """A namespace came, changed or went."""
+        """A namespace was added, changed or deleted."""
 
 
 class NoListener:
-    """Wants to know of nothing."""
+    """Ignores all changes."""
 
     def node_pool_changed(self, uid: str) -> None:
         """Nothing."""
@@ -108,12 +108,12 @@ class NoListener:
 
 @dataclass(slots=True)
 class Content:
-    """Node pool objects by uid, accounts and namespaces by name. It outlives a term of leading.
+    """Node pool objects by uid, accounts and namespaces by name. It outlives a term as the leader.
 
-    `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid. `unreadable` are
-    objects and accounts that cannot be read, by uid: an object is there or in `node_pools`, never in both.
-    `deletion_observed` are the objects whose deletion came in order, from a watch or a complete LIST: every object that
-    was there before it is known, too. The answer to a write of ours may be ahead of all others.
+    - `first_seen`, `deletion_seen` and `reconcile_seen` are monotonic seconds of this process, by uid.
+    - `unreadable`: objects and accounts that this version cannot read, by uid; no object is here and in `node_pools`.
+    - `deletion_observed`: objects whose deletion came from a watch or a complete LIST, so that every earlier object is
+      in the cache too. The answer to a write of ours can be ahead of the watch.
     """
 
     node_pools: dict[str, NodePool] = field(default_factory=dict)
@@ -133,10 +133,10 @@ class Content:
 
 
 class Cache:
-    """The content, with what keeps it in order. Changes are reported to one listener, for one term of leading."""
+    """Keeps the content in order, and reports changes to one listener, for one term as the leader."""
 
     def __init__(self, clock: Clock, listener: Listener | None = None, content: Content | None = None) -> None:
-        """Fill it with the `upsert_*` methods. With the content of another cache, both show the same."""
+        """Fill it with the `upsert_*` methods. Given the content of another cache, both share it."""
         self._clock = clock
         self._listener: Listener = listener or NoListener()
         self.content = content = content or Content()
@@ -156,7 +156,7 @@ class Cache:
         self._being_written: dict[str, NodePoolStatus] = {}
 
     def observe_node_pool(self, body: Mapping[str, Any]) -> None:
-        """Upsert a version from a watch or a complete LIST: it comes after everything that was there before."""
+        """Upsert a version from a watch or a complete LIST: every earlier object is in the cache already."""
         uid, is_deleted = str(body["metadata"]["uid"]), bool(body["metadata"].get("deletionTimestamp"))
         is_first = is_deleted and uid not in self.deletion_observed and uid not in self.content.gone
         if is_first:
@@ -168,7 +168,7 @@ class Cache:
 
     @contextmanager
     def writing(self, uid: str, status: NodePoolStatus) -> Iterator[None]:
-        """While the reconciler of this object writes this status: the watch may show it before the answer arrives."""
+        """Around a write of this status by the object's reconciler: the watch can show it before the answer arrives."""
         self._being_written[uid] = status
         try:
             yield
@@ -176,18 +176,17 @@ class Cache:
             self._being_written.pop(uid, None)
 
     def observe_deletion(self, uid: str) -> None:
-        """A complete LIST shows the object deleted, and everything that was there before is in the cache."""
+        """A complete LIST shows that the object is being deleted, and every earlier object is in the cache."""
         node_pool = self.node_pools.get(uid)
         if node_pool is not None and node_pool.metadata.deleted is not None and uid not in self.deletion_observed:
             self.deletion_observed.add(uid)
             self._listener.node_pool_changed(uid)
 
     def upsert_node_pool(self, body: Mapping[str, Any], *, is_written: bool = False) -> NodePool | None:
-        """Upsert a version of an object; None where it does not have our schema, or is gone already.
+        """Upsert a version of an object. None if it does not match our schema, or if the object is gone already.
 
-        `is_written`: it is the answer to a write of ours, which follows the version that the write was decided on.
-
-        A ghost would be worse than a gap: other objects of its node pool would be handed over to it.
+        `is_written`: the body is the answer to a write of ours. A deleted object must not come back: deletions of
+        other objects of its node pool would hand over to it.
         """
         raw = body.get("metadata") or {}
         uid, version = str(raw.get("uid")), str(raw.get("resourceVersion"))
@@ -196,7 +195,7 @@ class Cache:
         known = self.node_pools.get(uid)
         newest = known or self.unreadable.get(uid)
         if newest is not None and _is_not_newer(version, newest.metadata.resource_version):
-            # Every write of ours comes back twice, and reading it costs more than all else that is done with it.
+            # Every write of ours comes back twice, and validation is the most expensive step.
             return known
         try:
             node_pool = NodePool.from_body(body)
@@ -214,9 +213,9 @@ class Cache:
         return node_pool
 
     def drop_node_pool(self, uid: str) -> None:
-        """The object is gone from the cluster, for good: no uid is given twice."""
+        """The object is gone from the cluster. No uid is ever used again."""
         self._note_gone(uid)
-        # The deletion of an unreadable object is observed, too.
+        # An unreadable object has its entry here, too.
         self.deletion_observed.discard(uid)
         found, node_pool = self.unreadable.pop(uid, None), self._take_out(uid)
         if found is None and node_pool is None:
@@ -229,13 +228,13 @@ class Cache:
         self._listener.node_pool_changed(uid)
 
     def is_gone(self, uid: str) -> bool:
-        """Whether something of this uid was there and went, not too long ago."""
+        """Whether an object with this uid was deleted recently."""
         return uid in self.content.gone
 
     def upsert_account(self, body: Mapping[str, Any]) -> Account | None:
-        """Upsert a version of an account; None where it does not have our schema, or is gone already.
+        """Upsert a version of an account. None if it does not match our schema, or if the account is gone already.
 
-        A ghost would go on lending its credentials, to DELETEs as well.
+        A deleted account must not come back: DELETEs would use its credentials.
         """
         if self.is_gone(str((body.get("metadata") or {}).get("uid"))):
             return None
@@ -258,7 +257,7 @@ class Cache:
         return account
 
     def drop_account(self, name: str, uid: str) -> None:
-        """The account of that uid is gone; one created again under the name stays."""
+        """The account with that uid is gone. A new one with the same name stays."""
         self._note_gone(uid)
         self.unreadable.pop(uid, None)
         known = self.accounts.get(name)
@@ -268,7 +267,7 @@ class Cache:
             self._listener.account_changed(name)
 
     def drop_account_of(self, uid: str) -> None:
-        """The same by its uid alone."""
+        """The same, by uid only."""
         names = (name for name, account in self.accounts.items() if account.metadata.uid == uid)
         self.drop_account(next(names, ""), uid)
 
@@ -288,7 +287,7 @@ class Cache:
             self._listener.namespace_changed(namespace.name)
 
     def drop_namespace(self, name: str, uid: str) -> None:
-        """The namespace of that uid is gone; one created again under the name stays."""
+        """The namespace with that uid is gone. A new one with the same name stays."""
         self._note_gone(uid)
         known = self.namespaces.get(name)
         if known is not None and known.uid == uid:
@@ -302,7 +301,7 @@ class Cache:
         self.drop_namespace(next(names, ""), uid)
 
     def naming(self, account: str, resource_pool: str, node_pool: str) -> list[NodePool]:
-        """The objects that name this node pool by this account."""
+        """The objects that name this node pool with this account."""
         return [self.node_pools[uid] for uid in self.of_node_pool.of((account, resource_pool, node_pool))]
 
     def is_used(self, account: str) -> bool:
@@ -312,7 +311,7 @@ class Cache:
         )
 
     def _is_own_write(self, known: NodePool, node_pool: NodePool) -> bool:
-        """Whether nothing but the status changed, to what is being written."""
+        """Whether only the status changed, to the one that is being written."""
         metadata = node_pool.metadata
         status = self._being_written.get(metadata.uid)
         if status is None:
@@ -347,7 +346,7 @@ class Cache:
             self.reconcile_seen[metadata.uid] = (asked, now)
 
     def _upsert_unreadable(self, body: Mapping[str, Any], error: Exception) -> None:
-        """Keep it apart, and forget the version that could be read."""
+        """Keep the object in `unreadable`, and drop its last readable version."""
         try:
             found = UnreadableObject.from_body(body, error, self._clock.monotonic())
         except (KeyError, ValueError):
@@ -381,7 +380,7 @@ def _is_not_newer(one: str, other: str) -> bool:
 
 
 def is_older(one: str, other: str) -> bool:
-    """Whether a resourceVersion is older; False where they cannot be compared (then the newcomer is taken)."""
+    """Whether a resourceVersion is older. False if they cannot be compared: then the new version is used."""
     try:
         return int(one) < int(other)
     except ValueError:
@@ -397,9 +396,9 @@ def duplicate_key(node_pool: NodePool) -> tuple[str, str, str]:
 class FoundDuplicates:
     """Objects that name the node pool of another object.
 
-    - `granted`: with their account, and allowed to use it.
-    - `unplaced`: an object in a namespace whose labels are not known yet, so neither is whether it is granted: the
-      watch of namespaces may lag behind that of objects.
+    - `granted`: those that their account grants the node pool.
+    - `unplaced`: an object in a namespace whose labels are not known yet, so its grant is not known either: the watch
+      of namespaces can lag behind the watch of objects.
     """
 
     granted: tuple[NodePool, ...] = ()
@@ -413,7 +412,7 @@ class Duplicates:
         self._cache = cache
 
     def account_view(self, node_pool: NodePool) -> AccountView | None:
-        """The account that the object names, with what it means for it; None where there is none."""
+        """The account that the object names, with its meaning for the object. None if it does not exist."""
         account = self._cache.accounts.get(node_pool.spec.account_ref.name)
         if account is None:
             return None
@@ -434,9 +433,9 @@ class Duplicates:
         return FoundDuplicates(tuple(granted), unplaced)
 
     def unreadable(self, node_pool: NodePool, identity: Identity) -> UnreadableObject | None:
-        """Another object that names the same node pool and cannot be read: it may stand for it.
+        """An unreadable object that names the same node pool and may keep it.
 
-        Not where it cannot be granted, as far as is known, nor where it is being deleted without our finalizer.
+        Not one that its account certainly does not grant it, nor one that is being deleted without our finalizer.
         """
         for other in self._cache.unreadable.values():
             named = (other.pool_name, other.node_pool_name)
@@ -460,7 +459,7 @@ class Duplicates:
         return any(grant.allows(namespace, labels, resource_pool) for grant in account.spec.grants)
 
     def _naming(self, node_pool: NodePool, identity: Identity) -> Iterator[NodePool]:
-        """Other objects whose spec and account name the same node pool: the same URL, in whatever workspace."""
+        """Other objects whose spec and account name the same node pool: the same URL, in any workspace."""
         for name, account in self._cache.accounts.items():
             if (account.spec.region, account.spec.project_id) != (identity.region, identity.project_id):
                 continue

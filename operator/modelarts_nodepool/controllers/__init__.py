@@ -1,1 +1,1 @@
-"""Gather, decide, act, report: what runs between the handlers and the two ports."""
+"""The reconcilers: they gather, decide, act and report."""

@@ -1,9 +1,9 @@
 """Reads which nodes are abnormal: one list_node_pool_nodes for each change of their number, never one per poll.
 
 controllers/node_pool.py asks for them before it decides on a status. The first question adds a key to the workqueue;
-its worker makes the calls and then adds the object again, so neither an object nor a deletion waits for a call. One
-show_pool for all node pools of a resource pool says whether it is frozen. Half an hour after a failed call, or while
-the resource pool is frozen, the nodes are read again.
+its worker makes the calls and then adds the object again, so no object and no deletion waits for a call. One show_pool
+for all node pools of a resource pool says whether it is frozen. After a failed call, and while the resource pool is
+frozen, the nodes are read again every half hour.
 """
 
 import logging
@@ -52,9 +52,9 @@ class AbnormalNodesReader:
         self._single_flight = SingleFlight()
 
     def find(self, uid: str, view: AccountView, abnormal: int) -> AbnormalNodes | timedelta | None:
-        """What is known about that number of abnormal nodes; None if they cannot be read, or there are none.
+        """The abnormal nodes, for this number of them. None if there are none, or if they cannot be read.
 
-        A timedelta: the answer is on its way. Decide when the object is reconciled again, or after this time.
+        A timedelta: the call is in progress. Decide when the object is reconciled again, or after this time.
         """
         if abnormal == 0:
             self.forget(uid)
@@ -99,7 +99,7 @@ class AbnormalNodesReader:
             fields = {"resourcePool": identity.pool_name, "nodePool": identity.node_pool_name}
             logger.info("the names of abnormal nodes could not be read: %s", nodes.failure, extra=fields)
             return None
-        # The node pools that one LIST shows as changed ask at the same time; an older answer may miss the cause.
+        # The node pools that one LIST shows as changed share an answer; an older answer may not show the cause.
         not_before = max(question.asked, self._clock.monotonic() - KEPT_SECONDS)
         same = (question.account.metadata.name, identity.region, identity.project_id, identity.pool_name)
         pool = await self._single_flight.get(same, not_before, lambda: self._show_pool(question))
@@ -111,5 +111,5 @@ class AbnormalNodesReader:
 
 
 def _is_settled(answer: AbnormalNodes | None) -> bool:
-    """Whether only another number of abnormal nodes is a reason to read them again."""
+    """Whether the answer is valid until the number of abnormal nodes changes."""
     return answer is not None and not describe_resource_pool(answer.resource_pool)

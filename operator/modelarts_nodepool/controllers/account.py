@@ -1,9 +1,10 @@
-"""Accounts: our in-use finalizer, and a status that is written when what it says changes.
+"""Accounts: our in-use finalizer, and a status that is written only when it changes.
 
-`AccountReconciler` is the one writer of accounts, recentDeletions included, with at most one write of those a second.
-`AccountCalls` remembers how the last call with each account ended. `AccountCheck` finds out whether an account that no
-object uses could be used: one list_pools for each generation, until it is answered. Without it such an account would
-say nothing of its credentials, and Flux, which waits for the account before it creates objects, would wait for ever.
+`AccountReconciler` is the only writer of accounts, recentDeletions included, with at most one write of those per
+second. `AccountCalls` records the result of the last call with each account. `AccountCheck` verifies the credentials
+of an account that no object uses: one list_pools for each generation, until it is answered. Without that, the status
+of such an account would not mention its credentials, and Flux, which waits for the account before it creates objects,
+would wait forever.
 """
 
 import logging
@@ -41,15 +42,15 @@ from modelarts_nodepool.ports import Clock, Cluster
 logger = logging.getLogger(__name__)
 
 SOON = timedelta(milliseconds=100)
-# Objects are often applied together with their account: their polls say the same without a call more.
+# Objects are often applied together with their account: their polls then make the check unnecessary.
 GRACE = timedelta(seconds=5)
-# A repaired Secret is noticed within this, or within pollInterval where that is longer.
+# A repaired Secret is noticed within this time, or within pollInterval if that is longer.
 SHORTEST_REPEAT = timedelta(seconds=60)
 
 
 @dataclass(slots=True, eq=False)
 class Trial:
-    """What is known of one generation of an account, seen since then (monotonic seconds)."""
+    """The check of one generation of an account; `seen` is in monotonic seconds."""
 
     uid: str
     generation: int
@@ -60,25 +61,25 @@ class Trial:
     is_verified: bool = False
 
     def is_of(self, account: Account) -> bool:
-        """Whether it is about the account as it is now."""
+        """Whether it is about the current generation of the account."""
         return (self.uid, self.generation) == (account.metadata.uid, account.metadata.generation)
 
     def note(self, failure: Failure | None) -> None:
-        """A call with the account ended like this."""
+        """Record the result of a call with the account."""
         is_transient = isinstance(failure, CloudError) and failure.is_transient
         is_refused = failure is not None and needs_a_person(failure)
         self.is_answered = self.is_answered or not is_transient
-        # A "not found" is an answer to a caller that was let in.
+        # ModelArts answers "not found" only after it accepted the credentials.
         self.is_verified = self.is_verified or not (is_transient or is_refused)
 
 
 class AccountCalls:
-    """How the last call with each account ended, and what is known of its present generation."""
+    """The result of the last call with each account, and the check of its current generation."""
 
     def __init__(
         self, cache: Cache, queue: Workqueue, clock: Clock, jitter: Callable[[], float] = random.random
     ) -> None:
-        """Adds an account's key to the queue where a call ended otherwise than the one before it."""
+        """An account's key is added to the queue if a call has another result than the call before."""
         self._cache = cache
         self._queue = queue
         self._clock = clock
@@ -86,11 +87,11 @@ class AccountCalls:
         self.last: dict[str, Failure | None] = {}
         self.trials: dict[str, Trial] = {}
         self.beginning: set[str] = set()
-        # Accounts whose status waits for the outcome of the next call.
+        # Accounts whose status waits for the result of the next call.
         self.awaited: set[str] = set()
 
     def consider(self, name: str) -> None:
-        """The account was seen or changed, or is gone: plan a check of a new generation."""
+        """The account was added, changed or deleted: plan the check of a new generation."""
         account = self._cache.accounts.get(name)
         if account is None or not _may_be_tried(account):
             self._forget(name)
@@ -101,7 +102,7 @@ class AccountCalls:
         self._forget(name)
         metadata, now = account.metadata, self._clock.monotonic()
         trial = Trial(metadata.uid, metadata.generation, now, Schedule(self._jitter))
-        # Found out by a process before this one: a restart costs neither a call nor a write.
+        # Verified by an earlier process: a restart costs no call and no write.
         trial.is_verified = trial.is_answered = _says_ready(account)
         self.trials[name] = trial
         if not trial.is_verified:
@@ -109,14 +110,14 @@ class AccountCalls:
             self._queue.add_after(Key(Kind.ACCOUNT_CHECK, name), GRACE)
 
     def note_poll(self, name: str, failure: Failure | None, begun: float) -> None:
-        """A poll with this account, which began then (monotonic seconds), ended like this."""
+        """Record the result of a poll with this account; `begun` is in monotonic seconds."""
         trial = self.trials.get(name)
         if trial is not None and begun >= trial.since:
             trial.note(failure)
         self.note(name, failure)
 
     def note(self, name: str, failure: Failure | None) -> None:
-        """A call with this account worked, or failed like this."""
+        """Record the result of a call with this account; None if it succeeded."""
         if name in self.last and name not in self.awaited and _is_same(self.last[name], failure):
             return
         self.last[name] = failure
@@ -158,7 +159,7 @@ class AccountReconciler:
         self._uids: dict[str, str] = {}
 
     async def reconcile(self, name: str) -> Result:
-        """Bring the account's finalizer and status up to date, and write the entries that are due."""
+        """Update the account's finalizer and status, and write the entries that are due."""
         account = self._cache.accounts.get(name)
         former = self._uids.pop(name, None)
         if account is not None:
@@ -175,7 +176,7 @@ class AccountReconciler:
         except (ObjectChanged, ObjectGone):
             return await self._refresh(account)
         except ClusterError:
-            # controllers/writes.py logs it, for all objects together.
+            # controllers/writes.py logs it, in one line for all objects.
             return Result(self._retry_after(account), Outcome.UNAVAILABLE)
         return Result(self._trail.due_in(name))
 
@@ -187,7 +188,7 @@ class AccountReconciler:
         except (ObjectChanged, ObjectGone):
             raise
         except ClusterError as error:
-            # A finalizer that is refused stands in the way of no entry: deletions wait for theirs.
+            # A refused finalizer must not block the entries: deletions wait for them.
             refused = error
             self._writes.report_lasting(account, Write.FINALIZER)
         if current is not None:
@@ -202,7 +203,7 @@ class AccountReconciler:
             raise refused
 
     async def _keep_finalizer(self, account: Account) -> Account | None:
-        """In use from first sight until no object refers to it. The account after that; None where it is released."""
+        """Keep the finalizer until no object refers to the account. The account after that; None if it was released."""
         is_marked = ACCOUNT_FINALIZER in account.metadata.finalizers
         if not account.is_terminating and not is_marked:
             patch = build_finalizer_added(account)
@@ -234,12 +235,12 @@ class AccountReconciler:
         self._trail.settle(name, entries)
 
     def _due_entries(self, name: str) -> dict[str, Pending]:
-        """Those to write now; what is entered during a write waits for the next one."""
+        """The entries to write now. Those that are added during a write wait for the next one."""
         wait = self._trail.due_in(name)
         return self._trail.of(name) if wait == timedelta() else {}
 
     def _is_awaited(self, account: Account) -> bool:
-        """Whether the status is about an earlier generation, and a call for this one follows soon.
+        """Whether the status is about an earlier generation and a call for this one follows soon.
 
         Keeping Ready=True would report a wrong Secret as valid.
         """
@@ -254,7 +255,7 @@ class AccountReconciler:
         )
 
     def _retry_after(self, account: Account) -> timedelta:
-        """Entries wait for nothing but their own write."""
+        """Entries wait only for their own write."""
         name, uid = account.metadata.name, account.metadata.uid
         pause, due = self._writes.pause(uid), self._trail.due_in(name)
         if due is None or self._writes.wait(uid, Write.STATUS) > timedelta():
@@ -276,7 +277,7 @@ class AccountReconciler:
 
 
 class AccountCheck:
-    """Asks for list_pools with accounts that no object uses; where a poller uses the account, it asks nothing."""
+    """Calls list_pools with accounts that no object uses. If a poller uses the account, it makes no call."""
 
     def __init__(self, cache: Cache, calls: AccountCalls, pollers: Pollers, clouds: Gateway) -> None:
         self._cache = cache
@@ -285,18 +286,18 @@ class AccountCheck:
         self._clouds = clouds
 
     async def reconcile(self, name: str) -> Result:
-        """Ask, if that is needed and its turn; until the account is verified."""
+        """Make a call when one is due, until the account is verified."""
         calls = self._calls
         account, trial = self._cache.accounts.get(name), calls.trials.get(name)
         if account is None or trial is None or trial.is_verified:
             calls.beginning.discard(name)
             return Result()
         if self._pollers.is_needed_by(name):
-            # Its pollers find out. Should they end before, the account is checked here again.
+            # Its pollers verify it. If they end before that, the account is checked here again.
             calls.beginning.discard(name)
             return Result(_repeat(account))
         if not trial.is_spread:
-            # Only now is it known how many began together.
+            # The number of checks that began together is known only now.
             trial.is_spread = True
             wait = trial.schedule.first(len(calls.beginning))
             if wait > timedelta():
@@ -304,7 +305,7 @@ class AccountCheck:
         calls.beginning.discard(name)
         failure = await self._ask(account)
         if calls.trials.get(name) is not trial:
-            # The account changed or is gone: another check was planned, or none.
+            # The account changed or is gone: this result is not about its current generation.
             return Result()
         trial.note(failure)
         calls.note(name, failure)
@@ -322,7 +323,7 @@ class AccountCheck:
         except (CloudError, CredentialsUnavailable) as failure:
             return failure
         except Exception as error:
-            # A fault of ours says nothing about the account.
+            # A bug of ours says nothing about the account.
             logger.exception("an account could not be verified", extra={"account": account.metadata.name})
             return CloudUnavailable(f"the call failed: {type(error).__name__}")
         return None
@@ -332,7 +333,7 @@ def _is_same(one: Failure | None, other: Failure | None) -> bool:
     if one is None or other is None:
         return one is other
     if isinstance(one, CredentialsUnavailable) or isinstance(other, CredentialsUnavailable):
-        # Their words name what is missing, and change only with it.
+        # Their messages name what is missing, and change only with it.
         return (type(one), str(one)) == (type(other), str(other))
     return one.reason == other.reason
 

@@ -1,9 +1,10 @@
 """The audit trail: one log record per DELETE and per release, and the accounts' recentDeletions.
 
-The log says who (object, uid), what (the identity in the cloud), the cloud's request id, whether and by whom it was
-confirmed, and the outcome. recentDeletions outlive the objects and are the budget's memory: a DELETE is entered when it
-is sent, and again when it is answered and when its object is released; controllers/account.py writes the entries. What
-is not written yet counts for the budget as well: a finalizer that is stripped in between gives no slot back.
+A log record has the object and its uid, the identity in the cloud, the cloud's request id, whether and by whom the
+deletion was confirmed, and the outcome. recentDeletions outlive the objects, and the deletion budget counts them. A
+DELETE gets its entry when it is sent; the entry is updated when the DELETE is answered and when the object is
+released. controllers/account.py writes the entries. Entries that are not written yet count for the budget too: a
+finalizer that is removed by hand returns no slot.
 """
 
 import asyncio
@@ -23,16 +24,17 @@ from modelarts_nodepool.ports import Accepted, Clock
 
 logger = logging.getLogger("modelarts_nodepool.audit")
 
-# An account is written at most once in so long. A DELETE that was just sent waits for as long: its answer mostly
-# comes within that time and saves a write.
+# The shortest time between two writes of entries to one account. The entry of a new DELETE waits for the same time: the
+# answer mostly arrives within it, and both need one write.
 BATCH = timedelta(seconds=1)
 
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """What is to be written about one uid; `entry` None: its entry is taken back.
+    """A change of the entry of one uid that is still to be written. `entry` None: the entry is removed.
 
-    `due`: not to be written before (monotonic). `is_fallback`: only where the account has no word about that DELETE.
+    `due`: not written before that (monotonic). `is_fallback`: written only if the account has no entry about that
+    DELETE.
     """
 
     entry: RecentDeletion | None
@@ -43,7 +45,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
-    """An account as it was read, and with its entries that are to be written, also by resource pool."""
+    """An account as it was read, and with its pending entries, also by resource pool."""
 
     read: Account
     account: Account
@@ -51,10 +53,10 @@ class _Applied:
 
 
 class AuditTrail:
-    """What is still to be written of the recentDeletions, of all accounts."""
+    """The pending entries of recentDeletions of all accounts."""
 
     def __init__(self, clock: Clock, on_entry: Callable[[Key, timedelta], None] = lambda _key, _wait: None) -> None:
-        """Empty. `on_entry` gets an account's key, and how long until its entries are to be written."""
+        """`on_entry` gets an account's key and the time until its entries are due."""
         self._clock = clock
         self._on_entry = on_entry
         self._pending: dict[str, dict[str, Pending]] = {}
@@ -62,31 +64,33 @@ class AuditTrail:
         self._applied: dict[str, _Applied] = {}
 
     def enter(self, account: str, entry: RecentDeletion) -> None:
-        """A DELETE that was sent, or what was answered: written within about a second, nothing waits for it."""
+        """Add the entry of a DELETE that was sent or answered. It is written within about a second; nothing waits for
+        it.
+        """
         self._put(account, entry.uid, Pending(entry, self._clock.monotonic() + BATCH.total_seconds()))
 
     def enter_if_missing(self, account: str, entry: RecentDeletion) -> None:
-        """The same, unless the account has an entry about this DELETE or a later one by then."""
+        """The same, unless the account then has an entry about this DELETE or a later one."""
         if entry.uid not in self._pending.get(account, {}):
             due = self._clock.monotonic() + BATCH.total_seconds()
             self._put(account, entry.uid, Pending(entry, due, is_fallback=True))
 
     def withdraw(self, account: str, uid: str) -> None:
-        """No DELETE of this object is in effect, and none was refused: it has no entry."""
+        """No DELETE of this object is in effect and none was refused: remove its entry."""
         self._put(account, uid, Pending(None, self._clock.monotonic() + BATCH.total_seconds()))
 
     def finish(self, account: str, entry: RecentDeletion) -> "asyncio.Future[None]":
-        """A release: written as soon as may be; done when it is written, or the account is gone."""
+        """Add the entry of a release. The future is done when the entry is written, or the account is gone."""
         before = self._pending.get(account, {}).get(entry.uid)
         if before is not None and before.entry == entry and before.waiters and not before.waiters[-1].done():
-            # A release that is tried again waits for the same write.
+            # A release that is retried waits for the same write.
             return before.waiters[-1]
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._put(account, entry.uid, Pending(entry, self._clock.monotonic(), waiters=[written]))
         return written
 
     def find(self, account: Account, uid: str) -> RecentDeletion | None:
-        """The newest word about this object, written or not."""
+        """The newest entry about this object, written or pending."""
         pending = self._pending.get(account.metadata.name, {}).get(uid)
         if pending is not None and not pending.is_fallback:
             return pending.entry
@@ -94,19 +98,19 @@ class AuditTrail:
         return next(stored, pending.entry if pending is not None else None)
 
     def is_written(self, account: Account, entry: RecentDeletion) -> bool:
-        """Whether the account has exactly this entry, and nothing else is to be written of its object."""
+        """Whether the account has exactly this entry and nothing is pending about its object."""
         return entry.uid not in self._pending.get(account.metadata.name, {}) and (
             entry in account.status.recent_deletions
         )
 
     def applied_to(self, account: Account) -> Account:
-        """The account with all its entries that are to be written."""
+        """The account with all its pending entries."""
         return self._apply(account).account
 
     def recently_deleted(self, accounts: Iterable[Account], identity: Identity, now: datetime) -> frozenset[str]:
-        """Node pools of the same resource pool whose deletion a LIST may not show yet, written or not.
+        """Node pools of the same resource pool whose deletion a LIST may not show yet, by written and pending entries.
 
-        Of all accounts, because two accounts may name one project.
+        Of all accounts, because two accounts can name one project.
         """
         entries = [
             entry
@@ -117,7 +121,7 @@ class AuditTrail:
         return recently_deleted(entries, now)
 
     def _apply(self, account: Account) -> _Applied:
-        # Each decision about a deletion of the account asks for it, and it changes a few times for each deletion.
+        # Cached: each decision about a deletion reads it, and it changes only a few times per deletion.
         known = self._applied.get(account.metadata.name)
         if known is None or known.read is not account:
             applied = apply(account, self._pending.get(account.metadata.name, {}))
@@ -128,11 +132,11 @@ class AuditTrail:
         return known
 
     def of(self, account: str) -> dict[str, Pending]:
-        """What is to be written of this account now, by uid."""
+        """The pending entries of this account, by uid."""
         return dict(self._pending.get(account, {}))
 
     def due_in(self, account: str) -> timedelta | None:
-        """How long until entries are to be written; None where there are none. At most one write a second."""
+        """The time until entries are due; None if none is pending. At most one write per second."""
         waiting = self._pending.get(account)
         if not waiting:
             return None
@@ -141,16 +145,16 @@ class AuditTrail:
         return timedelta(seconds=max(left, 0.0))
 
     def begin_write(self, account: str) -> None:
-        """A write of entries begins: the next one waits for its time."""
+        """A write of entries begins: the next one waits for the shortest time between two."""
         self._written_at[account] = self._clock.monotonic()
 
     def forget(self, account: str) -> None:
-        """The account is gone: releases wait for no entry any more."""
+        """The account is gone: no release waits for an entry any more."""
         self._written_at.pop(account, None)
         self.settle(account, self.of(account))
 
     def settle(self, account: str, written: dict[str, Pending]) -> None:
-        """These are written, or there is nothing to write them to. What replaced one of them goes on waiting."""
+        """These entries are written, or their account is gone. An entry that replaced one of them stays pending."""
         self._applied.pop(account, None)
         waiting = self._pending.get(account, {})
         for uid, each in written.items():
@@ -167,7 +171,7 @@ class AuditTrail:
         waiting = self._pending.setdefault(account, {})
         before = waiting.get(uid)
         if before is not None:
-            # A release that waits for the older entry waits for this one; what was to be written soon still is.
+            # A release that waits for the older entry waits for this one; the earlier due time counts.
             pending.waiters = before.waiters + pending.waiters
             pending.due = min(pending.due, before.due)
         waiting[uid] = pending
@@ -176,7 +180,7 @@ class AuditTrail:
 
 
 def apply(account: Account, changes: dict[str, Pending]) -> Account:
-    """The account with these changes of its recentDeletions, in no order and without a limit."""
+    """The account with these changes of its recentDeletions, unordered and without a limit."""
     if not changes:
         return account
     entries = {entry.uid: entry for entry in account.status.recent_deletions}
@@ -212,7 +216,7 @@ def log_delete(
 
 
 def log_release(node_pool: NodePool, identity: Identity | None, record: DeletionRecord, release: Release) -> None:
-    """The finalizer left the object: why."""
+    """Log why the finalizer was removed."""
     logger.info(
         "released %s: %s",
         node_pool.title,
