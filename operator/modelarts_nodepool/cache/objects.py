@@ -311,7 +311,7 @@ class Cache:
         )
 
     def _is_own_write(self, known: NodePool, node_pool: NodePool) -> bool:
-        """Whether only the status changed, to the one that is being written."""
+        """Whether only the status changed, to the status that is being written."""
         metadata = node_pool.metadata
         status = self._being_written.get(metadata.uid)
         if status is None:
@@ -435,7 +435,7 @@ class Duplicates:
     def unreadable(self, node_pool: NodePool, identity: Identity) -> UnreadableObject | None:
         """An unreadable object that names the same node pool and may keep it.
 
-        Not one that its account certainly does not grant it, nor one that is being deleted without our finalizer.
+        Not an object without a grant, nor an object that is being deleted without our finalizer.
         """
         for other in self._cache.unreadable.values():
             named = (other.pool_name, other.node_pool_name)

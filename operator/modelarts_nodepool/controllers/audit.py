@@ -64,9 +64,7 @@ class AuditTrail:
         self._applied: dict[str, _Applied] = {}
 
     def enter(self, account: str, entry: RecentDeletion) -> None:
-        """Add the entry of a DELETE that was sent or answered. It is written within about a second; nothing waits for
-        it.
-        """
+        """Add the entry of a DELETE that was sent or answered. It is written within a second; nothing waits."""
         self._put(account, entry.uid, Pending(entry, self._clock.monotonic() + BATCH.total_seconds()))
 
     def enter_if_missing(self, account: str, entry: RecentDeletion) -> None:

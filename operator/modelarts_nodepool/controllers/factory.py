@@ -1,7 +1,7 @@
-"""Joins the controllers of one time of leading: the one place where their constructors are called.
+"""Builds the controllers of one term as the leader: the only place where their constructors are called.
 
-The order shows what depends on what: the cache that all read, the queue, the listener that adds keys, then what changes
-the cache and what calls the cloud, then the reconcilers.
+The order shows the dependencies: the cache, the queue, the listener that adds keys, then what changes the cache and
+what calls the cloud, then the reconcilers.
 """
 
 from collections.abc import Callable
@@ -28,15 +28,16 @@ from modelarts_nodepool.kube.events import EventRecorder
 from modelarts_nodepool.polling import Pollers
 from modelarts_nodepool.ports import Clock, Cluster
 
-# What lets a DELETE pass is good for a minute, and the DELETEs of one resource pool are sent one after the other. If
-# ten thousand deletions fetched their facts at once, the first facts would be too old when the last were there, and all
-# would fetch again, for ever. One sends, the others fetch: a fetch and a DELETE take about as long.
+# Facts that let a DELETE pass are valid for a minute, and the DELETEs of one resource pool are sent one after another.
+# If ten thousand deletions fetched their facts at once, the first facts would be too old when the last ones arrive, and
+# all would fetch again, without end. One deletion sends while the others fetch: a fetch and a DELETE take about the
+# same time.
 PREPARED_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What the reconcilers have in common. `cache` reports its changes to `events`: feed that one."""
+    """What the reconcilers share. Fill `cache`: it reports its changes to `events`."""
 
     cache: Cache
     queue: Workqueue
@@ -78,7 +79,7 @@ def build_controllers(
     clock: Clock,
     may_act: Callable[[], bool],
 ) -> Controllers:
-    """`may_act`: whether the time of leading that these belong to still lasts, asked right before each DELETE."""
+    """`may_act`: whether the term as the leader still lasts; asked right before each DELETE."""
     shared = _build_shared(cache, clouds, cluster, recorder, clock)
     queue = shared.queue
     preparing = GroupLimit(PREPARED_AT_ONCE, lambda uid: queue.add(Key(Kind.NODE_POOL, uid)))

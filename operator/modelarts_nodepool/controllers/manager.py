@@ -21,8 +21,8 @@ from modelarts_nodepool.controllers.workqueue import Key, Kind, Lane, Result, Wo
 from modelarts_nodepool.controllers.writes import Writes
 from modelarts_nodepool.polling import Poller, Pollers, changed_names
 
-# A deletion never queues behind other work. An account whose write is not answered must not hold up the releases of the
-# others; an endpoint that swallows requests holds a worker of the checks until the call's time is up.
+# A deletion never queues behind other work. An account whose write is not answered must not delay the releases of the
+# others. An endpoint that answers nothing blocks a worker of the checks until the call times out.
 DELETING = Lane("deletion")
 LIVING = Lane("node pool", 8)
 ACCOUNTS = Lane("account", 4)
@@ -37,7 +37,7 @@ class Lanes:
         self._cache = cache
 
     def __call__(self, key: Key) -> Lane:
-        """By what is known of the object now."""
+        """The lane by the current state of the object."""
         if key.kind is Kind.ACCOUNT:
             return ACCOUNTS
         if key.kind is Kind.ACCOUNT_CHECK:
@@ -74,7 +74,7 @@ class EventMap:
             self._queue.add(Key(Kind.ACCOUNT, name))
 
     def node_pool_changed(self, uid: str) -> None:
-        """An object came, changed or went, or can no longer be read."""
+        """An object was added, changed or deleted, or has become unreadable."""
         if not self._has_begun:
             return
         node_pool = self._cache.node_pools.get(uid)
@@ -85,7 +85,7 @@ class EventMap:
             self._add_duplicates(node_pool)
 
     def node_pool_written(self, uid: str) -> None:
-        """The reconciler that wrote it knows; a duplicate may not."""
+        """The reconciler that wrote it knows the change; reconcilers of duplicates do not."""
         node_pool = self._cache.node_pools.get(uid)
         if self._has_begun and node_pool is not None:
             self._add_duplicates(node_pool)
@@ -97,7 +97,7 @@ class EventMap:
             self._add_duplicates(node_pool)
 
     def account_changed(self, name: str) -> None:
-        """An account came, changed or went."""
+        """An account was added, changed or deleted."""
         if not self._has_begun:
             return
         self._calls.consider(name)
@@ -106,7 +106,8 @@ class EventMap:
         if account is not None:
             self._terms[name] = (account.metadata.uid, account.metadata.deleted, account.spec)
         if account is not None and self._terms[name] == before:
-            # Only its status, which changes every second while objects are deleted and matters to the budget alone.
+            # Only its status changed. It changes every second while objects are deleted, and only the budget depends on
+            # it.
             uids: Collection[str] = self._in_flight.waiting(name)
         else:
             uids = self._cache.of_account.of(name)
@@ -114,7 +115,7 @@ class EventMap:
             self.node_pool_changed(uid)
 
     def namespace_changed(self, name: str) -> None:
-        """A namespace came, changed or went."""
+        """A namespace was added, changed or deleted."""
         if not self._has_begun:
             return
         for uid, node_pool in tuple(self._cache.node_pools.items()):
@@ -122,7 +123,7 @@ class EventMap:
                 self.node_pool_changed(uid)
 
     def snapshot_taken(self, poller: Poller, members: Collection[str]) -> None:
-        """A LIST of a resource pool ended, failed ones included: add those for which it shows anything new."""
+        """A LIST of a resource pool ended or failed: add the objects for which it shows a change."""
         latest, node_pools = poller.latest, self._cache.node_pools
         if latest is None or not self._has_begun:
             return
@@ -135,7 +136,7 @@ class EventMap:
                 self._queue.add(Key(Kind.NODE_POOL, uid))
 
     def reconciled(self, key: Key, result: Result, seconds: float) -> None:
-        """Count a reconcile of an object, and remember whether a snapshot without news matters to it."""
+        """Count a reconcile of an object, and record whether it needs snapshots without changes."""
         if key.kind is not Kind.NODE_POOL:
             return
         metrics.RECONCILES.labels(result.outcome.value).inc()
@@ -146,7 +147,7 @@ class EventMap:
             self._calm.discard(key.name)
 
     def _add_duplicates(self, node_pool: NodePool) -> None:
-        """Reconcile the duplicates of this object too, by any account: its state may decide about them."""
+        """Reconcile the duplicates of this object too, of any account: their decisions can depend on it."""
         named = (node_pool.spec.pool_name, node_pool.node_pool_name)
         for account in self._cache.accounts:
             for other in self._cache.naming(account, *named):
@@ -204,7 +205,7 @@ class Manager:
         return self._queue.has(Key(Kind.NODE_POOL, uid))
 
     async def run(self) -> None:
-        """Work until cancelled; reconciles and pollers end with it, whatever they wait for."""
+        """Work until cancelled. Reconciles and pollers end then, whatever they wait for."""
         try:
             await self._queue.run(self.reconcile, self._events.reconciled)
         finally:
@@ -224,12 +225,12 @@ class Manager:
         uid = key.name
         node_pool, found = self._cache.node_pools.get(uid), self._cache.unreadable.get(uid)
         if node_pool is None or (node_pool.metadata.deleted is not None and not node_pool.is_protected):
-            # Gone, unreadable, or out of our hands: released, or never protected.
+            # Gone, unreadable, released, or never protected.
             self._deletions.forget(uid)
             self._pollers.leave(uid)
             self._abnormal.forget(uid)
             if found is not None:
-                # The DELETE of an object that cannot be read any more may be in effect all the same.
+                # A DELETE of the object may be in effect although the object has become unreadable.
                 return await self._unreadable.reconcile(found)
             self._in_flight.forget(uid)
             if node_pool is None:
@@ -239,6 +240,6 @@ class Manager:
         if node_pool.metadata.deleted is None:
             return await self._node_pools.reconcile(node_pool)
         if uid not in self._cache.deletion_observed:
-            # A duplicate that takes over may not be known yet: the watch reports the deletion in order.
+            # A duplicate that takes over may not be in the cache yet: the watch reports the deletion in order.
             return Result()
         return await self._deletions.reconcile(node_pool)

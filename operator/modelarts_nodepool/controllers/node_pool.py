@@ -1,6 +1,6 @@
-"""Objects that live: our finalizer first, then the status, each written only on a difference.
+"""Living objects: our finalizer first, then the status, each written only on a difference.
 
-From the deletionTimestamp on nothing here writes to the object: that is deletion/reconciler.py's alone.
+From the deletionTimestamp on, only deletion/reconciler.py writes to the object.
 """
 
 from datetime import timedelta
@@ -25,7 +25,7 @@ SOON = timedelta(milliseconds=100)
 
 
 class NodePoolReconciler:
-    """Keeps finalizer and status of living objects as they should be."""
+    """Keeps the finalizer and the status of living objects up to date."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class NodePoolReconciler:
                 return Result(max(self._writes.pause(uid), FIRST_PAUSE), Outcome.UNAVAILABLE)
             return Result(SOON, Outcome.CONFLICT)
         except ClusterError:
-            # controllers/writes.py logs it, for all objects together.
+            # controllers/writes.py logs it, in one line for all objects.
             return Result(self._writes.pause(uid), Outcome.UNAVAILABLE)
 
     async def _bring_up_to_date(self, node_pool: NodePool) -> Result:
@@ -70,7 +70,7 @@ class NodePoolReconciler:
             self._report_restored(node_pool)
         verdict = self._decide(current)
         if verdict is None:
-            # The next LIST of its resource pool is waited for, whatever it shows.
+            # Every next LIST of its resource pool counts, also one without a change.
             return Result()
         if isinstance(verdict, timedelta):
             return Result(verdict)
@@ -86,10 +86,10 @@ class NodePoolReconciler:
         return Result(verdict.recheck_after, is_calm=True)
 
     async def _protect(self, node_pool: NodePool) -> NodePool | None:
-        """Add the finalizer. Raises errors.ClusterError, once the object says that it is not protected.
+        """Add the finalizer. Raises errors.ClusterError, after the status says that the object is not protected.
 
-        The one status that is written without our finalizer, and no other PATCH can cross it: this worker alone
-        writes to the object, and tries the finalizer again only with the version that this write leads to.
+        The only status that is written without our finalizer. No other PATCH can cross it: only this worker writes to
+        the object, and it retries the finalizer only with the version that this write leads to.
         """
         try:
             return await self._writes.add_finalizer(node_pool)
@@ -119,7 +119,7 @@ class NodePoolReconciler:
             await self._writes.write_status(node_pool, verdict.status)
 
     def _decide(self, node_pool: NodePool) -> LiveVerdict | timedelta | None:
-        """None where a poll has to come first; the poll puts the uid into the queue again.
+        """None if a poll is needed first; the poll adds the object again.
 
         A timedelta while the abnormal nodes are being read: how long to wait for them.
         """
@@ -146,7 +146,7 @@ class NodePoolReconciler:
     def _find_abnormal(
         self, node_pool: NodePool, view: AccountView | None, poller: Poller | None
     ) -> AbnormalNodes | timedelta | None:
-        """The abnormal nodes, where the newest LIST shows any."""
+        """The abnormal nodes, if the newest LIST shows any."""
         listing = poller.latest.value if poller and poller.latest else None
         shown = listing.node_pools.get(node_pool.node_pool_name) if listing else None
         if view is None or shown is None or shown.counts is None:
@@ -164,7 +164,7 @@ class NodePoolReconciler:
         return None
 
     def _poller(self, node_pool: NodePool, view: AccountView | None) -> Poller | None:
-        """The poller of its resource pool; none where nothing may be looked at for this object."""
+        """The poller of its resource pool; None if the resource pool may not be listed for this object."""
         pollers = self._pollers
         pinned = node_pool.status.identity
         uid = node_pool.metadata.uid
@@ -177,7 +177,7 @@ class NodePoolReconciler:
         return pollers.join(uid, view.account, node_pool.spec.pool_name, is_deleting=False)
 
     def _is_listed(self, node_pool: NodePool, poller: Poller) -> bool:
-        """Whether the newest look is news enough: there is one, and where it matters it is young enough."""
+        """Whether the newest LIST is new enough for a decision."""
         cache, uid = self._cache, node_pool.metadata.uid
         if poller.latest is None:
             return False
@@ -187,7 +187,7 @@ class NodePoolReconciler:
             needed = asked[1]
         listing = poller.latest.value
         if listing is not None and node_pool.node_pool_name not in listing.node_pools:
-            # A poll from before this object was seen may be too early to show its node pool.
+            # A poll from before this object was seen can be too early to show its node pool.
             needed = max(needed, cache.first_seen.get(uid, needed))
         if poller.latest.begun >= needed:
             return True
@@ -205,7 +205,7 @@ class NodePoolReconciler:
         return timedelta(seconds=self._clock.monotonic() - since)
 
     def _report_restored(self, node_pool: NodePool) -> None:
-        """Only of an object that was protected before: it has a status, and not that it could not be protected."""
+        """Report it only for an object that was protected before: it has a status, and not NotProtected."""
         if node_pool.status.observed_generation < 0 or _says_not_protected(node_pool.status):
             return
         words = (

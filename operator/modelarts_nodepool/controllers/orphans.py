@@ -1,6 +1,6 @@
-"""Objects that went without us: a finalizer stripped by hand, an object gone before it was protected.
+"""Objects that went without a release: the finalizer was removed by hand, or the object never had it.
 
-Nothing can be held back any more, so people get to know: a log line, and an Event on the account, which outlives the
+Nothing can be held any more, so it is reported: by a log line, and by an Event on the account, which outlives the
 object.
 """
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Orphans:
-    """Reports node pools that no object stands for any more."""
+    """Reports node pools that no object refers to any more."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Orphans:
         self._clock = clock
 
     def report(self, node_pool: NodePool) -> None:
-        """An object is gone; `node_pool` is its last version. Does nothing where that is as it should be."""
+        """An object is gone; `node_pool` is its last version. Does nothing after a release."""
         self._finish_entry(node_pool)
         how = self._find_cause(node_pool)
         if how is None:
@@ -57,7 +57,7 @@ class Orphans:
             self._recorder.record(account, EventType.WARNING, Reason.ORPHANED, words)
 
     def _finish_entry(self, node_pool: NodePool) -> None:
-        """The DELETE of an object whose finalizer was stripped has its end in the audit trail, and goes on counting."""
+        """The finalizer was removed by hand after a DELETE: complete its entry, which still counts for the budget."""
         account = self._cache.accounts.get(node_pool.spec.account_ref.name)
         identity, uid = self._identity(node_pool), node_pool.metadata.uid
         if account is None or identity is None or node_pool.metadata.deleted is None:
@@ -78,7 +78,7 @@ class Orphans:
         if node_pool.is_protected:
             is_ours = self._in_flight.is_releasing(uid)
             return None if is_ours else "although its finalizer was not removed by this operator"
-        # Without a deletionTimestamp it had no finalizer at all; with one and without ours, we released it.
+        # Without a deletionTimestamp it had no finalizer at all; with one and without our finalizer, we released it.
         return "before it was protected" if node_pool.metadata.deleted is None else None
 
     def _identity(self, node_pool: NodePool) -> Identity | None:

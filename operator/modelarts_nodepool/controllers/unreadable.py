@@ -1,7 +1,7 @@
-"""Objects that this version cannot read: their own status says so.
+"""Objects that this version cannot read: their status says so.
 
-It writes conditions and observedGeneration, nothing else: what a later version keeps in status stays. It adds and
-removes no finalizer and calls no cloud.
+Only conditions and observedGeneration are written: other fields of a later version's status stay. No finalizer is
+added or removed, and no request goes to ModelArts.
 """
 
 from datetime import timedelta
@@ -24,7 +24,7 @@ SOON = timedelta(milliseconds=100)
 
 
 class UnreadableReconciler:
-    """Keeps the conditions of what cannot be read as they should be."""
+    """Keeps the conditions of unreadable objects up to date."""
 
     def __init__(self, cache: Cache, writes: Writes, recorder: EventRecorder, clock: Clock) -> None:
         self._cache = cache
@@ -33,7 +33,7 @@ class UnreadableReconciler:
         self._clock = clock
 
     async def reconcile(self, found: UnreadableObject) -> Result:
-        """Say that it cannot be read. Raises errors.ClusterError where it cannot be read again after a conflict."""
+        """Write that the object is unreadable. Raises errors.ClusterError if a read after a conflict fails."""
         if not found.is_node_pool or not found.is_in_our_hands:
             return Result()
         try:
@@ -57,7 +57,7 @@ class UnreadableReconciler:
         self._report(found, conditions)
 
     def _report(self, found: UnreadableObject, after: tuple[Condition, ...]) -> None:
-        """One Event per transition, named as for every other object."""
+        """One Event per transition, as for every other object."""
         is_deleted = found.metadata.deleted is not None
         kind = ConditionType.DELETION_BLOCKED if is_deleted else ConditionType.STALLED
         old, new = find_condition(found.conditions, kind), find_condition(after, kind)

@@ -1,11 +1,11 @@
-"""The workqueue: keys to reconcile, after client-go and controller-runtime.
+"""The workqueue: keys to reconcile, modelled on client-go and controller-runtime.
 
-A key waits at most once, however often it is added. One worker at a time reconciles it; a key that is added while it
-is reconciled is reconciled once more. A `Result` says when to reconcile it again. An exception is logged and the key
-requeued with a backoff of its own. Keys wait in lanes: deletions never queue behind other work, and the number of
-workers of the other lanes is limited. Workers exist only while their lane has keys.
+A key waits at most once, however often it is added. One worker at a time reconciles it; a key that is added during its
+reconcile is reconciled once more. A `Result` says when to reconcile it again. An exception is logged and the key
+requeued with its own backoff. Keys wait in lanes: deletions never queue behind other work, and the number of workers
+of the other lanes is limited. Workers exist only while their lane has keys.
 
-Beside it: a limit of keys for each group, locks by key, and single flight.
+Also here: a limit of keys for each group, locks by key, and single flight.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=1)
 _BACKOFF = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF)
 AGAIN = timedelta()
-# What most callers of a single flight accept at most.
+# The greatest age of an answer that most callers of a single flight accept.
 KEPT_SECONDS = 10.0
 
 
 class Kind(StrEnum):
-    """What a key names: node pool objects and their abnormal nodes by uid, accounts by name."""
+    """The kind of a key: node pool objects and their abnormal nodes by uid, accounts by name."""
 
     NODE_POOL = "node pool"
     ACCOUNT = "account"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
 
 class Key(NamedTuple):
-    """What is to be reconciled."""
+    """One thing to reconcile."""
 
     kind: Kind
     name: str
@@ -118,7 +118,7 @@ class Workqueue:
         if former == lane:
             return
         if former is not None:
-            # An object that lived when it was added and is deleted now must not wait behind those that live.
+            # An object that was living when it was added and is being deleted now must not wait behind living ones.
             del self._lines[former].ready[key]
         self._waiting[key] = lane
         line = self._lines.setdefault(lane, _Line())
@@ -126,7 +126,7 @@ class Workqueue:
         self._hire(lane, line)
 
     def add_after(self, key: Key, delay: timedelta) -> None:
-        """Reconcile the key after a while. The earliest of several calls counts, until the key is reconciled."""
+        """Reconcile the key after `delay`. The earliest of several calls counts, until the key is reconciled."""
         seconds = delay.total_seconds()
         if seconds <= 0:
             self.add(key)
@@ -142,7 +142,7 @@ class Workqueue:
         self._timers[key] = loop.call_later(seconds, self._fire, key)
 
     def forget(self, key: Key) -> None:
-        """Nothing is left to do for the key: drop its timer and its backoff."""
+        """Drop the key's timer and backoff: nothing is left to do."""
         self._cancel_timer(key)
         self._failures.pop(key, None)
 
@@ -180,7 +180,7 @@ class Workqueue:
         worker.add_done_callback(self._workers.discard)
 
     async def _work(self, line: _Line, reconcile: Reconcile) -> None:
-        """Until no key of the lane waits."""
+        """Reconcile until no key of the lane waits."""
         try:
             while line.ready and not self._is_stopped:
                 key, _ = line.ready.popitem(last=False)
@@ -204,7 +204,7 @@ class Workqueue:
             result = Result(self._back_off(key), Outcome.FAILED)
         else:
             if result.requeue_after != AGAIN:
-                # A step on the way is no success: what it leads to may be what fails again and again.
+                # A step is not a success: the next step may fail repeatedly.
                 self._failures.pop(key, None)
         finally:
             self._active.discard(key)
@@ -253,7 +253,7 @@ class GroupLimit:
         self._group_of: dict[str, tuple[str, ...]] = {}
 
     def acquire(self, group: tuple[str, ...], member: str) -> bool:
-        """Whether the member is admitted; it stays so until `release`."""
+        """Whether the member is admitted, from now until `release`."""
         if self._group_of.get(member, group) != group:
             self.release(member)
         self._group_of[member] = group
@@ -264,7 +264,7 @@ class GroupLimit:
         return member in line.admitted
 
     def release(self, member: str) -> None:
-        """The member needs no admission any more; does nothing where it had none and did not wait."""
+        """The member does not need its admission any more. Idempotent."""
         group = self._group_of.pop(member, None)
         if group is None:
             return
@@ -288,7 +288,7 @@ class GroupLimit:
 
 
 class KeyedLocks:
-    """A lock for each key; nothing is kept of a key that no task holds or waits for."""
+    """A lock for each key. A key that no task holds or waits for is dropped."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
@@ -309,8 +309,8 @@ Ask = Callable[[], Awaitable[Evidence[Any]]]
 class SingleFlight:
     """The newest answer to each question, failed ones included: concurrent callers share one request.
 
-    Used for what is the same for many objects: the CRD, a namespace, a resource pool, discovery. Without it a thousand
-    objects that are deleted at once would ask a thousand times.
+    Used for facts that many objects share: the CRD, a namespace, a resource pool, discovery. Without it a thousand
+    concurrent deletions would send a thousand requests.
     """
 
     def __init__(self, kept_seconds: float = KEPT_SECONDS) -> None:
@@ -322,7 +322,7 @@ class SingleFlight:
     async def get(self, question: Question, not_before: float, ask: Ask) -> Evidence[Any]:
         """An answer to a request that began at `not_before` (monotonic seconds) or later; `ask` makes one.
 
-        A request that is cancelled leaves nothing behind: those that waited for it make their own.
+        If a request is cancelled, the callers that waited for it make their own.
         """
         known = self._answers.get(question)
         if known is not None and known.begun >= not_before:

@@ -1,10 +1,10 @@
-"""Writes to our objects: the one way to the API server for a PATCH, with one backoff for each object.
+"""Writes to our objects: every PATCH goes through here, with one backoff for each object.
 
-Nothing bypasses it: whatever wakes a worker (a poll, a watch event, the resync, reconcile-at), a write that failed is
-tried again after 1, 2, 4 … seconds and then once a minute. An object has up to three sorts of writes, each with a
-backoff of its own, so that a status can say what happened to a finalizer; where several fail they share one attempt a
-minute. The answer to each write enters the cache at once. Used by all reconcilers; read by server/gauges.py from
-another thread, so a `Failing` is replaced, never changed.
+Nothing bypasses it: whatever adds a key (a poll, a watch event, the resync, reconcile-at), a failed write is retried
+after 1, 2, 4 … seconds and then once a minute. An object has up to three sorts of writes, each with its own backoff,
+so that a status can say what happened to a finalizer; if several fail, they share one attempt a minute. The answer to
+each write enters the cache at once. All reconcilers use this; server/gauges.py reads it from another thread, so a
+`Failing` is replaced, never changed.
 """
 
 import asyncio
@@ -46,15 +46,15 @@ Body = Mapping[str, Any]
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
 _BACKOFF = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
-# Objects that failed together must not be tried again together. Upwards only: once a minute is the most.
+# Jitter: objects that failed together must not be retried together. It only adds time: at most once a minute.
 JITTER = 0.1
-# An ordinary conflict is followed at once by a new decision; conflicts without end are not.
+# A conflict is followed at once by a new decision; repeated conflicts are not.
 CONFLICTS_IN_A_ROW = 5
-# A write that was not wanted again for so long does not count as failing any more, and later is forgotten.
+# A failed write that was not retried for this time does not count as failing any more, and is dropped later.
 NOT_WANTED = timedelta(minutes=4)
 FORGOTTEN = timedelta(minutes=10)
 LOG_EVERY = timedelta(minutes=1)
-# Thousands of held deletions write their status at the same moment. They leave slots to what deletes and releases.
+# Thousands of held deletions can write their status at the same moment. DELETEs and releases keep some slots.
 STATUSES_AT_ONCE = REQUESTS_AT_ONCE - 2
 # /readyz: most objects, and for so long.
 MOST_FOR = timedelta(minutes=1)
@@ -85,9 +85,9 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """A sort of write that was not done. `since`, `next_at`: monotonic seconds; `is_reported`: by an Event.
+    """A sort of write that failed. `since`, `next_at`: monotonic seconds; `is_reported`: by an Event.
 
-    `excused` are conflicts that were answered by a new decision at once, `failures` all others in a row.
+    `excused`: conflicts in a row, each followed by a new decision at once; `failures`: all other failures in a row.
     """
 
     kind: str
@@ -100,12 +100,12 @@ class Failing:
 
     @property
     def is_refused(self) -> bool:
-        """Whether only a person can end it, as far as the answer says."""
+        """Whether a person has to act, according to the answer."""
         return isinstance(self.error, RefusedByAPIServer)
 
 
 class Writes:
-    """Sends patches, and remembers which objects cannot be written."""
+    """Sends patches, and records which objects cannot be written."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Writes:
         recorder: EventRecorder,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`cache` takes the answers to writes; `recorder` the Events about writes that fail."""
+        """`cache` gets the answers to writes, `recorder` the Events about writes that fail."""
         self._cluster = cluster
         self._clock = clock
         self._cache = cache
@@ -128,7 +128,7 @@ class Writes:
         self._has_complained = False
 
     def __len__(self) -> int:
-        """How many failures are remembered, by object and sort of write."""
+        """How many failures are recorded, by object and sort of write."""
         return len(self._failing)
 
     async def patch(self, thing: Thing, write: Write, path: str, patch: Sequence[Body]) -> Body:
@@ -148,7 +148,7 @@ class Writes:
     ) -> NodePool | None:
         """Replace the whole status of exactly this version. Raises errors.ClusterError.
 
-        Statuses wait for each other. A write-ahead waits for no status: a DELETE depends on it.
+        The number of concurrent status writes is limited. A write-ahead has no limit, because a DELETE waits for it.
         """
         patch = build_status(node_pool, status)
         async with self._statuses if write is Write.STATUS else nullcontext():
@@ -165,9 +165,9 @@ class Writes:
         return self._cache.upsert_node_pool(body, is_written=True)
 
     async def refresh(self, thing: NodePool | UnreadableObject, error: ClusterError | None = None) -> None:
-        """Read an object again, mostly after a write that failed with `error`: it is gone, or not what was decided on.
+        """Read an object again, mostly after a write that failed with `error`: it is gone, or has changed.
 
-        Raises errors.ClusterError where it cannot be read; that is logged here.
+        Raises errors.ClusterError if it cannot be read, after logging that.
         """
         uid = thing.metadata.uid
         try:
@@ -185,9 +185,9 @@ class Writes:
             await self._warn_of_missing_namespace(thing)
 
     async def _warn_of_missing_namespace(self, node_pool: NodePool) -> None:
-        """The API server shows the object and takes no write to it: once a minute for each namespace, say why.
+        """Log why the API server shows the object but accepts no write to it, once a minute for each namespace.
 
-        The finalizers of the namespace were emptied by hand, or the API server ended it too early.
+        The namespace's finalizers were removed by hand, or the API server removed the namespace too early.
         """
         name = node_pool.metadata.namespace
         try:
@@ -207,29 +207,29 @@ class Writes:
             pass
 
     def check(self, uid: str, write: Write) -> None:
-        """Raises errors.WriteHeldBack where it is too early to try such a write again."""
+        """Raise errors.WriteHeldBack if it is too early to retry such a write."""
         left = self.wait(uid, write)
         failing = self._failing.get((uid, write))
         if left > timedelta() and failing is not None:
             raise WriteHeldBack(f"not tried again yet: {failing.error}", retry_after=left)
 
     def wait(self, uid: str, write: Write) -> timedelta:
-        """How long such a write may not be tried; nothing where it may."""
+        """How long such a write must wait; zero if it need not."""
         failing = self._find(uid, write)
         left = failing.next_at - self._clock.monotonic() if failing else 0.0
         return timedelta(seconds=max(left, 0.0))
 
     def pause(self, uid: str) -> timedelta:
-        """Until the first write of this object that is held back may be tried again."""
+        """The time until the first failed write of this object may be retried."""
         waits = [wait for write in Write if (wait := self.wait(uid, write)) > timedelta()]
         return min(waits, default=FIRST_PAUSE)
 
     def is_failing(self, uid: str) -> bool:
-        """Whether the last write of some sort to this object was not done."""
+        """Whether the last write of any sort to this object failed."""
         return any(self._find(uid, write) for write in Write)
 
     def lasting(self, uid: str, write: Write) -> tuple[ClusterError, timedelta] | None:
-        """What fails and for how long, once that is worth a word: at once things that pass by themselves are not."""
+        """What fails and for how long, once it has lasted long enough to be reported."""
         failing = self._find(uid, write)
         if failing is None or not failing.failures:
             return None
@@ -237,7 +237,7 @@ class Writes:
         return (failing.error, age) if age >= (GRACE if failing.is_refused else TRANSIENT_GRACE) else None
 
     def report_lasting(self, thing: Thing, write: Write = Write.STATUS) -> None:
-        """One Event, once such a write has failed for some time: the object itself cannot say it."""
+        """One Event after such a write has failed for some time: the object's status cannot say it."""
         lasting = self.lasting(thing.metadata.uid, write)
         if lasting is None or not self.report_once(thing.metadata.uid, write):
             return
@@ -245,7 +245,7 @@ class Writes:
         self._recorder.record(thing, EventType.WARNING, Reason.REFUSED_BY_API_SERVER, words)
 
     def report_once(self, uid: str, write: Write) -> bool:
-        """Whether the failure is still to be reported to people; from now on it is."""
+        """Whether the failure is not reported yet. Marks it as reported."""
         failing = self._failing.get((uid, write))
         if failing is None or failing.is_reported:
             return False
@@ -253,7 +253,7 @@ class Writes:
         return True
 
     def warn(self, thing: Thing, error: ClusterError) -> None:
-        """One line a minute for all objects together that cannot be written, or read again for that."""
+        """Log one line a minute for all objects that cannot be written, or read again after a failed write."""
         if not self.may_say("objects"):
             return
         self._has_complained = True
@@ -272,7 +272,7 @@ class Writes:
             self._failing.pop((uid, write), None)
 
     def may_say(self, what: str) -> bool:
-        """Whether a line about this may be logged: once a minute for each thing that is said."""
+        """Whether a line about this subject may be logged: once a minute for each subject."""
         now = self._clock.monotonic()
         if now - self._said_at.get(what, float("-inf")) < LOG_EVERY.total_seconds():
             return False
@@ -283,7 +283,7 @@ class Writes:
         return True
 
     def unwritable(self, at_least: timedelta = timedelta()) -> Counter[str]:
-        """How many objects cannot be written, by kind, for so long at least; from any thread."""
+        """How many objects have not been writable for this time, by kind; from any thread."""
         now = self._clock.monotonic()
         found = {
             (failing.kind, uid)
@@ -295,7 +295,7 @@ class Writes:
         return Counter(kind for kind, _ in found)
 
     def problem(self, objects: int) -> str:
-        """What /readyz says where more than half of so many node pool objects cannot be written; from any thread."""
+        """What /readyz says if more than half of `count` node pool objects cannot be written; from any thread."""
         count = self.unwritable(MOST_FOR)[NODE_POOL_KIND]
         if count < MOST_AT_LEAST or count * 2 <= objects:
             return ""
@@ -326,7 +326,7 @@ class Writes:
             self._failing[uid, write] = replace(known, error=error, next_at=now, excused=known.excused + 1)
             return
         others = [other for other in Write if other is not write and self._has_failed(uid, other)]
-        # All failures of the object count: no sort of write has quick retries of its own.
+        # All failures of the object count: a second sort of write gets no quick retries.
         before = known.failures + sum(self._failing[uid, other].failures for other in others)
         pause = self._pause(before + 1, error)
         since = known.since if known.failures else now
@@ -340,7 +340,7 @@ class Writes:
         self.warn(thing, error)
 
     def _tidy_up(self, now: float) -> None:
-        """Drop what is forgotten: of an object that went while its write was under way no more news comes."""
+        """Drop old failures: an object that went during its write is never reported again."""
         if now < self._tidied_at + FORGOTTEN.total_seconds():
             return
         self._tidied_at = now
@@ -353,7 +353,7 @@ class Writes:
         return failing is not None and failing.failures > 0
 
     def _pause(self, failures: int, error: ClusterError) -> float:
-        """Seconds. What the API server asked for counts, but not beyond the longest pause."""
+        """Seconds. The API server's Retry-After counts, up to the longest pause."""
         pause = min(max(_BACKOFF.after(failures), error.retry_after or timedelta()), LONGEST_PAUSE)
         return pause.total_seconds() * (1 + JITTER * self._jitter())
 
@@ -363,7 +363,7 @@ def _title(thing: Thing) -> str:
 
 
 def _excused(error: ClusterError) -> int:
-    """So many in a row may be answered by a new decision at once."""
+    """This many conflicts in a row may be followed by a new decision at once."""
     if isinstance(error, ObjectChanged):
         return CONFLICTS_IN_A_ROW
     # The object is gone, as a rule.

@@ -1,1 +1,1 @@
-"""How a deletion is done; what should happen is decided in decide/deletion/."""
+"""How a deletion is carried out. decide/deletion/ decides what should happen."""

@@ -1,7 +1,7 @@
-"""Fetches the facts that a decision asked for: from ModelArts, and from the API server.
+"""Fetches the facts that a decision asked for, from ModelArts and from the API server.
 
-Called by reconciler.py and send.py; what was found goes into the deletion's memory, with the time its request began.
-Failures are facts, too.
+Called by reconciler.py and send.py. Each answer goes into the deletion's memory, with the time at which its request
+began. Failures are facts, too.
 """
 
 import asyncio
@@ -37,20 +37,20 @@ logger = logging.getLogger(__name__)
 
 # No fetch may hold up a deletion longer than this; the next decision asks again.
 FETCH_LIMIT_SECONDS = 90.0
-# An answer that is shared may have been asked for this long ago, if that was after the deletion was seen. CRD and
-# namespace are read once more right before the DELETE; the resource pool's billing may be a minute old then.
+# The greatest age of a shared answer. Its request must have begun after the deletion was seen. CRD and namespace are
+# read again right before the DELETE; the resource pool's billing may then be a minute old.
 SHARED_FOR = timedelta(seconds=2)
 _RESOURCE_POOL_SHARED_FOR = timedelta(seconds=KEPT_SECONDS)
 # All deletions of a resource pool share a list of its jobs. After a minute it is too old for a DELETE: ten seconds are
 # left to send it.
 _WORKLOADS_SHARED_FOR = timedelta(seconds=50)
-# All its pages together, so that it is fresh when it is complete.
+# The limit for all pages together: the list must be fresh when it is complete.
 WORKLOADS_LIMIT_SECONDS = 40.0
-# So much later than it was due, the next answer begins a new run: a pause or another guard held in between.
+# An answer that is later than this begins a new run: a pause or another guard held in between.
 _LONGEST_DELAY = timedelta(minutes=2)
 # Jobs that cannot be listed are logged this often for each resource pool.
 _REPORTED_EVERY_SECONDS = 3600.0
-# What has to be known before a DELETE can be sent, and is of no use to any other decision.
+# Facts that only a DELETE needs.
 _PREPARING = frozenset({Fact.DEFINITION, Fact.NAMESPACE, Fact.RESOURCE_POOL, Fact.NODES, Fact.WORKLOADS})
 
 _SHARED_FOR = {Fact.RESOURCE_POOL: _RESOURCE_POOL_SHARED_FOR, Fact.WORKLOADS: _WORKLOADS_SHARED_FOR}
@@ -61,7 +61,7 @@ _SHARED = frozenset({Fact.RESOURCE_POOL, Fact.RESOURCE_POOLS})
 def is_preparing(observed: DeletionObserved, wanted: frozenset[Fact]) -> bool:
     """Whether these facts lead to a DELETE: then only a few deletions of each resource pool fetch them at once.
 
-    The LIST as well, before the first DELETE: those that wait for their turn find it done.
+    The LIST counts too, before the first DELETE: deletions in the queue then find it in the cache.
     """
     return bool(wanted & _PREPARING) or (Fact.LISTING in wanted and observed.record.attempt == 0)
 
@@ -81,12 +81,13 @@ class Fetch:
         self._owners = Owners(cluster, self._single_flight, clock)
 
     async def fetch(self, memory: Memory, observed: DeletionObserved, wanted: frozenset[Fact]) -> None:
-        """Fetch all of them at once. Never raises for what could not be had."""
+        """Fetch all of them at once. Never raises for a failed request."""
         account, identity = observed.account, observed.identity
         if account is None or identity is None:
             return
         if Fact.LISTING in wanted and observed.record.attempt == 0:
-            # What the table asks for next, from another server. Once: a LIST that fails is asked for again and again.
+            # The table asks for these next, and another server answers them. Only once: a failed LIST is fetched
+            # repeatedly.
             wanted |= _CONTAINERS - memory.facts.keys()
         fetches = [self._fetch(memory, observed, fact, account.account, identity) for fact in wanted]
         try:
@@ -96,16 +97,16 @@ class Fetch:
             logger.warning("facts could not be fetched in time; they are asked for again", extra=_fields(observed))
 
     async def read_containers(self, memory: Memory, node_pool: NodePool) -> None:
-        """Read CRD and namespace, unless that was done in the last seconds."""
+        """Read CRD and namespace, unless they were read in the last seconds."""
         oldest = self._clock.monotonic() - SHARED_FOR.total_seconds()
         old = [fact for fact in _CONTAINERS if fact not in memory.facts or memory.facts[fact].begun < oldest]
         await _all([self._read_container(memory, fact, node_pool) for fact in old])
 
     def patience(self, memory: Memory, observed: DeletionObserved, wanted: frozenset[Fact]) -> timedelta:
-        """How long to wait for the next poll instead of asking now; nothing where the answer cannot wait.
+        """How long to wait for the next poll instead of a request now; zero if the answer cannot wait.
 
-        After an accepted DELETE nothing is decided for minutes, and one request after each of a hundred DELETEs would
-        be a LIST of all of them.
+        After an accepted DELETE nothing is decided for minutes, and a request after each of a hundred DELETEs would be
+        a hundred LISTs.
         """
         finished, poller = memory.send_finished, self._poller(observed.node_pool, observed)
         is_accepted = observed.record.outcome is SendOutcome.ACCEPTED
@@ -143,11 +144,11 @@ class Fetch:
             return
         counts_from = observed.witnesses_count_from
         has_one = poller.latest is not None and poller.latest.begun >= counts_from
-        # The first LIST may be shared with other deletions; asked for again, it has to be a new one.
+        # The first LIST may be shared with other deletions; a second request must be a new LIST.
         await poller.fetch(self._clock.monotonic() if has_one else counts_from)
 
     async def _list_workloads(self, memory: Memory, node_pool: NodePool, account: Account, identity: Identity) -> None:
-        """The jobs of the resource pool, with how long they have been listed, or could not be."""
+        """Fetch the jobs of the resource pool, and since when they have been listed, or could not be."""
         fact, key = Fact.WORKLOADS, PollKey.of(account, identity.pool_name)
         not_before = self._shared_from(memory, fact, node_pool)
         found = await self._workloads.get(
@@ -165,7 +166,7 @@ class Fetch:
             words = f"list_workloads of resource pool {identity.pool_name} had no complete answer"
             failure = NoAnswer(f"{words} within {WORKLOADS_LIMIT_SECONDS:.0f} s")
             return Evidence(self._clock.monotonic(), failure=failure)
-        # A failure counts from its end: a slow one would be repeated without a pause, and never be shown.
+        # A failure counts from its end: otherwise a slow one would be repeated without a pause and never be shown.
         return found if found.failure is None else replace(found, begun=self._clock.monotonic())
 
     def _report_unavailable(self, key: PollKey, failure: Failure | None) -> None:
@@ -193,7 +194,7 @@ class Fetch:
         memory.facts[fact] = await self._single_flight.get((path,), not_before, lambda: self._read(path))
 
     def _shared_from(self, memory: Memory, fact: Fact, node_pool: NodePool) -> float:
-        """From when on a shared answer is good enough (monotonic): asked for again, it has to be a newer one."""
+        """The earliest beginning of a shared answer that is fresh enough (monotonic). A second one must be newer."""
         span = _SHARED_FOR.get(fact, SHARED_FOR)
         lately = self._clock.monotonic() - span.total_seconds()
         known = memory.facts.get(fact)
@@ -221,7 +222,7 @@ class Fetch:
 
 
 def _continue_run(before: Evidence[Any] | None, found: Evidence[Any]) -> Evidence[Any]:
-    """The answer to list_workloads, with when the run of answers or of failures began to which it belongs."""
+    """The answer to list_workloads, with the beginning of its run of answers or of failures."""
     if before is None or (before.failure is None) != (found.failure is None) or _is_late(before, found):
         before = Evidence(found.begun)
     is_unreadable = isinstance(found.failure, MalformedAnswer)
@@ -263,7 +264,7 @@ async def _question(cloud: ModelArts, fact: Fact, identity: Identity) -> object:
         case Fact.NODES:
             return tuple(await cloud.list_node_pool_nodes(resource_pool, node_pool))
         case Fact.WORKLOADS:
-            # Without the thousands that are over: the answer is kept and read for each deletion.
+            # Without ended jobs, which can be thousands: the answer is cached and read by each deletion.
             return tuple(job for job in await cloud.list_workloads(resource_pool) if may_run(job))
         case _:
             raise AssertionError(f"{fact} is not asked of ModelArts here")

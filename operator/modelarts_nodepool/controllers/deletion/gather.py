@@ -1,8 +1,8 @@
 """Gathers everything that one decision about a deletion depends on: from the cache, the newest LIST and the memory.
 
 Called by reconciler.py before the table is asked, and by send.py and release.py when it is asked again. It changes
-nothing but the memory of this deletion and the cache of deletions in flight; gathering twice gives the same. fetch.py
-gets facts that cost calls.
+only the memory of this deletion and the cache of deletions in flight; gathering twice gives the same. fetch.py gets
+the facts that cost calls.
 """
 
 from dataclasses import dataclass, field, replace
@@ -26,14 +26,14 @@ Snapshot = Evidence[NodePoolListing]
 
 # A fact that gets too old between the write-ahead and the request wastes the write-ahead and delays the DELETE.
 SPARE = timedelta(seconds=5)
-# Of each deletion only the newest few matter: the one in its status, its reading, and the one before it.
+# Only the newest few of each deletion matter: the one in its status, the one read last, and the one before it.
 SENT_REMEMBERED = 20
 _LOGIN_FAILURES = CredentialsRejected | CredentialsUnavailable | ClockSkew
 
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """The write that a decision led to; `release` is that decision where it was one."""
+    """The write that a decision leads to; `release` is the decision if it is a Release."""
 
     observed: DeletionObserved
     write: Write
@@ -42,15 +42,15 @@ class Attempted:
 
 @dataclass(slots=True)
 class Memory:
-    """What this process knows of one deletion beyond the cache. A restart loses it, and nothing that counts with it.
+    """What this process knows about one deletion beyond the cache. A restart loses it without harm.
 
-    - `facts`: what was fetched, by kind. `fetches`: how many fetches in a row led to no other decision.
+    - `facts`: the fetched facts, by kind. `fetches`: how many fetches in a row led to no other decision.
     - `first_absent`: the first of the unbroken run of LISTs that do not show the node pool.
-    - `record`: status.deletion with what is known since; `stored`: as it was last read or written.
+    - `record`: status.deletion, updated with what this process knows; `stored`: as it was last read or written.
     - `sent_seen`: when each sent_time was first seen.
-    - `audited`: the sent_time of the DELETE that is in the account's recentDeletions for certain.
+    - `audited`: the sent_time of the DELETE that certainly has an entry in the account's recentDeletions.
     - `send_finished`, `last_failure_at`, `went_past`, `queued_since`: monotonic seconds; see DeletionObserved.
-    - `held`: whether the present hold is transient, and since when (monotonic seconds).
+    - `held`: whether the current hold is transient, and since when (monotonic seconds).
     """
 
     facts: dict[Fact, Evidence[Any]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Memory:
     attempted: Attempted | None = None
 
     def note_written(self, record: DeletionRecord | None) -> None:
-        """This record stands in the object's status now, by our own write."""
+        """Our own write put this record into the object's status."""
         self.stored = record or DeletionRecord()
 
     def update(
@@ -81,7 +81,7 @@ class Memory:
         deletion_seen: float,
         moment: Moment,
     ) -> None:
-        """Take up what the object's status and the newest LIST say now. `asked`: as DeletionObserved's."""
+        """Update from the object's status and the newest LIST. `asked` is DeletionObserved.reconcile_requested."""
         self._adopt(stored, moment)
         self._forget_login_failure(listing)
         self.went_past = self.went_past if asked is None else asked
@@ -93,7 +93,7 @@ class Memory:
         self.record = note_progress(self.record, shown.counts if shown else None, moment.utc)
 
     def _adopt(self, stored: DeletionRecord, moment: Moment) -> None:
-        """What stands in the object wins where another process wrote it, or this one before a restart."""
+        """Adopt the object's record if another process wrote it, or this one before a restart."""
         if stored != self.stored:
             self.stored = stored
             self.record = stored
@@ -102,21 +102,21 @@ class Memory:
         first = self.sent_seen.setdefault(self.record.sent_time, moment)
         self.record = cap_future(self.record, first.utc)
         if self.record.sent_time is not None:
-            # To the end, known or not: the request that counts is never the oldest.
+            # Move it to the end, known or not: the request that counts is never the oldest.
             self.sent_seen[self.record.sent_time] = self.sent_seen.pop(self.record.sent_time, first)
         for old in list(self.sent_seen)[:-SENT_REMEMBERED]:
-            # A deletion that is refused for years is sent again each hour.
+            # A DELETE that is refused for years is sent every hour.
             del self.sent_seen[old]
 
     def _forget_login_failure(self, listing: Snapshot | None) -> None:
-        """A later call that worked shows that signing does again: a repaired Secret or clock is used at once."""
+        """A later success shows that signatures are accepted again: a repaired Secret or clock counts at once."""
         if not isinstance(self.last_failure, _LOGIN_FAILURES) or listing is None:
             return
         if listing.value is not None and self.last_failure_at is not None and listing.begun > self.last_failure_at:
             self.last_failure, self.last_failure_at = None, None
 
     def _remember_absence(self, listing: Snapshot | None, identity: Identity | None, counts_from: float) -> None:
-        """Keep the first LIST of the unbroken run that says the same: not shown, or no such resource pool."""
+        """Keep the first LIST of the unbroken run with the same result: not shown, or no such resource pool."""
         if self.first_absent is not None and self.first_absent.begun < counts_from:
             self.first_absent = None
         if listing is None or identity is None or listing.begun < counts_from:
@@ -130,7 +130,7 @@ class Memory:
 
 
 class Gather:
-    """Builds what the table decides on."""
+    """Builds the observation that the table decides on."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class Gather:
         self._clock = clock
 
     def observe(self, memory: Memory, node_pool: NodePool, record: DeletionRecord | None = None) -> DeletionObserved:
-        """Everything that is known now. `record`, from before the write-ahead, is given right before the DELETE."""
+        """Everything that is known now. Right before the DELETE, `record` is the one from before the write-ahead."""
         uid, moment = node_pool.metadata.uid, Moment.of(self._clock)
         view = self._duplicates.account_view(node_pool)
         identity = node_pool.status.identity or (view.identity if view else None)
@@ -189,7 +189,7 @@ class Gather:
     def _add_others(
         self, observed: DeletionObserved, view: AccountView, identity: Identity, moment: Moment
     ) -> DeletionObserved:
-        """With what the other objects and deletions mean for this one."""
+        """Add what other objects and deletions mean for this one."""
         uid = observed.node_pool.metadata.uid
         duplicates = self._duplicates.of(observed.node_pool, identity)
         return replace(

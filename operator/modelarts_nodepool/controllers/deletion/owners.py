@@ -1,7 +1,8 @@
-"""Looks up whether the owners of an object that is being deleted are in this cluster.
+"""Looks up whether the owners of an object that is being deleted exist in this cluster.
 
-Called by fetch.py when a decision asks. Each is read by its apiVersion, kind, name and uid as the garbage collector
-does. The operator may read few kinds; what it may not read is unknown, which holds as well.
+Called by fetch.py when a decision asks. Each owner is read by its apiVersion, kind, name and uid, as the garbage
+collector does. The operator may read few kinds; an owner that it may not read is unknown, and that holds the deletion
+too.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from modelarts_nodepool.ports import Clock, Cluster
 
 @dataclass(frozen=True, slots=True)
 class _Resource:
-    """Where objects of a kind are."""
+    """The URL path of a kind, and whether it is namespaced."""
 
     api_version: str
     plural: str
@@ -28,7 +29,7 @@ class _Resource:
 
 
 class Owners:
-    """Reads owners; discovery is shared with all who ask within some seconds."""
+    """Reads owners. Callers within some seconds share one discovery."""
 
     def __init__(self, cluster: Cluster, single_flight: SingleFlight, clock: Clock) -> None:
         self._cluster = cluster
@@ -36,7 +37,7 @@ class Owners:
         self._clock = clock
 
     async def find(self, node_pool: NodePool) -> Evidence[tuple[FoundOwner, ...]]:
-        """The first few of its owners, all at once. Never fails: what could not be read is unknown."""
+        """The first few owners, read concurrently. Never fails: an owner that cannot be read is unknown."""
         begun, metadata = self._clock.monotonic(), node_pool.metadata
         found = await asyncio.gather(
             *(self._find(metadata.namespace, owner) for owner in metadata.owners[:OWNERS_NAMED])
@@ -63,9 +64,9 @@ class Owners:
         return FoundOwner(owner, OwnerState.DELETING if metadata.get("deletionTimestamp") else OwnerState.EXISTS)
 
     async def _resource_of(self, owner: Owner) -> _Resource | None:
-        """What objects of this kind are called in a URL; None where no version of its group has the kind.
+        """The resource of this kind; None if no version of its group has the kind.
 
-        An owner may be named by a version that is not served any more. Raises errors.ClusterError and ValueError.
+        An owner can have a version that is not served any more. Raises errors.ClusterError and ValueError.
         """
         found = await self._kind_in(owner.api_version, owner.kind)
         if found is not None:
@@ -79,7 +80,7 @@ class Owners:
     async def _kind_in(self, version: str, kind: str) -> _Resource | None:
         for raw in await self._discovered(paths.api(version), "resources"):
             plural = str(raw.get("name", ""))
-            # Subresources bear the kind as well.
+            # Subresources have the kind, too.
             if raw.get("kind") == kind and "/" not in plural:
                 return _Resource(version, plural, bool(raw.get("namespaced")))
         return None
@@ -91,7 +92,7 @@ class Owners:
         return [str(raw["groupVersion"]) for raw in listed if raw.get("groupVersion") != api_version]
 
     async def _discovered(self, path: str, key: str) -> list[Mapping[str, Any]]:
-        """What discovery lists there; nothing where that is not served."""
+        """The resources that discovery lists there; empty if the path is not served."""
 
         async def ask() -> Evidence[list[Mapping[str, Any]]]:
             begun = self._clock.monotonic()
@@ -106,7 +107,7 @@ class Owners:
 
 
 def _why(error: ClusterError) -> str:
-    """In words that stay the same from read to read."""
+    """Steady text: the same from read to read."""
     if error.status == 403:  # noqa: PLR2004 - Forbidden
         return "the operator may not read it"
     return f"the API server answered {error.status}" if error.status else "the API server did not answer"

@@ -1,8 +1,8 @@
-"""The deletion of one object: gather, ask the table, act once; again and again until the object is gone.
+"""The deletion of one object: gather, ask the table, act once; repeated until the object is gone.
 
-From the deletionTimestamp on this reconciler alone writes to the object. An exception leads back to the queue, which
-tries again; it never releases. Here is the order of the steps; the steps are gather.py (what is known), fetch.py (facts
-that cost calls), send.py (the DELETE) and release.py (our finalizer).
+From the deletionTimestamp on, only this reconciler writes to the object. An exception requeues the key; it never
+releases. The order of the steps is in this file; the steps are gather.py (what is known), fetch.py (facts that cost
+calls), send.py (the DELETE) and release.py (our finalizer).
 """
 
 from contextlib import suppress
@@ -40,13 +40,13 @@ from modelarts_nodepool.ports import Clock, Moment
 
 FETCHES_IN_A_ROW = 10  # A deletion needs three at most before it is decided.
 PAUSE_AFTER_FETCHES = timedelta(seconds=10)
-# A deletion that waits for its turn is requeued when it is admitted. After so long its status says that it waits; and
-# a requeue that was lost does no harm.
+# A deletion in the queue is requeued when it is admitted. After this time its status says that it waits, and a lost
+# requeue does no harm.
 QUEUED_FOR = TRANSIENT_GRACE
 
 
 class DeletionReconciler:
-    """Deletes node pools and lets their objects go."""
+    """Deletes node pools and releases their objects."""
 
     def __init__(
         self,
@@ -83,16 +83,16 @@ class DeletionReconciler:
         return len(self._memories)
 
     def is_in_progress(self, uid: str) -> bool:
-        """Whether this object's deletion was decided on, and the object is there and readable."""
+        """Whether this object's deletion was decided on, and the object exists and is readable."""
         return uid in self._memories
 
     def forget(self, uid: str) -> None:
-        """The object is gone, cannot be read any more, or is out of our hands."""
+        """The object is gone, has become unreadable, or has no finalizer of ours."""
         self._memories.pop(uid, None)
         self._preparing.release(uid)
 
     async def reconcile(self, node_pool: NodePool) -> Result:
-        """One step on the way out. Raises errors.ClusterError where it is reported and to be tried again."""
+        """One step of the deletion. Raises errors.ClusterError after it is reported, for a retry."""
         uid = node_pool.metadata.uid
         memory = self._memories.setdefault(uid, Memory())
         memory.attempted = None
@@ -104,7 +104,7 @@ class DeletionReconciler:
             except ClusterError:
                 self._preparing.release(uid)
                 raise
-            # Nothing spins where the object changes all the time: the next write has its backoff.
+            # An object that changes all the time causes no busy loop: the next write has its backoff.
             return Result(AGAIN, Outcome.CONFLICT)
         except ClusterError as error:
             self._preparing.release(uid)
@@ -149,9 +149,9 @@ class DeletionReconciler:
                 return await self._show(memory, observed, decision)
 
     def _enter_if_missing(self, memory: Memory, observed: DeletionObserved) -> None:
-        """Enter the DELETE of the object's record, where recentDeletions lack it.
+        """Add the entry of the DELETE in the object's record, if recentDeletions do not have it.
 
-        Once for each DELETE and process: what the account had to evict is not entered again and again.
+        Once for each DELETE and process: an entry that the account evicted is not added repeatedly.
         """
         record, identity, name = observed.record, observed.identity, observed.node_pool.spec.account_ref.name
         if record.sent_time is None or record.sent_time == memory.audited or identity is None:
@@ -165,11 +165,11 @@ class DeletionReconciler:
             self._trail.enter_if_missing(name, entry)
 
     def _note(self, uid: str, decision: Decision) -> None:
-        """What other deletions, and the report of orphans, must know of this decision."""
+        """Record what other deletions and the report of orphans must know of this decision."""
         is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
         self._in_flight.wait_for_budget(uid, is_waiting=is_waiting)
         if isinstance(decision, Send | Wait) or (isinstance(decision, Hold) and not decision.is_transient):
-            # It is not let go any more: if its finalizer goes after a release that was refused, it was not us.
+            # It is not released now: if its finalizer goes after a refused release, another client removed it.
             self._in_flight.release(uid, is_releasing=False)
 
     @staticmethod
@@ -179,7 +179,7 @@ class DeletionReconciler:
     async def _look(
         self, memory: Memory, observed: DeletionObserved, facts: frozenset[Fact], *, is_prepared_for: bool
     ) -> Result:
-        """Fetch the facts, if it is our turn and they cannot wait for the next poll."""
+        """Fetch the facts, if the deletion is admitted and they cannot wait for the next poll."""
         identity = observed.identity
         if identity is not None and is_prepared_for:
             group = (identity.region, identity.project_id, identity.pool_name)
@@ -193,7 +193,7 @@ class DeletionReconciler:
         memory.fetches += 1
         if memory.fetches <= FETCHES_IN_A_ROW:
             return Result(AGAIN)
-        # Fetches that never lead to a decision: the cloud must not pay for that.
+        # Fetches that never lead to a decision must not load the cloud.
         self._preparing.release(observed.node_pool.metadata.uid)
         return Result(PAUSE_AFTER_FETCHES)
 
@@ -209,7 +209,7 @@ class DeletionReconciler:
         return Result(QUEUED_FOR, is_calm=True)
 
     async def _show(self, memory: Memory, observed: DeletionObserved, decision: Hold | Wait) -> Result:
-        """Write the status that the decision asks for; a hold shows only once it has lasted."""
+        """Write the status of the decision. A hold is shown only after a while."""
         if isinstance(decision, Wait):
             memory.held = None
             await self._write_status(memory, observed, decision, timedelta())
@@ -237,7 +237,7 @@ class DeletionReconciler:
         self._report_blocked(node_pool, status)
 
     def _report_blocked(self, before: NodePool, after: NodePoolStatus) -> None:
-        """One Event when a deletion is held, or held for another reason than before."""
+        """One Event when a deletion is held, or is held for a new reason."""
         old = find_condition(before.status.conditions, ConditionType.DELETION_BLOCKED)
         new = find_condition(after.conditions, ConditionType.DELETION_BLOCKED)
         if new is not None and (old is None or old.reason != new.reason):
@@ -245,7 +245,7 @@ class DeletionReconciler:
             self._recorder.record(before, EventType.WARNING, Reason.DELETION_BLOCKED, words)
 
     async def _report_refused(self, memory: Memory, node_pool: NodePool, error: ClusterError) -> Result:
-        """Report what the API server does not take; when to try again. Raises the error where it was no such write."""
+        """Report a write that the API server refuses; when to retry. Raises the error if it was another request."""
         uid = node_pool.metadata.uid
         attempted = memory.attempted
         if isinstance(error, EntryNotWritten):
@@ -259,18 +259,18 @@ class DeletionReconciler:
             await self._show_refused(memory, attempted, *lasting)
         if self._writes.is_failing(uid):
             return Result(self._writes.pause(uid), Outcome.UNAVAILABLE)
-        # No write of this object: a read of another one, or the Lease.
+        # Not a write of this object: a read of another one, or the Lease.
         self._writes.warn(node_pool, error)
         raise error
 
     async def _show_refused(self, memory: Memory, attempted: Attempted, error: ClusterError, lasts: timedelta) -> None:
-        """By a status where one can be written, and by one Event."""
+        """Report it in the status, if it can be written, and by one Event."""
         node_pool = attempted.observed.node_pool
         if attempted.release is not None:
             hold = release_refused(attempted.release, error, LONGEST_PAUSE)
         else:
             hold = write_ahead_refused(node_pool, error, LONGEST_PAUSE)
-        # Where the status cannot be written, either, the Event is all that people see.
+        # If the status cannot be written either, people see only the Event.
         if self._writes.report_once(node_pool.metadata.uid, attempted.write):
             shown = find_condition(node_pool.status.conditions, ConditionType.DELETION_BLOCKED)
             if shown is None or shown.reason != hold.reason:
@@ -279,7 +279,7 @@ class DeletionReconciler:
         status = decide_deleting_status(attempted.observed, hold, lasts, self._clock.now())
         if status is None or not is_worth_a_write(node_pool.status, status):
             return
-        # A failure is remembered by the writes, and the next reconcile decides anew.
+        # Writes records a failure, and the next reconcile decides again.
         with suppress(ClusterError):
             await self._writes.write_status(node_pool, status)
             memory.note_written(status.deletion)

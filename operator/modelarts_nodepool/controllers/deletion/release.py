@@ -31,26 +31,26 @@ from modelarts_nodepool.ports import Clock, Moment
 
 logger = logging.getLogger(__name__)
 
-# Where no DELETE was sent, log and Event stand for the entry if the account cannot be written.
+# If no DELETE was sent and the account cannot be written, log and Event replace the entry.
 BEST_EFFORT = timedelta(seconds=10)
-# The account has a backoff of its own: to ask whether it was written costs nothing.
+# The account has its own backoff: to check whether it was written costs nothing.
 PATIENCE = timedelta(seconds=5)
-# When the process stops, a release that has begun gets so long to be answered and reported.
+# When the process stops, a release in progress has this time to be answered and reported.
 SEE_THROUGH_SECONDS = 1.0
 
 
 class EntryNotWritten(ClusterUnavailable):
-    """The account cannot be written, so the object cannot go yet: why, and for how long that has lasted."""
+    """The account cannot be written, so the object is not released yet: why, and for how long already."""
 
     def __init__(self, error: ClusterError, lasts: timedelta) -> None:
-        """Keep both."""
+        """`lasts`: for how long already."""
         super().__init__(str(error), status=error.status)
         self.error = error
         self.lasts = lasts
 
 
 class Releaser:
-    """Lets objects go."""
+    """Releases objects."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Releaser:
         clock: Clock,
         may_act: Callable[[], bool],
     ) -> None:
-        """`may_act`: whether this process holds the Lease right now, in the time of leading that this belongs to."""
+        """`may_act`: whether this process still holds the Lease, in the term that this object belongs to."""
         self._cache = cache
         self._gather = gather
         self._writes = writes
@@ -80,7 +80,7 @@ class Releaser:
         try:
             await asyncio.shield(release)
         except asyncio.CancelledError:
-            # The process stops. The patch may be on its way: its answer is worth a log line and an Event.
+            # The process stops. The patch may have been sent: its answer is worth a log line and an Event.
             done, late = await asyncio.wait({release}, timeout=SEE_THROUGH_SECONDS)
             for task in late:
                 task.cancel()
@@ -94,7 +94,7 @@ class Releaser:
             await self._write_and_remove(observed, decision)
             return
         async with self._locks.of(*observed.identity.place):
-            # The other object as it is now: a watch that lags shows one alive that is long being deleted.
+            # Read the other object: a watch that lags can show an object as living that is being deleted.
             await self._writes.refresh(decision.heir)
             node_pool = self._cache.node_pools.get(observed.node_pool.metadata.uid)
             if node_pool is None or not node_pool.is_protected:
@@ -110,43 +110,43 @@ class Releaser:
         entry = build_entry(observed, decision, self._clock.now())
         await self._write_entry(observed.node_pool, entry)
         if decision.heir is not None and not self._may_act():
-            # The process that leads now may be handing the other object over to this one.
+            # The current leader may be handing the other object over to this one.
             raise ClusterUnavailable("the Lease is not held: nothing is handed over")
         await self._remove_finalizer(observed.node_pool, lambda: self._report(observed, decision))
 
     async def _remove_finalizer(self, node_pool: NodePool, report: Callable[[], None]) -> None:
-        """The one place where our finalizer leaves. The patch tests uid and resourceVersion."""
+        """The only function that removes our finalizer. The patch tests uid and resourceVersion."""
         uid, patch = node_pool.metadata.uid, build_finalizer_removed(node_pool)
         was_unanswered = self._in_flight.is_releasing(uid)
         self._in_flight.release(uid, is_releasing=True)
         try:
             body = await self._writes.patch(node_pool, Write.FINALIZER, paths.path_of(node_pool), patch)
         except ObjectChanged:
-            # Refused for certain: if the finalizer goes now, it was not removed by us.
+            # Certainly refused: if the finalizer goes now, another client removed it.
             self._in_flight.release(uid, is_releasing=False)
             raise
         except ObjectGone:
-            # Not removed by us, unless an earlier patch of ours went through and its answer was lost.
+            # Another client removed it, unless an earlier patch of ours succeeded and its answer was lost.
             self._in_flight.release(uid, is_releasing=was_unanswered)
             raise
         report()
         if body["metadata"].get("finalizers"):
             self._cache.upsert_node_pool(body)
         else:
-            # Gone with the last finalizer. This body carries the version it had before: a watch that lags would
-            # bring that one back, finalizer and all.
+            # Gone with the last finalizer. The body has the version from before: a watch that lags would bring that
+            # version back, with the finalizer.
             self._cache.drop_node_pool(uid)
 
     async def _write_entry(self, node_pool: NodePool, entry: RecentDeletion | None) -> None:
-        """Return when the entry is in recentDeletions: for certain where a DELETE was sent and the account exists.
+        """Return when the entry is in recentDeletions: certainly, if a DELETE was sent and the account exists.
 
-        Raises EntryNotWritten where the account cannot be written; controllers/account.py goes on trying.
+        Raises EntryNotWritten if the account cannot be written; controllers/account.py continues to try.
         """
         name, trail = node_pool.spec.account_ref.name, self._trail
         account = self._cache.accounts.get(name)
         if entry is None or account is None:
             return
-        # A release that the API server refuses is tried again, and costs the account no further write.
+        # A refused release is retried, and costs the account no further write.
         entry = keep_known(trail.find(account, entry.uid), entry)
         if trail.is_written(account, entry):
             return
@@ -163,7 +163,7 @@ class Releaser:
                 raise EntryNotWritten(*lasting)
 
     def _report(self, observed: DeletionObserved, release: Release) -> None:
-        """Our finalizer left the object; the object that goes on with the node pool gets an Event, too."""
+        """Our finalizer is removed. The object that keeps the node pool gets an Event, too."""
         node_pool = observed.node_pool
         audit.log_release(node_pool, observed.identity, observed.record, release)
         count_release(observed, release, self._clock)
@@ -176,7 +176,7 @@ class Releaser:
 
 
 def count_release(observed: DeletionObserved, release: Release, clock: Clock) -> None:
-    """Our finalizer left an object."""
+    """Count the removal of our finalizer from an object."""
     metrics.DELETIONS.labels(release.reason.value).inc()
     if release.is_orphan:
         metrics.ORPHANS.inc()
@@ -186,7 +186,7 @@ def count_release(observed: DeletionObserved, release: Release, clock: Clock) ->
 
 
 def _log_unread(release: asyncio.Task[None], node_pool: NodePool) -> None:
-    """Nothing acts on how it ended any more: the next process decides anew."""
+    """Log a failed release that nothing awaits any more: the next process decides again."""
     error = None if release.cancelled() else release.exception()
     if error is None or isinstance(error, ObjectChanged | ObjectGone):
         return

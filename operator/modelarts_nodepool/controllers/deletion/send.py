@@ -1,7 +1,7 @@
-"""Sending one DELETE: credentials and a slot in hand, write-ahead, the fence, the call, the answer into memory.
+"""Sends one DELETE: credentials and a slot, the write-ahead, the fence, the call, the answer into memory.
 
-Called by reconciler.py when the table says Send, and the only caller of delete_node_pool. The table is asked again with
-everything gathered anew at each fence: before the slot, before the write-ahead, and right before the request.
+Called by reconciler.py when the table says Send; the only caller of delete_node_pool. At each fence everything is
+gathered again and the table is asked again: before the slot, before the write-ahead, and right before the request.
 """
 
 import asyncio
@@ -34,15 +34,15 @@ from modelarts_nodepool.ports import Accepted, Clock, ModelArts, Moment
 
 logger = logging.getLogger(__name__)
 
-# A write-ahead older than this no longer stands for "about to be sent" (monotonic seconds).
+# A write-ahead that is older than this does not mean "about to be sent" any more (monotonic seconds).
 FENCE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One DELETE: what it was decided on, and the record from before its write-ahead.
+    """One DELETE: its observation, and the record from before its write-ahead.
 
-    `slot` is the right to make one request now. `written_at`: when the write-ahead was begun (monotonic). `is_sent`:
+    `slot` is the right to make one request now. `written_at`: when the write-ahead began (monotonic). `is_sent`:
     whether anything may have left this process.
     """
 
@@ -70,7 +70,7 @@ class Sender:
         clock: Clock,
         may_act: Callable[[], bool],
     ) -> None:
-        """`may_act`: whether this process holds the Lease right now, in the time of leading that this belongs to."""
+        """`may_act`: whether this process still holds the Lease, in the term that this object belongs to."""
         self._cache = cache
         self._gather = gather
         self._fetch = fetch
@@ -84,7 +84,7 @@ class Sender:
         self._locks = KeyedLocks()
 
     async def send(self, memory: Memory, node_pool: NodePool, identity: Identity) -> None:
-        """Send, if the table still says so when it is our turn. Raises errors.ClusterError of the write-ahead."""
+        """Send, if the table still says so when the lock is held. Raises errors.ClusterError of the write-ahead."""
         uid = node_pool.metadata.uid
         async with self._locks.of(identity.region, identity.project_id, identity.pool_name):
             slot = await self._slot(memory, uid)
@@ -96,17 +96,17 @@ class Sender:
                 slot.release()
 
     async def _send_with(self, slot: Slot, memory: Memory, uid: str, identity: Identity) -> None:
-        """From here on no limit is waited for: the write-ahead must not grow old before the DELETE."""
+        """From here on nothing waits for a limit: the write-ahead must not be too old before the DELETE."""
         observed = await self._prepared(memory, uid)
         if observed is None or observed.account is None:
             return
-        # Taken before the write: the write counts as old from when it may have happened first.
+        # Before the write: its age counts from the earliest moment at which it can have happened.
         attempt = Attempt(observed, identity, memory.record, slot, self._clock.monotonic())
         await self._write_ahead(memory, observed, identity)
         await self._delete(memory, attempt, observed.account)
 
     async def _slot(self, memory: Memory, uid: str) -> Slot | None:
-        """The first fence: credentials and a slot in hand, if the table says Send now that it is our turn."""
+        """The first fence: a slot, with checked credentials, if the table still says Send."""
         observed = self._decide_again(memory, uid)
         if observed is None or observed.account is None:
             return None
@@ -117,7 +117,7 @@ class Sender:
             return None
 
     async def _prepared(self, memory: Memory, uid: str) -> DeletionObserved | None:
-        """The second fence: CRD and namespace just read, and the table still says Send.
+        """The second fence: CRD and namespace were just read, and the table still says Send.
 
         From here to the write-ahead no other task runs.
         """
@@ -128,20 +128,20 @@ class Sender:
         return self._decide_again(memory, uid)
 
     def _check(self, memory: Memory, attempt: Attempt) -> None:
-        """The third fence, right before the request, all in memory; raises Unsent."""
+        """The third fence, right before the request, all in memory. Raises Unsent."""
         age = self._clock.monotonic() - attempt.written_at
         if not self._may_act() or age >= FENCE_SECONDS:
             raise Unsent("the write-ahead was too old or the Lease gone before the DELETE could be sent")
         uid = attempt.observed.node_pool.metadata.uid
         if uid not in self._cache.node_pools:
             raise Unsent("the object was gone before the DELETE could be sent")
-        # The table once more, with the record from before the write-ahead: what else changed since then counts.
+        # The table again, with the record from before the write-ahead: every other change since then counts.
         observed = self._decide_again(memory, uid, attempt.before)
         if observed is None or observed.identity != attempt.identity:
             raise Unsent("the object, its account or the cloud changed before the DELETE could be sent")
 
     def _decide_again(self, memory: Memory, uid: str, record: DeletionRecord | None = None) -> DeletionObserved | None:
-        """Time has passed: what is observed now, if the table still says Send; else None."""
+        """What is observed now, if the table still says Send; else None."""
         current = self._cache.node_pools.get(uid)
         if current is None:
             return None
@@ -167,7 +167,7 @@ class Sender:
         identity, finished_before = attempt.identity, memory.send_finished
 
         async def delete(cloud: ModelArts) -> Accepted:
-            # Reading the Secret may have taken its time: checked right before the request.
+            # Reading the Secret can take time: check right before the request.
             self._check(memory, attempt)
             attempt.is_sent, memory.went_past = True, None
             return await cloud.delete_node_pool(identity.pool_name, identity.node_pool_name)
@@ -181,18 +181,19 @@ class Sender:
         except (CloudError, CredentialsUnavailable, InvalidName) as failure:
             answer = failure if isinstance(failure, CloudError) else _never_sent(failure)
         finally:
-            # Whatever happens, cancellation too: no LIST from before this moment proves anything.
+            # Also after a cancellation: no LIST from before this moment proves anything.
             memory.send_finished = self._clock.monotonic()
         self._take_answer(memory, attempt, answer, finished_before)
         if attempt.observed.node_pool.metadata.uid in self._cache.node_pools:
-            # The entry of an object that went in the meantime has its end already: controllers/orphans.py.
+            # If the object is gone, controllers/orphans.py has completed its entry already.
             self._enter(memory, attempt.observed.node_pool, attempt.identity)
         self._audit(memory, attempt, answer)
 
     def _enter(self, memory: Memory, node_pool: NodePool, identity: Identity) -> None:
-        """What is known of the DELETE now, for the account's recentDeletions. Nothing waits for that to be written.
+        """Add the entry of the DELETE to the account's recentDeletions. Nothing waits for that write.
 
-        From the write-ahead on: an object whose finalizer is stripped while its DELETE is in flight is entered already.
+        From the write-ahead on: an object whose finalizer is removed by hand while its DELETE is in flight has its
+        entry.
         """
         account, now = node_pool.spec.account_ref.name, self._clock.now()
         entry = build_sent(node_pool, identity, memory.record, now)
@@ -217,7 +218,7 @@ class Sender:
             return
         memory.record = fail(memory.record, attempt.before, answer, now)
         if answer.had_no_effect:
-            # Only an earlier DELETE is still to be waited for.
+            # Only an earlier DELETE can still be in effect.
             memory.send_finished = finished_before
         self._note_failure(memory, answer)
 
@@ -236,7 +237,7 @@ class Sender:
 
 
 def _never_sent(failure: CredentialsUnavailable | InvalidName) -> CloudError:
-    """Credentials or name stopped the call before anything was sent: proven to have had no effect."""
+    """Credentials or name stopped the call before anything was sent: it certainly had no effect."""
     return Unsent(str(failure))
 
 
