@@ -27,7 +27,7 @@ class BenchApi(Api):
         """As kubectl delete does."""
         await self.delete(path_of(place))
 
-    async def look_again(self, place: Place, value: str) -> None:
+    async def reconcile_now(self, place: Place, value: str) -> None:
         """As kubectl annotate does: what stands in the way of this deletion is mended. It may be gone already."""
         await self.merge(path_of(place), {"metadata": {"annotations": {RECONCILE_ANNOTATION: value}}})
 

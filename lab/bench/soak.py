@@ -104,7 +104,7 @@ async def _help(stage: Stage, objects: Iterable[Body], asked: set[str]) -> None:
         value = f"{body['metadata']['uid']}-{body['status']['deletion']['attempt']}"
         if value not in asked:
             asked.add(value)
-            await stage.api.look_again(places[key], value)
+            await stage.api.reconcile_now(places[key], value)
 
 
 async def _living(stage: Stage) -> Sequence[Place]:

@@ -19,7 +19,7 @@ from modelarts_nodepool.api.names import NODE_POOL_FINALIZER, RECONCILE_ANNOTATI
 PATIENT_ATTEMPTS = 3
 
 
-async def look_again(plan: Plan, snapshot: Snapshot, api: Api, journal: Journal, value: str) -> int:
+async def reconcile_now(plan: Plan, snapshot: Snapshot, api: Api, journal: Journal, value: str) -> int:
     """Annotate reconcile-at where an answer of the cloud stands in the way; how many."""
     count = 0
     for planned in plan.objects:

@@ -15,7 +15,7 @@ from lab.harness.workspace import Workspace, keep_logs, private_workspace
 from lab.storm.actions import Actions
 from lab.storm.evidence import Evidence, Violation, gather
 from lab.storm.judges import judge_ending, judge_releasing, judge_sending, judge_tidiness
-from lab.storm.on_call import give_namespaces_back, look_again
+from lab.storm.on_call import give_namespaces_back, reconcile_now
 from lab.storm.report import Reporter, figures
 from lab.storm.setup import Setup, set_up
 from lab.storm.world import Plan
@@ -109,7 +109,7 @@ async def _settle(setup: Setup, reporter: Reporter) -> None:
             return
         if mends and time.monotonic() - began >= mends[0]:
             value = f"on-call-{len(mends)}"
-            count = await look_again(setup.plan, snapshot, setup.api, setup.journal, value)
+            count = await reconcile_now(setup.plan, snapshot, setup.api, setup.journal, value)
             mends.pop(0)
             reporter.say(f"a person sets reconcile-at on {count} objects, as their messages say")
             if lost := await give_namespaces_back(snapshot, setup.api, setup.journal):

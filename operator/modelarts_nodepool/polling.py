@@ -323,7 +323,7 @@ class Pollers:
         self._starting: set[PollKey] = set()
         self._on_snapshot = on_snapshot
 
-    def join(self, uid: str, account: Account, resource_pool: str, *, is_deleting: bool) -> Poller:
+    def acquire(self, uid: str, account: Account, resource_pool: str, *, is_deleting: bool) -> Poller:
         """The poller for this object; starts it if there is none. Idempotent."""
         key = PollKey.of(account, resource_pool)
         self._move(uid, key)
@@ -342,7 +342,7 @@ class Pollers:
         poller, _ = self._running.get(PollKey.of(account, resource_pool), (None, None))
         return poller
 
-    def leave(self, uid: str) -> None:
+    def release(self, uid: str) -> None:
         """The object does not need a poller any more."""
         self._move(uid, None)
 

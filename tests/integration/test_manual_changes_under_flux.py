@@ -83,7 +83,7 @@ PRINTED = [
     pytest.param(remedies.retain, policy_of, id="retain"),
     pytest.param(remedies.confirm, annotation(CONFIRM_ANNOTATION), id="confirm"),
     pytest.param(override, annotation(OVERRIDE_ANNOTATION), id="override"),
-    pytest.param(remedies.look_again, annotation(RECONCILE_ANNOTATION), id="look again"),
+    pytest.param(remedies.reconcile_now, annotation(RECONCILE_ANNOTATION), id="look again"),
 ]
 
 

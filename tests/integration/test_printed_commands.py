@@ -101,11 +101,13 @@ def test_override_names_this_very_object_and_keeps_those_given(person: Person) -
     assert person.node_pool().metadata.annotations[OVERRIDE_ANNOTATION].endswith(f"@{person.node_pool().metadata.uid}")
 
 
-def test_look_again_is_another_value_each_second(person: Person) -> None:
-    person.pastes(remedies.look_again(person.node_pool()))
+def test_reconcile_now_is_another_value_each_second(person: Person) -> None:
+    person.pastes(remedies.reconcile_now(person.node_pool()))
     first = person.node_pool().metadata.annotations[RECONCILE_ANNOTATION]
     assert first.isdigit()
-    assert eventually(lambda: bool(person.pastes(remedies.look_again(person.node_pool()))) and first != again(person))
+    assert eventually(
+        lambda: bool(person.pastes(remedies.reconcile_now(person.node_pool()))) and first != again(person)
+    )
 
 
 def again(person: Person) -> str:

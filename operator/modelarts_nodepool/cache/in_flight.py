@@ -51,7 +51,7 @@ class InFlight:
     _accounts: defaultdict[str, _OfAccount] = field(default_factory=lambda: defaultdict(_OfAccount))
     _leaving: defaultdict[Place, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
-    def note(self, node_pool: NodePool, identity: Identity | None, record: DeletionRecord) -> None:
+    def record(self, node_pool: NodePool, identity: Identity | None, record: DeletionRecord) -> None:
         """Record the current state of this deletion."""
         uid, deleted = node_pool.metadata.uid, node_pool.metadata.deleted
         if deleted is None:
@@ -62,7 +62,7 @@ class InFlight:
 
     def forget(self, uid: str) -> None:
         """The deletion has ended."""
-        self._take_out(uid)
+        self._remove(uid)
 
     def wait_for_budget(self, uid: str, *, is_waiting: bool) -> None:
         """Record whether only the budget holds this deletion."""
@@ -105,7 +105,7 @@ class InFlight:
     def _put(self, uid: str, one: _One) -> None:
         if self._known.get(uid) == one:
             return
-        self._take_out(uid)
+        self._remove(uid)
         self._known[uid] = one
         ours = self._accounts[one.account]
         if one.has_slot:
@@ -115,7 +115,7 @@ class InFlight:
         if one.is_waiting and one.sent_time is None:
             ours.waiting.add((one.deleted, uid))
 
-    def _take_out(self, uid: str) -> None:
+    def _remove(self, uid: str) -> None:
         one = self._known.pop(uid, None)
         if one is None:
             return

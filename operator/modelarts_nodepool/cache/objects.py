@@ -203,7 +203,7 @@ class Cache:
             self._upsert_unreadable(body, error)
             return None
         self.unreadable.pop(uid, None)
-        self._note(node_pool)
+        self._record(node_pool)
         if known is None or known != node_pool:
             self.node_pools[uid] = node_pool
             if is_written or (known is not None and self._is_own_write(known, node_pool)):
@@ -214,10 +214,10 @@ class Cache:
 
     def drop_node_pool(self, uid: str) -> None:
         """The object is gone from the cluster. No uid is ever used again."""
-        self._note_gone(uid)
+        self._record_gone(uid)
         # An unreadable object has its entry here, too.
         self.deletion_observed.discard(uid)
-        found, node_pool = self.unreadable.pop(uid, None), self._take_out(uid)
+        found, node_pool = self.unreadable.pop(uid, None), self._remove(uid)
         if found is None and node_pool is None:
             return
         for memory in (self.first_seen, self.deletion_seen, self.reconcile_seen):
@@ -258,7 +258,7 @@ class Cache:
 
     def drop_account(self, name: str, uid: str) -> None:
         """The account with that uid is gone. A new one with the same name stays."""
-        self._note_gone(uid)
+        self._record_gone(uid)
         self.unreadable.pop(uid, None)
         known = self.accounts.get(name)
         if known is not None and known.metadata.uid == uid:
@@ -288,7 +288,7 @@ class Cache:
 
     def drop_namespace(self, name: str, uid: str) -> None:
         """The namespace with that uid is gone. A new one with the same name stays."""
-        self._note_gone(uid)
+        self._record_gone(uid)
         known = self.namespaces.get(name)
         if known is not None and known.uid == uid:
             del self.namespaces[name]
@@ -319,19 +319,19 @@ class Cache:
         written = replace(known.metadata, resource_version=metadata.resource_version)
         return node_pool == replace(known, metadata=written, status=status)
 
-    def _take_out(self, uid: str) -> NodePool | None:
+    def _remove(self, uid: str) -> NodePool | None:
         node_pool = self.node_pools.pop(uid, None)
         if node_pool is not None:
             self.of_account.remove(node_pool.spec.account_ref.name, uid)
             self.of_node_pool.remove(duplicate_key(node_pool), uid)
         return node_pool
 
-    def _note_gone(self, uid: str) -> None:
+    def _record_gone(self, uid: str) -> None:
         self.content.gone[uid] = None
         if len(self.content.gone) > GONE_REMEMBERED:
             del self.content.gone[next(iter(self.content.gone))]
 
-    def _note(self, node_pool: NodePool) -> None:
+    def _record(self, node_pool: NodePool) -> None:
         metadata = node_pool.metadata
         now = self._clock.monotonic()
         self.first_seen.setdefault(metadata.uid, now)
@@ -360,7 +360,7 @@ class Cache:
         if before is None or before.problem != found.problem:
             _complain(found)
         if found.is_node_pool:
-            self._take_out(uid)
+            self._remove(uid)
             self._listener.node_pool_changed(uid)
 
 

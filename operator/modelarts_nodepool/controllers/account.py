@@ -64,7 +64,7 @@ class Trial:
         """Whether it is about the current generation of the account."""
         return (self.uid, self.generation) == (account.metadata.uid, account.metadata.generation)
 
-    def note(self, failure: Failure | None) -> None:
+    def record(self, failure: Failure | None) -> None:
         """Record the result of a call with the account."""
         is_transient = isinstance(failure, CloudError) and failure.is_transient
         is_refused = failure is not None and needs_a_person(failure)
@@ -90,7 +90,7 @@ class AccountCalls:
         # Accounts whose status waits for the result of the next call.
         self.awaited: set[str] = set()
 
-    def consider(self, name: str) -> None:
+    def plan_check(self, name: str) -> None:
         """The account was added, changed or deleted: plan the check of a new generation."""
         account = self._cache.accounts.get(name)
         if account is None or not _may_be_tried(account):
@@ -103,20 +103,20 @@ class AccountCalls:
         metadata, now = account.metadata, self._clock.monotonic()
         trial = Trial(metadata.uid, metadata.generation, now, Schedule(self._jitter))
         # Verified by an earlier process: a restart costs no call and no write.
-        trial.is_verified = trial.is_answered = _says_ready(account)
+        trial.is_verified = trial.is_answered = _is_ready(account)
         self.trials[name] = trial
         if not trial.is_verified:
             self.beginning.add(name)
             self._queue.add_after(Key(Kind.ACCOUNT_CHECK, name), GRACE)
 
-    def note_poll(self, name: str, failure: Failure | None, begun: float) -> None:
+    def record_poll(self, name: str, failure: Failure | None, begun: float) -> None:
         """Record the result of a poll with this account; `begun` is in monotonic seconds."""
         trial = self.trials.get(name)
         if trial is not None and begun >= trial.since:
-            trial.note(failure)
-        self.note(name, failure)
+            trial.record(failure)
+        self.record(name, failure)
 
-    def note(self, name: str, failure: Failure | None) -> None:
+    def record(self, name: str, failure: Failure | None) -> None:
         """Record the result of a call with this account; None if it succeeded."""
         if name in self.last and name not in self.awaited and _is_same(self.last[name], failure):
             return
@@ -232,7 +232,7 @@ class AccountReconciler:
             patch = build_status(account, status)
             body = await self._writes.patch(account, Write.STATUS, paths.status_path_of(account), patch)
             self._cache.upsert_account(body)
-        self._trail.settle(name, entries)
+        self._trail.complete(name, entries)
 
     def _due_entries(self, name: str) -> dict[str, Pending]:
         """The entries to write now. Those that are added during a write wait for the next one."""
@@ -307,8 +307,8 @@ class AccountCheck:
         if calls.trials.get(name) is not trial:
             # The account changed or is gone: this result is not about its current generation.
             return Result()
-        trial.note(failure)
-        calls.note(name, failure)
+        trial.record(failure)
+        calls.record(name, failure)
         if trial.is_verified:
             return Result()
         trial.schedule.record(failure)
@@ -342,7 +342,7 @@ def _may_be_tried(account: Account) -> bool:
     return not account.is_terminating and ACCOUNT_FINALIZER in account.metadata.finalizers
 
 
-def _says_ready(account: Account) -> bool:
+def _is_ready(account: Account) -> bool:
     ready = find_condition(account.status.conditions, ConditionType.READY)
     is_current = account.status.observed_generation == account.metadata.generation
     return is_current and ready is not None and ready.status is ConditionStatus.TRUE

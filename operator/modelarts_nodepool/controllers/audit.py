@@ -63,11 +63,11 @@ class AuditTrail:
         self._written_at: dict[str, float] = {}
         self._applied: dict[str, _Applied] = {}
 
-    def enter(self, account: str, entry: RecentDeletion) -> None:
+    def add(self, account: str, entry: RecentDeletion) -> None:
         """Add the entry of a DELETE that was sent or answered. It is written within a second; nothing waits."""
         self._put(account, entry.uid, Pending(entry, self._clock.monotonic() + BATCH.total_seconds()))
 
-    def enter_if_missing(self, account: str, entry: RecentDeletion) -> None:
+    def add_if_missing(self, account: str, entry: RecentDeletion) -> None:
         """The same, unless the account then has an entry about this DELETE or a later one."""
         if entry.uid not in self._pending.get(account, {}):
             due = self._clock.monotonic() + BATCH.total_seconds()
@@ -149,9 +149,9 @@ class AuditTrail:
     def forget(self, account: str) -> None:
         """The account is gone: no release waits for an entry any more."""
         self._written_at.pop(account, None)
-        self.settle(account, self.of(account))
+        self.complete(account, self.of(account))
 
-    def settle(self, account: str, written: dict[str, Pending]) -> None:
+    def complete(self, account: str, written: dict[str, Pending]) -> None:
         """These entries are written, or their account is gone. An entry that replaced one of them stays pending."""
         self._applied.pop(account, None)
         waiting = self._pending.get(account, {})

@@ -70,7 +70,7 @@ class EventMap:
         for uid in (*self._cache.node_pools, *self._cache.unreadable):
             self.node_pool_changed(uid)
         for name in self._cache.accounts:
-            self._calls.consider(name)
+            self._calls.plan_check(name)
             self._queue.add(Key(Kind.ACCOUNT, name))
 
     def node_pool_changed(self, uid: str) -> None:
@@ -100,7 +100,7 @@ class EventMap:
         """An account was added, changed or deleted."""
         if not self._has_begun:
             return
-        self._calls.consider(name)
+        self._calls.plan_check(name)
         self._queue.add(Key(Kind.ACCOUNT, name))
         account, before = self._cache.accounts.get(name), self._terms.pop(name, None)
         if account is not None:
@@ -127,7 +127,7 @@ class EventMap:
         latest, node_pools = poller.latest, self._cache.node_pools
         if latest is None or not self._has_begun:
             return
-        self._calls.note_poll(poller.key.account, latest.failure, latest.begun)
+        self._calls.record_poll(poller.key.account, latest.failure, latest.begun)
         changed = changed_names(poller.before, latest)
         for uid in members:
             node_pool = node_pools.get(uid)
@@ -227,7 +227,7 @@ class Manager:
         if node_pool is None or (node_pool.metadata.deleted is not None and not node_pool.is_protected):
             # Gone, unreadable, released, or never protected.
             self._deletions.forget(uid)
-            self._pollers.leave(uid)
+            self._pollers.release(uid)
             self._abnormal.forget(uid)
             if found is not None:
                 # A DELETE of the object may be in effect although the object has become unreadable.

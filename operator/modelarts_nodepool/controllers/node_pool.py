@@ -169,12 +169,12 @@ class NodePoolReconciler:
         pinned = node_pool.status.identity
         uid = node_pool.metadata.uid
         if view is None or not view.is_granted or (pinned is not None and pinned != view.identity):
-            pollers.leave(uid)
+            pollers.release(uid)
             return None
         if pinned is None and view.account.is_terminating:
-            pollers.leave(uid)
+            pollers.release(uid)
             return None
-        return pollers.join(uid, view.account, node_pool.spec.pool_name, is_deleting=False)
+        return pollers.acquire(uid, view.account, node_pool.spec.pool_name, is_deleting=False)
 
     def _is_listed(self, node_pool: NodePool, poller: Poller) -> bool:
         """Whether the newest LIST is new enough for a decision."""

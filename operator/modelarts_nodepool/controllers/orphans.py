@@ -66,7 +66,7 @@ class Orphans:
             return
         entry = build_stripped(node_pool, identity, self._trail.find(account, uid), self._clock.now())
         if entry is not None:
-            self._trail.enter(account.metadata.name, entry)
+            self._trail.add(account.metadata.name, entry)
 
     def _find_cause(self, node_pool: NodePool) -> str | None:
         uid = node_pool.metadata.uid

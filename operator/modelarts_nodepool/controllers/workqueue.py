@@ -123,7 +123,7 @@ class Workqueue:
         self._waiting[key] = lane
         line = self._lines.setdefault(lane, _Line())
         line.ready[key] = None
-        self._hire(lane, line)
+        self._start_worker(lane, line)
 
     def add_after(self, key: Key, delay: timedelta) -> None:
         """Reconcile the key after `delay`. The earliest of several calls counts, until the key is reconciled."""
@@ -158,7 +158,7 @@ class Workqueue:
         self._reconcile, self._report = reconcile, report
         for lane, line in self._lines.items():
             for _ in line.ready:
-                self._hire(lane, line)
+                self._start_worker(lane, line)
         try:
             await asyncio.get_running_loop().create_future()
         finally:
@@ -171,7 +171,7 @@ class Workqueue:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    def _hire(self, lane: Lane, line: _Line) -> None:
+    def _start_worker(self, lane: Lane, line: _Line) -> None:
         if self._reconcile is None or (lane.workers is not None and line.workers >= lane.workers):
             return
         line.workers += 1

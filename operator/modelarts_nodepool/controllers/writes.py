@@ -138,9 +138,9 @@ class Writes:
             body = await self._cluster.json_patch(path, patch)
         except ClusterError as error:
             # A copy has no traceback: that would keep the call, its patch and its answer for as long as it fails.
-            self._note_failure(thing, write, copy(error))
+            self._record_failure(thing, write, copy(error))
             raise
-        self._note_success(thing.metadata.uid, write)
+        self._record_success(thing.metadata.uid, write)
         return body
 
     async def write_status(
@@ -193,7 +193,7 @@ class Writes:
         try:
             await self._cluster.get(paths.namespace(name))
         except ObjectGone:
-            if not self.may_say(f"namespace {name}"):
+            if not self.may_log(f"namespace {name}"):
                 return
             logger.warning(
                 "namespace %s is gone and the object is still there: the API server takes no write to it, so "
@@ -254,7 +254,7 @@ class Writes:
 
     def warn(self, thing: Thing, error: ClusterError) -> None:
         """Log one line a minute for all objects that cannot be written, or read again after a failed write."""
-        if not self.may_say("objects"):
+        if not self.may_log("objects"):
             return
         self._has_complained = True
         count = max(self.unwritable().total(), 1)
@@ -271,7 +271,7 @@ class Writes:
         for write in Write:
             self._failing.pop((uid, write), None)
 
-    def may_say(self, what: str) -> bool:
+    def may_log(self, what: str) -> bool:
         """Whether a line about this subject may be logged: once a minute for each subject."""
         now = self._clock.monotonic()
         if now - self._said_at.get(what, float("-inf")) < LOG_EVERY.total_seconds():
@@ -310,14 +310,14 @@ class Writes:
             return None
         return failing
 
-    def _note_success(self, uid: str, write: Write) -> None:
+    def _record_success(self, uid: str, write: Write) -> None:
         if self._failing.pop((uid, write), None) is None or not self._has_complained:
             return
         if not any(failing.failures for failing in self._failing.values()):
             self._has_complained = False
             logger.info("all objects can be written again")
 
-    def _note_failure(self, thing: Thing, write: Write, error: ClusterError) -> None:
+    def _record_failure(self, thing: Thing, write: Write, error: ClusterError) -> None:
         uid, now = thing.metadata.uid, self._clock.monotonic()
         self._tidy_up(now)
         kind = ACCOUNT_KIND if isinstance(thing, Account) else NODE_POOL_KIND

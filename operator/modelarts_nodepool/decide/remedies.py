@@ -57,7 +57,7 @@ def retain_named(namespace: str, name: str) -> str:
     return f"kubectl patch {_named(namespace, name)} {patch} {_MANAGER}"
 
 
-def look_again(node_pool: NodePool) -> str:
+def reconcile_now(node_pool: NodePool) -> str:
     """Decide again at once."""
     return _annotate(node_pool, f'{RECONCILE_ANNOTATION}="$(date +%s)"')
 

@@ -157,7 +157,7 @@ class Elector:
         """Acquire or renew the Lease once. False if another process holds it, or a request failed."""
         begun = self._clock.monotonic()
         try:
-            await self._take(is_renewal=is_renewal)
+            await self._acquire(is_renewal=is_renewal)
         except ObjectChanged:
             # Another candidate was faster, or our write was answered twice: the next read shows it.
             self.problem = ""
@@ -179,7 +179,7 @@ class Elector:
         self._logged_at = float("-inf")
         return True
 
-    async def _take(self, *, is_renewal: bool) -> None:
+    async def _acquire(self, *, is_renewal: bool) -> None:
         if is_renewal and self._last is not None:
             known, self._last = self._last, None
             # If the API server accepts this, no other process has written the Lease: one request is enough.

@@ -89,7 +89,7 @@ async def list_everything(cluster: Cluster, cache: Cache, clock: Clock, absent: 
     """
     for kind in kinds_of(cache):
         begun = clock.monotonic()
-        found = [] if kind.path in absent else await cluster.list_as(kind.path, partial(_take, kind))
+        found = [] if kind.path in absent else await cluster.list_as(kind.path, partial(_upsert, kind))
         for uid in kind.vanished({uid for uid, _ in found}, begun):
             kind.drop(uid)
         if kind.path == paths.NODE_POOLS:
@@ -99,7 +99,7 @@ async def list_everything(cluster: Cluster, cache: Cache, clock: Clock, absent: 
                     cache.observe_deletion(uid)
 
 
-def _take(kind: Kind, body: Mapping[str, Any]) -> tuple[str, bool]:
+def _upsert(kind: Kind, body: Mapping[str, Any]) -> tuple[str, bool]:
     kind.take(body)
     return str(body["metadata"]["uid"]), bool(body["metadata"].get("deletionTimestamp"))
 

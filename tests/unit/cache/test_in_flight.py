@@ -44,7 +44,7 @@ def apply(in_flight: InFlight, known: Known, step: tuple[str, str, bool, str, in
         deleted, sent = NOON + timedelta(minutes=minutes), NOON if flag else None
         node_pool = a_node_pool(uid).finalized().being_deleted(deleted).build()
         metadata: Metadata = node_pool.metadata
-        in_flight.note(node_pool, identity(resource_pool, uid), DeletionRecord(sent_time=sent))
+        in_flight.record(node_pool, identity(resource_pool, uid), DeletionRecord(sent_time=sent))
         facts = {"pool": resource_pool, "sent": sent, "deleted": deleted, "key": metadata.uid}
         known[uid] = {"waits": False, "reserved": False, **known.get(uid, {}), **facts}
     elif what == "wait":
@@ -105,7 +105,7 @@ def test_every_question_is_answered_as_if_all_were_gone_through(steps: list[tupl
 def test_deletions_of_other_accounts_use_nothing() -> None:
     in_flight = InFlight()
     node_pool = a_node_pool("a").finalized().being_deleted(NOON).build()
-    in_flight.note(node_pool, identity("pool-a", "a"), DeletionRecord(sent_time=NOON))
+    in_flight.record(node_pool, identity("pool-a", "a"), DeletionRecord(sent_time=NOON))
     assert in_flight.budget(an_account("other").limited(max=1, window="1h").build(), "uid-of-b", NOON).used == 0
     assert in_flight.budget(an_account("other").limited(unlimited=True).build(), "uid-of-b", NOON) == BudgetView(None)
 

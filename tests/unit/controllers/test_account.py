@@ -151,11 +151,11 @@ async def test_an_entry_whose_write_is_refused_is_not_forgotten(stage: Stage) ->
 
 
 async def test_a_delete_is_entered_within_a_second_and_its_answer_rides_along(stage: Stage) -> None:
-    stage.entries.enter("default", an_entry("a"))
+    stage.entries.add("default", an_entry("a"))
     await stage.settle()
     assert stage.server.written == []
     stage.clock.advance(timedelta(milliseconds=300))
-    stage.entries.enter("default", an_entry("a", "Accepted"))
+    stage.entries.add("default", an_entry("a", "Accepted"))
     await stage.settle()
     assert stage.server.written == []
     stage.clock.advance(timedelta(milliseconds=700))
@@ -165,16 +165,16 @@ async def test_a_delete_is_entered_within_a_second_and_its_answer_rides_along(st
 
 
 async def test_a_delete_that_is_not_answered_is_entered_as_unknown_and_its_answer_later(stage: Stage) -> None:
-    stage.entries.enter("default", an_entry("a"))
+    stage.entries.add("default", an_entry("a"))
     await stage.a_second_later()
-    stage.entries.enter("default", an_entry("a", "Accepted"))
+    stage.entries.add("default", an_entry("a", "Accepted"))
     await stage.a_second_later()
     await stage.a_second_later()
     assert stage.server.outcomes == [{"a": "Unknown"}, {"a": "Accepted"}]
 
 
 async def test_a_release_waits_for_its_own_entry_and_not_for_that_of_its_delete(stage: Stage) -> None:
-    stage.entries.enter("default", an_entry("a", "Accepted"))
+    stage.entries.add("default", an_entry("a", "Accepted"))
     stage.clock.advance(timedelta(seconds=1))
     stage.requeue()
     await stage.server.is_asked.wait()
@@ -191,7 +191,7 @@ async def test_a_delete_that_never_left_costs_no_write_at_all(stage: Stage) -> N
     stage.requeue()
     await stage.settle()
     stage.server.written.clear()
-    stage.entries.enter("default", an_entry("a"))
+    stage.entries.add("default", an_entry("a"))
     stage.entries.withdraw("default", "a")
     assert stage.entries.applied_to(stage.account()).status.recent_deletions == ()
     await stage.a_second_later()
@@ -200,8 +200,8 @@ async def test_a_delete_that_never_left_costs_no_write_at_all(stage: Stage) -> N
 
 
 async def test_an_entry_of_a_delete_without_effect_is_taken_back(stage: Stage) -> None:
-    stage.entries.enter("default", an_entry("a"))
-    stage.entries.enter("default", an_entry("b"))
+    stage.entries.add("default", an_entry("a"))
+    stage.entries.add("default", an_entry("b"))
     await stage.a_second_later()
     stage.entries.withdraw("default", "a")
     await stage.a_second_later()
@@ -209,7 +209,7 @@ async def test_an_entry_of_a_delete_without_effect_is_taken_back(stage: Stage) -
 
 
 async def test_what_is_entered_counts_before_it_is_written(stage: Stage) -> None:
-    stage.entries.enter("default", an_entry("a"))
+    stage.entries.add("default", an_entry("a"))
     assert [entry.uid for entry in stage.entries.applied_to(stage.account()).status.recent_deletions] == ["a"]
     assert stage.entries.find(stage.account(), "a") == an_entry("a")
     assert stage.account().status.recent_deletions == ()
@@ -229,11 +229,11 @@ async def test_what_is_entered_counts_before_it_is_written(stage: Stage) -> None
 async def test_what_an_object_tells_is_entered_only_where_the_account_has_no_word_of_it(
     stage: Stage, stored: RecentDeletion, found: RecentDeletion, written: str
 ) -> None:
-    stage.entries.enter_if_missing("default", found)
+    stage.entries.add_if_missing("default", found)
     # Somebody else writes it first: another installation, or the leader before this one.
     stage.entries.finish("default", stored)
     await stage.settle()
-    stage.entries.enter_if_missing("default", found)
+    stage.entries.add_if_missing("default", found)
     await stage.a_second_later()
     await stage.a_second_later()
     assert stage.server.outcomes[-1] == {"a": written}
@@ -243,9 +243,9 @@ async def test_what_an_object_tells_is_entered_only_where_the_account_has_no_wor
 async def test_many_deletes_and_releases_cost_one_write_a_second(stage: Stage) -> None:
     for second in range(5):
         for number in range(10):
-            stage.entries.enter("default", an_entry(f"{second}-{number}"))
+            stage.entries.add("default", an_entry(f"{second}-{number}"))
             await stage.settle()
-            stage.entries.enter("default", an_entry(f"{second}-{number}", "Accepted"))
+            stage.entries.add("default", an_entry(f"{second}-{number}", "Accepted"))
             stage.enter(f"{second}-{number}")
             stage.clock.advance(timedelta(milliseconds=100))
             await stage.settle()
@@ -259,7 +259,7 @@ async def test_nothing_is_written_where_nothing_is_new(stage: Stage) -> None:
     stage.enter("a")
     await stage.settle()
     stage.entries.finish("default", an_entry("a", "Gone", finished=NOON))
-    stage.entries.enter_if_missing("default", an_entry("a"))
+    stage.entries.add_if_missing("default", an_entry("a"))
     await stage.a_second_later()
     await stage.a_second_later()
     assert stage.server.written == [["a"]]

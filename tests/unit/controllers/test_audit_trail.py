@@ -65,8 +65,8 @@ def test_what_left_its_resource_pool_lately_is_remembered(entry: RecentDeletion,
 def test_an_entry_counts_before_it_is_written_and_when_it_is_read_back() -> None:
     trail, empty = AuditTrail(HandClock()), an_account_that_remembers()
     assert recently_deleted(trail, empty) == set()
-    trail.enter("default", an_entry(NOON))
+    trail.add("default", an_entry(NOON))
     assert recently_deleted(trail, empty) == {"gone"}
-    trail.settle("default", trail.of("default"))
+    trail.complete("default", trail.of("default"))
     assert recently_deleted(trail, empty) == set(), "a write that the account does not show is not known"
     assert recently_deleted(trail, an_account_that_remembers(an_entry(NOON))) == {"gone"}

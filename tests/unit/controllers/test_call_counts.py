@@ -75,7 +75,7 @@ class Stage:
 
     def begin(self) -> None:
         for pool in POOLS:
-            self.pollers.join(f"uid-{pool}", self.account, pool, is_deleting=False)
+            self.pollers.acquire(f"uid-{pool}", self.account, pool, is_deleting=False)
 
     @property
     def now(self) -> float:
@@ -203,11 +203,11 @@ def test_deletion_that_needs_a_look_gets_it_before_all_polls_that_wait() -> None
     async def scene(stage: Stage) -> None:
         await asyncio.sleep(5 * MINUTE)
         for pool in POOLS[::10]:
-            poller = stage.pollers.join(f"uid-{pool}", stage.account, pool, is_deleting=True)
+            poller = stage.pollers.acquire(f"uid-{pool}", stage.account, pool, is_deleting=True)
             asked = stage.clock.monotonic()
             look = await poller.fetch(asked)
             assert look.value == LISTING
             assert look.begun - asked <= 2.0
-            stage.pollers.leave(f"uid-{pool}")
+            stage.pollers.release(f"uid-{pool}")
 
     play(scene, CloudLimits(rate=1, burst=4))

@@ -67,7 +67,7 @@ class Desk:
         self.clock.advance(timedelta(seconds=1))
         node_pool = self.builder.build()
         account = self.cache.accounts["default"]
-        poller = self.pollers.join(node_pool.metadata.uid, account, node_pool.spec.pool_name, is_deleting=True)
+        poller = self.pollers.acquire(node_pool.metadata.uid, account, node_pool.spec.pool_name, is_deleting=True)
         begun = self.clock.monotonic()
         if isinstance(look, NodePoolListing):
             poller.latest = Evidence(begun, value=look)

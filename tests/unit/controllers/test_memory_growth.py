@@ -62,7 +62,7 @@ def test_thousands_of_objects_leave_no_index_of_the_registry_behind() -> None:
         cache.observe_node_pool(body)
         node_pool = cache.node_pools[uid]
         identity = an_account().seen_by(node_pool).identity
-        in_flight.note(node_pool, identity, DeletionRecord(sent_time=NOON))
+        in_flight.record(node_pool, identity, DeletionRecord(sent_time=NOON))
         in_flight.forget(uid)
         cache.drop_node_pool(uid)
     sizes = sizes_in(cache=cache, in_flight=in_flight)

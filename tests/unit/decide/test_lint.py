@@ -14,7 +14,7 @@ from modelarts_nodepool.api.meta import Condition
 from modelarts_nodepool.api.node_pool import Counts, DeletionRecord, NodePoolStatus
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Send, Wait
-from modelarts_nodepool.decide.deletion.record import accept, note_progress
+from modelarts_nodepool.decide.deletion.record import accept, record_progress
 from modelarts_nodepool.decide.deletion.status import build_write_ahead, decide_deleting_status, is_worth_a_write
 from modelarts_nodepool.decide.deletion.table import decide_deletion
 from modelarts_nodepool.decide.observed import DeletionObserved, Failure, LiveObserved
@@ -148,7 +148,7 @@ class Run:
     def observe(self, shown: Counts | None) -> DeletionObserved:
         listing = not_listed(0) if shown is None else listed(0, **shown.model_dump())
         usual = a_deletion(listing=replace(listing, begun=self.monotonic), deletion_seen=MONOTONIC)
-        self.record = note_progress(self.record, shown, self.now)
+        self.record = record_progress(self.record, shown, self.now)
         facts = ("resource_pool", "nodes", "workloads", "definition", "namespace")
         fresh: dict[str, Any] = {name: replace(getattr(usual, name), begun=self.monotonic) for name in facts}
         return replace(usual, node_pool=self.node_pool, record=self.record, **fresh)

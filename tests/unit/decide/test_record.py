@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from modelarts_nodepool.api.node_pool import CloudErrorRecord, Counts, DeletionRecord, SendOutcome
-from modelarts_nodepool.decide.deletion.record import accept, cap_future, fail, note_progress, record_of, write_ahead
+from modelarts_nodepool.decide.deletion.record import accept, cap_future, fail, record_of, record_progress, write_ahead
 from modelarts_nodepool.errors import (
     ClockSkew,
     CloudError,
@@ -145,10 +145,10 @@ GOING = Counts(available=1, deleting=1)
     ],
 )
 def test_since_when_nothing_is_deleting(record: DeletionRecord, counts: Counts | None, expected: object) -> None:
-    noted = note_progress(record, counts, NOON + FRACTION)
+    noted = record_progress(record, counts, NOON + FRACTION)
     assert noted.nothing_deleting_since == expected
     assert noted.model_copy(update={"nothing_deleting_since": record.nothing_deleting_since}) == record
-    assert note_progress(noted, counts, NOON + FRACTION) == noted
+    assert record_progress(noted, counts, NOON + FRACTION) == noted
 
 
 def test_a_sent_time_in_the_future_counts_as_when_it_was_first_seen() -> None:

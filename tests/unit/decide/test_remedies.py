@@ -27,7 +27,7 @@ def test_each_command_is_what_a_shell_reads() -> None:
         "kubectl", "annotate", *TARGET, f"{GROUP}/confirm-delete=in-the-cloud", "--overwrite",
         "--field-manager=on-call",
     ]  # fmt: skip
-    assert shlex.split(remedies.look_again(built))[6] == f"{GROUP}/reconcile-at=$(date +%s)"
+    assert shlex.split(remedies.reconcile_now(built))[6] == f"{GROUP}/reconcile-at=$(date +%s)"
     assert shlex.split(remedies.describe(built)) == ["kubectl", "describe", *TARGET]
     assert shlex.split(remedies.delete(built)) == ["kubectl", "delete", *TARGET]
     assert shlex.split(remedies.describe_account("prod")) == ["kubectl", "describe", "maacct", "prod"]

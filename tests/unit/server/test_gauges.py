@@ -332,7 +332,7 @@ async def test_node_pools_with_unreadable_counts_are_counted_by_resource_pool_un
 ) -> None:
     pollers = Pollers(cache, a_clouds(SecretKeeper(), HandClock()), HandClock())
     gauges = Gauges(cache, pollers, QuietWatch(), writes(cache), HandClock())
-    poller = pollers.join("uid-1", an_account().build(), "pool-a", is_deleting=False)
+    poller = pollers.acquire("uid-1", an_account().build(), "pool-a", is_deleting=False)
     assert values(gauges, metrics.UNREADABLE_NODE_POOLS) == {}
     garbage = a_listing(an_unreadable_node_pool(), an_unreadable_node_pool("b"), a_cloud_node_pool("c", available=1))
     poller.good = Evidence(100.0, value=garbage)

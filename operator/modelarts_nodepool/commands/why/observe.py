@@ -259,7 +259,7 @@ class _Observer:
             return
         if not facts <= _OF_CLUSTER and may_observe(self._node_pool, view):
             pool, uid = self._node_pool.spec.pool_name, self._node_pool.metadata.uid
-            self._pollers.join(uid, view.account, pool, is_deleting=True)
+            self._pollers.acquire(uid, view.account, pool, is_deleting=True)
         await self._fetch.fetch(self._memory, self.observed, facts)
 
     def _why_unread(self) -> str:
@@ -280,7 +280,7 @@ class _Observer:
                 continue
             view = self._duplicates.account_view(other)
             identity = other.status.identity or (view.identity if view else None)
-            self._in_flight.note(other, identity, record_of(other))
+            self._in_flight.record(other, identity, record_of(other))
             blocked = find_condition(other.status.conditions, ConditionType.DELETION_BLOCKED)
             if blocked is not None and blocked.reason == Reason.DELETION_BUDGET_EXHAUSTED:
                 self._in_flight.wait_for_budget(uid, is_waiting=True)

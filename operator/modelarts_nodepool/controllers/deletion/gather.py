@@ -16,7 +16,7 @@ from modelarts_nodepool.cache.objects import Cache, Duplicates
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.writes import Write
 from modelarts_nodepool.decide.deletion.decision import Release
-from modelarts_nodepool.decide.deletion.record import cap_future, note_progress, record_of
+from modelarts_nodepool.decide.deletion.record import cap_future, record_of, record_progress
 from modelarts_nodepool.decide.observed import AccountView, DeletionObserved, Evidence, Fact, Failure
 from modelarts_nodepool.errors import ClockSkew, CredentialsRejected, CredentialsUnavailable, NotFound
 from modelarts_nodepool.polling import Pollers
@@ -68,7 +68,7 @@ class Memory:
     queued_since: float | None = None
     attempted: Attempted | None = None
 
-    def note_written(self, record: DeletionRecord | None) -> None:
+    def record_written(self, record: DeletionRecord | None) -> None:
         """Our own write put this record into the object's status."""
         self.stored = record or DeletionRecord()
 
@@ -90,7 +90,7 @@ class Memory:
         shown = (
             listing.value.node_pools.get(identity.node_pool_name) if listing and listing.value and identity else None
         )
-        self.record = note_progress(self.record, shown.counts if shown else None, moment.utc)
+        self.record = record_progress(self.record, shown.counts if shown else None, moment.utc)
 
     def _adopt(self, stored: DeletionRecord, moment: Moment) -> None:
         """Adopt the object's record if another process wrote it, or this one before a restart."""
@@ -156,7 +156,7 @@ class Gather:
         listing, asked = self._listing(node_pool, view), self._asked(node_pool)
         deletion_seen = self._cache.deletion_seen[uid]
         memory.update(record_of(node_pool), identity, listing, asked, deletion_seen, moment)
-        self._in_flight.note(node_pool, identity, memory.record)
+        self._in_flight.record(node_pool, identity, memory.record)
         spare = SPARE if record is None else timedelta()
         record, facts = record or memory.record, memory.facts
         first_sent = memory.sent_seen.get(record.sent_time) if record.sent_time else None

@@ -118,10 +118,10 @@ class DeletionReconciler:
         observed = self._gather.observe(memory, node_pool)
         view = observed.account
         if view is not None and may_observe(node_pool, view):
-            self._pollers.join(uid, view.account, node_pool.spec.pool_name, is_deleting=True)
-        self._enter_if_missing(memory, observed)
+            self._pollers.acquire(uid, view.account, node_pool.spec.pool_name, is_deleting=True)
+        self._add_missing_entry(memory, observed)
         decision = decide_deletion(observed, Moment.of(self._clock))
-        self._note(uid, decision)
+        self._record(uid, decision)
         is_prepared_for = self._is_preparing(observed, decision)
         if is_prepared_for:
             # Nothing is fetched for a DELETE that could not be written ahead.
@@ -132,7 +132,7 @@ class DeletionReconciler:
             memory.queued_since = None
         match decision:
             case Look(facts):
-                return await self._look(memory, observed, facts, is_prepared_for=is_prepared_for)
+                return await self._fetch_facts(memory, observed, facts, is_prepared_for=is_prepared_for)
             case Release():
                 memory.attempted = Attempted(observed, Write.FINALIZER, decision)
                 # Before the audit entry: a release that has to wait costs the account no write.
@@ -148,7 +148,7 @@ class DeletionReconciler:
                 memory.fetches = 0
                 return await self._show(memory, observed, decision)
 
-    def _enter_if_missing(self, memory: Memory, observed: DeletionObserved) -> None:
+    def _add_missing_entry(self, memory: Memory, observed: DeletionObserved) -> None:
         """Add the entry of the DELETE in the object's record, if recentDeletions do not have it.
 
         Once for each DELETE and process: an entry that the account evicted is not added repeatedly.
@@ -162,9 +162,9 @@ class DeletionReconciler:
             return
         memory.audited = record.sent_time
         if not is_recorded_by(self._trail.find(account, entry.uid), entry):
-            self._trail.enter_if_missing(name, entry)
+            self._trail.add_if_missing(name, entry)
 
-    def _note(self, uid: str, decision: Decision) -> None:
+    def _record(self, uid: str, decision: Decision) -> None:
         """Record what other deletions and the report of orphans must know of this decision."""
         is_waiting = isinstance(decision, Hold) and decision.reason is Reason.DELETION_BUDGET_EXHAUSTED
         self._in_flight.wait_for_budget(uid, is_waiting=is_waiting)
@@ -176,7 +176,7 @@ class DeletionReconciler:
     def _is_preparing(observed: DeletionObserved, decision: Decision) -> bool:
         return isinstance(decision, Send) or (isinstance(decision, Look) and is_preparing(observed, decision.facts))
 
-    async def _look(
+    async def _fetch_facts(
         self, memory: Memory, observed: DeletionObserved, facts: frozenset[Fact], *, is_prepared_for: bool
     ) -> Result:
         """Fetch the facts, if the deletion is admitted and they cannot wait for the next poll."""
@@ -233,7 +233,7 @@ class DeletionReconciler:
         if status is None or not is_worth_a_write(node_pool.status, status):
             return
         await self._writes.write_status(node_pool, status)
-        memory.note_written(status.deletion)
+        memory.record_written(status.deletion)
         self._report_blocked(node_pool, status)
 
     def _report_blocked(self, before: NodePool, after: NodePoolStatus) -> None:
@@ -282,6 +282,6 @@ class DeletionReconciler:
         # Writes records a failure, and the next reconcile decides again.
         with suppress(ClusterError):
             await self._writes.write_status(node_pool, status)
-            memory.note_written(status.deletion)
+            memory.record_written(status.deletion)
             if not self._writes.is_failing(node_pool.metadata.uid):
                 self._report_blocked(node_pool, status)

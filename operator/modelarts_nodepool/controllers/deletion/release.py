@@ -153,7 +153,7 @@ class Releaser:
         written = trail.finish(name, entry)
         if entry.sent_time is None:
             await asyncio.wait({written}, timeout=BEST_EFFORT.total_seconds())
-            if not written.done() and self._writes.may_say("entries"):
+            if not written.done() and self._writes.may_log("entries"):
                 logger.warning("the release is not in the account's recentDeletions", extra=node_pool.log_fields)
             return
         while not written.done():

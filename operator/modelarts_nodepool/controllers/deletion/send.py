@@ -113,7 +113,7 @@ class Sender:
         try:
             return await self._clouds.acquire_slot(observed.account.account)
         except (CloudError, CredentialsUnavailable) as failure:
-            self._note_failure(memory, failure)
+            self._record_failure(memory, failure)
             return None
 
     async def _prepared(self, memory: Memory, uid: str) -> DeletionObserved | None:
@@ -156,10 +156,10 @@ class Sender:
         try:
             await self._writes.write_status(node_pool, status, Write.WRITE_AHEAD)
             record = status.deletion or DeletionRecord()
-            memory.note_written(record)
+            memory.record_written(record)
             memory.record = record
-            in_flight.note(node_pool, identity, record)
-            self._enter(memory, node_pool, identity)
+            in_flight.record(node_pool, identity, record)
+            self._add_entry(memory, node_pool, identity)
         finally:
             in_flight.reserve(uid, is_reserved=False)
 
@@ -183,13 +183,13 @@ class Sender:
         finally:
             # Also after a cancellation: no LIST from before this moment proves anything.
             memory.send_finished = self._clock.monotonic()
-        self._take_answer(memory, attempt, answer, finished_before)
+        self._record_answer(memory, attempt, answer, finished_before)
         if attempt.observed.node_pool.metadata.uid in self._cache.node_pools:
             # If the object is gone, controllers/orphans.py has completed its entry already.
-            self._enter(memory, attempt.observed.node_pool, attempt.identity)
+            self._add_entry(memory, attempt.observed.node_pool, attempt.identity)
         self._audit(memory, attempt, answer)
 
-    def _enter(self, memory: Memory, node_pool: NodePool, identity: Identity) -> None:
+    def _add_entry(self, memory: Memory, node_pool: NodePool, identity: Identity) -> None:
         """Add the entry of the DELETE to the account's recentDeletions. Nothing waits for that write.
 
         From the write-ahead on: an object whose finalizer is removed by hand while its DELETE is in flight has its
@@ -201,9 +201,9 @@ class Sender:
         if entry is None:
             self._trail.withdraw(account, node_pool.metadata.uid)
         else:
-            self._trail.enter(account, entry)
+            self._trail.add(account, entry)
 
-    def _take_answer(
+    def _record_answer(
         self, memory: Memory, attempt: Attempt, answer: Accepted | CloudError, finished_before: float | None
     ) -> None:
         """The answer into memory; the next write of the object carries it."""
@@ -220,7 +220,7 @@ class Sender:
         if answer.had_no_effect:
             # Only an earlier DELETE can still be in effect.
             memory.send_finished = finished_before
-        self._note_failure(memory, answer)
+        self._record_failure(memory, answer)
 
     @staticmethod
     def _audit(memory: Memory, attempt: Attempt, answer: Accepted | CloudError | None) -> None:
@@ -230,7 +230,7 @@ class Sender:
         else:
             logger.warning("the DELETE was not sent: %s", answer or "stopped before", extra=node_pool.log_fields)
 
-    def _note_failure(self, memory: Memory, failure: CloudError | CredentialsUnavailable) -> None:
+    def _record_failure(self, memory: Memory, failure: CloudError | CredentialsUnavailable) -> None:
         # Without its traceback, as in fetch.py.
         memory.last_failure = copy(failure)
         memory.last_failure_at = self._clock.monotonic()

@@ -394,7 +394,7 @@ def _hold(
     if locked:
         words = (
             f"{_name_some(locked)} locked against deletion; unlock in the ModelArts console, then: "
-            f"{remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
+            f"{remedies.reconcile_now(node_pool)}; {remedies.way_out(node_pool)}"
         )
         return Hold(Reason.NODE_LOCKED, words, _BILLING_HELD)
     unknown = _unknown_billing(observed, own, nodes)
@@ -412,7 +412,8 @@ def _yearly_monthly(observed: DeletionObserved, what: str) -> Hold:
     node_pool = observed.node_pool
     words = (
         f"{what}; ModelArts does not delete prepaid nodes, and this operator never unsubscribes; no DELETE is sent; "
-        f"unsubscribe in the ModelArts console, then: {remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
+        f"unsubscribe in the ModelArts console, then: {remedies.reconcile_now(node_pool)}; "
+        f"{remedies.way_out(node_pool)}"
     )
     return Hold(Reason.YEARLY_MONTHLY_BILLING, words, _BILLING_HELD)
 

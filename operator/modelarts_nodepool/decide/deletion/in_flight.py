@@ -120,7 +120,7 @@ def refused(observed: DeletionObserved, moment: Moment) -> Decision | None:
     words = (
         f"ModelArts refused to delete node pool {observed.node_pool_name}: {_describe_error(error)}"
         f"{describe_resource_pool(observed.resource_pool.value if observed.resource_pool else None)}; fix the cause, "
-        f"then retry: {remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
+        f"then retry: {remedies.reconcile_now(node_pool)}; {remedies.way_out(node_pool)}"
     )
     return Hold(Reason.REFUSED_BY_MODELARTS, words, left)
 
@@ -143,7 +143,7 @@ def reverted(observed: DeletionObserved, moment: Moment) -> Decision | None:
     words = (
         f"ModelArts accepted the DELETE of node pool {observed.node_pool_name}{_request(record.request_id)}, but it "
         f"still exists and none of its {counts.total} nodes is being deleted; the DELETE is sent again after 30 "
-        f"minutes in this state; to send it now: {remedies.look_again(node_pool)}; {remedies.way_out(node_pool)}"
+        f"minutes in this state; to send it now: {remedies.reconcile_now(node_pool)}; {remedies.way_out(node_pool)}"
     )
     return Hold(Reason.DELETION_REVERTED, words, left)
 
@@ -164,7 +164,7 @@ def send_failed(observed: DeletionObserved, moment: Moment) -> Decision | None:
         return None
     node_pool = observed.node_pool
     what = f"the DELETE of node pool {observed.node_pool_name} was not sent or had no effect"
-    again = f"to send the DELETE now: {remedies.look_again(node_pool)}"
+    again = f"to send the DELETE now: {remedies.reconcile_now(node_pool)}"
     hold = hold_for(node_pool, failure, what, left, also=again)
     return replace(hold, is_transient=hold.is_transient and observed.record.attempt < MANY_ATTEMPTS)
 

@@ -76,7 +76,7 @@ def _earlier(before: DeletionRecord) -> dict[str, object]:
     }
 
 
-def note_progress(record: DeletionRecord, counts: Counts | None, now: datetime) -> DeletionRecord:
+def record_progress(record: DeletionRecord, counts: Counts | None, now: datetime) -> DeletionRecord:
     """Set `nothing_deleting_since` if an accepted DELETE deletes nothing; clear it if a node is deleting."""
     if counts is None or record.accepted_time is None:
         return record
