@@ -113,8 +113,8 @@ generate: $(READY) ## Write the generated files: crds/, docs/spec/, copies in de
 	$(BIN)/python -m tools.generate
 
 format: $(READY) ## Format the code and apply safe fixes
-	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
 
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-header --no-annotate
