@@ -5,7 +5,7 @@ from dataclasses import replace
 from modelarts_nodepool.api.meta import Condition, ConditionStatus, ConditionType
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION, OVERRIDE_ANNOTATION
 from modelarts_nodepool.api.objects import Owner
-from modelarts_nodepool.api.reasons import Reason
+from modelarts_nodepool.api.reasons import OVERRIDABLE, Reason
 from modelarts_nodepool.decide.deletion.decision import Decision, Hold, Look, Release, Send, Wait
 from modelarts_nodepool.decide.observed import DeletionObserved, Evidence, FoundOwner, OwnerState
 from modelarts_nodepool.errors import EndpointUnknown, NotFound, PermissionDenied, ServerFailure
@@ -40,6 +40,7 @@ LOOK_AGAIN = (
 )
 DESCRIBE = "kubectl describe -n ml manp training-a"
 OVERRIDE = "kubectl annotate -n ml manp training-a modelarts.huaweicloud.com/override={}@uid-of-training-a --overwrite"
+LIFTABLE = ", ".join(sorted(OVERRIDABLE))
 GONE = NotFound("node pool training-a: not found")
 
 
@@ -83,6 +84,38 @@ def owners(*states: OwnerState, ago: float = 1.0) -> Evidence[tuple[FoundOwner, 
     names = (Owner(api_version="example.com/v1", kind="Claim", name=f"claim-{c}", uid=c) for c in "abcdefg")
     return looked(tuple(FoundOwner(owner, state) for owner, state in zip(names, states, strict=False)), ago)
 
+
+# design.md, section 5: the guards from top to bottom, by the reasons that they give.
+ORDER = [
+    Reason.RETAINED,
+    Reason.RETAINED_AFTER_SEND,
+    Reason.ORPHANED,
+    Reason.ACCOUNT_NOT_FOUND,
+    Reason.NOT_GRANTED,
+    Reason.IDENTITY_MISMATCH,
+    Reason.HANDED_OVER,
+    Reason.DUPLICATE_OBJECT,
+    Reason.INVALID_OBJECT,
+    Reason.GONE,
+    Reason.ALREADY_GONE,
+    Reason.DELETING_NODE_POOL,
+    Reason.DELETION_STUCK,
+    Reason.REFUSED_BY_MODELARTS,
+    Reason.DELETION_REVERTED,
+    Reason.PAUSED,
+    Reason.OTHER_FINALIZERS,
+    Reason.CRD_TERMINATING,
+    Reason.NAMESPACE_TERMINATING,
+    Reason.OWNER_GONE,
+    Reason.OWNED_OBJECT,
+    Reason.CONFIRMATION_REQUIRED,
+    Reason.YEARLY_MONTHLY_BILLING,
+    Reason.NODE_LOCKED,
+    Reason.BILLING_UNKNOWN,
+    Reason.WORKLOADS_RUNNING,
+    Reason.LAST_NODE_POOL,
+    Reason.DELETION_BUDGET_EXHAUSTED,
+]
 
 # id: (observation, kind of decision, reason, words of the message)
 TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = {
@@ -267,11 +300,11 @@ TABLE: dict[str, tuple[DeletionObserved, type[Decision], Reason | None, str]] = 
             ),
             (
                 "otherfinalizers@uid-of-training-a",
-                '"otherfinalizers" is not one of BillingUnknown, LastNodePool, OtherFinalizers, WorkloadsRunning',
+                f'"otherfinalizers" is not one of {LIFTABLE}',
             ),
             (
                 "LastNodePool,Finalizers@uid-of-training-a",
-                '"Finalizers" is not one of BillingUnknown, LastNodePool, OtherFinalizers, WorkloadsRunning',
+                f'"Finalizers" is not one of {LIFTABLE}',
             ),
         )
     },

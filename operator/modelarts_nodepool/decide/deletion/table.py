@@ -4,8 +4,7 @@ Called by controllers/deletion/reconciler.py, and guard by guard by commands/why
 it returns a decision, or None if it does not apply. The first decision counts; if no guard applies, the DELETE is sent.
 Only `retained`, `handed_over` and `absence` release an object.
 
-To add a guard: write a function in a file of this folder, add its row here, its reason to api/reasons.py, its cases to
-tests/unit/decide/, and a heading to docs/operations/troubleshooting.md.
+To add a guard: CONTRIBUTING.md, "Your first change".
 """
 
 from collections.abc import Callable
