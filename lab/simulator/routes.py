@@ -1,6 +1,7 @@
 """Which operation a method and a raw path mean. Pure: no request object, no world."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 OPERATIONS = {
@@ -16,6 +17,11 @@ OPERATIONS = {
     ("DELETE", "pools/*/nodepools/*"): "delete_node_pool",
     ("GET", "pools/*/nodepools/*/nodes"): "list_node_pool_nodes",
 }
+if TYPE_CHECKING:
+    OperationName = str
+else:
+    # One of these names and nothing else: pydantic refuses any other in a scenario.
+    OperationName = Literal[tuple(OPERATIONS.values())]
 # Where the names stand behind /v2/{project_id}.
 RESOURCE_POOL, NODE_POOL = 1, 3
 

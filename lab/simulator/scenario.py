@@ -8,7 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lab.simulator.model import ScenarioModel
-from lab.simulator.scenario_faults import Fault, OperationName
+from lab.simulator.routes import OperationName
+from lab.simulator.scenario_faults import Fault
 from lab.simulator.scenario_issuers import Issuers
 from lab.simulator.scenario_pools import NodePool, ResourcePool, refuse_duplicates
 

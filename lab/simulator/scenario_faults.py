@@ -5,20 +5,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lab.simulator.model import ScenarioModel
+from lab.simulator.routes import OperationName
 
-OperationName = Literal[
-    "list_pools",
-    "show_pool",
-    "delete_pool",
-    "list_node_pools",
-    "show_node_pool",
-    "create_node_pool",
-    "patch_node_pool",
-    "delete_node_pool",
-    "list_node_pool_nodes",
-    "list_pool_nodes",
-    "list_workloads",
-]
 BodyFault = Literal["html", "truncated", "empty", "huge", "null", "itemsMissing", "itemsNull", "negativeCounts"]
 
 

@@ -25,6 +25,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
+from typing import Self
 from urllib.parse import quote, unquote
 
 import httpx
@@ -90,15 +91,27 @@ _PROJECT = re.compile(PROJECT_PATTERN.removeprefix("^").removesuffix("$"))
 
 
 class Operation(StrEnum):
-    """ModelArts' operation ids in snake_case; the `operation` label of metrics."""
+    """ModelArts' operation ids in snake_case, which are the `operation` label of metrics, each with its path.
 
-    LIST_POOLS = "list_pools"
-    SHOW_POOL = "show_pool"
-    LIST_NODE_POOLS = "list_node_pools"
-    SHOW_NODE_POOL = "show_node_pool"
-    LIST_NODE_POOL_NODES = "list_node_pool_nodes"
-    LIST_WORKLOADS = "list_workloads"
-    DELETE_NODE_POOL = "delete_node_pool"
+    The path is what follows /v2/{project_id}/; the names that it has are checked. Source: the page of each operation.
+    """
+
+    path: str
+
+    LIST_POOLS = "list_pools", "pools"
+    SHOW_POOL = "show_pool", "pools/{resource_pool}"
+    LIST_NODE_POOLS = "list_node_pools", "pools/{resource_pool}/nodepools"
+    SHOW_NODE_POOL = "show_node_pool", "pools/{resource_pool}/nodepools/{node_pool}"
+    LIST_NODE_POOL_NODES = "list_node_pool_nodes", "pools/{resource_pool}/nodepools/{node_pool}/nodes"
+    LIST_WORKLOADS = "list_workloads", "pools/{resource_pool}/workloads"
+    DELETE_NODE_POOL = "delete_node_pool", "pools/{resource_pool}/nodepools/{node_pool}"
+
+    def __new__(cls, name: str, path: str) -> Self:
+        """The name is the value; the path is an attribute."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.path = path
+        return member
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +125,11 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        """Check every name before anything can be sent."""
+        """Check every name in the path before anything can be sent."""
         _check_id("project ID", self.project_id)
-        if self.operation is not Operation.LIST_POOLS:
+        if "{resource_pool}" in self.operation.path:
             _check_name("resource pool", self.resource_pool, is_valid_resource_pool_name, RESOURCE_POOL_NAME_PATTERN)
-        if self.operation in _OF_NODE_POOLS:
+        if "{node_pool}" in self.operation.path:
             _check_name("node pool", self.node_pool, is_valid_node_pool_name, NODE_POOL_NAME_PATTERN)
 
     @property
@@ -132,19 +145,8 @@ class Call:
     @property
     def path(self) -> str:
         """The path, percent-encoded; the checked names need no encoding."""
-        path = f"/v2/{self.project_id}/pools"
-        if self.operation is Operation.LIST_POOLS:
-            return path
-        path = f"{path}/{self.resource_pool}"
-        if self.operation is Operation.SHOW_POOL:
-            return path
-        if self.operation is Operation.LIST_WORKLOADS:
-            return f"{path}/workloads"
-        path = f"{path}/nodepools"
-        if self.operation is Operation.LIST_NODE_POOLS:
-            return path
-        path = f"{path}/{self.node_pool}"
-        return f"{path}/nodes" if self.operation is Operation.LIST_NODE_POOL_NODES else path
+        names = self.operation.path.format(resource_pool=self.resource_pool, node_pool=self.node_pool)
+        return f"/v2/{self.project_id}/{names}"
 
     @property
     def target(self) -> str:
@@ -160,9 +162,6 @@ class Call:
         if self.resource_pool:
             return f"{self.operation} of resource pool {self.resource_pool}"
         return f"{self.operation} of project {self.project_id}"
-
-
-_OF_NODE_POOLS = frozenset({Operation.SHOW_NODE_POOL, Operation.LIST_NODE_POOL_NODES, Operation.DELETE_NODE_POOL})
 
 
 def check_workspace(workspace: str) -> None:

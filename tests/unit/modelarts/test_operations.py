@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.simulator.routes import find_route
 from modelarts_nodepool.errors import InvalidName
 from modelarts_nodepool.modelarts.transport import Call, Operation
 
@@ -9,6 +10,11 @@ BAD_NAMES = [
     "", ".", "..", "a/b", "a%2Fb", "%2e%2e", "a" * 129, "a\n", "a b", "-a", "a-", "a.", "_a", "a?b", "a#b", "a\\b",
     "名",
 ]  # fmt: skip
+
+
+# What the simulator, which is written from the API reference, makes of a path: the operation, and the names in it.
+ROUTES = {operation: find_route("GET", Call(operation, "P", "pool-a", "np").path) for operation in Operation}
+ROUTES[Operation.DELETE_NODE_POOL] = find_route("DELETE", "/v2/P/pools/pool-a/nodepools/np")
 
 
 @pytest.mark.parametrize(
@@ -28,16 +34,22 @@ def test_each_operation_has_the_path_of_its_page(operation: Operation, target: s
     assert call.method == ("DELETE" if operation is Operation.DELETE_NODE_POOL else "GET")
 
 
-@pytest.mark.parametrize("operation", [each for each in Operation if each is not Operation.LIST_POOLS])
+def test_the_simulator_knows_each_path_as_this_operation() -> None:
+    assert {operation: route and route.operation for operation, route in ROUTES.items()} == {
+        operation: operation.value for operation in Operation
+    }
+
+
+@pytest.mark.parametrize(
+    "operation", [operation for operation, route in ROUTES.items() if route and route.resource_pool]
+)
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_no_call_can_be_built_with_a_bad_resource_pool(operation: Operation, name: str) -> None:
     with pytest.raises(InvalidName, match="no request was sent"):
         Call(operation, "P", name, "np")
 
 
-@pytest.mark.parametrize(
-    "operation", [Operation.DELETE_NODE_POOL, Operation.SHOW_NODE_POOL, Operation.LIST_NODE_POOL_NODES]
-)
+@pytest.mark.parametrize("operation", [operation for operation, route in ROUTES.items() if route and route.node_pool])
 @pytest.mark.parametrize("name", [*BAD_NAMES, None])
 def test_no_call_can_be_built_with_a_bad_node_pool(operation: Operation, name: str | None) -> None:
     with pytest.raises(InvalidName, match="no request was sent"):
