@@ -34,13 +34,13 @@ from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.transport import Call, Response, parse_json, quote_value, sanitize
 from modelarts_nodepool.modelarts.wire import (
+    NodeCount,
     NodePoolBody,
-    NodeStatus,
     ObjectBody,
     ObjectSpec,
+    ObjectStatus,
     PoolNodeAz,
     PoolResource,
-    PoolResourceFlavorCount,
     StateResources,
     Unreadable,
     read_count,
@@ -199,7 +199,7 @@ def _read_item(call: Call, response: Response, item: dict[str, Any]) -> CloudNod
 
 
 def _to_resource_pool(name: str, body: ObjectBody) -> CloudResourcePool:
-    annotations = body.annotations
+    annotations = body.known_metadata.annotations
     billing = Billing.UNKNOWN if isinstance(annotations, Unreadable) else _billing(annotations.get(BILLING_MODE))
     return CloudResourcePool(name=name, billing=billing, phase=sanitize(body.phase, 64), frozen=_frozen(body))
 
@@ -211,7 +211,7 @@ def _frozen(body: ObjectBody) -> str:
 
 def _to_node(call: Call, response: Response, body: ObjectBody) -> CloudNode:
     name = _new_name(call, response, body.name, {})
-    annotations = body.annotations
+    annotations = body.known_metadata.annotations
     if isinstance(annotations, Unreadable):
         # Whether a node is locked must not be guessed.
         malformed(call, response, f"the annotations of node {quote_value(name)} are not a map")
@@ -222,9 +222,9 @@ def _to_node(call: Call, response: Response, body: ObjectBody) -> CloudNode:
         billing=None if mode is None else _billing(mode),
         is_locked=lock is not None and lock != "",
         phase=sanitize(body.phase, 64),
-        host_ip=to_host_ip(body.node_status.private_ip),
+        host_ip=to_host_ip(body.known_status.private_ip),
         is_in_use=_is_in_use(body, annotations),
-        reason=_text(body.node_status.reason) or _text(body.node_status.message),
+        reason=_text(body.known_status.reason) or _text(body.known_status.message),
     )
 
 
@@ -248,8 +248,9 @@ def _one_form(text: str) -> str:
 
 def _is_in_use(body: ObjectBody, annotations: Mapping[str, object]) -> bool | None:
     """Whether the node shows accelerators in use; None if it has no accelerators or does not say."""
-    said = [_shows_cards_in_use(annotations.get(TOPOLOGY)), *_accelerators_in_use(body.node_status)]
-    if isinstance(body.labels, dict) and body.labels.get(CABINET_EXCLUSIVE):
+    said = [_shows_cards_in_use(annotations.get(TOPOLOGY)), *_accelerators_in_use(body.known_status)]
+    labels = body.known_metadata.labels
+    if isinstance(labels, dict) and labels.get(CABINET_EXCLUSIVE):
         said.append(True)
     known = [each for each in said if each is not None]
     return any(known) if known else None
@@ -260,7 +261,7 @@ def _shows_cards_in_use(topology: object) -> bool | None:
     return "1" in digits if digits and set(digits) <= {"0", "1"} else None
 
 
-def _accelerators_in_use(status: NodeStatus) -> Iterator[bool]:
+def _accelerators_in_use(status: ObjectStatus) -> Iterator[bool]:
     """For each kind of accelerator whose two numbers can be read, whether fewer are available than there are."""
     if isinstance(status.resources, Unreadable) or isinstance(status.available_resources, Unreadable):
         return
@@ -354,7 +355,7 @@ class _Problems:
 
     found: list[str] = field(default_factory=list)
 
-    def count(self, part: PoolResource | PoolResourceFlavorCount, path: str) -> int:
+    def count(self, part: NodeCount, path: str) -> int:
         """The number of nodes in a part; 0 and a problem if it cannot be read."""
         if isinstance(part.count, Unreadable):
             self.found.append(f"{path}.count is {part.count}, not a number of nodes")
@@ -408,7 +409,7 @@ def _counts(body: NodePoolBody, problems: _Problems) -> Counts:
 
 def _state_count(resources: StateResources, state: str, problems: _Problems) -> int:
     path = f"status.resources.{state}"
-    flavors: tuple[PoolResourceFlavorCount | Unreadable, ...] = getattr(resources, state)
+    flavors: tuple[NodeCount | Unreadable, ...] = getattr(resources, state)
     total = 0
     for flavor in flavors:
         if isinstance(flavor, Unreadable):
@@ -436,7 +437,7 @@ def _shape(body: NodePoolBody, problems: _Problems) -> NodePoolShape:
     )
 
 
-def _inferred_count(part: PoolResource | PoolResourceFlavorCount) -> int | None:
+def _inferred_count(part: NodeCount) -> int | None:
     """The count of a part without `count`; None if nothing else says it, or if the parts contradict each other.
 
     The zones add up to the count. maxCount is the count in a physical resource pool and an upper bound in a logical
@@ -456,7 +457,7 @@ def _inferred_count(part: PoolResource | PoolResourceFlavorCount) -> int | None:
     return None if is_contradicted else total
 
 
-def _why_not_inferred(part: PoolResource | PoolResourceFlavorCount) -> str:
+def _why_not_inferred(part: NodeCount) -> str:
     if isinstance(part.max_count, Unreadable):
         return f"maxCount is {part.max_count}"
     return "azs and maxCount do not imply it" if part.azs else "neither azs nor maxCount implies it"

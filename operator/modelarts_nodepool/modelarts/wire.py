@@ -2,13 +2,11 @@
 
 Huawei's pages, examples and SDKs disagree on whether some fields are objects or lists. So null, a missing field, `{}`,
 an object, `[]`, and a list of one or more objects are all read. Any other value becomes `Unreadable`;
-modelarts/parse.py decides where that matters. Unknown keys are kept.
+modelarts/parse.py decides where that matters. Only the fields that are read are here: other keys are ignored.
 
 - Node pool: the response body of DeleteNodePool and ShowNodePool, and an item of ListNodePools. Tables 2 to 14 of
-  https://support.huaweicloud.com/intl/en-us/api-modelarts/DeleteNodePool.html. Fields that only the SDKs have
-  (rootVolume, dataVolumes, volumeGroupConfigs) are kept like unknown keys.
+  https://support.huaweicloud.com/intl/en-us/api-modelarts/DeleteNodePool.html
 - Resource pools and nodes: pages ShowPool and ListPools, ListNodePoolNodes. Billing is an annotation.
-- Jobs: https://support.huaweicloud.com/intl/en-us/api-modelarts/ListWorkloads.html
 """
 
 import math
@@ -16,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainValidator
 from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
@@ -38,9 +36,9 @@ class Unreadable:
 
 
 class Wire(BaseModel):
-    """A part of a response: camelCase on the wire; unknown keys are kept in `model_extra`."""
+    """A part of a response: camelCase on the wire."""
 
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="allow")
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
 
 def read_count(value: object) -> int | Unreadable | None:
@@ -97,7 +95,7 @@ Part = TypeVar("Part", bound=Wire)
 Count = Annotated[int | Unreadable | None, PlainValidator(read_count)]
 Text = Annotated[str | Unreadable | None, PlainValidator(read_text)]
 Texts = Annotated[tuple[str, ...] | Unreadable, PlainValidator(read_texts)]
-Map = Annotated[dict[str, Any] | Unreadable, PlainValidator(read_map), Field(default_factory=dict)]
+Map = Annotated[dict[str, Any] | Unreadable, PlainValidator(read_map)]
 One = Annotated[Part | InstanceOf[Unreadable] | None, BeforeValidator(_as_one)]
 Many = Annotated[tuple[Part | InstanceOf[Unreadable], ...], BeforeValidator(_as_many)]
 
@@ -109,78 +107,27 @@ class PoolNodeAz(Wire):
     count: Count = None
 
 
-class Taint(Wire):
-    """Table 6."""
+class NodeCount(Wire):
+    """What tables 5 and 13 have in common: how many nodes, and in which zones."""
 
-    key: Text = None
-    value: Text = None
-    effect: Text = None
-
-
-class UserTag(Wire):
-    """Table 7."""
-
-    key: Text = None
-    value: Text = None
-
-
-class NodeNetwork(Wire):
-    """Table 8."""
-
-    vpc: Text = None
-    subnet: Text = None
-    security_groups: Texts = ()
-
-
-class CreatingStep(Wire):
-    """Table 9: creation in batches of supernodes."""
-
-    step: Count = None
-    type: Text = None
-
-
-class Os(Wire):
-    """Table 10: the image of the nodes."""
-
-    name: Text = None
-    image_id: Text = None
-    image_type: Text = None
-
-
-class PoolResource(Wire):
-    """Table 5: the desired nodes."""
-
-    flavor: Text = None
     count: Count = None
     max_count: Count = None
     azs: Many[PoolNodeAz] = ()
-    node_pool: Text = None
-    taints: Many[Taint] = ()
-    labels: Map
-    tags: Many[UserTag] = ()
-    network: One[NodeNetwork] = None
-    extend_params: Map
-    creating_step: One[CreatingStep] = None
-    os: One[Os] = None
 
 
-class PoolResourceFlavorCount(Wire):
-    """Table 13: how many nodes of one flavor are in one state."""
+class PoolResource(NodeCount):
+    """Table 5: the desired nodes of one flavor."""
 
     flavor: Text = None
-    count: Count = None
-    max_count: Count = None
-    azs: Many[PoolNodeAz] = ()
-    node_pool: Text = None
 
 
 class StateResources(Wire):
-    """Table 12: the four states. A missing state has no nodes; unknown states are kept."""
+    """Table 12: the four states, each with its nodes by flavor (table 13). A missing state has no nodes."""
 
-    creating: Many[PoolResourceFlavorCount] = ()
-    available: Many[PoolResourceFlavorCount] = ()
-    abnormal: Many[PoolResourceFlavorCount] = ()
-    deleting: Many[PoolResourceFlavorCount] = ()
+    creating: Many[NodeCount] = ()
+    available: Many[NodeCount] = ()
+    abnormal: Many[NodeCount] = ()
+    deleting: Many[NodeCount] = ()
 
 
 class NodePoolStatus(Wire):
@@ -195,51 +142,49 @@ class NodePoolSpec(Wire):
     resources: Many[PoolResource] = ()
 
 
-class NodePoolMetadata(Wire):
-    """Table 3: the name and nothing else, no timestamps."""
+class ObjectMetadata(Wire):
+    """The name; labels and annotations of a resource pool or a node. A node pool has none (table 3)."""
 
     name: Text = None
+    labels: Map = {}
+    annotations: Map = {}
 
 
-class NodePoolBody(Wire):
-    """Table 2."""
+class Named(Wire):
+    """What has a name in its metadata."""
 
-    api_version: Text = None
-    kind: Text = None
-    metadata: One[NodePoolMetadata] = None
-    spec: One[NodePoolSpec] = None
-    status: One[NodePoolStatus] = None
+    metadata: One[ObjectMetadata] = None
+
+    @property
+    def known_metadata(self) -> ObjectMetadata:
+        """metadata; empty if missing or unreadable."""
+        return self.metadata if isinstance(self.metadata, ObjectMetadata) else ObjectMetadata()
 
     @property
     def name(self) -> object:
         """metadata.name, of whatever type."""
-        metadata = self.metadata
-        return None if metadata is None or isinstance(metadata, Unreadable) else metadata.name
+        return self.known_metadata.name
 
 
-class ObjectMetadata(Wire):
-    """Name, labels and annotations of a resource pool or a node."""
+class NodePoolBody(Named):
+    """Table 2."""
 
-    name: Text = None
-    creation_timestamp: Text = None
-    labels: Map
-    annotations: Map
+    spec: One[NodePoolSpec] = None
+    status: One[NodePoolStatus] = None
 
 
-class PhaseStatus(Wire):
-    """The phase: Running, Abnormal, … of a resource pool; Available, Deleting, … of a node."""
+class ObjectStatus(Wire):
+    """The phase: Running, Abnormal, … of a resource pool; Available, Deleting, … of a node. The rest is of a node.
+
+    `reason` and `message` are on no page: they are read where a region has them.
+    """
 
     phase: Text = None
     message: Text = None
-
-
-class NodeStatus(PhaseStatus):
-    """status of a node. `reason` and `message` are on no page: they are read where a region has them."""
-
-    private_ip: Text = None
-    resources: Map
-    available_resources: Map
     reason: Text = None
+    private_ip: Text = None
+    resources: Map = {}
+    available_resources: Map = {}
 
 
 class ObjectSpec(Wire):
@@ -248,59 +193,19 @@ class ObjectSpec(Wire):
     control_mode: Count = None
 
 
-class ObjectBody(Wire):
+class ObjectBody(Named):
     """A resource pool (kind Pool) or a node (kind Node)."""
 
-    api_version: Text = None
-    kind: Text = None
-    metadata: One[ObjectMetadata] = None
     spec: One[ObjectSpec] = None
-    status: One[NodeStatus] = None
+    status: One[ObjectStatus] = None
 
     @property
-    def name(self) -> object:
-        """metadata.name, of whatever type."""
-        metadata = self.metadata
-        return None if metadata is None or isinstance(metadata, Unreadable) else metadata.name
-
-    @property
-    def annotations(self) -> dict[str, object] | Unreadable:
-        """metadata.annotations; empty if missing."""
-        metadata = self.metadata
-        return {} if metadata is None or isinstance(metadata, Unreadable) else metadata.annotations
-
-    @property
-    def labels(self) -> dict[str, object] | Unreadable:
-        """metadata.labels; empty if missing."""
-        metadata = self.metadata
-        return {} if metadata is None or isinstance(metadata, Unreadable) else metadata.labels
-
-    @property
-    def node_status(self) -> NodeStatus:
+    def known_status(self) -> ObjectStatus:
         """status; empty if missing or unreadable."""
-        return self.status if isinstance(self.status, NodeStatus) else NodeStatus()
+        return self.status if isinstance(self.status, ObjectStatus) else ObjectStatus()
 
     @property
     def phase(self) -> str:
         """status.phase; empty if missing."""
-        phase = self.node_status.phase
+        phase = self.known_status.phase
         return phase if isinstance(phase, str) else ""
-
-
-class WorkloadNode(Wire):
-    """A node on which the job runs, with the part that the job has."""
-
-    host_ip: Texts = ()
-
-
-class WorkloadBody(Wire):
-    """A job. Pages and SDKs disagree on whether some fields are there: `nodes` is newer than `hostIps`."""
-
-    type: Text = None
-    name: Text = None
-    job_name: Text = None
-    uid: Text = None
-    status: Text = None
-    running_duration: Count = None
-    host_ips: Texts = ()
-    nodes: Many[WorkloadNode] = ()

@@ -17,7 +17,7 @@ from typing import Any
 
 from modelarts_nodepool.modelarts.parse import malformed, to_host_ip, whole_list
 from modelarts_nodepool.modelarts.transport import Call, Response, quote_value, sanitize
-from modelarts_nodepool.modelarts.wire import Unreadable, WorkloadBody
+from modelarts_nodepool.modelarts.wire import Count, Many, Text, Texts, Unreadable, Wire
 from modelarts_nodepool.ports import CloudWorkload
 
 # The longest page that the API page allows.
@@ -28,6 +28,28 @@ _ROUND = 10
 _MAX_TEXT = 253
 _LONGEST_RUN = timedelta(days=36_500)
 _SEPARATOR = re.compile(r"[\s,;]+")
+
+
+class WorkloadNode(Wire):
+    """A node on which the job runs, with the part that the job has."""
+
+    host_ip: Texts = ()
+
+
+class WorkloadBody(Wire):
+    """A job. Pages and SDKs disagree on whether some fields are there: `nodes` is newer than `hostIps`.
+
+    Source: https://support.huaweicloud.com/intl/en-us/api-modelarts/ListWorkloads.html
+    """
+
+    type: Text = None
+    name: Text = None
+    job_name: Text = None
+    uid: Text = None
+    status: Text = None
+    running_duration: Count = None
+    host_ips: Texts = ()
+    nodes: Many[WorkloadNode] = ()
 
 
 @dataclass(slots=True)
