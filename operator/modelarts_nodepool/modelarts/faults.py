@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import NamedTuple
 
 from modelarts_nodepool import errors
@@ -20,7 +21,6 @@ from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.logs import masked
 from modelarts_nodepool.modelarts.transport import (
     Call,
-    ErrorBody,
     Operation,
     Response,
     parse_http_date,
@@ -143,27 +143,19 @@ _ACCOUNTS = f"see: {remedies.list_accounts()}"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A response with its error body, the call and the time."""
+    """A response with the code and message of its error body, the call and the time."""
 
     call: Call
     response: Response
-    body: ErrorBody
+    status: int
+    code: str | None
+    message: str
     now: datetime
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return self.response.status
-
-    @property
-    def code(self) -> str | None:
-        """The error_code of the body."""
-        return self.body.code
 
     @property
     def gateway(self) -> str | None:
         """The number of a gateway's code."""
-        return gateway_number(self.body.code)
+        return gateway_number(self.code)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -180,10 +172,11 @@ class Meaning(NamedTuple):
 
 def to_error(call: Call, response: Response, now: datetime, hidden: Collection[str] = ()) -> errors.CloudError:
     """The error for a response that is not a success. `hidden` are values that must not appear in its message."""
-    fault = Fault(call, response, read_error(response.body), now)
-    meaning = next(found for rule in _RULES if (found := rule(fault)) is not None)
+    body = read_error(response.body)
+    fault = Fault(call, response, response.status, body.code, body.message, now)
+    meaning = next((found for rule in _RULES if (found := rule(fault)) is not None), _WRONG_ENDPOINT)
     # A cloud can quote back what it was sent, the signature included.
-    quote = masked(sanitize(fault.body.message, 500, hidden))
+    quote = masked(sanitize(fault.message, 500, hidden))
     said = " ".join(part for part in (str(fault.status), fault.code or "") if part)
     outcome = f"was answered {said}: {quote.rstrip('. ') or 'no message'}. {meaning.remedy}"
     return meaning.kind(
@@ -202,7 +195,7 @@ def _without(hidden: Collection[str], text: str | None) -> str | None:
 
 
 def _retry_after(fault: Fault, kind: type[errors.CloudError]) -> timedelta | None:
-    if kind is errors.Throttled and says_daily_quota(fault.body.message):
+    if kind is errors.Throttled and says_daily_quota(fault.message):
         return DAILY_QUOTA_RETRY_AFTER
     return parse_retry_after(fault.response.headers.get("retry-after"), fault.now)
 
@@ -225,18 +218,14 @@ def parse_retry_after(text: str | None, now: datetime) -> timedelta | None:
 
 def _redirect_or_no_such_api(fault: Fault) -> Meaning | None:
     wrong = fault.gateway in GATEWAY_NO_SUCH_API or fault.code in MODELARTS_NO_SUCH_API
-    if not wrong and fault.status >= 400:  # noqa: PLR2004 - where HTTP errors begin
-        return None
-    return _NOT_OFFERED if wrong and fault.call.operation is Operation.LIST_WORKLOADS else _WRONG_ENDPOINT
+    if wrong and fault.call.operation is Operation.LIST_WORKLOADS:
+        return _NOT_OFFERED
+    return _WRONG_ENDPOINT if wrong or fault.status < HTTPStatus.BAD_REQUEST else None
 
 
 def _credentials(fault: Fault) -> Meaning | None:
-    rejected = (
-        fault.status == 401  # noqa: PLR2004 - the status itself
-        or fault.gateway in GATEWAY_CREDENTIALS
-        or fault.code in MODELARTS_CREDENTIALS
-    )
-    if not rejected:
+    rejected = fault.gateway in GATEWAY_CREDENTIALS or fault.code in MODELARTS_CREDENTIALS
+    if not rejected and fault.status != HTTPStatus.UNAUTHORIZED:
         return None
     theirs = fault.response.server_time
     if theirs is not None and abs(theirs - fault.now) > LARGEST_CLOCK_SKEW:
@@ -252,20 +241,17 @@ def _credentials(fault: Fault) -> Meaning | None:
 
 
 def _throttled(fault: Fault) -> Meaning | None:
-    throttled = (
-        fault.status == 429  # noqa: PLR2004 - the status itself
-        or fault.gateway in GATEWAY_THROTTLED
-        or fault.code in MODELARTS_THROTTLED
-    )
-    if not throttled:
+    throttled = fault.gateway in GATEWAY_THROTTLED or fault.code in MODELARTS_THROTTLED
+    if not throttled and fault.status != HTTPStatus.TOO_MANY_REQUESTS:
         return None
-    if says_daily_quota(fault.body.message):
-        return Meaning(errors.Throttled, "The daily quota is used up; the operator retries once an hour")
-    return Meaning(errors.Throttled, _RETRY)
+    is_daily = says_daily_quota(fault.message)
+    return Meaning(
+        errors.Throttled, "The daily quota is used up; the operator retries once an hour" if is_daily else _RETRY
+    )
 
 
 def _permission(fault: Fault) -> Meaning | None:
-    if fault.status != 403:  # noqa: PLR2004 - the status itself
+    if fault.status != HTTPStatus.FORBIDDEN:
         return None
     return Meaning(
         errors.PermissionDenied,
@@ -277,8 +263,8 @@ def _permission(fault: Fault) -> Meaning | None:
 def _not_found(fault: Fault) -> Meaning | None:
     if not is_modelarts_code(fault.code) or fault.code in OTHER_THING_NOT_FOUND:
         return None
-    is_said = fault.status == 400 and _says_not_found(fault)  # noqa: PLR2004 - the status itself
-    if fault.status != 404 and not is_said:  # noqa: PLR2004 - the status itself
+    is_said = fault.status == HTTPStatus.BAD_REQUEST and _says_not_found(fault)
+    if fault.status != HTTPStatus.NOT_FOUND and not is_said:
         return None
     is_resource_pool = (
         fault.call.operation in {Operation.SHOW_POOL, Operation.LIST_NODE_POOLS}
@@ -291,36 +277,30 @@ def _not_found(fault: Fault) -> Meaning | None:
 
 
 def _says_not_found(fault: Fault) -> bool:
-    message, names = fault.body.message, fault.names
+    message, names = fault.message, fault.names
     if fault.call.operation is Operation.SHOW_NODE_POOL and says(message, ABSENT_NODE_POOL_SENTENCES, names):
         return True
     return says_not_found(message, names)
 
 
 def _conflict(fault: Fault) -> Meaning | None:
-    if fault.status != 409 and fault.code not in MODELARTS_CONFLICT:  # noqa: PLR2004 - the status itself
-        return None
-    return Meaning(errors.Conflict, f"Another operation may still be running. {_RETRY}")
+    is_conflict = fault.status == HTTPStatus.CONFLICT or fault.code in MODELARTS_CONFLICT
+    return Meaning(errors.Conflict, f"Another operation may still be running. {_RETRY}") if is_conflict else None
 
 
 def _server_failure(fault: Fault) -> Meaning | None:
     # 408: the gateway stopped waiting; as with a 504, the outcome of the request is unknown.
-    if fault.status < 500 and fault.status != 408:  # noqa: PLR2004 - the statuses themselves
-        return None
-    return Meaning(errors.ServerFailure, _RETRY)
+    is_failure = fault.status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault.status == HTTPStatus.REQUEST_TIMEOUT
+    return Meaning(errors.ServerFailure, _RETRY) if is_failure else None
 
 
 def _refused(fault: Fault) -> Meaning | None:
     # A 400 of ModelArts or of its gateway has a code; a 400 without a code comes from a proxy or a load balancer.
     # A gateway's 404, whatever its number, says nothing about node pools.
-    is_gateways = fault.gateway is not None and fault.status != 404  # noqa: PLR2004 - the status itself
+    is_gateways = fault.gateway is not None and fault.status != HTTPStatus.NOT_FOUND
     if not is_gateways and not is_modelarts_code(fault.code):
         return None
     return Meaning(errors.RefusedByModelArts, "Look at the node pool in the ModelArts console")
-
-
-def _anything_else(_: Fault) -> Meaning:
-    return _WRONG_ENDPOINT
 
 
 _RETRY = "The operator retries later"
@@ -333,7 +313,8 @@ _NOT_OFFERED = Meaning(
     errors.WrongEndpoint, "The ModelArts API of this region does not offer this operation, so it cannot name jobs"
 )
 
-# The first rule that applies. Codes go before statuses, because one status can have several meanings.
+# The first rule that applies; if none does, the endpoint is wrong. Codes go before statuses, because one status can
+# have several meanings.
 _RULES: tuple[Callable[[Fault], Meaning | None], ...] = (
     _redirect_or_no_such_api,
     _credentials,
@@ -343,5 +324,4 @@ _RULES: tuple[Callable[[Fault], Meaning | None], ...] = (
     _conflict,
     _server_failure,
     _refused,
-    _anything_else,
 )
