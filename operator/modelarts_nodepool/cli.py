@@ -11,8 +11,8 @@ import signal
 import sys
 from collections.abc import Mapping
 from copy import copy
+from datetime import timedelta
 from importlib.metadata import entry_points, version
-from typing import Any
 
 import click
 from click.shell_completion import ShellComplete
@@ -156,32 +156,47 @@ cli.add_command(why)
 @options.sweep_interval
 def run(
     *,
+    operator_namespace: str,
     endpoints: Mapping[str, Endpoint],
-    log_format: str,
-    log_level: str,
+    ca_bundle: str | None,
+    sts_endpoint: str | None,
+    metadata_endpoint: str | None,
+    kubeconfig: str | None,
+    http_host: str,
+    http_port: int,
+    leader_election: bool,
     cloud_rate: int,
     cloud_burst: int,
-    **flags: Any,  # noqa: ANN401 - click's
+    log_format: str,
+    log_level: str,
+    watch_timeout: timedelta,
+    sweep_interval: timedelta,
 ) -> None:
     """Run the operator until SIGTERM or Ctrl-C.
 
     The operator watches ModelArtsNodePool and ModelArtsAccount objects in all namespaces. It writes node counts to
     status, and deletes the node pool of a deleted object whose deletionPolicy is Delete.
     """
+    set_up_logging(log_format, log_level)
     settings = Settings(
+        operator_namespace=operator_namespace,
         endpoints={region: endpoint.url for region, endpoint in endpoints.items()},
-        login_environment=login_variables(os.environ),
-        log_format=LogFormat(log_format),
-        log_level=LogLevel(log_level),
+        ca_bundle=ca_bundle,
+        sts_endpoint=sts_endpoint,
+        metadata_endpoint=metadata_endpoint,
+        kubeconfig=kubeconfig,
+        http_host=http_host,
+        http_port=http_port,
+        leader_election=leader_election,
         cloud_limits=CloudLimits(cloud_rate, cloud_burst),
-        # The other flags have the names of their fields.
-        **flags,
+        watch_timeout=watch_timeout,
+        sweep_interval=sweep_interval,
+        login_environment=login_variables(os.environ),
     )
     _serve(settings)
 
 
 def _serve(settings: Settings) -> None:
-    set_up_logging(settings.log_format, settings.log_level)
     # Until the operator handles the signal itself: there is nothing to end yet.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # The import takes a second: --help and an early Ctrl-C should not wait for it.
