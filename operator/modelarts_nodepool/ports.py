@@ -41,7 +41,6 @@ class NodePoolListing:
     """All node pools of one resource pool, by name. Complete: a page that may be partial is an error."""
 
     node_pools: Mapping[str, CloudNodePool]
-    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

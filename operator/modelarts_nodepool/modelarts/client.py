@@ -14,6 +14,7 @@ from ssl import SSLContext
 from typing import TypeVar
 
 from modelarts_nodepool import metrics
+from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import CloudError, CredentialsUnavailable, MalformedAnswer
 from modelarts_nodepool.lru import LRU
 from modelarts_nodepool.modelarts import parse
@@ -53,6 +54,17 @@ class _LastList:
     digest: bytes = b""
     node_pools: Mapping[str, CloudNodePool] = field(default_factory=dict)
     items: parse.KnownItems = field(default_factory=dict)
+
+    def read(self, body: bytes) -> Mapping[str, CloudNodePool]:
+        """The node pools in the body of the next list. Raises errors.MalformedAnswer.
+
+        Most polls find nothing new. Equal bytes mean equal node pools; parsing costs more than the rest of a poll.
+        """
+        digest = sha256(body).digest()
+        if self.digest != digest:
+            self.node_pools = parse.read_node_pools(body, self.items)
+            self.digest = digest
+        return self.node_pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +127,23 @@ class ModelArtsClient:
         """All resource pools of a workspace by name."""
         check_workspace(workspace)
         call = self._call(Operation.LIST_POOLS, query=(("workspaceId", workspace),))
-        return await self._send(call, parse.read_resource_pools)
+        return await self._read(call, parse.read_resource_pools)
 
     async def show_pool(self, resource_pool: str) -> CloudResourcePool:
         """One resource pool. Raises errors.ResourcePoolNotFound if ModelArts says that it does not exist."""
-        return await self._send(self._call(Operation.SHOW_POOL, resource_pool), parse.read_resource_pool)
+        call = self._call(Operation.SHOW_POOL, resource_pool)
+        return await self._read(call, lambda body: parse.read_resource_pool(body, resource_pool))
 
     async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
         """All node pools of a resource pool. A body equal to the last one is not parsed again."""
-        return await self._send(self._call(Operation.LIST_NODE_POOLS, resource_pool), self._read_node_pools)
+        last = self._last_lists.get(resource_pool)
+        call = self._call(Operation.LIST_NODE_POOLS, resource_pool)
+        return await self._read(call, lambda body: NodePoolListing(last.read(body)))
 
     async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
         """One node pool. Raises errors.NotFound if ModelArts says that it does not exist."""
         call = self._call(Operation.SHOW_NODE_POOL, resource_pool, node_pool)
-        return await self._send(call, parse.read_node_pool)
+        return await self._read(call, lambda body: parse.read_node_pool(body, node_pool))
 
     async def list_node_pool_nodes(self, resource_pool: str, node_pool: str) -> Sequence[CloudNode]:
         """All nodes of a node pool, page by page until a page has no continue token."""
@@ -137,7 +152,7 @@ class ModelArtsClient:
         query: tuple[tuple[str, str], ...] = ()
         for _ in range(_MAX_PAGES):
             call = self._call(Operation.LIST_NODE_POOL_NODES, resource_pool, node_pool, query)
-            page, token = await self._send(call, parse.read_nodes)
+            page, token = await self._read(call, parse.read_nodes)
             nodes += page
             if token is None:
                 return nodes
@@ -157,7 +172,7 @@ class ModelArtsClient:
             pages = WorkloadPages()
             for _ in range(_MAX_PAGES):
                 call = self._call(Operation.LIST_WORKLOADS, resource_pool, query=pages.query)
-                await self._send(call, pages.add)
+                await self._read(call, pages.add)
                 if pages.has_changed:
                     break
                 if pages.is_complete:
@@ -172,7 +187,7 @@ class ModelArtsClient:
     async def delete_node_pool(self, resource_pool: str, node_pool: str) -> Accepted:
         """Ask for the deletion of a node pool. 200, 202 and 204 mean accepted, whatever the body."""
         call = self._call(Operation.DELETE_NODE_POOL, resource_pool, node_pool)
-        return await self._send(call, lambda _, response: Accepted(request_id=response.request_id))
+        return await self._send(call, lambda response: Accepted(request_id=response.request_id))
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -187,7 +202,19 @@ class ModelArtsClient:
     ) -> Call:
         return Call(operation, self._project_id, resource_pool, node_pool, query)
 
-    async def _send(self, call: Call, read: Callable[[Call, Response], T]) -> T:
+    async def _read(self, call: Call, read: Callable[[bytes], T]) -> T:
+        """Send the call and read its body. Raises errors.MalformedAnswer, which names the call, if `read` does."""
+
+        def read_body(response: Response) -> T:
+            try:
+                return read(response.body)
+            except MalformedAnswer as error:
+                problem = str(error)
+            raise _malformed(call, response, problem)
+
+        return await self._send(call, read_body)
+
+    async def _send(self, call: Call, read: Callable[[Response], T]) -> T:
         key = self._key
         if key is None:
             raise CredentialsUnavailable("the client has no access key; access/gateway.py sets it")
@@ -197,7 +224,7 @@ class ModelArtsClient:
             response = await self._transport.send(call, key, self._clock.now())
             request_id = response.request_id
             self._raise_for_status(call, response, key)
-            value = read(call, response)
+            value = read(response)
             outcome = str(response.status)
         except Exception as error:
             outcome = _outcome(error)
@@ -218,13 +245,14 @@ class ModelArtsClient:
         duration = timedelta(seconds=self._clock.monotonic() - begun)
         self._on_call(CallReport(call.operation, call.resource_pool, call.node_pool, outcome, duration, request_id))
 
-    def _read_node_pools(self, call: Call, response: Response) -> NodePoolListing:
-        # Most polls find nothing new. Equal bytes mean equal node pools; parsing costs more than the rest of a poll.
-        last, digest = self._last_lists.get(str(call.resource_pool)), sha256(response.body).digest()
-        if last.digest != digest:
-            last.node_pools = parse.read_node_pools(call, response, last.items)
-            last.digest = digest
-        return NodePoolListing(node_pools=last.node_pools, request_id=response.request_id)
+
+def _malformed(call: Call, response: Response, problem: str) -> MalformedAnswer:
+    return MalformedAnswer(
+        f"{call.title} was answered {response.status}, but {problem}. The answer is ignored. "
+        f"Check that --endpoint and any proxy lead to ModelArts; see: {remedies.list_accounts()}",
+        status=response.status,
+        request_id=response.request_id,
+    )
 
 
 def _outcome(error: Exception) -> str:

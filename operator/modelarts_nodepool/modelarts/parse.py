@@ -2,7 +2,7 @@
 
 A problem of one node pool is recorded in that node pool. A problem that makes the whole response doubtful (another
 kind, no `items`, an item without a name, one page of several) is errors.MalformedAnswer: a name that is missing from a
-doubtful list must never count as gone.
+doubtful list must never count as gone. The message says what is wrong; modelarts/client.py adds the call.
 
 Numbers: if a number of nodes that decisions need cannot be read, the counts of its node pool are unreadable and
 `problem` names the number. A missing `count` is the sum of the zones, else maxCount, if that is unambiguous: a node
@@ -27,13 +27,13 @@ from functools import lru_cache
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
 from secrets import token_hex
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from modelarts_nodepool.api.node_pool import Counts, NodePoolShape, ZoneCount
-from modelarts_nodepool.decide import remedies
 from modelarts_nodepool.errors import MalformedAnswer
-from modelarts_nodepool.modelarts.transport import Call, Response, parse_json, quote_value, sanitize
+from modelarts_nodepool.modelarts.transport import parse_json, quote_value, sanitize
 from modelarts_nodepool.modelarts.wire import (
+    Named,
     NodeCount,
     NodePoolBody,
     ObjectBody,
@@ -132,70 +132,71 @@ _MAX_COUNT = 2**31 - 1
 _MAX_TEXT = 253
 _MAX_TOKEN = 4096
 
+B = TypeVar("B", bound=Named)
 # Node pools by the digest of the item that they were read from.
 KnownItems = dict[bytes, CloudNodePool]
 
 
-def read_node_pools(call: Call, response: Response, known: KnownItems | None = None) -> dict[str, CloudNodePool]:
+def read_node_pools(body: bytes, known: KnownItems | None = None) -> dict[str, CloudNodePool]:
     """The body of list_node_pools, complete. Raises errors.MalformedAnswer.
 
     Items in `known` are not parsed again. `known` is updated for the next call.
     """
     known = {} if known is None else known
     read: KnownItems = {}
-    split = split_items(response.body, known)
+    split = split_items(body, known)
     if split is None:
-        node_pools = [_read_item(call, response, item) for item in whole_list(call, response, "NodePoolList")]
+        node_pools = [_read_item(item) for item in whole_list(body, "NodePoolList")]
     else:
-        _check_kind(call, response, split.envelope, "NodePoolList")
-        _check_whole(call, response, split.envelope)
+        _check_kind(split.envelope, "NodePoolList")
+        _check_whole(split.envelope)
         for digest, item in split.items:
-            read[digest] = known[digest] if item is None else _read_item(call, response, item)
+            read[digest] = known[digest] if item is None else _read_item(item)
         node_pools = [read[digest] for digest, _ in split.items]
     found: dict[str, CloudNodePool] = {}
     for node_pool in node_pools:
-        found[_new_name(call, response, node_pool.name, found)] = node_pool
+        found[_new_name(node_pool.name, found)] = node_pool
     known.clear()
     known.update(read)
     return found
 
 
-def read_node_pool(call: Call, response: Response) -> CloudNodePool:
-    """The body of show_node_pool. Raises errors.MalformedAnswer."""
-    body = NodePoolBody.model_validate(_object(call, response, "NodePool"))
-    if body.name != call.node_pool:
-        malformed(call, response, f"metadata.name is {quote_value(body.name)} instead of {call.node_pool}")
-    return _to_node_pool(str(call.node_pool), body)
+def read_node_pool(body: bytes, name: str) -> CloudNodePool:
+    """The body of show_node_pool for the node pool of this name. Raises errors.MalformedAnswer."""
+    return _to_node_pool(name, _check_name(NodePoolBody.model_validate(_object(body, "NodePool")), name))
 
 
-def read_resource_pools(call: Call, response: Response) -> dict[str, CloudResourcePool]:
+def read_resource_pools(body: bytes) -> dict[str, CloudResourcePool]:
     """The body of list_pools, complete. Raises errors.MalformedAnswer."""
     found: dict[str, CloudResourcePool] = {}
-    for item in whole_list(call, response, "PoolList"):
-        body = ObjectBody.model_validate(item)
-        name = _new_name(call, response, body.name, found)
-        found[name] = _to_resource_pool(name, body)
+    for item in whole_list(body, "PoolList"):
+        part = ObjectBody.model_validate(item)
+        name = _new_name(part.name, found)
+        found[name] = _to_resource_pool(name, part)
     return found
 
 
-def read_resource_pool(call: Call, response: Response) -> CloudResourcePool:
-    """The body of show_pool. Raises errors.MalformedAnswer."""
-    body = ObjectBody.model_validate(_object(call, response, "Pool"))
-    if body.name != call.resource_pool:
-        malformed(call, response, f"metadata.name is {quote_value(body.name)} instead of {call.resource_pool}")
-    return _to_resource_pool(str(call.resource_pool), body)
+def read_resource_pool(body: bytes, name: str) -> CloudResourcePool:
+    """The body of show_pool for the resource pool of this name. Raises errors.MalformedAnswer."""
+    return _to_resource_pool(name, _check_name(ObjectBody.model_validate(_object(body, "Pool")), name))
 
 
-def read_nodes(call: Call, response: Response) -> tuple[list[CloudNode], str | None]:
+def read_nodes(body: bytes) -> tuple[list[CloudNode], str | None]:
     """One page of list_node_pool_nodes, and the token of the next page. Raises errors.MalformedAnswer."""
-    document = _object(call, response, "NodeList")
-    nodes = [_to_node(call, response, ObjectBody.model_validate(item)) for item in _items(call, response, document)]
-    return nodes, _next_page(call, response, document)
+    document = _object(body, "NodeList")
+    nodes = [_to_node(ObjectBody.model_validate(item)) for item in _items(document)]
+    return nodes, _next_page(document)
 
 
-def _read_item(call: Call, response: Response, item: dict[str, Any]) -> CloudNodePool:
+def _read_item(item: dict[str, Any]) -> CloudNodePool:
     body = NodePoolBody.model_validate(item)
-    return _to_node_pool(_new_name(call, response, body.name, {}), body)
+    return _to_node_pool(_new_name(body.name, {}), body)
+
+
+def _check_name(body: B, name: str) -> B:
+    if body.name != name:
+        raise MalformedAnswer(f"metadata.name is {quote_value(body.name)} instead of {name}")
+    return body
 
 
 def _to_resource_pool(name: str, body: ObjectBody) -> CloudResourcePool:
@@ -209,12 +210,12 @@ def _frozen(body: ObjectBody) -> str:
     return ", ".join(words for bit, words in _FROZEN.items() if isinstance(mode, int) and mode & bit)
 
 
-def _to_node(call: Call, response: Response, body: ObjectBody) -> CloudNode:
-    name = _new_name(call, response, body.name, {})
+def _to_node(body: ObjectBody) -> CloudNode:
+    name = _new_name(body.name, {})
     annotations = body.known_metadata.annotations
     if isinstance(annotations, Unreadable):
         # Whether a node is locked must not be guessed.
-        malformed(call, response, f"the annotations of node {quote_value(name)} are not a map")
+        raise MalformedAnswer(f"the annotations of node {quote_value(name)} are not a map")
     mode, lock = annotations.get(BILLING_MODE), annotations.get(LOCK_ACTION)
     return CloudNode(
         name=sanitize(name, _MAX_TEXT),
@@ -276,53 +277,55 @@ def _billing(mode: object) -> Billing:
     return {"0": Billing.PAY_PER_USE, "1": Billing.YEARLY_MONTHLY}.get(str(mode).strip(), Billing.UNKNOWN)
 
 
-def _object(call: Call, response: Response, kind: str) -> Mapping[str, Any]:
-    document = parse_json(response.body)
+def _object(body: bytes, kind: str) -> Mapping[str, Any]:
+    document = parse_json(body)
     if not isinstance(document, dict):
-        malformed(call, response, "the body is not a JSON object")
-    _check_kind(call, response, document, kind)
+        raise MalformedAnswer("the body is not a JSON object")
+    _check_kind(document, kind)
     return document
 
 
-def _check_kind(call: Call, response: Response, document: Mapping[str, Any], kind: str) -> None:
+def _check_kind(document: Mapping[str, Any], kind: str) -> None:
     if document.get("kind") != kind:
-        malformed(call, response, f"kind is {quote_value(document.get('kind'))} instead of {kind}")
+        raise MalformedAnswer(f"kind is {quote_value(document.get('kind'))} instead of {kind}")
 
 
-def _items(call: Call, response: Response, document: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _items(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "items" not in document:
-        malformed(call, response, "`items` is missing")
+        raise MalformedAnswer("`items` is missing")
     items = document["items"]
     if items is None:
         return []
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        malformed(call, response, "`items` is not a list of objects")
+        raise MalformedAnswer("`items` is not a list of objects")
     return items
 
 
-def whole_list(call: Call, response: Response, kind: str) -> list[dict[str, Any]]:
+def whole_list(body: bytes, kind: str) -> list[dict[str, Any]]:
     """The items of a list that has no continue token. Raises errors.MalformedAnswer."""
-    document = _object(call, response, kind)
-    _check_whole(call, response, document)
-    return _items(call, response, document)
+    document = _object(body, kind)
+    _check_whole(document)
+    return _items(document)
 
 
-def _check_whole(call: Call, response: Response, document: Mapping[str, Any]) -> None:
-    if _next_page(call, response, document) is not None:
-        malformed(call, response, "it has a continue token, and this operation has none")
+def _check_whole(document: Mapping[str, Any]) -> None:
+    if _next_page(document) is not None:
+        raise MalformedAnswer("it has a continue token, and this operation has none")
 
 
-def _next_page(call: Call, response: Response, document: Mapping[str, Any]) -> str | None:
+def _next_page(document: Mapping[str, Any]) -> str | None:
     metadata = document.get("metadata")
     if metadata is None:
         return None
     if not isinstance(metadata, dict):
-        malformed(call, response, "the list's metadata is not an object")
+        raise MalformedAnswer("the list's metadata is not an object")
     token = metadata.get("continue")
     if token is not None and token != "":
-        return token if _fits_url(token) else malformed(call, response, f"the continue token is {quote_value(token)}")
+        if not _fits_url(token):
+            raise MalformedAnswer(f"the continue token is {quote_value(token)}")
+        return token
     if read_count(metadata.get("remainingItemCount")):
-        malformed(call, response, "items remain and there is no continue token")
+        raise MalformedAnswer("items remain and there is no continue token")
     return None
 
 
@@ -331,22 +334,12 @@ def _fits_url(token: object) -> TypeGuard[str]:
     return isinstance(token, str) and len(token) <= _MAX_TOKEN and token.isprintable()
 
 
-def _new_name(call: Call, response: Response, name: object, found: Mapping[str, object]) -> str:
+def _new_name(name: object, found: Mapping[str, object]) -> str:
     if not isinstance(name, str) or not name:
-        malformed(call, response, "an item has no metadata.name")
+        raise MalformedAnswer("an item has no metadata.name")
     if name in found:
-        malformed(call, response, f"{quote_value(name)} is in the list twice")
+        raise MalformedAnswer(f"{quote_value(name)} is in the list twice")
     return name
-
-
-def malformed(call: Call, response: Response, problem: str) -> NoReturn:
-    """Raise errors.MalformedAnswer for this answer."""
-    raise MalformedAnswer(
-        f"{call.title} was answered {response.status}, but {problem}. The answer is ignored. "
-        f"Check that --endpoint and any proxy lead to ModelArts; see: {remedies.list_accounts()}",
-        status=response.status,
-        request_id=response.request_id,
-    )
 
 
 @dataclass(slots=True)

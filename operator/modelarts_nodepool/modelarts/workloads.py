@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from modelarts_nodepool.modelarts.parse import malformed, to_host_ip, whole_list
-from modelarts_nodepool.modelarts.transport import Call, Response, quote_value, sanitize
+from modelarts_nodepool.errors import MalformedAnswer
+from modelarts_nodepool.modelarts.parse import to_host_ip, whole_list
+from modelarts_nodepool.modelarts.transport import quote_value, sanitize
 from modelarts_nodepool.modelarts.wire import Count, Many, Text, Texts, Unreadable, Wire
 from modelarts_nodepool.ports import CloudWorkload
 
@@ -69,13 +70,13 @@ class WorkloadPages:
         """The query of the next page."""
         return (*_SORTED, ("offset", str(self._offset)), ("limit", str(PAGE)))
 
-    def add(self, call: Call, response: Response) -> None:
+    def add(self, body: bytes) -> None:
         """Read the next page. Raises errors.MalformedAnswer."""
-        page = [_to_workload(call, response, item) for item in whole_list(call, response, "WorkloadList")]
+        page = [_to_workload(item) for item in whole_list(body, "WorkloadList")]
         if self._common:
             start = page[0].uid if page else ""
             if start and start == self._first:
-                malformed(call, response, f"the page at offset {self._offset} is the first page again")
+                raise MalformedAnswer(f"the page at offset {self._offset} is the first page again")
             self.has_changed = start != self._common or any(
                 workload.uid in self._seen for workload in page if workload.uid != self._common
             )
@@ -87,7 +88,7 @@ class WorkloadPages:
             return
         last = max((number for number, workload in enumerate(page) if workload.uid), default=0)
         if last == 0:
-            malformed(call, response, "its items have no uid, so its pages cannot be joined")
+            raise MalformedAnswer("its items have no uid, so its pages cannot be joined")
         self._found += page[:last]
         self._seen.update(workload.uid for workload in page[:last] if workload.uid)
         self._offset += last
@@ -109,12 +110,12 @@ def _join_two(one: CloudWorkload, other: CloudWorkload) -> CloudWorkload:
     return replace(one, host_ips=one.host_ips | other.host_ips, running=running)
 
 
-def _to_workload(call: Call, response: Response, item: dict[str, Any]) -> CloudWorkload:
+def _to_workload(item: dict[str, Any]) -> CloudWorkload:
     body = WorkloadBody.model_validate(item)
     status = body.status
     if isinstance(status, Unreadable):
         # Whether a job runs must not be guessed.
-        malformed(call, response, f"the status of a job is {status}")
+        raise MalformedAnswer(f"the status of a job is {status}")
     uid = _text(body.uid)
     return CloudWorkload(
         # An uid that cannot be shown as it is cannot be compared either.
@@ -122,16 +123,16 @@ def _to_workload(call: Call, response: Response, item: dict[str, Any]) -> CloudW
         kind=_text(body.type),
         name=_text(body.job_name) or _text(body.name),
         status=_text(status),
-        host_ips=frozenset(_host_ips(call, response, body)),
+        host_ips=frozenset(_host_ips(body)),
         running=_to_duration(body.running_duration),
     )
 
 
-def _host_ips(call: Call, response: Response, body: WorkloadBody) -> Iterator[str]:
+def _host_ips(body: WorkloadBody) -> Iterator[str]:
     parts = [body.host_ips, *(node if isinstance(node, Unreadable) else node.host_ip for node in body.nodes)]
     for part in parts:
         if isinstance(part, Unreadable):
-            malformed(call, response, f"the host IPs of job {quote_value(_text(body.uid))} are {part}")
+            raise MalformedAnswer(f"the host IPs of job {quote_value(_text(body.uid))} are {part}")
         for text in part:
             yield from filter(None, map(to_host_ip, _SEPARATOR.split(text)))
 

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from modelarts_nodepool import errors
-from tests.contract.client.clients import a_client
+from tests.contract.client.clients import Reports, a_client
 from tests.contract.client.raw_server import Reply, a_reply, raw_server
 
 NP = ("pool-a", "training-a")
@@ -42,10 +42,11 @@ def with_count(count: bytes) -> bytes:
     ids=["100", "103", "no length", "HTTP/1.0", "chunked", "BOM", "wrong charset", "identity", "ids"],
 )
 async def test_unusual_frame_of_a_good_list_is_read(reply: bytes) -> None:
-    async with raw_server(reply) as server, a_client(server.endpoint) as client:
+    reports = Reports()
+    async with raw_server(reply) as server, a_client(server.endpoint, reports=reports) as client:
         listing = await client.list_node_pools("pool-a")
         assert set(listing.node_pools) == {"training-a"}
-        assert listing.request_id is None
+        assert [report.request_id for report in reports.seen] == [None]
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,14 @@ from hypothesis import strategies as st
 
 from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.parse import read_nodes, read_resource_pool, read_resource_pools
-from modelarts_nodepool.modelarts.transport import Call, Operation, Response
 from modelarts_nodepool.ports import Billing, CloudNode, CloudResourcePool
 
-LIST = Call(Operation.LIST_POOLS, "P")
-SHOW = Call(Operation.SHOW_POOL, "P", "pool-a")
-NODES = Call(Operation.LIST_NODE_POOL_NODES, "P", "pool-a", "training-a")
 MODE = "os.modelarts/billing.mode"
 LOCK = "os.modelarts.node/lock.action"
 
 
-def an_answer(body: object) -> Response:
-    return Response(200, {}, json.dumps(body).encode())
+def an_answer(body: object) -> bytes:
+    return json.dumps(body).encode()
 
 
 def a_pool(annotations: object = None, name: str = "pool-a", **parts: object) -> dict[str, object]:
@@ -25,7 +21,7 @@ def a_pool(annotations: object = None, name: str = "pool-a", **parts: object) ->
 
 
 def nodes_of(*items: object, **metadata: object) -> tuple[list[CloudNode], str | None]:
-    return read_nodes(NODES, an_answer({"kind": "NodeList", "items": list(items), "metadata": metadata}))
+    return read_nodes(an_answer({"kind": "NodeList", "items": list(items), "metadata": metadata}))
 
 
 @pytest.mark.parametrize(
@@ -45,8 +41,8 @@ def nodes_of(*items: object, **metadata: object) -> tuple[list[CloudNode], str |
     ],
 )
 def test_resource_pool_is_frozen_by_the_bits_of_its_control_mode(mode: object, frozen: str) -> None:
-    assert read_resource_pool(SHOW, an_answer(a_pool(spec={"controlMode": mode}))).frozen == frozen
-    assert read_resource_pool(SHOW, an_answer(a_pool(spec="none"))).frozen == ""
+    assert read_resource_pool(an_answer(a_pool(spec={"controlMode": mode})), "pool-a").frozen == frozen
+    assert read_resource_pool(an_answer(a_pool(spec="none")), "pool-a").frozen == ""
 
 
 @pytest.mark.parametrize(
@@ -69,30 +65,30 @@ def test_resource_pool_is_frozen_by_the_bits_of_its_control_mode(mode: object, f
     ],
 )
 def test_resource_pool_is_pay_per_use_only_where_it_says_so(annotations: object, billing: Billing) -> None:
-    assert read_resource_pool(SHOW, an_answer(a_pool(annotations))).billing is billing
+    assert read_resource_pool(an_answer(a_pool(annotations)), "pool-a").billing is billing
 
 
 def test_resource_pool_has_a_phase() -> None:
-    shown = read_resource_pool(SHOW, an_answer(a_pool({MODE: "0"}, status={"phase": "Running"})))
+    shown = read_resource_pool(an_answer(a_pool({MODE: "0"}, status={"phase": "Running"})), "pool-a")
     assert shown == CloudResourcePool("pool-a", Billing.PAY_PER_USE, "Running")
-    assert read_resource_pool(SHOW, an_answer(a_pool(status={"phase": 3}))).phase == "3"
-    assert read_resource_pool(SHOW, an_answer(a_pool(status={"phase": []}))).phase == ""
+    assert read_resource_pool(an_answer(a_pool(status={"phase": 3})), "pool-a").phase == "3"
+    assert read_resource_pool(an_answer(a_pool(status={"phase": []})), "pool-a").phase == ""
 
 
 @pytest.mark.parametrize("body", [a_pool() | {"kind": "NodePool"}, a_pool(name="pool-b"), {"kind": "Pool"}, [], None])
 def test_show_pool_has_to_show_the_one_asked_for(body: object) -> None:
     with pytest.raises(MalformedAnswer):
-        read_resource_pool(SHOW, an_answer(body))
+        read_resource_pool(an_answer(body), "pool-a")
 
 
 def test_resource_pools_are_listed_by_name() -> None:
     body = {"kind": "PoolList", "items": [a_pool({MODE: "1"}), a_pool({MODE: "0"}, name="pool-b")]}
-    found = read_resource_pools(LIST, an_answer(body))
+    found = read_resource_pools(an_answer(body))
     assert {name: pool.billing for name, pool in found.items()} == {
         "pool-a": Billing.YEARLY_MONTHLY,
         "pool-b": Billing.PAY_PER_USE,
     }
-    assert read_resource_pools(LIST, an_answer({"kind": "PoolList", "items": None})) == {}
+    assert read_resource_pools(an_answer({"kind": "PoolList", "items": None})) == {}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +103,7 @@ def test_resource_pools_are_listed_by_name() -> None:
 )
 def test_doubtful_list_of_resource_pools_is_malformed(body: object) -> None:
     with pytest.raises(MalformedAnswer):
-        read_resource_pools(LIST, an_answer(body))
+        read_resource_pools(an_answer(body))
 
 
 @pytest.mark.parametrize(
@@ -163,8 +159,8 @@ def test_page_has_a_token_while_there_are_more() -> None:
     )
 )
 def test_no_json_makes_an_unknown_resource_pool_pay_per_use_or_breaks_the_reading(metadata: object) -> None:
-    for read, call, kind in ((read_resource_pools, LIST, "PoolList"), (read_nodes, NODES, "NodeList")):
+    for read, kind in ((read_resource_pools, "PoolList"), (read_nodes, "NodeList")):
         try:
-            read(call, an_answer({"kind": kind, "items": [{"metadata": metadata, "status": metadata}]}))
+            read(an_answer({"kind": kind, "items": [{"metadata": metadata, "status": metadata}]}))
         except MalformedAnswer:
             continue

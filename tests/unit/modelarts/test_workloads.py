@@ -11,21 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_nodepool.errors import MalformedAnswer
-from modelarts_nodepool.modelarts.transport import Call, Operation, Response
 from modelarts_nodepool.modelarts.workloads import PAGE, WorkloadPages
 from modelarts_nodepool.ports import CloudWorkload
 
-CALL = Call(Operation.LIST_WORKLOADS, "p", "pool-a")
 
-
-def a_page(items: Iterable[Any]) -> Response:
+def a_page(items: Iterable[Any]) -> bytes:
     body = {"kind": "WorkloadList", "apiVersion": "v1", "items": list(items)}
-    return Response(200, {}, json.dumps(body).encode())
+    return json.dumps(body).encode()
 
 
 def read_one(**fields: Any) -> CloudWorkload:  # noqa: ANN401 - any JSON
     pages = WorkloadPages()
-    pages.add(CALL, a_page([fields]))
+    pages.add(a_page([fields]))
     assert pages.is_complete
     return pages.join()[0]
 
@@ -111,14 +108,14 @@ def test_running_duration_is_none_if_it_cannot_be_read(seconds: object, expected
 )
 def test_job_that_may_run_somewhere_unknown_makes_the_list_doubtful(item: object) -> None:
     with pytest.raises(MalformedAnswer):
-        WorkloadPages().add(CALL, a_page([item]))
+        WorkloadPages().add(a_page([item]))
 
 
 def test_items_with_one_uid_are_one_job_with_the_nodes_of_all() -> None:
     pages = WorkloadPages()
     first = {"uid": "u", "status": "Running", "hostIps": "10.0.0.1", "runningDuration": 5}
     second = {"uid": "u", "status": "Running", "hostIps": "10.0.0.2", "runningDuration": 9}
-    pages.add(CALL, a_page([first, second, {"uid": "u", "status": "Completed"}]))
+    pages.add(a_page([first, second, {"uid": "u", "status": "Completed"}]))
     running, ended = pages.join()
     assert running.host_ips == {"10.0.0.1", "10.0.0.2"}
     assert running.running == timedelta(seconds=9)
@@ -127,39 +124,39 @@ def test_items_with_one_uid_are_one_job_with_the_nodes_of_all() -> None:
 
 def test_items_without_uid_are_never_joined() -> None:
     pages = WorkloadPages()
-    pages.add(CALL, a_page([{"name": "one"}, {"name": "one"}, {"uid": "", "name": "one"}, {"uid": "a\tb"}]))
+    pages.add(a_page([{"name": "one"}, {"name": "one"}, {"uid": "", "name": "one"}, {"uid": "a\tb"}]))
     assert names(pages.join()) == ["one", "one", "one", ""]
 
 
 @pytest.mark.parametrize("count", [1, 9, 11, 499])
 def test_short_page_is_the_last_one(count: int) -> None:
     pages = WorkloadPages()
-    pages.add(CALL, a_page(jobs(*range(count))))
+    pages.add(a_page(jobs(*range(count))))
     assert pages.is_complete
 
 
 @pytest.mark.parametrize("count", [10, 100, 250])
 def test_page_with_a_round_number_of_items_may_be_cut_by_the_server(count: int) -> None:
     pages = WorkloadPages()
-    pages.add(CALL, a_page(jobs(*range(count))))
+    pages.add(a_page(jobs(*range(count))))
     assert not pages.is_complete
     assert dict(pages.query)["offset"] == str(count - 1)
-    pages.add(CALL, a_page(jobs(count - 1)))
+    pages.add(a_page(jobs(count - 1)))
     assert pages.is_complete
     assert len(pages.join()) == count
 
 
 def test_page_without_any_uid_that_may_not_be_the_last_is_malformed() -> None:
     with pytest.raises(MalformedAnswer, match="cannot be joined"):
-        WorkloadPages().add(CALL, a_page([{"name": "one"}] * PAGE))
+        WorkloadPages().add(a_page([{"name": "one"}] * PAGE))
 
 
 def test_items_without_uid_at_the_end_of_a_page_are_read_with_the_next_one() -> None:
     pages = WorkloadPages()
     last = [{"name": "no-uid"}]
-    pages.add(CALL, a_page(jobs(*range(PAGE - 1)) + last))
+    pages.add(a_page(jobs(*range(PAGE - 1)) + last))
     assert dict(pages.query)["offset"] == str(PAGE - 2)
-    pages.add(CALL, a_page(jobs(PAGE - 2) + last + jobs(PAGE)))
+    pages.add(a_page(jobs(PAGE - 2) + last + jobs(PAGE)))
     assert pages.is_complete
     assert names(pages.join())[-3:] == [f"job-{PAGE - 2}", "no-uid", f"job-{PAGE}"]
     assert len(pages.join()) == PAGE + 1
@@ -174,8 +171,8 @@ def serve(order: Sequence[int], query: tuple[tuple[str, str], ...], longest: int
 def test_job_that_is_on_two_pages_shows_that_another_one_is_on_none() -> None:
     """Two jobs of the same age changed their places between the requests: job 500 is on no page."""
     pages = WorkloadPages()
-    pages.add(CALL, a_page(jobs(*range(PAGE))))
-    pages.add(CALL, a_page(jobs(PAGE - 1, PAGE - 2, PAGE + 1)))
+    pages.add(a_page(jobs(*range(PAGE))))
+    pages.add(a_page(jobs(PAGE - 1, PAGE - 2, PAGE + 1)))
     assert pages.has_changed
 
 
@@ -184,7 +181,7 @@ def read_all(order: list[int], longest: int, changes: Iterator[Callable[[], None
     pages = WorkloadPages()
     while not (pages.has_changed or pages.is_complete):
         next(changes, lambda: None)()
-        pages.add(CALL, a_page(serve(order, pages.query, longest)))
+        pages.add(a_page(serve(order, pages.query, longest)))
     return pages
 
 
