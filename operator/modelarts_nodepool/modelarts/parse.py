@@ -225,7 +225,7 @@ def _to_node(body: ObjectBody) -> CloudNode:
         phase=sanitize(body.phase, 64),
         host_ip=to_host_ip(body.known_status.private_ip),
         is_in_use=_is_in_use(body, annotations),
-        reason=_text(body.known_status.reason) or _text(body.known_status.message),
+        reason=to_text(body.known_status.reason) or to_text(body.known_status.message),
     )
 
 
@@ -423,7 +423,7 @@ def _shape(body: NodePoolBody, problems: _Problems) -> NodePoolShape:
             resources.append(resource)
     counts = [problems.count(resource, "spec.resources") for resource in resources]
     return NodePoolShape(
-        flavor=",".join(sorted({_text(resource.flavor) for resource in resources} - {""})),
+        flavor=",".join(sorted({to_text(resource.flavor) for resource in resources} - {""})),
         count=problems.total(counts, "spec.resources.count"),
         max_count=_max_count(resources, counts),
         azs=_zones(zone for resource in resources for zone in resource.azs),
@@ -466,12 +466,13 @@ def _max_count(resources: list[PoolResource], counts: list[int]) -> int:
 def _zones(zones: Iterable[PoolNodeAz | Unreadable]) -> tuple[ZoneCount, ...]:
     totals: dict[str, int] = {}
     for zone in zones:
-        if isinstance(zone, Unreadable) or isinstance(zone.count, Unreadable) or not _text(zone.az):
+        if isinstance(zone, Unreadable) or isinstance(zone.count, Unreadable) or not to_text(zone.az):
             continue
-        name = _text(zone.az)
+        name = to_text(zone.az)
         totals[name] = min(totals.get(name, 0) + (zone.count or 0), _MAX_COUNT)
     return tuple(ZoneCount(az=name, count=totals[name]) for name in sorted(totals))
 
 
-def _text(value: str | Unreadable | None) -> str:
+def to_text(value: str | Unreadable | None) -> str:
+    """A text that is fit for messages; "" if there is none."""
     return sanitize(value, _MAX_TEXT) if isinstance(value, str) else ""

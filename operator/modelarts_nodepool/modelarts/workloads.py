@@ -16,8 +16,8 @@ from datetime import timedelta
 from typing import Any
 
 from modelarts_nodepool.errors import MalformedAnswer
-from modelarts_nodepool.modelarts.parse import to_host_ip, whole_list
-from modelarts_nodepool.modelarts.transport import quote_value, sanitize
+from modelarts_nodepool.modelarts.parse import to_host_ip, to_text, whole_list
+from modelarts_nodepool.modelarts.transport import quote_value
 from modelarts_nodepool.modelarts.wire import Count, Many, Text, Texts, Unreadable, Wire
 from modelarts_nodepool.ports import CloudWorkload
 
@@ -26,7 +26,6 @@ PAGE = 500
 _SORTED = (("sort", "create_time"), ("ascend", "true"))
 # A server with a shorter longest page than the API page says has a round number.
 _ROUND = 10
-_MAX_TEXT = 253
 _LONGEST_RUN = timedelta(days=36_500)
 _SEPARATOR = re.compile(r"[\s,;]+")
 
@@ -116,13 +115,13 @@ def _to_workload(item: dict[str, Any]) -> CloudWorkload:
     if isinstance(status, Unreadable):
         # Whether a job runs must not be guessed.
         raise MalformedAnswer(f"the status of a job is {status}")
-    uid = _text(body.uid)
+    uid = to_text(body.uid)
     return CloudWorkload(
         # An uid that cannot be shown as it is cannot be compared either.
         uid=uid if uid == body.uid else "",
-        kind=_text(body.type),
-        name=_text(body.job_name) or _text(body.name),
-        status=_text(status),
+        kind=to_text(body.type),
+        name=to_text(body.job_name) or to_text(body.name),
+        status=to_text(status),
         host_ips=frozenset(_host_ips(body)),
         running=_to_duration(body.running_duration),
     )
@@ -132,7 +131,7 @@ def _host_ips(body: WorkloadBody) -> Iterator[str]:
     parts = [body.host_ips, *(node if isinstance(node, Unreadable) else node.host_ip for node in body.nodes)]
     for part in parts:
         if isinstance(part, Unreadable):
-            raise MalformedAnswer(f"the host IPs of job {quote_value(_text(body.uid))} are {part}")
+            raise MalformedAnswer(f"the host IPs of job {quote_value(to_text(body.uid))} are {part}")
         for text in part:
             yield from filter(None, map(to_host_ip, _SEPARATOR.split(text)))
 
@@ -141,7 +140,3 @@ def _to_duration(seconds: int | Unreadable | None) -> timedelta | None:
     if not isinstance(seconds, int) or seconds > _LONGEST_RUN.total_seconds():
         return None
     return timedelta(seconds=seconds)
-
-
-def _text(value: str | Unreadable | None) -> str:
-    return sanitize(value, _MAX_TEXT) if isinstance(value, str) else ""
