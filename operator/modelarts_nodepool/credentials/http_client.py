@@ -28,6 +28,7 @@ LIMIT = timedelta(seconds=5)
 _REDIRECTS = range(300, 400)
 _MAX_QUOTE = 200
 _MAX_TOKEN_BYTES = 64 * 1024
+_MAX_BODY_BYTES = 64 * 1024
 # A refusal that repeats this many characters of a secret is not quoted.
 _MAX_SHARED = 8
 _MOUNT_TOKEN = "mount a projected service account token there, see docs/operations/credentials.md"  # noqa: S105 - advice
@@ -62,7 +63,6 @@ class IssuerClient:
     use_proxy: bool = False
     trust: ssl.SSLContext | None = None
     limit: timedelta = LIMIT
-    max_body_bytes: int = 64 * 1024
 
     async def request(
         self,
@@ -111,13 +111,13 @@ class IssuerClient:
             # Raw: a body that is compressed all the same could unpack to any size.
             async for chunk in response.aiter_raw():
                 body += chunk
-                if len(body) > self.max_body_bytes:
+                if len(body) > _MAX_BODY_BYTES:
                     break
         finally:
             await response.aclose()
-        if len(body) > self.max_body_bytes:
+        if len(body) > _MAX_BODY_BYTES:
             raise CredentialsUnavailable(
-                f"{self.issuer} answered with more than {self.max_body_bytes} bytes, too much for credentials; "
+                f"{self.issuer} answered with more than {_MAX_BODY_BYTES} bytes, too much for credentials; "
                 f"{self.advice}"
             )
         return Response(response.status_code, bytes(body))

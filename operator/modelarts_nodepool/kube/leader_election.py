@@ -251,11 +251,10 @@ class LeaderElection:
         identity: str,
         *,
         stuck: Callable[[], str],
-        times: LeaseTimes | None = None,
     ) -> None:
         """The thread calls `connect` and `stuck`; `stuck` is Elector's."""
         self._connect = connect
-        times = times or LeaseTimes()
+        times = LeaseTimes()
 
         def build(connection: Connection) -> Elector:
             return Elector(KubeCluster(connection, timeout=times.call), clock, namespace, identity, times, stuck)

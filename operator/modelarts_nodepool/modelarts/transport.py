@@ -19,6 +19,7 @@ import reprlib
 import ssl
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -205,12 +206,11 @@ _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "mess
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`headers` has lower-case names. `is_whole` is False if the body broke off or was cut."""
+    """`headers` has lower-case names. The body of an error, or of an accepted DELETE, may be cut."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    is_whole: bool = True
 
     @property
     def request_id(self) -> str | None:
@@ -397,7 +397,6 @@ class Transport:
 
     def __init__(self, endpoint: Endpoint, *, trust: ssl.SSLContext, bounds: Bounds | None = None) -> None:
         """`trust` comes from tls.build_trust; all clients share it."""
-        self._endpoint = endpoint
         self._bounds = bounds or Bounds()
         self._url = httpx.URL(endpoint.url)
         self._client = connect(endpoint, trust, self._bounds)
@@ -445,10 +444,9 @@ class Transport:
         # An empty Auth: neither netrc nor a user name in a URL can replace our Authorization.
         response = await self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
         try:
-            if response.status_code == _OK and not call.is_deletion:
-                return Response(response.status_code, _headers(response), await self._read(call, response))
-            body, is_whole = await self._read_side_body(response)
-            return Response(response.status_code, _headers(response), body, is_whole)
+            is_needed = response.status_code == _OK and not call.is_deletion
+            body = await (self._read(call, response) if is_needed else self._read_side_body(response))
+            return Response(response.status_code, dict(response.headers.items()), body)
         finally:
             await response.aclose()
 
@@ -470,20 +468,18 @@ class Transport:
                 )
         return bytes(body)
 
-    async def _read_side_body(self, response: httpx.Response) -> tuple[bytes, bool]:
-        # The status line has arrived: a body that breaks off does not make the outcome unknown.
+    async def _read_side_body(self, response: httpx.Response) -> bytes:
+        """What arrives in time. The status line has arrived: a body that breaks off leaves no outcome unknown."""
         body = bytearray()
         if _compression(response):
-            return b"", False
-        try:
+            return b""
+        with suppress(TimeoutError, httpx.HTTPError, httpx.StreamError, OSError):
             async with asyncio.timeout(self._bounds.side_body.total_seconds()):
                 async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > self._bounds.side_body_bytes:
-                        return bytes(body[: self._bounds.side_body_bytes]), False
-        except (TimeoutError, httpx.HTTPError, httpx.StreamError, OSError):
-            return bytes(body), False
-        return bytes(body), True
+                        break
+        return bytes(body[: self._bounds.side_body_bytes])
 
     def _failure(self, call: Call, cause: str, *, is_sent: bool) -> Unreachable | NoAnswer:
         host = self._url.netloc.decode()
@@ -549,10 +545,6 @@ async def _drop_location(response: httpx.Response) -> None:
 def _compression(response: httpx.Response) -> str:
     encoding = str(response.headers.get("Content-Encoding", ""))
     return "" if encoding.strip().lower() in {"", "identity"} else quote_value(encoding, 40)
-
-
-def _headers(response: httpx.Response) -> dict[str, str]:
-    return dict(response.headers.items())
 
 
 def _describe(error: Exception) -> str:

@@ -97,7 +97,6 @@ class ClusterContext:
 
     session: Session
     service_account: tuple[str, str] | None
-    chosen: tuple[str, ...] = ()
     caller: str = ""
     offers_selectable_fields: bool = True
     accounts: list[Account] = field(default_factory=list)
