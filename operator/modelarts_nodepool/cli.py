@@ -33,8 +33,6 @@ from modelarts_nodepool.settings import (
     DEFAULT_HTTP_HOST,
     DEFAULT_HTTP_PORT,
     CloudLimits,
-    LogFormat,
-    LogLevel,
     Settings,
 )
 
@@ -140,16 +138,16 @@ cli.add_command(why)
 )
 @options.setting(
     "--log-format",
-    default=LogFormat.JSON.value,
+    default="json",
     show_default=True,
-    type=click.Choice([f.value for f in LogFormat]),
+    type=click.Choice(["json", "text"]),
     help="The format of log lines: json for machines, text for people.",
 )
 @options.setting(
     "--log-level",
-    default=LogLevel.INFO.value,
+    default="info",
     show_default=True,
-    type=click.Choice([v.value for v in LogLevel]),
+    type=click.Choice(["debug", "info", "warning", "error"]),
     help="The lowest level that is logged. debug logs each request to the cloud.",
 )
 @options.watch_timeout

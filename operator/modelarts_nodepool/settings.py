@@ -6,8 +6,6 @@ cli.py reads and checks flags and environment variables. Imports no other module
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
-from types import MappingProxyType
 
 DISTRIBUTION = "modelarts-nodepool-operator"
 
@@ -37,22 +35,6 @@ DEFAULT_CLOUD_RATE = 300
 DEFAULT_CLOUD_BURST = 600
 
 
-class LogFormat(StrEnum):
-    """The format of log lines."""
-
-    JSON = "json"
-    TEXT = "text"
-
-
-class LogLevel(StrEnum):
-    """The lowest level that is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
 @dataclass(frozen=True, slots=True)
 class CloudLimits:
     """Limits of requests to ModelArts with one access key: `rate` per second on average, `burst` at once."""
@@ -63,7 +45,7 @@ class CloudLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of `run`.
+    """The settings of `run`, as its flags give them; the flags have the defaults.
 
     `endpoints` maps a region to the text of the URL given for it; `ca_bundle` is a file of PEM certificates;
     `http_port` 0 is any free port; `kubeconfig` None is that of kubectl, else the Pod's ServiceAccount.
@@ -72,17 +54,15 @@ class Settings:
     """
 
     operator_namespace: str
-    endpoints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    ca_bundle: str | None = None
-    http_host: str = DEFAULT_HTTP_HOST
-    http_port: int = DEFAULT_HTTP_PORT
-    log_format: LogFormat = LogFormat.JSON
-    log_level: LogLevel = LogLevel.INFO
-    leader_election: bool = True
-    watch_timeout: timedelta = DEFAULT_WATCH_TIMEOUT
-    sweep_interval: timedelta = DEFAULT_SWEEP_INTERVAL
-    kubeconfig: str | None = None
-    metadata_endpoint: str | None = None
-    sts_endpoint: str | None = None
-    login_environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    cloud_limits: CloudLimits = field(default_factory=CloudLimits)
+    endpoints: Mapping[str, str]
+    ca_bundle: str | None
+    http_host: str
+    http_port: int
+    leader_election: bool
+    watch_timeout: timedelta
+    sweep_interval: timedelta
+    kubeconfig: str | None
+    metadata_endpoint: str | None
+    sts_endpoint: str | None
+    login_environment: Mapping[str, str] = field(repr=False)
+    cloud_limits: CloudLimits

@@ -45,7 +45,7 @@ def ineffective_override(node_pool: NodePool, reason: Reason) -> str:
     unknown = sorted(given - {known.value for known in OVERRIDABLE})
     if reason.value in given or not unknown:
         return ""
-    return _override_is(text, f"{quoted(unknown[0])} is not one of {_names(OVERRIDABLE)}")
+    return _override_is(text, f"{quoted(unknown[0])} is not one of {', '.join(sorted(OVERRIDABLE))}")
 
 
 def useless_override(node_pool: NodePool, reason: Reason) -> str:
@@ -59,7 +59,3 @@ def useless_override(node_pool: NodePool, reason: Reason) -> str:
 
 def _override_is(text: str, why: str) -> str:
     return f" (the annotation {OVERRIDE_ANNOTATION} is {quoted(text)} and does not lift this: {why})"
-
-
-def _names(reasons: frozenset[Reason]) -> str:
-    return ", ".join(sorted(reasons))

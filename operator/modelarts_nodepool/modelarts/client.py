@@ -20,7 +20,7 @@ from modelarts_nodepool.lru import LRU
 from modelarts_nodepool.modelarts import parse
 from modelarts_nodepool.modelarts.endpoints import Endpoint
 from modelarts_nodepool.modelarts.faults import to_error
-from modelarts_nodepool.modelarts.transport import Bounds, Call, Operation, Response, Transport, check_workspace
+from modelarts_nodepool.modelarts.transport import Bounds, Call, Operation, Response, Transport, check_id
 from modelarts_nodepool.modelarts.workloads import WorkloadPages
 from modelarts_nodepool.ports import (
     Accepted,
@@ -125,7 +125,7 @@ class ModelArtsClient:
 
     async def list_pools(self, workspace: str) -> Mapping[str, CloudResourcePool]:
         """All resource pools of a workspace by name."""
-        check_workspace(workspace)
+        check_id("workspace", workspace)
         call = self._call(Operation.LIST_POOLS, query=(("workspaceId", workspace),))
         return await self._read(call, parse.read_resource_pools)
 

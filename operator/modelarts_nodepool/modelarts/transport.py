@@ -127,7 +127,7 @@ class Call:
 
     def __post_init__(self) -> None:
         """Check every name in the path before anything can be sent."""
-        _check_id("project ID", self.project_id)
+        check_id("project ID", self.project_id)
         if "{resource_pool}" in self.operation.path:
             _check_name("resource pool", self.resource_pool, is_valid_resource_pool_name, RESOURCE_POOL_NAME_PATTERN)
         if "{node_pool}" in self.operation.path:
@@ -165,11 +165,6 @@ class Call:
         return f"{self.operation} of project {self.project_id}"
 
 
-def check_workspace(workspace: str) -> None:
-    """Raise errors.InvalidName if this is not a workspace ID, which has the same characters as a project ID."""
-    _check_id("workspace", workspace)
-
-
 def _encode(text: str) -> str:
     return quote(text, safe="-._~")
 
@@ -182,7 +177,8 @@ def _check_name(kind: str, name: object, is_valid: Callable[[str], bool], patter
         )
 
 
-def _check_id(kind: str, value: object) -> None:
+def check_id(kind: str, value: object) -> None:
+    """Raise errors.InvalidName if this is not the ID of a project or a workspace: both have the same characters."""
     if not isinstance(value, str) or _PROJECT.fullmatch(value) is None:
         raise InvalidName(
             f"{_shown(value)} is not a valid {kind} (it must match {PROJECT_PATTERN}); no request was sent. Correct it "

@@ -158,19 +158,13 @@ def _ago(age: timedelta) -> str:
 
 async def check_namespaces(context: ClusterContext) -> Finding:
     """Two LISTs."""
-
-    def namespace_of(body: Mapping[str, Any]) -> str:
-        return str(body["metadata"]["namespace"])
-
-    def name_of(body: Mapping[str, Any]) -> str:
-        return str(body["metadata"]["name"])
-
     cluster = context.session.cluster
     try:
-        used = Counter(await cluster.list_as(paths.NODE_POOLS, namespace_of))
+        used = Counter(await cluster.list_as(paths.NODE_POOLS, lambda body: str(body["metadata"]["namespace"])))
     except ObjectGone:
         return not_checked("because the API server does not serve the kind ModelArtsNodePool")
-    gone = sorted(set(used) - set(await cluster.list_as(paths.NAMESPACES, name_of)))
+    existing = await cluster.list_as(paths.NAMESPACES, lambda body: str(body["metadata"]["name"]))
+    gone = sorted(set(used) - set(existing))
     if not gone:
         return ok(f"all namespaces with node pool objects exist (objects: {used.total()}, namespaces: {len(used)})")
     words = ", ".join(f"{name} ({used[name]})" for name in gone)
