@@ -71,21 +71,92 @@ class Explanation:
     gaps: Gaps = field(default_factory=dict)
 
 
-@dataclass(slots=True)
 class _Cluster:
-    """What the operator's watches would hold. `gaps`: fields of the observation that the caller may not know."""
+    """What the operator's watches would hold: LISTs, and narrower reads if the caller may not list everything.
 
-    cache: Cache
-    uid: str = ""
-    lives: bool = True
-    gaps: dict[str, Gap] = field(default_factory=dict)
+    `uid`: the object's; `lives`: whether it is not being deleted in truth. `gaps`: fields of the observation that the
+    caller may not know.
+    """
+
+    def __init__(self, session: Session, namespace: str, name: str) -> None:
+        """Reads nothing yet."""
+        self.cache = Cache(session.clock)
+        self.uid = ""
+        self.lives = True
+        self.gaps: dict[str, Gap] = {}
+        self._cluster = session.cluster
+        self._namespace = namespace
+        self._name = name
+        self._now = to_timestamp(session.clock.now())
+
+    async def read(self) -> None:
+        """Raises errors.ClusterError; ObjectGone names objects that may be meant."""
+        titles = await self._list_node_pools()
+        if not self.uid:
+            raise ObjectGone(_suggest(self._namespace, self._name, titles))
+        await self._list_namespaces()
+        node_pool = self.cache.node_pools.get(self.uid)
+        if node_pool is not None:
+            await self._list_accounts(node_pool.spec.account_ref.name)
+
+    def _take(self, body: Mapping[str, Any]) -> str:
+        """Into the cache, a living object with the present time as its deletionTimestamp. Returns the title."""
+        metadata = body["metadata"]
+        title = f"{metadata['namespace']}/{metadata['name']}"
+        if title == f"{self._namespace}/{self._name}":
+            self.uid = metadata["uid"]
+            self.lives = not metadata.get("deletionTimestamp")
+            if self.lives:
+                body = {**body, "metadata": {**metadata, "deletionTimestamp": self._now}}
+        self.cache.upsert_node_pool(body)
+        return title
+
+    async def _list_node_pools(self) -> list[str]:
+        """The titles of all objects, else of those in the namespace, else of this one."""
+        for path in (paths.NODE_POOLS, paths.node_pools_in(self._namespace)):
+            titles = await self._list_if_allowed(path, self._take)
+            if titles is not None:
+                return titles
+            words = "you may not list the objects of other namespaces, which may refer to the same node pool"
+            self.gaps |= dict.fromkeys(_OF_OTHERS, Gap(words, is_partial=True))
+        try:
+            return [self._take(await self._cluster.get(paths.node_pool(self._namespace, self._name)))]
+        except ObjectGone:
+            return []
+
+    async def _list_namespaces(self) -> None:
+        if await self._list_if_allowed(paths.NAMESPACES, self.cache.upsert_namespace) is None:
+            with suppress(ClusterError):
+                self.cache.upsert_namespace(await self._cluster.get(paths.namespace(self._namespace)))
+
+    async def _list_accounts(self, name: str) -> None:
+        """All accounts, because two of them may name one project; else the account that the object names."""
+        if await self._list_if_allowed(paths.ACCOUNTS, self.cache.upsert_account) is not None:
+            return
+        try:
+            self.cache.upsert_account(await self._cluster.get(paths.account(name)))
+        except ObjectGone:
+            return
+        except ClusterError as error:
+            gap = Gap(f"you may not read ModelArtsAccount {name}: {error}")
+            self.gaps |= dict.fromkeys(("account", "budget", "duplicates", "leaving"), gap)
+
+    async def _list_if_allowed(self, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T] | None:
+        """All items of a collection; None if the caller may not list it. Raises errors.ClusterError otherwise."""
+        try:
+            return await self._cluster.list_as(path, convert)
+        except ClusterError:
+            if path not in self._cluster.forbidden:
+                raise
+        return None
 
 
 async def explain(session: Session, namespace: str, name: str, progress: Callable[[str], None]) -> Explanation:
     """Ask every guard about this object. Raises errors.ClusterError; ObjectGone names objects that may be meant."""
     progress("listing objects, accounts and namespaces")
     read_at = session.clock.monotonic()
-    cluster = await _read_cluster(session, namespace, name)
+    cluster = _Cluster(session, namespace, name)
+    await cluster.read()
     unreadable = cluster.cache.unreadable.get(cluster.uid)
     if unreadable is not None:
         return Explanation(node_pool=unreadable, lives=cluster.lives, moment=Moment.of(session.clock))
@@ -110,77 +181,6 @@ async def explain(session: Session, namespace: str, name: str, progress: Callabl
         ),
         gaps=observer.gaps(),
     )
-
-
-async def _read_cluster(session: Session, namespace: str, name: str) -> _Cluster:
-    """LISTs, and narrower reads if the caller may not list everything."""
-    cluster = _Cluster(Cache(session.clock))
-    now = to_timestamp(session.clock.now())
-
-    def take(body: Mapping[str, Any]) -> str:
-        metadata = body["metadata"]
-        title = f"{metadata['namespace']}/{metadata['name']}"
-        if title == f"{namespace}/{name}":
-            cluster.uid = metadata["uid"]
-            cluster.lives = not metadata.get("deletionTimestamp")
-            if cluster.lives:
-                body = {**body, "metadata": {**metadata, "deletionTimestamp": now}}
-        cluster.cache.upsert_node_pool(body)
-        return title
-
-    titles = await _list_node_pools(session, cluster, namespace, name, take)
-    if not cluster.uid:
-        raise ObjectGone(_suggest(namespace, name, titles))
-    await _list_namespaces(session, cluster, namespace)
-    node_pool = cluster.cache.node_pools.get(cluster.uid)
-    if node_pool is not None:
-        await _list_accounts(session, cluster, node_pool.spec.account_ref.name)
-    return cluster
-
-
-async def _list_node_pools(
-    session: Session, cluster: _Cluster, namespace: str, name: str, take: Callable[[Mapping[str, Any]], str]
-) -> list[str]:
-    """The titles of all objects, else of those in the namespace, else of this one."""
-    for path in (paths.NODE_POOLS, paths.node_pools_in(namespace)):
-        titles = await _list_if_allowed(session, path, take)
-        if titles is not None:
-            return titles
-        words = "you may not list the objects of other namespaces, which may refer to the same node pool"
-        cluster.gaps |= dict.fromkeys(_OF_OTHERS, Gap(words, is_partial=True))
-    try:
-        return [take(await session.cluster.get(paths.node_pool(namespace, name)))]
-    except ObjectGone:
-        return []
-
-
-async def _list_namespaces(session: Session, cluster: _Cluster, namespace: str) -> None:
-    if await _list_if_allowed(session, paths.NAMESPACES, cluster.cache.upsert_namespace) is None:
-        with suppress(ClusterError):
-            cluster.cache.upsert_namespace(await session.cluster.get(paths.namespace(namespace)))
-
-
-async def _list_accounts(session: Session, cluster: _Cluster, name: str) -> None:
-    """All accounts, because two of them may name one project; else the account that the object names."""
-    if await _list_if_allowed(session, paths.ACCOUNTS, cluster.cache.upsert_account) is not None:
-        return
-    try:
-        cluster.cache.upsert_account(await session.cluster.get(paths.account(name)))
-    except ObjectGone:
-        return
-    except ClusterError as error:
-        gap = Gap(f"you may not read ModelArtsAccount {name}: {error}")
-        cluster.gaps |= dict.fromkeys(("account", "budget", "duplicates", "leaving"), gap)
-
-
-async def _list_if_allowed(session: Session, path: str, convert: Callable[[Mapping[str, Any]], T]) -> list[T] | None:
-    """All items of a collection; None if the caller may not list it. Raises errors.ClusterError otherwise."""
-    try:
-        return await session.cluster.list_as(path, convert)
-    except ClusterError:
-        if path not in session.cluster.forbidden:
-            raise
-    return None
 
 
 def _suggest(namespace: str, name: str, titles: Sequence[str]) -> str:
