@@ -34,13 +34,13 @@ from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.transport import parse_json, quote_value, sanitize
 from modelarts_nodepool.modelarts.wire import (
     Named,
-    NodeCount,
     NodePoolBody,
     ObjectBody,
     ObjectSpec,
     ObjectStatus,
     PoolNodeAz,
     PoolResource,
+    PoolResourceFlavorCount,
     StateResources,
     Unreadable,
     read_count,
@@ -348,7 +348,7 @@ class _Problems:
 
     found: list[str] = field(default_factory=list)
 
-    def count(self, part: NodeCount, path: str) -> int:
+    def count(self, part: PoolResourceFlavorCount, path: str) -> int:
         """The number of nodes in a part; 0 and a problem if it cannot be read."""
         if isinstance(part.count, Unreadable):
             self.found.append(f"{path}.count is {part.count}, not a number of nodes")
@@ -402,7 +402,7 @@ def _counts(body: NodePoolBody, problems: _Problems) -> Counts:
 
 def _state_count(resources: StateResources, state: str, problems: _Problems) -> int:
     path = f"status.resources.{state}"
-    flavors: tuple[NodeCount | Unreadable, ...] = getattr(resources, state)
+    flavors: tuple[PoolResourceFlavorCount | Unreadable, ...] = getattr(resources, state)
     total = 0
     for flavor in flavors:
         if isinstance(flavor, Unreadable):
@@ -430,7 +430,7 @@ def _shape(body: NodePoolBody, problems: _Problems) -> NodePoolShape:
     )
 
 
-def _inferred_count(part: NodeCount) -> int | None:
+def _inferred_count(part: PoolResourceFlavorCount) -> int | None:
     """The count of a part without `count`; None if nothing else says it, or if the parts contradict each other.
 
     The zones add up to the count. maxCount is the count in a physical resource pool and an upper bound in a logical
@@ -450,7 +450,7 @@ def _inferred_count(part: NodeCount) -> int | None:
     return None if is_contradicted else total
 
 
-def _why_not_inferred(part: NodeCount) -> str:
+def _why_not_inferred(part: PoolResourceFlavorCount) -> str:
     if isinstance(part.max_count, Unreadable):
         return f"maxCount is {part.max_count}"
     return "azs and maxCount do not imply it" if part.azs else "neither azs nor maxCount implies it"

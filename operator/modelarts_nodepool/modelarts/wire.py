@@ -2,10 +2,11 @@
 
 Huawei's pages, examples and SDKs disagree on whether some fields are objects or lists. So null, a missing field, `{}`,
 an object, `[]`, and a list of one or more objects are all read. Any other value becomes `Unreadable`;
-modelarts/parse.py decides where that matters. Only the fields that are read are here: other keys are ignored.
+modelarts/parse.py decides where that matters. Unknown keys are kept.
 
 - Node pool: the response body of DeleteNodePool and ShowNodePool, and an item of ListNodePools. Tables 2 to 14 of
-  https://support.huaweicloud.com/intl/en-us/api-modelarts/DeleteNodePool.html
+  https://support.huaweicloud.com/intl/en-us/api-modelarts/DeleteNodePool.html. Fields that only the SDKs have
+  (rootVolume, dataVolumes, volumeGroupConfigs) are kept like unknown keys.
 - Resource pools and nodes: pages ShowPool and ListPools, ListNodePoolNodes. Billing is an annotation.
 """
 
@@ -36,9 +37,9 @@ class Unreadable:
 
 
 class Wire(BaseModel):
-    """A part of a response: camelCase on the wire."""
+    """A part of a response: camelCase on the wire; unknown keys are kept in `model_extra`."""
 
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="allow")
 
 
 def read_count(value: object) -> int | Unreadable | None:
@@ -107,27 +108,73 @@ class PoolNodeAz(Wire):
     count: Count = None
 
 
-class NodeCount(Wire):
-    """What tables 5 and 13 have in common: how many nodes, and in which zones."""
+class Taint(Wire):
+    """Table 6."""
 
+    key: Text = None
+    value: Text = None
+    effect: Text = None
+
+
+class UserTag(Wire):
+    """Table 7."""
+
+    key: Text = None
+    value: Text = None
+
+
+class NodeNetwork(Wire):
+    """Table 8."""
+
+    vpc: Text = None
+    subnet: Text = None
+    security_groups: Texts = ()
+
+
+class CreatingStep(Wire):
+    """Table 9: creation in batches of supernodes."""
+
+    step: Count = None
+    type: Text = None
+
+
+class Os(Wire):
+    """Table 10: the image of the nodes."""
+
+    name: Text = None
+    image_id: Text = None
+    image_type: Text = None
+
+
+class PoolResourceFlavorCount(Wire):
+    """Table 13: how many nodes of one flavor, here in one state."""
+
+    flavor: Text = None
     count: Count = None
     max_count: Count = None
     azs: Many[PoolNodeAz] = ()
+    node_pool: Text = None
 
 
-class PoolResource(NodeCount):
-    """Table 5: the desired nodes of one flavor."""
+class PoolResource(PoolResourceFlavorCount):
+    """Table 5: the desired nodes. It has the fields of table 13, and these."""
 
-    flavor: Text = None
+    taints: Many[Taint] = ()
+    labels: Map = {}
+    tags: Many[UserTag] = ()
+    network: One[NodeNetwork] = None
+    extend_params: Map = {}
+    creating_step: One[CreatingStep] = None
+    os: One[Os] = None
 
 
 class StateResources(Wire):
-    """Table 12: the four states, each with its nodes by flavor (table 13). A missing state has no nodes."""
+    """Table 12: the four states. A missing state has no nodes; unknown states are kept."""
 
-    creating: Many[NodeCount] = ()
-    available: Many[NodeCount] = ()
-    abnormal: Many[NodeCount] = ()
-    deleting: Many[NodeCount] = ()
+    creating: Many[PoolResourceFlavorCount] = ()
+    available: Many[PoolResourceFlavorCount] = ()
+    abnormal: Many[PoolResourceFlavorCount] = ()
+    deleting: Many[PoolResourceFlavorCount] = ()
 
 
 class NodePoolStatus(Wire):
@@ -143,16 +190,19 @@ class NodePoolSpec(Wire):
 
 
 class ObjectMetadata(Wire):
-    """The name; labels and annotations of a resource pool or a node. A node pool has none (table 3)."""
+    """The name; labels and annotations of a resource pool or a node. A node pool has the name alone (table 3)."""
 
     name: Text = None
+    creation_timestamp: Text = None
     labels: Map = {}
     annotations: Map = {}
 
 
 class Named(Wire):
-    """What has a name in its metadata."""
+    """An object of the API."""
 
+    api_version: Text = None
+    kind: Text = None
     metadata: One[ObjectMetadata] = None
 
     @property

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from modelarts_nodepool.api.node_pool import Counts, ZoneCount
 from modelarts_nodepool.errors import MalformedAnswer
 from modelarts_nodepool.modelarts.parse import KnownItems, read_node_pool, read_node_pools
+from modelarts_nodepool.modelarts.wire import NodePoolBody, Wire
 from modelarts_nodepool.ports import CloudNodePool
 
 MISSING = object()
@@ -77,6 +78,34 @@ def test_example_of_the_api_page_is_read() -> None:
     assert node_pool.shape.flavor == "modelarts.vm.2u4g.dcc"
     assert (node_pool.shape.count, node_pool.shape.max_count) == (1, 1)
     assert node_pool.problem is None
+
+
+def test_every_field_of_the_api_page_is_modelled() -> None:
+    resource = {
+        "flavor": "f", "count": 1, "maxCount": 2, "azs": [{"az": "a", "count": 1}], "nodePool": "n",
+        "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}], "labels": {"l": "v"},
+        "tags": [{"key": "k", "value": "v"}], "network": {"vpc": "v", "subnet": "s", "securityGroups": ["g"]},
+        "extendParams": {"dockerBaseSize": "50"}, "creatingStep": {"step": 4, "type": "hyperinstance"},
+        "os": {"name": "o", "imageId": "i", "imageType": "private"},
+    }  # fmt: skip
+    count = {"flavor": "f", "count": 1, "maxCount": 1, "azs": [{"az": "a", "count": 1}], "nodePool": "n"}
+    states = dict.fromkeys(("creating", "available", "abnormal", "deleting"), count)
+    body = NodePoolBody.model_validate(a_node_pool(spec={"resources": resource}, status={"resources": states}))
+
+    def unknown(part: object) -> list[str]:
+        if isinstance(part, tuple):
+            return [name for item in part for name in unknown(item)]
+        if not isinstance(part, Wire):
+            return []
+        own = list(part.model_extra or {})
+        return own + [name for field in type(part).model_fields for name in unknown(getattr(part, field))]
+
+    assert unknown(body) == []
+
+
+def test_unknown_keys_are_kept() -> None:
+    body = NodePoolBody.model_validate(a_node_pool(later={"a": 1}, status={"resources": {"checking": {"count": 3}}}))
+    assert body.model_extra == {"later": {"a": 1}}
 
 
 UNREAD = (
