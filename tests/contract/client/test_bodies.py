@@ -75,6 +75,8 @@ async def test_case_26_doubtful_list_is_malformed_and_never_empty(body: bytes) -
     async with raw_server(a_reply(200, body)) as server, a_client(server.endpoint) as client:
         with pytest.raises(errors.MalformedAnswer) as caught:
             await client.list_node_pools("pool-a")
+    assert caught.value.message.startswith("list_node_pools of resource pool pool-a was answered 200, but ")
+    assert "The answer is ignored. Check that --endpoint and any proxy lead to ModelArts" in caught.value.message
     assert len(caught.value.message) < 500
 
 
