@@ -12,6 +12,8 @@ MODULES = sorted(SHELF.glob("modelarts_nodepool/**/*.py"))
 BESIDE = sorted([*ROOT.glob("lab/**/*.py"), *ROOT.glob("tools/*.py")])
 SOURCES = [*MODULES, *BESIDE, *sorted(ROOT.glob("tests/**/*.py"))]
 LONGEST_FUNCTION = 40
+# fetch or observe, report, record, add, acquire, release, watch: the field's words.
+PRIVATE_VERBS = {"enter", "hear", "leave", "look", "note", "take", "tell"}
 
 
 def test_the_folder_operator_is_a_shelf_with_one_package_on_it() -> None:
@@ -54,6 +56,16 @@ def test_a_function_fits_a_screen() -> None:
         if lines > LONGEST_FUNCTION
     }
     assert too_long == {}
+
+
+def test_no_function_is_named_with_a_private_verb() -> None:
+    found = [
+        f"{source.relative_to(ROOT)}:{name}"
+        for source in MODULES
+        for name, _ in read(source)[1]
+        if not name.endswith("__") and name.split()[1].lstrip("_").split("_")[0] in PRIVATE_VERBS
+    ]
+    assert found == []
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -32,7 +32,7 @@ _SAMPLE = f"{remedies.create_sample_account()}   (after you set your project in 
 async def check_accounts(context: ClusterContext) -> Finding:
     """One LIST. Stores the accounts in the context."""
 
-    def take(body: Mapping[str, Any]) -> str:
+    def parse_account(body: Mapping[str, Any]) -> str:
         name = str(body["metadata"]["name"])
         try:
             account = Account.from_body(body)
@@ -45,7 +45,7 @@ async def check_accounts(context: ClusterContext) -> Finding:
         return name
 
     try:
-        names = sorted(await context.session.cluster.list_as(paths.ACCOUNTS, take))
+        names = sorted(await context.session.cluster.list_as(paths.ACCOUNTS, parse_account))
     except ObjectGone:
         return not_checked("because the API server does not serve the kind ModelArtsAccount")
     context.accounts.sort(key=lambda account: account.metadata.name)

@@ -91,11 +91,11 @@ async def _examine(
         click.echo(report.to_json(lines, about))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        click.echo(report.to_text(lines, width, "" if session.is_in_pod else _note(place.operator_namespace)))
+        click.echo(report.to_text(lines, width, "" if session.is_in_pod else _hint(place.operator_namespace)))
     return _FAILED if report.has_failed(lines) else 0
 
 
-def _note(namespace: str) -> str:
+def _hint(namespace: str) -> str:
     return (
         "Clock, network and certificates are those of this machine. To check what the operator sees: "
         f"{remedies.run_in_pod(namespace)}"

@@ -45,13 +45,13 @@ async def check_writes(context: ClusterContext) -> Finding:
     """Two LISTs, and two more after some seconds if there is a problem: a write may be in progress."""
     cluster = context.session.cluster
     try:
-        seen = await _look(context)
+        seen = await _list_seen(context)
         if any(one.problem for one in seen):
             await asyncio.sleep(_AGAIN.total_seconds())
             before = {(one.uid, one.generation) for one in seen if one.problem}
             seen = [
                 one if (one.uid, one.generation) in before else Seen(one.uid, one.name, one.generation, "")
-                for one in await _look(context)
+                for one in await _list_seen(context)
             ]
     except ObjectGone:
         return not_checked("because the API server does not serve both kinds")
@@ -100,7 +100,7 @@ def stopping(body: Body) -> list[str]:
     ]
 
 
-async def _look(context: ClusterContext) -> list[Seen]:
+async def _list_seen(context: ClusterContext) -> list[Seen]:
     now, cluster = datetime.now(UTC), context.session.cluster
     node_pools = await cluster.list_as(paths.NODE_POOLS, partial(see, NODE_POOL_FINALIZER, now))
     return [*node_pools, *await cluster.list_as(paths.ACCOUNTS, partial(see, ACCOUNT_FINALIZER, now))]

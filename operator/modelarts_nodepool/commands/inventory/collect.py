@@ -43,7 +43,7 @@ class Inventory:
     problems: tuple[str, ...]
 
 
-async def take_inventory(
+async def collect_inventory(
     session: Session, accounts: tuple[str, ...], pools: tuple[str, ...], progress: Callable[[str], None]
 ) -> Inventory:
     """For these accounts and resource pools; all if empty. Raises errors.SettingsError, ClusterError."""
@@ -73,10 +73,10 @@ async def _list_cluster(session: Session, problems: list[str]) -> SeenCluster:
     """Three LISTs. An object that does not match the schema is a problem. Raises errors.ClusterError."""
 
     def upsert_account(body: Mapping[str, Any]) -> Account | None:
-        return _taken(Account.from_body, "ModelArtsAccount", body, problems)
+        return _parse(Account.from_body, "ModelArtsAccount", body, problems)
 
     def upsert_node_pool(body: Mapping[str, Any]) -> NodePool | None:
-        return _taken(NodePool.from_body, "ModelArtsNodePool", body, problems)
+        return _parse(NodePool.from_body, "ModelArtsNodePool", body, problems)
 
     accounts = await session.cluster.list_as(paths.ACCOUNTS, upsert_account)
     node_pools = await session.cluster.list_as(paths.NODE_POOLS, upsert_node_pool)
@@ -89,7 +89,7 @@ async def _list_cluster(session: Session, problems: list[str]) -> SeenCluster:
     )
 
 
-def _taken(read: Callable[[Mapping[str, Any]], T], kind: str, body: Mapping[str, Any], problems: list[str]) -> T | None:
+def _parse(read: Callable[[Mapping[str, Any]], T], kind: str, body: Mapping[str, Any], problems: list[str]) -> T | None:
     try:
         return read(body)
     except ValidationError:

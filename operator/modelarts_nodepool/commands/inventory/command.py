@@ -78,7 +78,7 @@ def inventory(
     # The command prints the problems; warnings of libraries would appear in the middle of the output.
     set_up_logging("text", "critical")
     try:
-        found = asyncio.run(_take(place, accounts, pools))
+        found = asyncio.run(_collect(place, accounts, pools))
     except ClusterError as error:
         click.echo(f"modelarts-nodepool: {error}\nTo find the cause: modelarts-nodepool doctor", err=True)
         sys.exit(_FAILED)
@@ -101,11 +101,11 @@ def _check_flags(output: str, namespace: str | None, deletion_policy: str | None
         options.check_namespace("--namespace", namespace)
 
 
-async def _take(place: options.Place, accounts: tuple[str, ...], pools: tuple[str, ...]) -> "Inventory":
-    from modelarts_nodepool.commands.inventory.collect import take_inventory  # noqa: PLC0415 - see above
+async def _collect(place: options.Place, accounts: tuple[str, ...], pools: tuple[str, ...]) -> "Inventory":
+    from modelarts_nodepool.commands.inventory.collect import collect_inventory  # noqa: PLC0415 - see above
     from modelarts_nodepool.commands.session import open_session  # noqa: PLC0415 - see above
 
     with Progress() as progress:
         progress("connecting to the cluster")
         async with open_session(place) as session:
-            return await take_inventory(session, accounts, pools, progress)
+            return await collect_inventory(session, accounts, pools, progress)

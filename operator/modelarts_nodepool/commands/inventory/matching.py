@@ -132,7 +132,7 @@ def _in_cloud(seen: SeenWorkspace, objects: Objects, cluster: SeenCluster) -> It
                 objects=of,
                 cloud=node_pool,
                 resource_pool=pool.resource_pool,
-                notes=(*filter(None, [obstacle]), *_notes(of, cluster, node_pool.problem)),
+                notes=(*filter(None, [obstacle]), *_remarks(of, cluster, node_pool.problem)),
                 obstacle=obstacle,
             )
 
@@ -170,7 +170,7 @@ def _not_in_cloud(
         accounts=here.accounts if here else (),
         objects=of,
         resource_pool=pool.resource_pool if pool else None,
-        notes=(note, *_notes(of, cluster, None)),
+        notes=(note, *_remarks(of, cluster, None)),
     )
 
 
@@ -196,7 +196,7 @@ def _without_account(node_pool: NodePool) -> Row:
     )
 
 
-def _notes(of: Iterable[NodePool], cluster: SeenCluster, problem: str | None) -> Iterable[str]:
+def _remarks(of: Iterable[NodePool], cluster: SeenCluster, problem: str | None) -> Iterable[str]:
     if problem:
         yield f"its counts cannot be read: {problem}"
     for node_pool in of:

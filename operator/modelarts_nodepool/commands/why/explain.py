@@ -169,7 +169,7 @@ def _why_not_checked(answer: Answer, gaps: Gaps, unread: str) -> str:
     return ""
 
 
-def next_look(answers: Sequence[Answer], gaps: Gaps, given_up: Collection[int]) -> tuple[int, frozenset[Fact]] | None:
+def next_fetch(answers: Sequence[Answer], gaps: Gaps, given_up: Collection[int]) -> tuple[int, frozenset[Fact]] | None:
     """The first open question: the position of the guard, and the facts that it asks for.
 
     Not behind a release or a wait: there the operator asks for nothing either.

@@ -21,7 +21,7 @@ from modelarts_nodepool.api.unreadable import UnreadableObject
 from modelarts_nodepool.cache.in_flight import InFlight
 from modelarts_nodepool.cache.objects import Cache, Duplicates
 from modelarts_nodepool.commands.session import Session
-from modelarts_nodepool.commands.why.explain import Answer, Gap, Gaps, Row, ask_guards, judge, next_look
+from modelarts_nodepool.commands.why.explain import Answer, Gap, Gaps, Row, ask_guards, judge, next_fetch
 from modelarts_nodepool.controllers.audit import AuditTrail
 from modelarts_nodepool.controllers.deletion.fetch import Fetch
 from modelarts_nodepool.controllers.deletion.gather import Gather, Memory, may_observe
@@ -99,7 +99,7 @@ class _Cluster:
         if node_pool is not None:
             await self._list_accounts(node_pool.spec.account_ref.name)
 
-    def _take(self, body: Mapping[str, Any]) -> str:
+    def _upsert(self, body: Mapping[str, Any]) -> str:
         """Into the cache, a living object with the present time as its deletionTimestamp. Returns the title."""
         metadata = body["metadata"]
         title = f"{metadata['namespace']}/{metadata['name']}"
@@ -114,13 +114,13 @@ class _Cluster:
     async def _list_node_pools(self) -> list[str]:
         """The titles of all objects, else of those in the namespace, else of this one."""
         for path in (paths.NODE_POOLS, paths.node_pools_in(self._namespace)):
-            titles = await self._list_if_allowed(path, self._take)
+            titles = await self._list_if_allowed(path, self._upsert)
             if titles is not None:
                 return titles
             words = "you may not list the objects of other namespaces, which may refer to the same node pool"
             self.gaps |= dict.fromkeys(_OF_OTHERS, Gap(words, is_partial=True))
         try:
-            return [self._take(await self._cluster.get(paths.node_pool(self._namespace, self._name)))]
+            return [self._upsert(await self._cluster.get(paths.node_pool(self._namespace, self._name)))]
         except ObjectGone:
             return []
 
@@ -208,8 +208,8 @@ class _Observer:
         self._fetch = Fetch(cache, self._pollers, session.clouds, session.cluster, clock)
         self._memory = Memory()
         self._is_complete = False
-        self._note_other_deletions()
-        self._note_sent()
+        self._record_other_deletions()
+        self._record_sent()
         self.observed = self._gather.observe(self._memory, node_pool)
 
     async def ask(self, progress: Callable[[str], None]) -> list[Row]:
@@ -228,8 +228,8 @@ class _Observer:
         asked: set[tuple[int, frozenset[Fact]]] = set()
         given_up: set[int] = set()
         answers = self._ask_guards()
-        while len(asked) < MOST_FETCHES and (look := next_look(answers, self.gaps(), given_up)) is not None:
-            position, facts = look
+        while len(asked) < MOST_FETCHES and (wanted := next_fetch(answers, self.gaps(), given_up)) is not None:
+            position, facts = wanted
             if (position, facts) in asked or not self._may_fetch(facts):
                 given_up.add(position)
                 continue
@@ -238,7 +238,7 @@ class _Observer:
             await self._get(facts)
             answers = self._ask_guards()
         # Then what is still open is open because the operator would not ask for it either.
-        self._is_complete = next_look(answers, self.gaps(), ()) is None
+        self._is_complete = next_fetch(answers, self.gaps(), ()) is None
 
     def _ask_guards(self) -> list[Answer]:
         self.observed = self._gather.observe(self._memory, self._node_pool)
@@ -272,7 +272,7 @@ class _Observer:
             return "not read, because an earlier guard may decide"
         return f"no clear answer within {FETCHING_LASTS.total_seconds():g} s"
 
-    def _note_other_deletions(self) -> None:
+    def _record_other_deletions(self) -> None:
         """What the operator knows of other deletions, as far as their status shows it."""
         for other in self._cluster.cache.node_pools.values():
             uid = other.metadata.uid
@@ -285,7 +285,7 @@ class _Observer:
             if blocked is not None and blocked.reason == Reason.DELETION_BUDGET_EXHAUSTED:
                 self._in_flight.wait_for_budget(uid, is_waiting=True)
 
-    def _note_sent(self) -> None:
+    def _record_sent(self) -> None:
         """The running operator knows the DELETE since it was sent, not since this command began."""
         sent, now = record_of(self._node_pool).sent_time, Moment.of(self._session.clock)
         if sent is not None and sent <= now.utc:

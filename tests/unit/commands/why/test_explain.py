@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from modelarts_nodepool.api.reasons import Reason
-from modelarts_nodepool.commands.why.explain import Gap, Row, Verdict, ask_guards, judge, next_look
+from modelarts_nodepool.commands.why.explain import Gap, Row, Verdict, ask_guards, judge, next_fetch
 from modelarts_nodepool.commands.why.format import Outcome, conclude, to_json, to_text
 from modelarts_nodepool.commands.why.observe import Explanation
 from modelarts_nodepool.decide.deletion.decision import HELD, Decision, Hold, Look, Release, Send, Wait
@@ -47,7 +47,7 @@ def agrees(observed: DeletionObserved) -> None:
     if isinstance(decision, Look):
         assert first.verdict is Verdict.NOT_CHECKED
         assert NO_ANSWER in first.why
-        assert next_look([row.answer for row in rows], {}, ()) == (rows.index(first), decision.facts)
+        assert next_fetch([row.answer for row in rows], {}, ()) == (rows.index(first), decision.facts)
     else:
         assert first.decides
         assert first.decision == decision
@@ -97,7 +97,7 @@ def test_nothing_is_said_of_guards_behind_a_release_or_a_wait() -> None:
             continue
         position = next(index for index, row in enumerate(rows) if row.decides)
         assert {row.verdict for row in rows[position + 1 :]} <= {Verdict.NOT_REACHED}, name
-        assert next_look([row.answer for row in rows], {}, ()) is None, name
+        assert next_fetch([row.answer for row in rows], {}, ()) is None, name
 
 
 def test_a_fact_that_the_caller_may_not_know_leaves_its_guards_open() -> None:
