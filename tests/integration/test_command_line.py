@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import clean_environment, command_line, run
+from tests.support.commands import clean_environment, command_line, fork_server, run, run_anew
 from tests.support.limits import HANGING_SECONDS
 
 pytestmark = pytest.mark.long
@@ -90,7 +90,7 @@ def test_without_a_cluster_it_says_where_it_looked(tmp_path: Path) -> None:
     "command", [(), ("run",), ("doctor",), ("inventory",), ("why",), ("simulate",), ("demo",)], ids=" ".join
 )
 def test_help_is_printed_and_fits_the_screen(command: tuple[str, ...]) -> None:
-    done = run(*command, "--help")
+    done = run_anew(*command, "--help")
     assert done.returncode == 0
     assert done.stdout.startswith("Usage: ")
     assert max(map(len, done.stdout.splitlines())) <= 100
@@ -113,9 +113,10 @@ def test_a_plugin_adds_a_command_and_replaces_none_of_the_operators(tmp_path: Pa
     points = "[modelarts_nodepool.commands]\nhello = another:hello\ndoctor = another:hello\n"
     (metadata / "entry_points.txt").write_text(points)
     path = {"PYTHONPATH": str(tmp_path)}
-    assert "\n  hello\n" in run("--help", **path).stdout
-    assert run("hello", **path).stdout == "plugged in\n"
-    assert run("doctor", "--help", **path).stdout == run("doctor", "--help").stdout
+    # PYTHONPATH is for an interpreter that starts.
+    assert "\n  hello\n" in run_anew("--help", **path).stdout
+    assert run_anew("hello", **path).stdout == "plugged in\n"
+    assert run_anew("doctor", "--help", **path).stdout == run("doctor", "--help").stdout
 
 
 def test_the_help_of_run_names_a_variable_for_each_of_its_flags() -> None:
@@ -172,6 +173,22 @@ def test_without_an_api_server_they_fail_and_name_it(kubeconfig: str, command: s
     assert done.returncode == 1
     assert "https://127.0.0.1:1 did not answer" in getattr(done, stream)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("args", [("why", "--help"), ("why",), ("doctor",), ("inventory",)], ids=" ".join)
+def test_a_fork_says_and_does_what_a_new_interpreter_does(kubeconfig: str, args: tuple[str, ...]) -> None:
+    done, anew = (way(*args, KUBECONFIG=kubeconfig) for way in (run, run_anew))
+    assert (done.returncode, done.stdout, done.stderr) == (anew.returncode, anew.stdout, anew.stderr)
+
+
+def test_a_fork_that_does_not_end_is_an_error(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        path = tmp_path / "kubeconfig"
+        path.write_text(KUBECONFIG.replace("127.0.0.1:1", f"127.0.0.1:{silent.getsockname()[1]}"))
+        with pytest.raises(subprocess.TimeoutExpired):
+            fork_server().run(("why", "training-a"), clean_environment(KUBECONFIG=str(path)), 0.1)
 
 
 def test_an_unknown_command_is_refused() -> None:

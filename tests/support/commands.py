@@ -1,12 +1,16 @@
 """Our own command as a person types it: a process, its output and its exit code."""
 
+import atexit
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from functools import cache
 
+from tests.support.fork_server import ForkServer
 from tests.support.limits import HANGING_SECONDS
 from tests.support.liveness import eventually
 
@@ -23,7 +27,28 @@ def clean_environment(**more: str) -> dict[str, str]:
     return kept | more
 
 
+_starting = threading.Lock()
+
+
+@cache
+def _started() -> ForkServer:
+    server = ForkServer(clean_environment())
+    atexit.register(server.stop)
+    return server
+
+
+def fork_server() -> ForkServer:
+    """One for all tests of this process."""
+    with _starting:
+        return _started()
+
+
 def run(*args: str, **environment: str) -> Done:
+    """Quickly: the process is a fork of one that has imported the command. `run_anew` starts an interpreter."""
+    return fork_server().run(args, clean_environment(**environment), HANGING_SECONDS)
+
+
+def run_anew(*args: str, **environment: str) -> Done:
     return subprocess.run(  # noqa: S603 - ours
         command_line(*args),
         capture_output=True,
