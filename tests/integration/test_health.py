@@ -123,7 +123,7 @@ def test_where_the_kernel_has_no_ipv6_it_listens_on_ipv4() -> None:
 
     with listen_on_any_address(0, without_ipv6) as listening:
         assert listening.family == socket.AF_INET
-        with socket.create_connection(("127.0.0.1", listening.getsockname()[1]), timeout=5):
+        with socket.create_connection(("127.0.0.1", listening.getsockname()[1]), timeout=HANGING_SECONDS):
             pass
 
 

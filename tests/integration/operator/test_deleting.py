@@ -35,7 +35,7 @@ def test_the_object_stays_while_its_node_pool_is_being_deleted_and_goes_when_it_
     tenant.until_gone("training-a")
     assert tenant.deletes() == ["accepted"]
     tenant.until_event("training-a", "NodePoolGone")
-    assert "DeleteAccepted" in tenant.events("training-a")
+    tenant.until_event("training-a", "DeleteAccepted")
     assert list(tenant.cloud.state_of(tenant.resource_pool)) == ["stays"]
 
 
