@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -175,15 +176,14 @@ def test_a_port_that_was_taken_meanwhile_is_given_up(
     assert said.count(PORT_TAKEN) == 1
 
 
-def test_the_etcd_of_another_control_plane_is_never_used(tmp_path: Path, control_plane_binaries: Binaries) -> None:
+def test_the_etcd_of_another_control_plane_is_never_used(
+    tmp_path: Path, control_plane: ControlPlane, control_plane_binaries: Binaries
+) -> None:
     said: list[str] = []
-    abandoned = threading.Event()
-    other = Servers.start(tmp_path / "other", control_plane_binaries, lambda _: None, abandoned)
-    try:
-        taken = other.layout.etcd_client_port
-        start_with_a_taken_port(tmp_path, control_plane_binaries, 0, taken, said)
-    finally:
-        other.stop()
+    command = Path(f"/proc/{control_plane.pids['etcd']}/cmdline").read_text()
+    found = re.search(r"--listen-client-urls=http://127\.0\.0\.1:(\d+)\0", command)
+    assert found
+    start_with_a_taken_port(tmp_path, control_plane_binaries, 0, int(found[1]), said)
     assert said[:2] == ["Starting etcd", PORT_TAKEN]
 
 

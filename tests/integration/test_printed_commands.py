@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.controlplane import Binaries, ControlPlane
+from lab.controlplane import ControlPlane
 from modelarts_nodepool.api.names import (
     ACCOUNT_FINALIZER,
     CONFIRM_ANNOTATION,
@@ -24,7 +24,7 @@ from modelarts_nodepool.api.names import (
 from modelarts_nodepool.api.objects import NodePool
 from modelarts_nodepool.api.reasons import Reason
 from modelarts_nodepool.decide import remedies
-from tests.support.api import NAMESPACES, Api, secrets_in
+from tests.support.api import CRDS, NAMESPACES, Api, secrets_in
 from tests.support.crds import ACCOUNT_SPEC, REPOSITORY, to_json
 from tests.support.crds import ACCOUNTS as ACCOUNT_CRD
 from tests.support.crds import NODE_POOLS as NODE_POOL_CRD
@@ -34,16 +34,14 @@ from tests.support.operator import NAME, NAMESPACE, USER
 from tests.support.person import ACCOUNT, IN_THE_CLOUD, ML, PATH, Person, check_out, install
 from tests.support.printed import rows
 
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLUSTER_ROLE = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{NAME}"
 
 
 @pytest.fixture(scope="module")
-def plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """Of its own: CRDs and permissions are changed here."""
-    with ControlPlane.start(tmp_path_factory.mktemp("own") / "control-plane", control_plane_binaries) as plane:
-        install(plane)
-        yield plane
+def plane(empty_plane: ControlPlane) -> ControlPlane:
+    """CRDs and permissions are changed here."""
+    install(empty_plane)
+    return empty_plane
 
 
 @pytest.fixture(scope="module")

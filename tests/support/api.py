@@ -9,9 +9,11 @@ from lab.harness import api
 from lab.harness.api import ACCOUNTS, GROUP_PATH, NAMESPACES, events_in, node_pools_in, secrets_in
 from lab.harness.blocking import LoopThread
 
-__all__ = ["ACCOUNTS", "GROUP_PATH", "NAMESPACES", "Api", "Object", "events_in", "node_pools_in", "secrets_in"]
+__all__ = ["ACCOUNTS", "CRDS", "GROUP_PATH", "NAMESPACES", "Api", "Object", "events_in", "node_pools_in", "secrets_in"]
 
 Object = dict[str, Any]
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 class Api:

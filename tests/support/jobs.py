@@ -3,20 +3,18 @@
 The control plane has neither, so a Job that helm waits for would never end by itself.
 """
 
-import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from lab.controlplane import ControlPlane
+from tests.support.api import Api
 from tests.support.limits import HANGING_SECONDS
 from tests.support.operator import NAMESPACE, OperatorProcess
 
-JOBS = ("-n", NAMESPACE, "get", "jobs", "-o", "json")
+JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 
 
 @dataclass
@@ -28,19 +26,19 @@ class Ran:
 
 
 @contextmanager
-def running_the_next_job(plane: ControlPlane, kubeconfig: Path, log: Path) -> Iterator[Ran]:
+def running_the_next_job(api: Api, kubeconfig: Path, log: Path) -> Iterator[Ran]:
     """While the block runs, the first Job that begins is run; its end is written into its status."""
     ran, over = Ran(), threading.Event()
-    known = {item["metadata"]["uid"] for item in _jobs(plane)}
+    known = {item["metadata"]["uid"] for item in api.items(JOBS)}
 
     def work() -> None:
         while not over.is_set():
-            fresh = [item for item in _jobs(plane) if item["metadata"]["uid"] not in known]
+            fresh = [item for item in api.items(JOBS) if item["metadata"]["uid"] not in known]
             if fresh:
                 (container,) = fresh[0]["spec"]["template"]["spec"]["containers"]
                 code, ran.output = OperatorProcess.as_deployed(container, NAMESPACE, kubeconfig, log).to_its_end()
                 ran.codes.append(code)
-                _report(plane, fresh[0]["metadata"]["name"], code)
+                _report(api, fresh[0]["metadata"]["name"], code)
                 return
             time.sleep(0.1)
 
@@ -54,11 +52,7 @@ def running_the_next_job(plane: ControlPlane, kubeconfig: Path, log: Path) -> It
         assert not worker.is_alive()
 
 
-def _jobs(plane: ControlPlane) -> list[dict[str, Any]]:
-    return list(json.loads(plane.kubectl.run(*JOBS).stdout)["items"])
-
-
-def _report(plane: ControlPlane, name: str, code: int) -> None:
+def _report(api: Api, name: str, code: int) -> None:
     """As the Job controller does: first what will be, then what is."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     first, last = ("SuccessCriteriaMet", "Complete") if code == 0 else ("FailureTarget", "Failed")
@@ -66,5 +60,4 @@ def _report(plane: ControlPlane, name: str, code: int) -> None:
     conditions = [{"type": kind, "reason": "BackoffLimitExceeded", **common} for kind in (first, last)]
     status: dict[str, object] = {"startTime": now, "conditions": conditions, "uncountedTerminatedPods": {}}
     status |= {"succeeded": 1, "completionTime": now} if code == 0 else {"failed": 1}
-    patch = json.dumps({"status": status})
-    plane.kubectl.run("-n", NAMESPACE, "patch", "job", name, "--subresource=status", "--type=merge", "-p", patch)
+    api.merge(f"{JOBS}/{name}/status", {"status": status})

@@ -1,6 +1,8 @@
 """Builds an overlay of deploy/kustomize with the real kubectl; needs no cluster."""
 
 import subprocess
+from functools import cache
+from pathlib import Path
 
 from lab.controlplane import Binaries
 from tests.support.crds import REPOSITORY
@@ -12,6 +14,11 @@ OVERLAYS = REPOSITORY / "deploy" / "kustomize" / "overlays"
 
 def build(binaries: Binaries, overlay: str) -> list[Object]:
     """Its objects."""
-    command = [str(binaries.kubectl), "kustomize", str(OVERLAYS / overlay)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=HANGING_SECONDS)  # noqa: S603
-    return objects_in(done.stdout)
+    return objects_in(kustomized(binaries, OVERLAYS / overlay))
+
+
+@cache
+def kustomized(binaries: Binaries, folder: Path) -> str:
+    """What `kubectl kustomize` prints for a folder of the repository, which does not change during the tests."""
+    command = [str(binaries.kubectl), "kustomize", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=HANGING_SECONDS).stdout  # noqa: S603

@@ -2,8 +2,8 @@
 
 A pytest plugin, loaded by tests/conftest.py. A file that takes a minute or more has `pytestmark = pytest.mark.long`.
 Each worker sorts what it collected, since pytest-xdist wants the same order from all of them; `-n0` sorts nothing.
-With `--dist loadfile`, a file stays with one worker, and so do short files that use one control plane beside the
-worker's own: eight workers would start one each.
+With `--dist loadfile`, a file stays with one worker, and so do files that use a control plane beside the worker's own:
+each worker would start one.
 """
 
 import re
@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 FOLDERS = ("integration/operator", "integration", "contract", "unit")
 TESTS = Path(__file__).parents[1]
 SHARE_A_PLANE = (
+    re.compile(r"tests/integration/deploy/test_(install|pages|release|rollback)\.py"),
+    re.compile(
+        r"tests/integration/deploy/test_(argocd|chart_values|environment|gitops_\w+|kustomize|stored_as_shipped)\.py"
+    ),
+    re.compile(
+        r"tests/integration/(test_(empty_plane|printed_commands)|operator/test_(definitions|terminating_crds|unreadable_\w+))\.py"
+    ),
     re.compile(r"tests/integration/admission/"),
-    re.compile(r"tests/integration/deploy/test_(argocd|chart_values|gitops_layouts|gitops_recovery|kustomize)\.py"),
 )
 
 
@@ -39,7 +45,7 @@ def rank(item: pytest.Item) -> tuple[bool, int]:
 
 
 def shared_by(nodeid: str) -> str | None:
-    """What names the control plane that this test shares with other short files."""
+    """What names the control plane that this test shares with other files."""
     return next((plane.pattern for plane in SHARE_A_PLANE if plane.match(nodeid)), None)
 
 

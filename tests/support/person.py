@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.controlplane import ESTABLISHED, ControlPlane
 from modelarts_nodepool.api.names import NODE_POOL_FINALIZER
 from modelarts_nodepool.api.objects import NodePool
-from tests.support.api import ACCOUNTS, Api, Object, node_pools_in
+from tests.support.api import ACCOUNTS, NAMESPACES, Api, Object, node_pools_in, secrets_in
 from tests.support.crds import ACCOUNT_SPEC, REPOSITORY, to_json
 from tests.support.crds import ACCOUNTS as ACCOUNT_CRD
 from tests.support.crds import NODE_POOLS as NODE_POOL_CRD
@@ -56,12 +56,11 @@ class Person:
 
     def set_up(self) -> None:
         """The same for each test."""
-        kubectl = self.plane.kubectl
         for path in (PATH, ACCOUNT):
             self.api.strip(path)
             self.api.delete(path)
-        kubectl.run("delete", "secret", "-n", NAMESPACE, "--all")
-        kubectl.run("delete", "namespace", "new", "--ignore-not-found", "--wait=false")
+        self.api.delete(secrets_in(NAMESPACE))
+        self.api.delete(f"{NAMESPACES}/new")
         self.api.create(ACCOUNTS, json.loads(to_json("ModelArtsAccount", {"name": "default"}, ACCOUNT_SPEC)))
         metadata = {"name": "training-a", "namespace": ML, "finalizers": [NODE_POOL_FINALIZER]}
         spec = {"poolName": "pool-3f2c", "nodePoolName": IN_THE_CLOUD}

@@ -12,7 +12,6 @@ from tests.support.api import ACCOUNTS, Api
 from tests.support.crds import REPOSITORY
 from tests.support.helm import CHART, RELEASE, Helm
 from tests.support.jobs import running_the_next_job
-from tests.support.liveness import eventually
 from tests.support.manifests import Object, objects_in
 from tests.support.operator import NAME, NAMESPACE
 
@@ -82,21 +81,6 @@ class Cluster:
     def uninstall(self) -> tuple[int, str]:
         """As a person does; exit code, and what the Job said."""
         kubeconfig = self.plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
-        with running_the_next_job(self.plane, kubeconfig, self.folder / "job.log") as ran:
-            done = self.helm.run("uninstall", RELEASE, "-n", NAMESPACE, "--timeout", "60s", check=False)
+        with running_the_next_job(self.api, kubeconfig, self.folder / "job.log") as ran:
+            done = self.helm.run("uninstall", RELEASE, "-n", NAMESPACE, "--timeout", "240s", check=False)
         return done.code, ran.output
-
-
-def clean_up(plane: ControlPlane, helm: Helm, api: Api) -> None:
-    """Leave the control plane to the next test as it was."""
-    for kind in ("validatingadmissionpolicy", "validatingadmissionpolicybinding"):
-        plane.kubectl.run("delete", kind, "--all")
-    for release in json.loads(helm.run("list", "-n", NAMESPACE, "-o", "json").stdout):
-        helm.run("uninstall", release["name"], "-n", NAMESPACE, "--no-hooks", check=False)
-    if plane.kubectl.run("get", "maacct", check=False).code == 0:
-        for account in api.items(ACCOUNTS):
-            api.strip(f"{ACCOUNTS}/{account['metadata']['name']}")
-        assert eventually(lambda: plane.kubectl.run("delete", "maacct", "--all", check=False).code == 0)
-    plane.kubectl.run("delete", "-k", OVERLAY, "--ignore-not-found", check=False)
-    plane.kubectl.run("delete", "namespace", NAMESPACE, "--ignore-not-found")
-    assert eventually(lambda: plane.kubectl.run("delete", "crd", "--all", check=False).code == 0)

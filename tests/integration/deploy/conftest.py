@@ -1,4 +1,4 @@
-"""A control plane of its own for what is shipped: roles and policies are cluster-wide and must meet no other tests."""
+"""What is shipped, on a control plane that is empty at first: roles and policies are for the whole cluster."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lab.controlplane import Binaries, ConsoleNarrator, ControlPlane
+from lab.controlplane import ConsoleNarrator, ControlPlane
 from lab.toolbox import Prometheus, ensure_helm, ensure_prometheus
 from tests.support.api import Api
+from tests.support.emptying import empty
 from tests.support.helm import Helm
-from tests.support.release import Cluster, clean_up
+from tests.support.release import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -33,14 +34,12 @@ def offline_helm(helm_binary: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return Helm(helm_binary, tmp_path_factory.mktemp("helm"))
 
 
-@pytest.fixture(scope="package")
-def plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """Empty at first; whoever installs something takes it away again."""
-    with ControlPlane.start(tmp_path_factory.mktemp("deploy") / "control-plane", control_plane_binaries) as plane:
-        yield plane
+@pytest.fixture(scope="module")
+def plane(empty_plane: ControlPlane) -> ControlPlane:
+    return empty_plane
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def helm(helm_binary: Path, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(helm_binary, tmp_path_factory.mktemp("helm"), plane)
 
@@ -51,4 +50,4 @@ def cluster(plane: ControlPlane, helm: Helm, tmp_path: Path) -> Iterator[Cluster
         try:
             yield Cluster(plane, helm, api, tmp_path)
         finally:
-            clean_up(plane, helm, api)
+            empty(plane)

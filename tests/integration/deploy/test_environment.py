@@ -92,8 +92,6 @@ def cluster(
             yield Cluster(plane, cloud, tenant, kubeconfig, offline_helm, control_plane_binaries, open_folder)
         finally:
             tenant.tear_down()
-            for what in (("-f", crds), ("-k", base)):
-                plane.kubectl.run("delete", *what, "--ignore-not-found", "--wait=true")
 
 
 @pytest.mark.parametrize("uid", UIDS)

@@ -13,8 +13,10 @@ import yaml
 
 from lab.controlplane import ControlPlane
 from tests.support import argocd, kstatus
-from tests.support.crds import REPOSITORY, until_served
-from tests.support.helm import CHART, RELEASE, Helm
+from tests.support.crds import until_served
+from tests.support.emptying import empty
+from tests.support.helm import CHART, Helm
+from tests.support.kustomize import kustomized
 from tests.support.layouts import Layout, Step, argo_cd, flux, plain_objects, sources_of
 from tests.support.liveness import eventually
 from tests.support.manifests import Object, objects_in
@@ -29,7 +31,7 @@ def built(plane: ControlPlane, step: Step) -> list[Object]:
     found: list[Object] = []
     for folder in step.folders:
         if (folder / "kustomization.yaml").exists():
-            found += objects_in(plane.kubectl.run("kustomize", str(folder)).stdout)
+            found += objects_in(kustomized(plane.binaries, folder))
         found += plain_objects(folder)
     return found
 
@@ -73,12 +75,7 @@ def test_the_chart_brings_operator_and_accounts_with_its_first_run(
         deployment = plane.kubectl.run("get", "deployment", "-n", NAMESPACE, "-o", "yaml").stdout
         assert values["image"]["repository"] in deployment
     finally:
-        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
-            plane.kubectl.run("delete", kind, "--all")
-        helm.run("uninstall", RELEASE, "-n", NAMESPACE, "--no-hooks", check=False)
-        plane.kubectl.run("delete", "namespace", NAMESPACE)
-        assert eventually(lambda: plane.kubectl.run("delete", OURS, "-A", "--all", check=False).code == 0)
-        assert eventually(lambda: plane.kubectl.run("delete", "crd", "--all", check=False).code == 0)
+        empty(plane)
 
 
 @pytest.fixture(scope="module", params=[flux, argo_cd], ids=["Flux", "Argo CD"])
@@ -88,14 +85,7 @@ def synced(request: pytest.FixtureRequest, plane: ControlPlane) -> Iterator[tupl
     for step in layout.ordered():
         apply(plane, step)
     yield plane, layout
-    for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
-        plane.kubectl.run("delete", kind, "--all")
-    # For a moment the policies are heeded still.
-    assert eventually(lambda: plane.kubectl.run("delete", OURS, "-A", "--all", check=False).code == 0)
-    production = REPOSITORY / "deploy" / "kustomize" / "overlays" / "production"
-    plane.kubectl.run("delete", "-k", str(production), "--ignore-not-found")
-    plane.kubectl.run("delete", "namespace", "ml")
-    assert eventually(lambda: plane.kubectl.run("delete", "crd", "--all", check=False).code == 0)
+    empty(plane)
 
 
 def test_an_empty_cluster_takes_every_step_in_its_order(synced: tuple[ControlPlane, Layout]) -> None:

@@ -16,6 +16,8 @@ from lab.controlplane import ControlPlane
 from modelarts_nodepool.api.names import CONFIRM_ANNOTATION
 from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY, until_served
+from tests.support.emptying import empty
+from tests.support.kustomize import kustomized
 from tests.support.layouts import NODE_POOLS as LAST_STEP
 from tests.support.layouts import Layout, Step, flux, plain_objects
 from tests.support.liveness import eventually
@@ -40,7 +42,7 @@ class Site:
         """What a step applies, with the key and the short intervals of this cloud."""
         (folder,) = step.folders
         if (folder / "kustomization.yaml").exists():
-            return objects_in(self.plane.kubectl.run("kustomize", str(folder)).stdout)
+            return objects_in(kustomized(self.plane.binaries, folder))
         found = plain_objects(folder)
         for item in found:
             if item["kind"] == "Secret":
@@ -80,19 +82,7 @@ def site(plane: ControlPlane, tmp_path: Path) -> Iterator[Site]:
         for step in site.layout.ordered():
             site.apply(step)
         yield site
-        clean_up(plane)
-
-
-def clean_up(plane: ControlPlane) -> None:
-    for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
-        plane.kubectl.run("delete", kind, "--all")
-    for name in plane.kubectl.run("get", OURS, "-A", "-o", "name").stdout.split():
-        where = ("-n", "ml") if name.startswith("modelartsnodepool.") else ()
-        plane.kubectl.run("patch", name, *where, "--type=merge", "-p", '{"metadata":{"finalizers":null}}', check=False)
-    assert eventually(lambda: plane.kubectl.run("delete", OURS, "-A", "--all", check=False).code == 0)
-    plane.kubectl.run("delete", "namespace", "ml", NAMESPACE, "--ignore-not-found")
-    plane.kubectl.run("delete", "crd", "--all")
-    plane.kubectl.run("delete", "clusterrole,clusterrolebinding", "-l", f"app.kubernetes.io/name={NAME}")
+        empty(plane)
 
 
 def test_what_the_layouts_leave_behind_is_enough_to_delete_the_node_pools(site: Site) -> None:

@@ -8,13 +8,14 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 
-from lab.controlplane import ControlPlane
+from lab.controlplane import AuditLog, ControlPlane
 from lab.controlplane.ports import free_ports
 from tests.support.api import ACCOUNTS, Api
 from tests.support.cloud import Cloud
@@ -60,10 +61,15 @@ class Installed:
     notes: str
     operator: OperatorProcess
     tenant: Tenant
+    began: datetime
 
     @property
     def plane(self) -> ControlPlane:
         return self.tenant.plane
+
+    def asked(self) -> AuditLog:
+        """What the operator and its commands have asked the API server for; other modules had operators, too."""
+        return self.plane.audit().since(self.began).by_user(USER)
 
     def uninstall(self, *more: str) -> tuple[int, str]:
         done = self.helm.run("uninstall", RELEASE, "-n", NAMESPACE, *more, check=False)
@@ -99,6 +105,7 @@ def installed(
         tenant = Tenant(plane, api, cloud, operator)
         values = folder / "values.yaml"
         values.write_text(values_for(tenant, cloud, free_ports(1)[0]))
+        began = datetime.now(UTC)
         notes = helm.install(PRODUCTION, values)
         tenant.set_up(with_account=False)
         tenant.put_secret(accessKey=cloud.hello["accessKey"], secretKey=cloud.hello["secretKey"])
@@ -106,11 +113,10 @@ def installed(
         tenant.operator = OperatorProcess.as_deployed(container(plane), NAMESPACE, kubeconfig, folder / "operator.log")
         try:
             tenant.operator.start()
-            yield Installed(helm, values, notes, tenant.operator, tenant)
+            yield Installed(helm, values, notes, tenant.operator, tenant, began)
             assert not tenant.operator.errors()
         finally:
             tenant.operator.end()
-            clean_up(plane, helm, tenant)
 
 
 def container(plane: ControlPlane) -> Object:
@@ -118,16 +124,6 @@ def container(plane: ControlPlane) -> Object:
     deployment = json.loads(plane.kubectl.run("-n", NAMESPACE, "get", "deployment", NAME, "-o", "json").stdout)
     (found,) = deployment["spec"]["template"]["spec"]["containers"]
     return dict(found)
-
-
-def clean_up(plane: ControlPlane, helm: Helm, tenant: Tenant) -> None:
-    """Leave the control plane to the next module as it was."""
-    for kind in ("validatingadmissionpolicy", "validatingadmissionpolicybinding"):
-        plane.kubectl.run("delete", kind, "--all")
-    tenant.tear_down()
-    helm.run("uninstall", RELEASE, "-n", NAMESPACE, "--no-hooks", check=False)
-    plane.kubectl.run("delete", "namespace", NAMESPACE, "--ignore-not-found")
-    plane.kubectl.run("delete", "crd", "--all")
 
 
 def test_one_run_brings_everything_and_the_notes_say_what_comes_next(installed: Installed) -> None:
@@ -192,8 +188,8 @@ def test_uninstalling_is_refused_while_an_object_needs_the_operator(installed: I
     tenant = installed.tenant
     tenant.mirrored("needed")
     kubeconfig = tenant.plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
-    with running_the_next_job(tenant.plane, kubeconfig, tmp_path / "job.log") as ran:
-        code, said = installed.uninstall("--timeout", "60s")
+    with running_the_next_job(tenant.api, kubeconfig, tmp_path / "job.log") as ran:
+        code, said = installed.uninstall("--timeout", "240s")
     assert ran.codes == [1]
     assert f"-n {tenant.name} manp needed" in ran.output
     assert f"maacct {tenant.name}" in ran.output
@@ -238,17 +234,17 @@ def test_what_is_kept_outlives_the_release_and_no_right_was_too_many_or_too_few(
         tenant.delete(name)
         tenant.until_gone(name)
     tenant.kubectl("delete", "maacct", tenant.name, "--timeout=240s")
-    rights, before = granted(tenant.plane), tenant.plane.audit().by_user(USER)
+    rights, before = granted(tenant.plane), installed.asked()
     kubeconfig = tenant.plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
-    with running_the_next_job(tenant.plane, kubeconfig, tmp_path / "job.log") as ran:
-        code, said = installed.uninstall("--timeout", "60s")
+    with running_the_next_job(tenant.api, kubeconfig, tmp_path / "job.log") as ran:
+        code, said = installed.uninstall("--timeout", "240s")
     assert ran.codes == [0], ran.output
     assert code == 0, said
     assert installed.plane.kubectl.run("-n", NAMESPACE, "get", "deployment", "-o", "name").stdout == ""
     assert installed.plane.kubectl.run("get", "crd", NODE_POOLS).code == 0
     # The record of a watch is written when it ends.
     assert tenant.operator.stop()[0] == 0
-    asked = tenant.plane.audit().by_user(USER)
+    asked = installed.asked()
     # While the release is taken away its own rights go, and the operator here has no Pod to go with them.
     assert used(before.where(lambda event: event.code == httpx.codes.FORBIDDEN)) <= DOCTORS
     assert used(asked) - rights <= EVERYBODYS | DOCTORS

@@ -1,32 +1,30 @@
 """The overlays build with the real kubectl, and a real API server takes all of them."""
 
 import json
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from lab.controlplane import ControlPlane
 from tests.support.crds import NODE_POOLS, REPOSITORY
+from tests.support.kustomize import OVERLAYS, kustomized
 from tests.support.manifests import Object, admitted, names, objects_in, only, pod_of
 from tests.support.operator import NAMESPACE
 
-OVERLAYS = REPOSITORY / "deploy" / "kustomize" / "overlays"
 DEMO, PRODUCTION = (str(OVERLAYS / name) for name in ("demo", "production"))
 APPLY = ("apply", "--server-side", "-k")
 
 
 def built(plane: ControlPlane, overlay: str) -> list[Object]:
-    return objects_in(plane.kubectl.run("kustomize", overlay).stdout)
+    return objects_in(kustomized(plane.binaries, Path(overlay)))
 
 
 @pytest.fixture(scope="module")
-def applied(plane: ControlPlane) -> Iterator[ControlPlane]:
-    """The production overlay, on a control plane that has the CRDs; gone afterwards."""
+def applied(plane: ControlPlane) -> ControlPlane:
+    """The production overlay, on a control plane that has the CRDs."""
     plane.kubectl.run("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
     plane.kubectl.run(*APPLY, PRODUCTION)
-    yield plane
-    for what in (("-k", PRODUCTION), ("-f", str(REPOSITORY / "crds"))):
-        plane.kubectl.run("delete", *what, "--ignore-not-found", "--wait=true")
+    return plane
 
 
 def test_applying_twice_changes_nothing(applied: ControlPlane) -> None:
@@ -45,7 +43,7 @@ def test_applying_twice_changes_nothing(applied: ControlPlane) -> None:
 @pytest.mark.parametrize("overlay", [DEMO, PRODUCTION], ids=["demo", "production"])
 def test_the_api_server_admits_every_object_without_a_warning(applied: ControlPlane, overlay: str) -> None:
     dry = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-")
-    done = applied.kubectl.run(*dry, stdin=applied.kubectl.run("kustomize", overlay).stdout)
+    done = applied.kubectl.run(*dry, stdin=kustomized(applied.binaries, Path(overlay)))
     assert done.stderr == ""
 
 

@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 
 from lab.controlplane import ControlPlane
-from tests.support.api import ACCOUNTS, Api
+from tests.support.api import Api
 from tests.support.cloud import Cloud
-from tests.support.crds import REPOSITORY
 from tests.support.liveness import eventually
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess, at_work
 from tests.support.pages import Command, Run, commands_to_run
-from tests.support.reader import ML, Reader
+from tests.support.reader import Reader
 from tests.support.situations import SITUATIONS, Situation
 
 pytestmark = pytest.mark.long
@@ -53,7 +52,6 @@ def reader(
     SITUATIONS[INSTALL](situation)
     at_work_already: OperatorProcess | None = None
     with ExitStack() as stack:
-        stack.callback(clean_up, plane, situation)
         for command, run in sorted(commands_to_run(INSTALL), key=turn):
             reader.run(command, run)
             # The page says it twice: as the first installation, and as the one that takes over.
@@ -73,21 +71,6 @@ def installed_operator(reader: Reader) -> OperatorProcess:
     kubeconfig = reader.plane.service_account_kubeconfig_blocking(NAMESPACE, NAME)
     endpoint = f"{reader.cloud.region}={reader.cloud.endpoint}"
     return OperatorProcess(kubeconfig, endpoint, reader.folder / "operator.log", "--leader-election")
-
-
-def clean_up(plane: ControlPlane, situation: Situation) -> None:
-    """Leave the control plane to the next module as it was; the operator has ended."""
-    kubectl = plane.kubectl
-    for kind in ("validatingadmissionpolicy", "validatingadmissionpolicybinding"):
-        kubectl.run("delete", kind, "--all")
-    if kubectl.run("get", "manp,maacct", "-A", check=False).code == 0:
-        for path in (*situation.paths(), f"{ACCOUNTS}/default"):
-            situation.api.strip(path)
-        # For a moment the policies are heeded still.
-        assert eventually(lambda: kubectl.run("delete", "manp,maacct", "-A", "--all", check=False).code == 0)
-    kubectl.run("delete", "namespace", ML, "--ignore-not-found")
-    kubectl.run("delete", "-k", str(REPOSITORY / "deploy/kustomize/overlays/production"), "--ignore-not-found")
-    assert eventually(lambda: kubectl.run("delete", "crd", "--all", check=False).code == 0)
 
 
 def test_a_person_goes_from_nothing_to_a_deleted_node_pool(reader: Reader, situation: Situation) -> None:

@@ -13,7 +13,10 @@ import pytest
 import yaml
 
 from lab.controlplane import Binaries, ControlPlane
-from tests.support.crds import REPOSITORY
+from tests.support.api import NAMESPACES as NAMESPACES_PATH
+from tests.support.api import Api
+from tests.support.crds import REPOSITORY, until_served
+from tests.support.emptying import let_crds_go, refuse_nothing
 from tests.support.helm import CHART, RELEASE, VALUE_FILES, Helm
 from tests.support.kustomize import OVERLAYS, build
 from tests.support.liveness import eventually
@@ -31,7 +34,9 @@ NOT_SERVED: tuple[str, ...] = (
     "source.toolkit.fluxcd.io/",
 )
 NOT_SERVED += ("helm.toolkit.fluxcd.io/", "notification.toolkit.fluxcd.io/")
-NAMESPACES = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, "ml")]
+NAMESPACES: list[Object] = [
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, "ml")
+]
 SETS = [
     "crds",
     "admission",
@@ -98,36 +103,35 @@ def in_groups(objects: Sequence[Object]) -> list[list[Object]]:
 def shipped(
     request: pytest.FixtureRequest, plane: ControlPlane, control_plane_binaries: Binaries, helm: Helm
 ) -> Iterator[list[Object]]:
-    """The objects of one set; afterwards nothing of it is there any more."""
+    """The objects of one set; afterwards they are gone. CRDs and namespaces that it does not ship stay for the next."""
     objects = objects_of(request.param, control_plane_binaries, helm)
     assert objects
-    plane.kubectl.run("create", "-f", "-", stdin=yaml.safe_dump_all(NAMESPACES), check=False)
-    if not any(item["kind"] == "CustomResourceDefinition" for item in objects):
-        plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
-        until_served(plane)
-    yield objects
-    remove(plane, objects)
-    until_deleted(plane, "validatingadmissionpolicybinding,validatingadmissionpolicy,crd", "--all")
-    plane.kubectl.run("delete", "namespace", NAMESPACE, "ml", "--ignore-not-found")
+    ships_crds = any(map(is_crd, objects))
+    with Api(plane) as api:
+        for namespace in NAMESPACES:
+            if api.get(f"{NAMESPACES_PATH}/{namespace['metadata']['name']}") is None:
+                api.create(NAMESPACES_PATH, namespace)
+        if ships_crds:
+            let_crds_go(api)
+        else:
+            plane.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
+            until_served(plane)
+        yield objects
+        refuse_nothing(api)
+        remove(plane, [item for item in objects if not is_crd(item)])
+        if ships_crds:
+            let_crds_go(api)
 
 
 def remove(plane: ControlPlane, objects: Sequence[Object]) -> None:
-    """Policies first: they would refuse to let the rest go."""
-    plane.kubectl.run("delete", "validatingadmissionpolicybinding", "--all")
-    for group in reversed(in_groups(objects)):
-        until_deleted(plane, "--ignore-not-found", "--wait", "-f", "-", stdin=yaml.safe_dump_all(group))
-
-
-def until_served(plane: ControlPlane) -> None:
-    """A CRD has no conditions at first, and kubectl finds its kind a moment after they say Established."""
-    wait = ("wait", "--for=condition=Established", "crd", "--all")
-    assert eventually(lambda: plane.kubectl.run(*wait, check=False).code == 0)
-    assert eventually(lambda: plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
-
-
-def until_deleted(plane: ControlPlane, *args: str, stdin: str | None = None) -> None:
     """For a moment policies are heeded that are gone already."""
-    assert eventually(lambda: plane.kubectl.run("delete", *args, stdin=stdin, check=False).code == 0)
+    delete = ("delete", "--ignore-not-found", "--wait", "-f", "-")
+    given = yaml.safe_dump_all(reversed(objects))
+    assert not objects or eventually(lambda: plane.kubectl.run(*delete, stdin=given, check=False).code == 0)
+
+
+def is_crd(item: Object) -> bool:
+    return bool(item["kind"] == "CustomResourceDefinition")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,7 @@ def test_no_tool_sees_a_difference_after_it_has_applied_what_is_shipped(
     objects = [item for group in in_groups(shipped) for item in group]
     for group in in_groups(shipped):
         plane.kubectl.run("apply", *way, "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(group))
-        if any(item["kind"] == "CustomResourceDefinition" for item in group):
+        if any(map(is_crd, group)):
             until_served(plane)
     got = json.loads(plane.kubectl.run("get", "-f", "-", "-o", "json", stdin=yaml.safe_dump_all(objects)).stdout)
     pairs = list(zip(objects, got["items"] if got["kind"] == "List" else [got], strict=True))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.controlplane import Binaries, ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.crds import REPOSITORY
@@ -64,11 +64,10 @@ def operator(
 
 
 @pytest.fixture(scope="module")
-def own_plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A control plane of the module's own, with the operator's permissions; its tests put the CRDs there."""
-    with ControlPlane.start(tmp_path_factory.mktemp("own") / "control-plane", control_plane_binaries) as plane:
-        plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
-        yield plane
+def own_plane(empty_plane: ControlPlane) -> ControlPlane:
+    """A control plane for the module alone, with the operator's permissions; its tests put the CRDs there."""
+    empty_plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
+    return empty_plane
 
 
 @pytest.fixture

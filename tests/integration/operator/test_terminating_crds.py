@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.controlplane import ControlPlane
+from tests.support.api import CRDS, Api
 from tests.support.cloud import Cloud
 from tests.support.crds import ACCOUNTS, NODE_POOLS
 from tests.support.definitions import install, says, serve
@@ -15,9 +16,9 @@ from tests.support.tenant import Tenant
 pytestmark = pytest.mark.long
 
 
-def is_terminating(plane: ControlPlane, crd: str) -> bool:
-    found = plane.kubectl.run("get", "crd", crd, "-o", "jsonpath={.metadata.deletionTimestamp}", check=False)
-    return bool(found.stdout)
+def is_terminating(api: Api, crd: str) -> bool:
+    found = api.get(f"{CRDS}/{crd}")
+    return found is not None and "deletionTimestamp" in found["metadata"]
 
 
 def delete_crds(plane: ControlPlane, *crds: str) -> None:
@@ -31,8 +32,8 @@ def serves_by_lists(operator: OperatorProcess, crd: str) -> bool:
     return status == 200 and f"The CRD {crd} is being deleted" in body and "kubectl apply" not in body
 
 
-def go(plane: ControlPlane, *crds: str) -> bool:
-    return all(plane.kubectl.run("get", "crd", crd, check=False).code != 0 for crd in crds)
+def are_gone(api: Api, *crds: str) -> bool:
+    return all(api.get(f"{CRDS}/{crd}") is None for crd in crds)
 
 
 def served_anew(plane: ControlPlane, served: Tenant, operator: OperatorProcess, pid: int) -> None:
@@ -60,13 +61,15 @@ def test_an_operator_that_starts_while_the_crd_of_node_pools_goes_serves_its_obj
     message = served.until_blocked("training-a", "CustomResourceDefinitionTerminating")
     served.until_blocked("training-b", "CustomResourceDefinitionTerminating")
     assert says_ready(served, "training-b", "False")
-    assert own_operator.metrics().value("watch_last_event_age_seconds") < 60
+    served.until_true(
+        lambda: own_operator.metrics().value("watch_last_event_age_seconds") < 60, "an event of the watch or a list"
+    )
     served.run_as_told(message, "annotate")
     served.until_gone("training-a")
     assert served.deletes() == ["accepted"]
     served.patch("training-b", {"spec": {"deletionPolicy": "Retain"}})
     served.until_gone("training-b")
-    assert eventually(lambda: go(own_plane, NODE_POOLS))
+    assert eventually(lambda: are_gone(served.api, NODE_POOLS))
     assert served.deletes() == ["accepted"]
     served_anew(own_plane, served, own_operator, pid)
 
@@ -103,7 +106,7 @@ def test_the_next_leader_serves_the_objects_of_a_crd_that_goes(
         served.patch("training-b", {"spec": {"deletionPolicy": "Retain"}})
         served.until_gone("training-b")
         assert served.deletes() == ["accepted"]
-        assert eventually(lambda: go(own_plane, NODE_POOLS))
+        assert eventually(lambda: are_gone(served.api, NODE_POOLS))
         served_anew(own_plane, served, other, other.pid)
     finally:
         one.end()
@@ -119,11 +122,11 @@ def test_an_operator_that_starts_while_the_crd_of_accounts_goes_still_deletes_by
     own_operator.start()
     pid = own_operator.pid
     assert eventually(lambda: serves_by_lists(own_operator, ACCOUNTS)), own_operator.readiness()
-    assert is_terminating(own_plane, ACCOUNTS), "an object still names an account"
+    assert is_terminating(served.api, ACCOUNTS), "an object still names an account"
     served.delete("training-a")
     served.until_gone("training-a")
     assert served.deletes() == ["accepted"]
-    assert eventually(lambda: go(own_plane, ACCOUNTS)), "its last account was let go"
+    assert eventually(lambda: are_gone(served.api, ACCOUNTS)), "its last account was let go"
     assert eventually(lambda: says(own_operator, "not installed", "kubectl apply")), own_operator.readiness()
     install(own_plane, ACCOUNTS)
     assert eventually(lambda: own_plane.kubectl.run("get", "maacct", check=False).code == 0)
@@ -147,7 +150,7 @@ def test_an_operator_that_starts_while_both_crds_go_lets_both_go(
     served.patch("training-b", {"spec": {"deletionPolicy": "Retain"}})
     served.until_gone("training-b")
     assert served.deletes() == ["accepted"]
-    assert eventually(lambda: go(own_plane, NODE_POOLS, ACCOUNTS))
+    assert eventually(lambda: are_gone(served.api, NODE_POOLS, ACCOUNTS))
     install(own_plane, NODE_POOLS, ACCOUNTS)
     assert eventually(lambda: own_plane.kubectl.run("get", "manp,maacct", "-A", check=False).code == 0)
     served.create_account()
@@ -165,10 +168,10 @@ def test_objects_of_a_crd_that_goes_are_released_although_the_crd_of_accounts_is
     served.until_true(lambda: served.is_held("training-a"), "protected")
     assert own_operator.stop()[0] == 0
     delete_crds(own_plane, NODE_POOLS, ACCOUNTS)
-    assert eventually(lambda: go(own_plane, ACCOUNTS)), "no account held it"
+    assert eventually(lambda: are_gone(served.api, ACCOUNTS)), "no account held it"
     own_operator.start()
     served.until_blocked("training-a", "AccountNotFound")
     served.patch("training-a", {"spec": {"deletionPolicy": "Retain"}})
     served.until_gone("training-a")
-    assert eventually(lambda: go(own_plane, NODE_POOLS))
+    assert eventually(lambda: are_gone(served.api, NODE_POOLS))
     assert not served.deletes()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.controlplane import Binaries, ControlPlane
+from lab.controlplane import ControlPlane
 from tests.support.api import Api
 from tests.support.cloud import Cloud
 from tests.support.conditions import condition_of, says
-from tests.support.crds import ACCOUNTS, NODE_POOLS, REPOSITORY
+from tests.support.crds import NODE_POOLS, REPOSITORY, until_served
 from tests.support.operator import NAME, NAMESPACE, OperatorProcess
 from tests.support.tenant import Tenant
 
@@ -20,15 +20,13 @@ ENUM = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/delet
 
 
 @pytest.fixture(scope="module")
-def plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+def plane(own_plane: ControlPlane) -> ControlPlane:
     """One whose CRD knows a policy more than this version of the operator."""
-    with ControlPlane.start(tmp_path_factory.mktemp("own") / "control-plane", control_plane_binaries) as plane:
-        plane.kubectl.run("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
-        plane.kubectl.run("apply", "--server-side", "-k", str(REPOSITORY / "deploy" / "kustomize" / "base"))
-        patch = [{"op": "add", "path": f"{ENUM}/-", "value": STRANGE}]
-        plane.kubectl.run("patch", "crd", NODE_POOLS, "--type=json", "-p", json.dumps(patch))
-        plane.kubectl.run("wait", "--for=condition=Established", f"crd/{NODE_POOLS}", f"crd/{ACCOUNTS}")
-        yield plane
+    own_plane.kubectl.run("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
+    patch = [{"op": "add", "path": f"{ENUM}/-", "value": STRANGE}]
+    own_plane.kubectl.run("patch", "crd", NODE_POOLS, "--type=json", "-p", json.dumps(patch))
+    until_served(own_plane)
+    return own_plane
 
 
 @pytest.fixture
