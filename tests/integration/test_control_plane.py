@@ -18,6 +18,8 @@ from lab.controlplane.ports import free_ports
 from lab.controlplane.servers import Servers
 from tests.support.liveness import eventually, is_alive, pids_naming
 
+pytestmark = pytest.mark.long
+
 PORT_TAKEN = "A port was taken in the meantime; trying others."
 # Started in a process of its own, so that it can be killed like a terminal that is closed.
 PARENT = """

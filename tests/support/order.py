@@ -1,6 +1,7 @@
 """Which files begin first where several workers share them: the long ones, so that none runs alone at the end.
 
-A pytest plugin, loaded by tests/conftest.py. A file that takes a minute or more has `pytestmark = pytest.mark.long`.
+A pytest plugin, loaded by tests/conftest.py. A file that takes a minute or more has `pytestmark = pytest.mark.long`,
+with its seconds where these are many more: `pytest.mark.long(300)`.
 Each worker sorts what it collected, since pytest-xdist wants the same order from all of them; `-n0` sorts nothing.
 With `--dist loadfile`, a file stays with one worker, and so do files that use a control plane beside the worker's own:
 each worker would start one.
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # Tests that wait begin before tests that compute.
 FOLDERS = ("integration/operator", "integration", "contract", "unit")
 TESTS = Path(__file__).parents[1]
+LONG_SECONDS, LONGEST_SECONDS = 60.0, 600.0
 SHARE_A_PLANE = (
     re.compile(r"tests/integration/deploy/test_(install|pages|release|rollback)\.py"),
     re.compile(
@@ -36,12 +38,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=rank)
 
 
-def rank(item: pytest.Item) -> tuple[bool, int]:
-    """Equal for all tests that stay together, so that they also stay in order."""
-    is_long = item.get_closest_marker("long") is not None or shared_by(item.nodeid) is not None
+def rank(item: pytest.Item) -> tuple[float, int]:
+    """Equal for all tests of a file, so that they stay in order."""
     folder = item.path.parent
     found = (at for at, name in enumerate(FOLDERS) if folder.is_relative_to(TESTS / name))
-    return not is_long, next(found, len(FOLDERS))
+    return -seconds_of(item), next(found, len(FOLDERS))
+
+
+def seconds_of(item: pytest.Item) -> float:
+    """How long what stays together takes, about."""
+    if shared_by(item.nodeid):
+        return LONGEST_SECONDS
+    marker = item.get_closest_marker("long")
+    if marker is None:
+        return 0.0
+    return float(marker.args[0]) if marker.args else LONG_SECONDS
 
 
 def shared_by(nodeid: str) -> str | None:

@@ -4,9 +4,13 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from tests.support.api import ACCOUNTS
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import A_SECOND, SLOW, Tenant
+
+pytestmark = pytest.mark.long
 
 
 def entries(tenant: Tenant) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ from tests.support.operator import NAMESPACE, OperatorProcess
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 ID_TOKEN = "eyJhbGciOiJub25lIn0.CANARYTOKENOFTHEPOD.c2lnbmF0dXJl"
 # Refreshed by half of that: a deletion that waits for half a minute sees several keys come and go.
 SHORT_SECONDS = 10

@@ -13,6 +13,8 @@ from tests.support.operator import NAMESPACE, OperatorProcess
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 # Polls come every second. Nothing can be waited for where the point is that nothing comes.
 SOME_POLLS_SECONDS = 6
 # The sixth locks the key for five minutes: APIG's rule, kept by the simulator.

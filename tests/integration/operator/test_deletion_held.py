@@ -9,6 +9,8 @@ from tests.support.conditions import condition_of, says
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 
 @side_by_side
 def test_a_yearly_monthly_resource_pool_is_never_asked_to_be_deleted(tenant: Tenant) -> None:

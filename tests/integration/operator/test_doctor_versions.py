@@ -16,6 +16,8 @@ from tests.support.commands import run
 from tests.support.door import Door
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
+
 # Without a Lease doctor has something to say about that.
 OPERATOR_FLAGS = ("--leader-election",)
 DEFINITIONS = ("CRD modelartsnodepools", "CRD modelartsaccounts")

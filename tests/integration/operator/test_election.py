@@ -15,7 +15,7 @@ from tests.support.liveness import eventually
 from tests.support.operator import NAMESPACE, OperatorProcess
 from tests.support.tenant import Tenant
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(120)
 
 # Longer than the Lease lasts for others.
 STARVED_SECONDS = 20

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.support.api import NAMESPACES
 from tests.support.commands import run
 from tests.support.tenant import A_SECOND, Tenant
+
+pytestmark = pytest.mark.long
 
 
 def empty_finalizers(tenant: Tenant) -> None:

@@ -20,7 +20,7 @@ from tests.support.operator import OperatorProcess, at_work
 from tests.support.scene import LONG_SECONDS, NAME, Scene
 from tests.support.side_by_side import Corner
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(200)
 
 HEIR = "heir"
 # Longer than all scenarios take to arrive, shorter than an unknown outcome is looked at.

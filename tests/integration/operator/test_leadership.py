@@ -14,6 +14,8 @@ from tests.support.operator import OperatorProcess
 from tests.support.proxy import Proxy
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 # The Lease lasts 15 s and a candidate looks every second; what it takes depends on the machine.
 TAKEN_OVER_SECONDS = HANGING_SECONDS
 # The deadline is 10 s; one that steps down ends its work before it says so.

@@ -4,10 +4,13 @@ import math
 import time
 from datetime import datetime
 
+import pytest
+
 from tests.support.api import Object
 from tests.support.operator import OperatorProcess
 from tests.support.tenant import Tenant
 
+pytestmark = pytest.mark.long
 NAMES = tuple(f"training-{number}" for number in range(8))
 # Polls come every second. Nothing can be waited for where the point is that nothing comes.
 SOME_POLLS_SECONDS = 8

@@ -18,7 +18,7 @@ from tests.support.conditions import condition_of, says
 from tests.support.kstatus import read
 from tests.support.tenant import Tenant
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(300)
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 FINALIZERS = "has(object.metadata.finalizers) ? object.metadata.finalizers : []"

@@ -25,6 +25,8 @@ from tests.support.limits import HANGING_SECONDS
 from tests.support.operator import NAMESPACE
 from tests.support.tenant import SLOW, Tenant
 
+pytestmark = pytest.mark.long
+
 OPERATOR_RUNS = False
 NAME = "training-a"
 BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
