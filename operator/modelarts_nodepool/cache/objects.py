@@ -245,12 +245,12 @@ class Cache:
             return None
         name = account.metadata.name
         known = self.accounts.get(name)
-        same = known is not None and known.metadata.uid == account.metadata.uid
-        if known is not None and same and is_older(account.metadata.resource_version, known.metadata.resource_version):
+        if known is not None and is_older(account.metadata.resource_version, known.metadata.resource_version):
+            # Also of another uid: a late event of an account that was created again since.
             return known
         self.unreadable.pop(account.metadata.uid, None)
         if known != account:
-            if not same:
+            if known is None or known.metadata.uid != account.metadata.uid:
                 self.account_seen[name] = self._clock.monotonic()
             self.accounts[name] = account
             self._listener.account_changed(name)
@@ -277,11 +277,10 @@ class Cache:
         if self.is_gone(namespace.uid):
             return
         known = self.namespaces.get(namespace.name)
-        same = known is not None and known.uid == namespace.uid
-        if known is not None and same and is_older(namespace.resource_version, known.resource_version):
+        if known is not None and is_older(namespace.resource_version, known.resource_version):
             return
         if known != namespace:
-            if not same:
+            if known is None or known.uid != namespace.uid:
                 self.namespace_seen[namespace.name] = self._clock.monotonic()
             self.namespaces[namespace.name] = namespace
             self._listener.namespace_changed(namespace.name)

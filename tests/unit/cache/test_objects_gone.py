@@ -48,6 +48,25 @@ def test_an_account_created_again_under_the_same_name_is_taken(cache: Cache) -> 
     assert cache.accounts[NAME].metadata.uid == "another"
 
 
+def test_a_late_event_of_the_former_account_does_not_replace_the_one_that_was_created_again(cache: Cache) -> None:
+    """Kopf has a worker for each uid: events of two objects can overtake each other."""
+    cache.upsert_account(with_metadata(ACCOUNT, resourceVersion="5"))
+    cache.upsert_account(with_metadata(ACCOUNT, resourceVersion="9", uid="another"))
+    cache.upsert_account(with_metadata(ACCOUNT, resourceVersion="7", deletionTimestamp="2026-01-02T12:00:00Z"))
+    assert cache.accounts[NAME].metadata.uid == "another"
+    cache.drop_account_of(UID)
+    assert cache.accounts[NAME].metadata.uid == "another"
+
+
+def test_a_late_event_of_the_former_namespace_does_not_replace_the_one_that_was_created_again(cache: Cache) -> None:
+    cache.upsert_namespace(NAMESPACE)
+    cache.upsert_namespace(with_metadata(NAMESPACE, resourceVersion="9", uid="n2"))
+    cache.upsert_namespace(with_metadata(NAMESPACE, resourceVersion="7", deletionTimestamp="2026-01-02T12:00:00Z"))
+    assert cache.namespaces["ml"].uid == "n2"
+    cache.drop_namespace_of("n1")
+    assert cache.namespaces["ml"].uid == "n2"
+
+
 def test_a_namespace_that_is_gone_does_not_come_back_and_a_new_one_of_its_name_does(cache: Cache) -> None:
     cache.upsert_namespace(NAMESPACE)
     cache.drop_namespace("ml", "n1")
