@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.api import ACCOUNTS, NAMESPACES
 from tests.support.conditions import condition_of, says
+from tests.support.operator import OperatorProcess
 from tests.support.side_by_side import side_by_side
 from tests.support.tenant import Tenant
 
@@ -189,6 +190,23 @@ def test_an_account_that_is_created_again_for_another_project_changes_no_object(
     tenant.remove_account()
     tenant.create_account()
     tenant.until_ready("training-a")
+
+
+def test_an_account_that_is_created_again_within_one_burst_of_events_is_followed(
+    tenant: Tenant, operator: OperatorProcess
+) -> None:
+    """Kopf has a worker for each uid: the last events of the former account come after the first one of the new."""
+    tenant.mirrored("training-a")
+    path = f"{ACCOUNTS}/{tenant.name}"
+    operator.hold_still()
+    try:
+        for number in range(5):
+            tenant.api.merge(path, {"metadata": {"labels": {"example.com/number": str(number)}}})
+        tenant.remove_account()
+        tenant.create_account()
+    finally:
+        operator.go_on()
+    tenant.until_true(lambda: (tenant.api.get(path) or {})["metadata"].get("finalizers"), "the new account in use")
 
 
 GARBAGE: dict[str, dict[str, Any]] = {
