@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
-from modelarts_nodepool.cache.objects import Cache
+from modelarts_nodepool.cache.objects import Cache, NoListener
 from modelarts_nodepool.clock import SystemClock
 from modelarts_nodepool.errors import ClusterUnavailable
 from modelarts_nodepool.kube.connection import Connection
@@ -23,11 +24,24 @@ from tests.support.watched_api import WatchedApi
 UID = a_node_pool().build().metadata.uid
 
 
+class Order(NoListener):
+    """The uids of the objects that changed, in order."""
+
+    def __init__(self) -> None:
+        self.changed: list[str] = []
+
+    @override
+    def node_pool_changed(self, uid: str) -> None:
+        self.changed.append(uid)
+
+
 @asynccontextmanager
-async def watching(api: WatchedApi, stream: timedelta = timedelta(minutes=10)) -> AsyncIterator[tuple[Watch, Cache]]:
+async def watching(
+    api: WatchedApi, stream: timedelta = timedelta(minutes=10), order: Order | None = None
+) -> AsyncIterator[tuple[Watch, Cache]]:
     """A watch whose first stream is open."""
     clock = SystemClock()
-    cache = Cache(clock)
+    cache = Cache(clock, order or Order())
 
     async def connect() -> Connection:
         return Connection(api.access, "0")
@@ -57,9 +71,23 @@ async def until_quiet(watch: Watch, seconds: float) -> dict[str, float]:
     return heard
 
 
-def version(number: int) -> dict[str, Any]:
+def version(number: int, **metadata: str) -> dict[str, Any]:
     body = a_node_pool().finalized().body()
-    return body | {"metadata": body["metadata"] | {"resourceVersion": str(number)}}
+    return body | {"metadata": body["metadata"] | {"resourceVersion": str(number)} | metadata}
+
+
+async def test_a_duplicate_is_known_before_the_deletion_that_was_read_after_it() -> None:
+    """Else the deletion of a renamed object deletes the node pool. kopf wakes a known object's worker first."""
+    order = Order()
+    async with WatchedApi.serving() as api, watching(api, order=order) as (_, cache):
+        await api.say("ADDED", version(110))
+        await until(lambda: UID in cache.node_pools)
+        await api.say_at_once(
+            ("ADDED", version(112, uid="renamed", name="renamed")),
+            ("MODIFIED", version(113, deletionTimestamp="2026-01-02T12:00:00Z")),
+        )
+        await until(lambda: UID in cache.deletion_observed and "renamed" in cache.node_pools)
+        assert order.changed[-2:] == ["renamed", UID]
 
 
 async def test_what_happened_in_a_gap_that_expired_is_told_by_a_new_list() -> None:

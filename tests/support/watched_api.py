@@ -75,9 +75,13 @@ class WatchedApi:
 
     async def say(self, kind: str, thing: Body) -> None:
         """One event on the newest stream of node pools."""
-        line = json.dumps({"type": kind, "object": thing})
+        await self.say_at_once((kind, thing))
+
+    async def say_at_once(self, *events: tuple[str, Body]) -> None:
+        """Several events that arrive together."""
+        lines = [json.dumps({"type": kind, "object": thing}) for kind, thing in events]
         stream, _ = self.streams[-1]
-        await stream.write(f"{line}\n".encode())
+        await stream.write("".join(f"{line}\n" for line in lines).encode())
 
     def hang_up(self) -> None:
         """End the newest stream of node pools as the API server does at its time-out."""
