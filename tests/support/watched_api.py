@@ -70,8 +70,10 @@ class WatchedApi:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
         api = cls(ClientConfig(server=f"http://{host}:{port}", source="a test"))
-        yield api
-        await runner.cleanup()
+        try:
+            yield api
+        finally:
+            await runner.cleanup()
 
     async def say(self, kind: str, thing: Body) -> None:
         """One event on the newest stream of node pools."""
