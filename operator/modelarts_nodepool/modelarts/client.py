@@ -136,8 +136,9 @@ class ModelArtsClient:
 
     async def list_node_pools(self, resource_pool: str) -> NodePoolListing:
         """All node pools of a resource pool. A body equal to the last one is not parsed again."""
-        last = self._last_lists.get(resource_pool)
+        # The call first: no list is kept of a name that is not valid.
         call = self._call(Operation.LIST_NODE_POOLS, resource_pool)
+        last = self._last_lists.get(resource_pool)
         return await self._read(call, lambda body: NodePoolListing(last.read(body)))
 
     async def show_node_pool(self, resource_pool: str, node_pool: str) -> CloudNodePool:
