@@ -45,7 +45,7 @@ def _empty(api: Api) -> None:
 
 
 def refuse_nothing(api: Api) -> None:
-    """Remove policies and webhooks. The API server heeds them for a moment still."""
+    """Remove policies and webhooks. The API server applies them for a moment longer."""
     for kind in REFUSING:
         api.delete(f"{ADMISSION}/{kind}")
 
@@ -60,7 +60,7 @@ def _names_in(api: Api, path: str) -> list[str]:
 
 
 def _are_without_finalizers(api: Api) -> bool:
-    """Ask again for what a policy refuses that is heeded for a moment still."""
+    """False if a policy refuses a write, which it does for a moment after its removal: try again."""
     try:
         for found in (*api.items(NODE_POOLS), *api.items(ACCOUNTS)):
             where, name = found["metadata"].get("namespace"), found["metadata"]["name"]

@@ -92,7 +92,7 @@ def serve(requests: socket.socket) -> list[str]:
 
 
 def answer(connection: int, out: int, err: int) -> list[str]:
-    """Fork again: one fork tells the process id and the exit code of the other, which returns and runs the command."""
+    """Fork again: the parent sends process id and exit code of its child; the child returns to run the command."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(fileno=connection) as client:
         with client.makefile("rb") as lines:

@@ -1,7 +1,6 @@
 """The policies as they are shipped, on a control plane that no other test uses."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,13 @@ from tests.support.admission import (
     without_four_eyes,
 )
 from tests.support.api import Api
+from tests.support.controlplane import a_control_plane
 from tests.support.crds import namespace_of_its_own
 
 
 @pytest.fixture(scope="session")
-def policed_plane(control_plane_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    folder: Path = tmp_path_factory.mktemp("admission") / "control-plane"
-    with ControlPlane.start(folder, control_plane_binaries) as plane:
+def policed_plane(control_plane_binaries: Binaries) -> Iterator[ControlPlane]:
+    with a_control_plane(control_plane_binaries) as plane:
         yield plane
 
 

@@ -7,16 +7,12 @@ import pytest
 
 from lab.controlplane import ControlPlane
 from tests.support.crds import NODE_POOLS, REPOSITORY
-from tests.support.kustomize import OVERLAYS, kustomized
-from tests.support.manifests import Object, admitted, names, objects_in, only, pod_of
+from tests.support.kustomize import OVERLAYS, build, kustomized
+from tests.support.manifests import admitted, names, only, pod_of
 from tests.support.operator import NAMESPACE
 
 DEMO, PRODUCTION = (str(OVERLAYS / name) for name in ("demo", "production"))
 APPLY = ("apply", "--server-side", "-k")
-
-
-def built(plane: ControlPlane, overlay: str) -> list[Object]:
-    return objects_in(kustomized(plane.binaries, Path(overlay)))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +32,7 @@ def test_applying_twice_changes_nothing(applied: ControlPlane) -> None:
     before = versions()
     applied.kubectl.run(*APPLY, PRODUCTION)
     assert versions() == before
-    assert len(before) == len(built(applied, PRODUCTION))
+    assert len(before) == len(build(applied.binaries, PRODUCTION))
     assert applied.kubectl.run("diff", "--server-side", "-k", PRODUCTION).stdout == ""
 
 
@@ -49,21 +45,23 @@ def test_the_api_server_admits_every_object_without_a_warning(applied: ControlPl
 
 @pytest.mark.parametrize("overlay", [DEMO, PRODUCTION], ids=["demo", "production"])
 def test_the_pod_meets_the_restricted_standard_that_its_namespace_enforces(applied: ControlPlane, overlay: str) -> None:
-    pod = pod_of(only(built(applied, overlay), "Deployment"))
+    pod = pod_of(only(build(applied.binaries, overlay), "Deployment"))
     assert admitted(applied, pod) == ""
     pod["spec"]["containers"][0]["securityContext"]["capabilities"] = {}
     assert 'violates PodSecurity "restricted:latest"' in admitted(applied, pod)
 
 
 def test_production_refuses_accidents(applied: ControlPlane) -> None:
-    policies = [name for name in names(built(applied, PRODUCTION)) if name.startswith("ValidatingAdmissionPolicy/")]
+    policies = [
+        name for name in names(build(applied.binaries, PRODUCTION)) if name.startswith("ValidatingAdmissionPolicy/")
+    ]
     assert len(policies) == 3
     said = applied.kubectl.run("delete", "crd", NODE_POOLS, "--dry-run=server", check=False)
     assert "was not deleted: that would delete every object of its kind" in said.stderr
 
 
 def test_the_demo_is_one_replica_that_nothing_keeps_from_moving(applied: ControlPlane) -> None:
-    objects = built(applied, DEMO)
+    objects = build(applied.binaries, DEMO)
     deployment = only(objects, "Deployment")
     assert deployment["spec"]["replicas"] == 1
     assert not [name for name in names(objects) if name.startswith(("PodDisruptionBudget", "ValidatingAdmission"))]
@@ -72,11 +70,13 @@ def test_the_demo_is_one_replica_that_nothing_keeps_from_moving(applied: Control
 
 def test_the_crds_are_in_no_overlay_so_that_deleting_it_deletes_no_objects(applied: ControlPlane) -> None:
     for overlay in (DEMO, PRODUCTION):
-        assert not [name for name in names(built(applied, overlay)) if name.startswith("CustomResourceDefinition")]
+        assert not [
+            name for name in names(build(applied.binaries, overlay)) if name.startswith("CustomResourceDefinition")
+        ]
 
 
 def test_services_and_policies_select_the_pods_of_the_deployment(applied: ControlPlane) -> None:
-    objects = built(applied, PRODUCTION)
+    objects = build(applied.binaries, PRODUCTION)
     labels = only(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
     selectors = [
         only(objects, "Deployment")["spec"]["selector"]["matchLabels"],
